@@ -1,0 +1,36 @@
+"""The ways a run can end badly, each with a one-line message that says what, where and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchError(Exception):
+    """A mistake in what was asked: the command prints the message on one line and exits with 2."""
+
+
+class Diverged(Exception):
+    """Training or evaluation met a NaN or an infinity: the run's row says `diverged`."""
+
+
+class TimedOut(Exception):
+    """A run outlived `budget.timeout_seconds`: the run's row says `timeout`."""
+
+
+class NotApplicable(Exception):
+    """An entry cannot model this kind of data: the run's row says `not_applicable`."""
+
+
+def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> BenchError:
+    """The error for a name that does not exist, with the nearest names that do.
+
+    Args:
+        what: the kind of thing that was looked for, such as `model`.
+        name: the name that was not found.
+        known: every name that would have been accepted.
+        where: where the name stood, such as `conf/model`.
+    """
+    options = sorted(known)
+    near = get_close_matches(name, options, n=3, cutoff=0.4) or options
+    place = f" in {where}" if where else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return BenchError(f"unknown {what} '{name}'{place}{hint}")

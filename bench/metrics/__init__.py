@@ -1,0 +1,1 @@
+"""Metrics: plain functions of an entry or of two sets of samples."""

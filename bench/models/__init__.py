@@ -1,0 +1,1 @@
+"""The entries: one file per model, all under the contract of `bench.models.entry`."""

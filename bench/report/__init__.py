@@ -1,0 +1,1 @@
+"""Tables, plots and the page, from stored records alone: nothing here imports torch."""

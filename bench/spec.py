@@ -1,0 +1,29 @@
+"""What an entry is told about the data: the shape, kind and levels of one event, and nothing else."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+Kind = Literal["continuous", "discrete", "binary"]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """The data as an entry sees them, in model space.
+
+    Attributes:
+        event_shape: shape of one example, such as `(2,)` for a toy or `(64,)` for an 8x8 image laid flat.
+        kind: `continuous`; `discrete` (integer levels, dequantised before an entry sees them); or `binary` (0 or 1).
+        levels: number of integer levels of discrete data before dequantisation; None otherwise.
+        context_size: size of the conditioning vector handed to an entry beside x; 0 when there is none.
+    """
+
+    event_shape: tuple[int, ...]
+    kind: Kind = "continuous"
+    levels: int | None = None
+    context_size: int = 0
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates of one event."""
+        return prod(self.event_shape)
