@@ -1,0 +1,114 @@
+"""The schema of every configuration group. Plain dataclasses: importing this is cheap and needs no torch."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Budget:
+    """What a run may spend. `parameters` sizes the entry; training stops at the first limit that it meets.
+
+    Attributes:
+        parameters: trainable parameters that `width` is chosen for; null keeps the width of the model's YAML.
+        tolerance: largest allowed relative distance from `parameters`.
+        steps: optimisation steps (repeatable).
+        seconds: training seconds (validation and compilation not counted).
+        flops: training FLOPs, matrix products and convolutions, forward and backward.
+        timeout_seconds: wall-clock seconds after which a run gives up and its row says `timeout`.
+    """
+
+    parameters: int | None = 50_000
+    tolerance: float = 0.02
+    steps: int | None = 2_000
+    seconds: float | None = None
+    flops: float | None = None
+    timeout_seconds: float | None = None
+
+
+@dataclass
+class Optimiser:
+    """How an entry learns from one batch.
+
+    Attributes:
+        learning_rate: Adam's, at the end of the warm-up.
+        warmup: share of the budget over which the rate rises from 0.
+        clip_norm: largest norm of the gradient of all parameters.
+    """
+
+    learning_rate: float = 2e-3
+    warmup: float = 0.05
+    clip_norm: float = 10.0
+
+
+@dataclass
+class Train:
+    """The optimisation loop.
+
+    Attributes:
+        batch_size: examples a step.
+        validate_every: steps between validations.
+        validation_examples: first so many examples of the validation split that a validation looks at.
+        validation_importance_samples: K of the bound that validates an entry with importance weights.
+        patience: validations without improvement before an early stop; null never stops early.
+        checkpoint_seconds: training seconds between checkpoints, written at the next validation.
+        optimiser: how an entry learns from one batch.
+    """
+
+    batch_size: int = 256
+    validate_every: int = 100
+    validation_examples: int = 2_000
+    validation_importance_samples: int = 16
+    patience: int | None = 10
+    checkpoint_seconds: float = 30.0
+    optimiser: Optimiser = field(default_factory=Optimiser)
+
+
+@dataclass
+class Eval:
+    """What is measured on the test split.
+
+    Attributes:
+        seed: of dequantisation noise, importance samples, projections and classifiers; the same for every run.
+        test_examples: first so many examples of the test split; null takes them all.
+        importance_samples: K of IWAE-K.
+        sample_size: samples that the sample metrics compare with as many test examples.
+        projections: random directions of sliced W2.
+        noise_scales: standard deviations of the latent noise of reconstruction at equal noise.
+        batch_elements: largest number of coordinates that one evaluated chunk holds, samples counted in.
+    """
+
+    seed: int = 20_240_101
+    test_examples: int | None = None
+    importance_samples: int = 1_000
+    sample_size: int = 2_000
+    projections: int = 256
+    noise_scales: list[float] = field(default_factory=lambda: [0.0, 0.05, 0.1, 0.2, 0.5, 1.0])
+    batch_elements: int = 4_000_000
+
+
+@dataclass
+class Config:
+    """One run, wholly resolved.
+
+    Attributes:
+        model, data: `_target_`, `name` and the options of the entry's constructor and the data set's function.
+        study: folder under `results_dir` that the run belongs to.
+        device: `auto`, `cpu` or `cuda`.
+        threads: CPU threads; null leaves torch's choice.
+        results_dir: where studies live, relative to the folder of the call.
+        data_root: folder of downloaded data; null means $BENCH_DATA or the user's cache.
+        grid: list of products of lists that a study expands into runs.
+    """
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    budget: Budget
+    train: Train
+    eval: Eval
+    study: str = "scratch"
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    results_dir: str = "results"
+    data_root: str | None = None
+    grid: list[dict[str, list[Any]]] = field(default_factory=list)

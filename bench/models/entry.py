@@ -1,0 +1,113 @@
+"""The entry contract: what a model must offer to be trained, measured and compared.
+
+An entry is one Python file and one YAML. It needs a constructor, `loss` and `sample`; everything else is a capability
+that the bench finds by its presence and, where it is absent, leaves empty in the row:
+
+- `log_prob(x, context=None) -> LogProb`: the density, or a bound on it, in model space;
+- `encode(x, context=None)` and `decode(z, context=None)`: the latent of x and the way back;
+- `log_weights(x, samples, context=None)`: log importance weights, from which the bench makes IWAE-K, its standard
+  error, the K-curve and the ELBO;
+- an attribute `nfe`: the running count of evaluations of an ODE's field.
+
+Randomness comes from torch's global seeded generators alone. `width` is the one size knob: the parameter count must
+grow with it, so that the bench can match budgets.
+"""
+
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.config import Optimiser
+from bench.models.optimise import GradientStep, Trainer
+from bench.spec import DataSpec, Kind
+
+Context = Float[Tensor, "batch context"] | None
+
+
+class LogProb(NamedTuple):
+    """A log-density in model space and how it was obtained.
+
+    Attributes:
+        value: `(batch,)` nats.
+        estimator: its name in the row, such as `exact`, `iwae-1000`, `ode-exact(rtol=1e-5)`.
+        is_bound: True when E[value] is only a lower bound of the log-density.
+        standard_error: `(batch,)` nats, the estimator's own error for each example; None for an exact value.
+    """
+
+    value: Float[Tensor, " batch"]
+    estimator: str
+    is_bound: bool
+    standard_error: Float[Tensor, " batch"] | None = None
+
+
+class Entry(nn.Module):
+    """A model in the comparison. See this file's head for the whole contract.
+
+    Class attributes:
+        family: what the table groups it under, such as `VAE`, `flow`, `ODE flow`.
+        kinds: the kinds of data it can model; on any other its row says `not_applicable`.
+        latent: `exact` when `decode` inverts `encode`; `posterior_mean` when `encode` gives the mean of a posterior.
+    """
+
+    family: ClassVar[str] = "other"
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete"})
+    latent: ClassVar[Literal["exact", "posterior_mean"]] = "posterior_mean"
+
+    def __init__(self, data: DataSpec, *, width: int) -> None:
+        """Builds the entry for events of `data`; subclasses add their own keyword options."""
+        super().__init__()
+        self.data = data
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """What training minimises, `(batch,)` nats, one number per example."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss(x, context=None)")
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """`n` draws from the model, `(n, *event_shape)` in model space."""
+        raise NotImplementedError(f"{type(self).__name__} must define sample(n, context=None)")
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """How the entry learns from one batch: the hook for adversarial or two-phase training.
+
+        Override it to return any object with the three methods of `Trainer`; all that it must remember between steps
+        goes into its `state_dict`, so that a killed run resumes.
+        """
+        return GradientStep(self, settings)
+
+
+@runtime_checkable
+class HasLogProb(Protocol):
+    """An entry with a density, or a bound on one."""
+
+    def log_prob(self, x: Tensor, context: Context = None) -> LogProb:
+        """The log-density of each example in model space."""
+        ...
+
+
+@runtime_checkable
+class HasLatent(Protocol):
+    """An entry that maps examples to latents and back."""
+
+    def encode(self, x: Tensor, context: Context = None) -> Tensor:
+        """The latent: exact for a flow, the posterior mean for a VAE; prior scale 1 per coordinate."""
+        ...
+
+    def decode(self, z: Tensor, context: Context = None) -> Tensor:
+        """The inverse of `encode`, or the decoder's mean, in model space."""
+        ...
+
+
+@runtime_checkable
+class HasLogWeights(Protocol):
+    """An entry whose likelihood is estimated by importance sampling."""
+
+    def log_weights(self, x: Tensor, samples: int, context: Context = None) -> Tensor:
+        """`(samples, batch)` log p(x, z) - log q(z | x), z drawn from q: exp has mean p(x)."""
+        ...
+
+
+def field_evaluations(entry: nn.Module) -> int | None:
+    """The entry's running count of field evaluations; None for an entry that solves no ODE."""
+    count: Any = getattr(entry, "nfe", None)
+    return None if count is None else int(count)

@@ -1,0 +1,25 @@
+"""Importance-sampled bounds on a log-likelihood from log weights."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.models.entry import LogProb
+
+
+def iwae(log_weights: Float[Tensor, "samples batch"]) -> LogProb:
+    """The K-sample bound of Burda, Grosse & Salakhutdinov (2016), equation 8, with K = `samples`.
+
+    The standard error of log(mean w) is sd(w) / (sqrt(K) mean(w)), by the delta method; for K = 1 it is not known and
+    given as NaN.
+
+    Returns:
+        A `LogProb` of `(batch,)` nats, marked as a bound and named `iwae-K`.
+    """
+    samples = len(log_weights)
+    value = torch.logsumexp(log_weights, 0) - math.log(samples)
+    ratio = torch.exp(log_weights - value)
+    error = ratio.std(0) / math.sqrt(samples)
+    return LogProb(value, f"iwae-{samples}", is_bound=True, standard_error=error)

@@ -1,0 +1,71 @@
+"""How an entry learns from one batch: the gradient step that every entry shares unless it brings its own."""
+
+import math
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.config import Optimiser
+
+
+class Trainer(Protocol):
+    """One optimisation step, and everything it remembers between steps."""
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """Learns from one batch.
+
+        Args:
+            x: examples in model space.
+            progress: share of the budget already used, in [0, 1].
+
+        Returns:
+            The mean loss in nats before the update, detached and left on the device.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers, strings, lists and dicts from which the trainer can go on."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from `state`."""
+        ...
+
+
+class GradientStep:
+    """Adam on the entry's mean loss, gradients clipped by norm, a linear warm-up and a cosine decay."""
+
+    def __init__(self, entry: nn.Module, settings: Optimiser) -> None:
+        self.entry = entry
+        self.settings = settings
+        self.parameters = [p for p in entry.parameters() if p.requires_grad]
+        self.adam = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """One forward, backward and update."""
+        for group in self.adam.param_groups:
+            group["lr"] = learning_rate(self.settings, progress)
+        self.adam.zero_grad()
+        loss: Tensor = self.entry.loss(x).mean()  # type: ignore[operator]
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm, foreach=True)
+        self.adam.step()
+        return loss.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Adam's moments and step counts."""
+        return self.adam.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from another step's moments."""
+        self.adam.load_state_dict(state)
+
+
+def learning_rate(settings: Optimiser, progress: float) -> float:
+    """The learning rate when a share `progress` of the budget is used: linear up, then half a cosine down to 0."""
+    if progress < settings.warmup:
+        return settings.learning_rate * (progress / settings.warmup)
+    share = (progress - settings.warmup) / (1 - settings.warmup)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
