@@ -1,7 +1,7 @@
 """A data set: three splits of raw tensors, the space entries see them in, and the truth where it is known."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -11,6 +11,7 @@ from bench.data.spaces import Space
 from bench.spec import DataSpec
 
 
+@runtime_checkable
 class Density(Protocol):
     """A known distribution, in the coordinates of the report space."""
 

@@ -11,7 +11,7 @@ data's own coordinates for continuous data.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -21,6 +21,7 @@ ImageBatch = Shaped[Tensor, "batch *event"]
 ModelBatch = Float[Tensor, "batch *event"]
 
 
+@runtime_checkable
 class Space(Protocol):
     """The way from raw examples to what an entry sees, and back."""
 

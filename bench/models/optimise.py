@@ -1,7 +1,7 @@
 """How an entry learns from one batch: the gradient step that every entry shares unless it brings its own."""
 
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bench.config import Optimiser
 
 
+@runtime_checkable
 class Trainer(Protocol):
     """One optimisation step, and everything it remembers between steps."""
 
