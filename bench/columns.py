@@ -1,0 +1,66 @@
+"""The columns of a record: name, unit and meaning. One table, read by the store, the report and `bench list metrics`."""
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """One column of results/<study>/table.csv; a quantity that an entry does not have is left empty."""
+
+    unit: str
+    meaning: str
+
+
+STATUSES = ("ok", "diverged", "failed", "timeout", "not_applicable")
+
+COLUMNS: dict[str, Column] = {
+    "study": Column("", "folder under results/ that the run belongs to"),
+    "run_id": Column("", "<data>-<model>-s<seed>-<first 8 digits of the hash of the resolved configuration>"),
+    "status": Column("", "ok, diverged (NaN or infinity), failed (an exception), timeout or not_applicable"),
+    "error": Column("", "what went wrong, one line"),
+    "data": Column("", "data set"),
+    "model": Column("", "entry"),
+    "family": Column("", "family of the entry"),
+    "seed": Column("", "seed of initialisation, batch order and noise"),
+    "parameters": Column("parameters", "trainable parameters of the entry as trained"),
+    "matched_to": Column("", "the budget asked for; the achieved numbers stand beside it"),
+    "width": Column("", "the size knob that the matching chose"),
+    "steps": Column("steps", "optimisation steps taken"),
+    "best_step": Column("steps", "step whose weights were kept, by validation"),
+    "selected_by": Column("", "the validation quantity that chose the weights"),
+    "train_seconds": Column("s", "optimisation alone: no validation, no compilation"),
+    "compile_seconds": Column("s", "compilation alone; empty where nothing is compiled"),
+    "eval_seconds": Column("s", "validation and test evaluation"),
+    "step_milliseconds": Column("ms", "median time of an optimisation step"),
+    "train_flops": Column("FLOP", "matrix products and convolutions of all steps, forward and backward"),
+    "train_nfe": Column("evaluations", "field evaluations per training step, mean"),
+    "eval_nfe": Column("evaluations", "field evaluations per density call, mean"),
+    "peak_memory_bytes": Column("B", "largest device memory (CUDA) or resident memory of the process (CPU) in the run"),
+    "device": Column("", "processor or GPU"),
+    "threads": Column("", "CPU threads torch used"),
+    "shared_machine": Column("", "True when other processes used more than a tenth of a core while training ran"),
+    "torch_version": Column("", "version of torch"),
+    "git_commit": Column("", "commit of the code, with + when files had changed; empty outside a checkout"),
+    "nll_nats": Column("nats", "mean test -log p in the report space; where nll_is_bound, an upper bound of it"),
+    "nll_standard_error": Column("nats", "standard error of nll_nats over test examples"),
+    "nll_estimator": Column("", "how the likelihood was obtained"),
+    "nll_estimator_error": Column("nats", "standard error of nll_nats that is the estimator's own"),
+    "nll_is_bound": Column("", "True when nll_nats bounds the truth from above"),
+    "nll_space": Column("", "the report space: what one nat is a nat of"),
+    "bits_per_dim": Column("bits/dim", "nll_nats / (D ln 2); empty for data that are not images"),
+    "oracle_nll_nats": Column("nats", "mean test -log p under the true density, where it is known"),
+    "kl_to_truth": Column("nats", "mean over test examples of log p_true - log p, an estimate of KL(true || model)"),
+    "kl_standard_error": Column("nats", "standard error of kl_to_truth over test examples"),
+    "elbo_nats": Column("nats", "mean evidence lower bound (a log-likelihood: larger is better), latent models"),
+    "recon_mse": Column("", "mean squared error per coordinate of decode(encode(x)); pixels as fractions of 1"),
+    "recon_kind": Column("", "posterior_mean (lossy latent) or round_trip (inverse of an invertible map)"),
+    "recon_mse_noise": Column("", "the same at equal latent noise: decode(encode(x) + 0.1 e), e standard normal"),
+    "mmd2": Column("", "unbiased squared MMD, Gaussian kernels of several bandwidths, samples against test"),
+    "mmd2_floor": Column("", "the same, real against real"),
+    "sliced_w2": Column("", "sliced 2-Wasserstein distance, samples against test"),
+    "sliced_w2_floor": Column("", "the same, real against real"),
+    "c2st": Column("", "held-out accuracy of a classifier of samples against test; 0.5 is indistinguishable"),
+    "c2st_floor": Column("", "the same, real against real"),
+    "sample_seconds_per_1k": Column("s", "seconds to draw 1,000 samples"),
+    "nll_seconds_per_1k": Column("s", "seconds to evaluate the density of 1,000 examples"),
+    "command": Column("", "the command that makes this row again"),
+}
