@@ -1,7 +1,11 @@
 """The schema of every configuration group. Plain dataclasses: importing this is cheap and needs no torch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from bench.errors import BenchError, unknown
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass
@@ -112,3 +116,41 @@ class Config:
     results_dir: str = "results"
     data_root: str | None = None
     grid: list[dict[str, list[Any]]] = field(default_factory=list)
+
+
+MAY_BE_ZERO = {"seed", "warmup", "noise_scales"}
+
+
+def check(config: Config) -> None:
+    """Refuses values that no run could have.
+
+    Raises:
+        BenchError: a negative or zero size, a budget without a limit, an unknown device.
+    """
+    for group in ("budget", "train", "train.optimiser", "eval", ""):
+        node = config
+        for name in filter(None, group.split(".")):
+            node = getattr(node, name)
+        for item in fields(node):
+            check_sign(f"{group}.{item.name}".lstrip("."), getattr(node, item.name))
+    budget = config.budget
+    if budget.steps is None and budget.seconds is None and budget.flops is None:
+        raise BenchError("budget: training would never end; set budget.steps, budget.seconds or budget.flops")
+    if config.device not in DEVICES:
+        raise unknown("device", config.device, DEVICES)
+    if not config.train.optimiser.warmup < 1:
+        raise BenchError("train.optimiser.warmup must be a share of the budget below 1")
+    for group_name in ("model", "data"):
+        if "_target_" not in getattr(config, group_name):
+            raise BenchError(f"conf/{group_name}: the YAML has no _target_; name the class or function it stands for")
+    if "/" in config.study or config.study in {"", ".", ".."}:
+        raise BenchError(f"study: '{config.study}' is not a folder name; use letters, digits, - and _")
+
+
+def check_sign(name: str, value: Any) -> None:
+    """Refuses a number that is negative, or zero where zero means nothing."""
+    numbers = value if isinstance(value, list) else [value]
+    zero = name.rpartition(".")[2] in MAY_BE_ZERO
+    for number in numbers:
+        if isinstance(number, (int, float)) and not isinstance(number, bool) and not (number >= 0 if zero else number > 0):
+            raise BenchError(f"{name}={number}: must be {'zero or more' if zero else 'more than zero'}")

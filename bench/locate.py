@@ -1,0 +1,50 @@
+"""Where the configuration lives, and what it holds: found by looking, never by a list in code."""
+
+import importlib.util
+from pathlib import Path
+from typing import NamedTuple
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def project_dir() -> Path | None:
+    """The source checkout this package runs from, or None when it is installed as a wheel."""
+    return PACKAGE.parent if (PACKAGE.parent / "conf" / "config.yaml").exists() else None
+
+
+def conf_dir() -> Path:
+    """The project's configuration groups: `conf/` of the checkout, or the copy shipped in the wheel."""
+    project = project_dir()
+    return PACKAGE / "conf" if project is None else project / "conf"
+
+
+class Choice(NamedTuple):
+    """One YAML of a configuration group and the line it opens with."""
+
+    name: str
+    description: str
+
+
+def choices(group: str, config_dir: Path | None = None) -> list[Choice]:
+    """Every YAML of `group`, the user's own among them, each with its one-line description.
+
+    Args:
+        group: `model`, `data` or `study`.
+        config_dir: a folder of the user's own configuration groups.
+    """
+    folders = [conf_dir()] + ([] if config_dir is None else [config_dir])
+    files = {path.stem: path for folder in reversed(folders) for path in (folder / group).glob("*.yaml")}
+    return [Choice(name, opening_comment(path)) for name, path in sorted(files.items())]
+
+
+def opening_comment(path: Path) -> str:
+    """The first comment of a YAML that is not a Hydra directive."""
+    for line in path.read_text().splitlines():
+        if line.startswith("#") and not line.startswith("# @"):
+            return line.lstrip("# ")
+    return ""
+
+
+def installed(module: str) -> bool:
+    """Whether an optional module can be imported."""
+    return importlib.util.find_spec(module) is not None
