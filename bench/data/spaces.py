@@ -17,8 +17,13 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from bench.errors import BenchError
+
 ImageBatch = Shaped[Tensor, "batch *event"]
 ModelBatch = Float[Tensor, "batch *event"]
+
+SMALLEST_ALPHA = 1e-6
+REACH = 20.0
 
 
 @runtime_checkable
@@ -94,6 +99,9 @@ class DequantisedLogit:
     With u ~ U[0, 1): y = raw + u in [0, levels); s = alpha + (1 - 2 alpha) y / levels; x = (logit s - shift) / scale
     (Dinh et al. 2017, section 4.1; Papamakarios et al. 2017, appendix D). The report space is y. Because P(raw) is the
     integral of p(y) over a unit cube, -E log p(y) bounds -log P(raw) from above (Theis et al. 2016).
+
+    Raises:
+        BenchError: alpha is not in [1e-6, 0.5): below, float32 rounds s to 0 or 1, where the logit is infinite.
     """
 
     levels: int
@@ -101,13 +109,23 @@ class DequantisedLogit:
     shift: Float[Tensor, " *event"]
     scale: Float[Tensor, " *event"]
 
+    def __post_init__(self) -> None:
+        if not SMALLEST_ALPHA <= self.alpha < 0.5:
+            raise BenchError(f"alpha={self.alpha} of the data set is out of range: choose one in [1e-6, 0.5)")
+
     @classmethod
     def fitted(cls, train: ImageBatch, levels: int, alpha: float, seed: int = 0) -> "DequantisedLogit":
-        """The space whose `shift` and `scale` standardise `train`, dequantised with a fixed seed."""
+        """The space whose `shift` and `scale` standardise `train`, dequantised with a fixed seed.
+
+        Pixels that are black in nearly all of `train` have so small a spread that one white pixel elsewhere would lie
+        hundreds of scales out. So no scale is smaller than the logit's whole range divided by `REACH`: no level of any
+        pixel is further than 20 scales from the mean.
+        """
         shape = train.shape[1:]
         plain = cls(levels, alpha, torch.zeros(shape), torch.ones(shape))
         x = plain.to_model(train, torch.Generator().manual_seed(seed))
-        return replace(plain, shift=x.mean(0), scale=x.std(0))
+        smallest = 2 * math.log((1 - alpha) / alpha) / REACH
+        return replace(plain, shift=x.mean(0), scale=x.std(0).clamp(min=smallest))
 
     def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
         """Fresh uniform noise, logit and standardisation."""
