@@ -1,0 +1,101 @@
+"""Grey pictures in the IDX format of MNIST: four gzipped files, 60,000 examples to train on and 10,000 to test."""
+
+import gzip
+import struct
+import zlib
+from math import prod
+from pathlib import Path
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from bench.data.dataset import Dataset
+from bench.data.sources import data_root
+from bench.data.spaces import Binary, DequantisedLogit
+from bench.errors import BenchError
+from bench.spec import DataSpec
+
+LEVELS = 256
+SIDE = 28
+TRAIN, VALIDATION, TEST = 50_000, 10_000, 10_000
+FITTED_ON = 10_000
+
+
+def idx_images(
+    name: str, *, folder: str, root: str | None = None, alpha: float = 0.05, binary: bool = False
+) -> Dataset:
+    """MNIST, or a set in its format, as events `(784,)` of 256 grey levels with labels.
+
+    The first 50,000 examples of the training file are for training, its last 10,000 for validation, the test file's
+    10,000 for testing. The dequantised space is standardised on the first 10,000 training examples, which halves the
+    time to load. Checksums are the business of `bench data verify`.
+
+    Args:
+        name: the name of the data set's file in conf/data.
+        folder: the folder under the data root, and the set's name in `bench data list`.
+        root: the data root; None means $BENCH_DATA or the user's cache.
+        alpha: keeps the logit away from 0 and 1, see `DequantisedLogit`; without effect on binary data.
+        binary: draws 0/1 pixels anew each time, in place of dequantised levels.
+
+    Raises:
+        BenchError: a file is missing, corrupt, not in the format or not of the official size, or alpha out of range.
+    """
+    place = data_root(root) / folder
+    images, labels = _pair(place, "train", TRAIN + VALIDATION)
+    test, test_labels = _pair(place, "t10k", TEST)
+    train = images[:TRAIN]
+    space = Binary(LEVELS) if binary else DequantisedLogit.fitted(train[:FITTED_ON], LEVELS, alpha)
+    return Dataset(
+        name=name,
+        spec=DataSpec((SIDE * SIDE,), "binary") if binary else DataSpec((SIDE * SIDE,), "discrete", LEVELS),
+        space=space,
+        train=train,
+        validation=images[TRAIN:],
+        test=test,
+        image_shape=(SIDE, SIDE),
+        labels=(labels[:TRAIN], labels[TRAIN:], test_labels),
+    )
+
+
+def read_idx(path: Path) -> UInt8[Tensor, "..."]:
+    """A gzipped IDX file of unsigned bytes (LeCun's format: 0, 0, 8, number of axes, big-endian sizes, the bytes).
+
+    Raises:
+        BenchError: there is no such file, or it is not whole and in the format; the message names it.
+    """
+    name = path.parent.name
+    try:
+        with gzip.open(path) as stream:
+            content = bytearray(stream.read())
+    except FileNotFoundError as error:
+        raise BenchError(f"no {path.name} in {path.parent}: run `bench data fetch {name}`") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unfit(path, f"cannot be read ({error})") from error
+    if content[:3] != b"\x00\x00\x08" or len(content) < 4:
+        raise _unfit(path, f"does not start like an IDX file of bytes (0x000008.., found 0x{content[:4].hex()})")
+    start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise _unfit(path, f"ends within its header of {start} bytes")
+    sizes = struct.unpack(f">{content[3]}I", content[4:start])
+    if prod(sizes) != len(content) - start or len(content) == start:
+        shape = "x".join(map(str, sizes))
+        raise _unfit(path, f"says that it holds {shape} bytes and holds {len(content) - start}")
+    return torch.frombuffer(content, dtype=torch.uint8, offset=start).view(sizes)
+
+
+def _pair(folder: Path, part: str, count: int) -> tuple[UInt8[Tensor, "n 784"], UInt8[Tensor, " n"]]:
+    """The pictures, laid flat, and labels of one part of the data set."""
+    pictures, classes = folder / f"{part}-images-idx3-ubyte.gz", folder / f"{part}-labels-idx1-ubyte.gz"
+    images, labels = read_idx(pictures), read_idx(classes)
+    if images.shape[1:] != (SIDE, SIDE):
+        raise _unfit(pictures, f"has the shape {tuple(images.shape)}, expected ({count}, {SIDE}, {SIDE})")
+    if labels.shape != images.shape[:1]:
+        raise _unfit(classes, f"has labels of shape {tuple(labels.shape)} for {len(images)} pictures")
+    if len(images) != count:
+        raise _unfit(pictures, f"holds {len(images)} examples, expected {count}")
+    return images.flatten(1), labels
+
+
+def _unfit(path: Path, fault: str) -> BenchError:
+    return BenchError(f"{path} {fault}: run `bench data fetch {path.parent.name}` to replace it")

@@ -1,0 +1,89 @@
+"""What data there is, where it comes from and on what terms. A new downloadable set is a new row of `SOURCES`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import unknown
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file of a data set.
+
+    Attributes:
+        name: its name at the address and on disk.
+        checksum: `algorithm:hexdigest`, the algorithm by its name in hashlib.
+    """
+
+    name: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one data set comes from.
+
+    Attributes:
+        name: what `bench data fetch` calls it, and its folder under the data root.
+        origin: the address its files lie under, ending in a slash; where nothing is downloaded, who makes the data.
+        terms: the licence it is commonly given under.
+        files: what to download; empty for a set that needs no download.
+    """
+
+    name: str
+    origin: str
+    terms: str
+    files: tuple[RemoteFile, ...] = ()
+
+
+SOURCES = (
+    Source("toys", "drawn by this package, with their exact densities", "MIT, as this package"),
+    Source("digits", "comes with scikit-learn (UCI optical digits, 8x8)", "BSD-3-Clause, as scikit-learn"),
+    Source(
+        "mnist",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "CC BY-SA 3.0, as commonly stated",
+        (
+            RemoteFile("train-images-idx3-ubyte.gz", "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+            RemoteFile("train-labels-idx1-ubyte.gz", "md5:d53e105ee54ea40749a09fcbcd1e9432"),
+            RemoteFile("t10k-images-idx3-ubyte.gz", "md5:9fb629c4189551a2d022fa330f9573f3"),
+            RemoteFile("t10k-labels-idx1-ubyte.gz", "md5:ec29112dd5afa0611ce80d1b7f02629c"),
+        ),
+    ),
+    Source(
+        "fashion_mnist",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "MIT",
+        (
+            RemoteFile("train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+            RemoteFile("train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe"),
+            RemoteFile("t10k-images-idx3-ubyte.gz", "md5:bef4ecab320f06d8554ea6380940ec79"),
+            RemoteFile("t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310"),
+        ),
+    ),
+)
+
+
+def source(name: str) -> Source:
+    """The row of `SOURCES` called `name`.
+
+    Raises:
+        BenchError: there is none; the message gives the nearest names.
+    """
+    rows = {row.name: row for row in SOURCES}
+    if name not in rows:
+        raise unknown("data source", name, rows, where="`bench data list`")
+    return rows[name]
+
+
+def data_root(root: str | None) -> Path:
+    """The folder of downloaded data: `root`, else $BENCH_DATA, else `generative-bench` in the user's cache folder.
+
+    The cache folder is $XDG_CACHE_HOME, or `~/.cache` where that is unset; an empty variable counts as unset.
+    """
+    chosen = root or os.environ.get("BENCH_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "generative-bench"
