@@ -1,0 +1,248 @@
+"""The continuous normalizing flow (Chen et al. 2018, arXiv:1806.07366; Grathwohl et al. 2019, arXiv:1810.01367).
+
+x flows along dx/dt = f(t, x) from t = 0 to z at t = 1, where z ~ N(0, I), and
+
+    log p(x) = log N(z; 0, I) + ∫ div f(t, x(t)) dt.
+
+The integral is one more coordinate of the state. Training estimates the divergence with one Rademacher probe, the same
+through a whole solve; `log_prob` takes the exact trace. Both are closed forms of the field, without differentiation.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchdiffeq import odeint, odeint_adjoint
+
+from bench.config import Optimiser
+from bench.errors import BenchError, Diverged, unknown
+from bench.models.entry import Context, Entry, LogProb
+from bench.models.networks import spread, standard_normal_log_prob, unconditional
+from bench.models.optimise import GradientStep, Trainer
+from bench.ode.field import ConcatSquashField
+from bench.spec import DataSpec
+
+ADAPTIVE = ("adaptive_heun", "bosh3", "dopri5", "dopri8", "fehlberg2")
+FIXED_GRID = ("euler", "heun2", "heun3", "midpoint", "rk4")
+DIVERGENCES = ("exact", "hutchinson")
+EVALUATION_SOLVER = "dopri5"
+MAX_STEPS = 1_000
+"""Steps after which an adaptive solve counts as diverged: a healthy one takes fewer than 100."""
+
+Rate = Callable[[Tensor, Tensor], Tensor]
+Norm = Callable[[Tensor], Tensor]
+
+
+class CNF(Entry):
+    """A flow along an ODE's field, solved by torchdiffeq. `nfe` counts evaluations of the field, one per batch."""
+
+    family = "ODE flow"
+    latent = "exact"
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        activation: str = "tanh",
+        divergence: Literal["hutchinson", "exact"] = "hutchinson",
+        solver: str = "dopri5",
+        rtol: float = 1e-3,
+        atol: float = 1e-3,
+        step_size: float | None = None,
+        adjoint: bool = False,
+        eval_rtol: float = 1e-5,
+        eval_atol: float = 1e-5,
+    ) -> None:
+        """Builds the field.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all, spread over the field's two hidden layers.
+            activation: `tanh` or `softplus`.
+            divergence: the training's: `hutchinson` (one probe, unbiased) or `exact`.
+            solver: the training's, a name of torchdiffeq; evaluation always takes dopri5.
+            rtol, atol: tolerances of an adaptive solver in training.
+            step_size: step of a fixed-grid solver, the whole interval being 1.
+            adjoint: gradients by the adjoint ODE (memory independent of the steps) and not through the solver.
+            eval_rtol, eval_atol: tolerances of `log_prob`, `encode`, `decode` and `sample`.
+
+        Raises:
+            BenchError: for an unknown name, a tolerance or step that is not positive, or a step size missing or unused.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width)
+        unconditional(data, "CNF")
+        _check_options(divergence, solver, step_size, rtol=rtol, atol=atol, eval_rtol=eval_rtol, eval_atol=eval_atol)
+        self.divergence = divergence
+        self.solver, self.rtol, self.atol, self.step_size = solver, rtol, atol, step_size
+        self.adjoint = adjoint
+        self.eval_rtol, self.eval_atol = eval_rtol, eval_atol
+        first, second = spread(width, 2)
+        self.field = ConcatSquashField(data.dim, (first, second), activation)
+        self.nfe = 0
+        self._time = torch.zeros(())
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-log p(x) in nats at the training tolerance; unbiased, not exact, with Hutchinson's divergence."""
+        state = _with_zeros(x.flatten(1))
+        options = {"step_size": self.step_size} if self.step_size else _adaptive(_pooled_norm, end=1.0)
+        solve = odeint
+        extra = {}
+        if self.adjoint:
+            solve = odeint_adjoint
+            extra = {
+                "adjoint_params": tuple(self.field.parameters()),
+                "adjoint_options": {k: v for k, v in options.items() if k == "step_size"} | {"norm": "seminorm"},
+            }
+        times = torch.linspace(0, 1, 2, device=x.device)
+        with self._failures():
+            path = solve(
+                self._training_rate(state),
+                state,
+                times,
+                rtol=self.rtol,
+                atol=self.atol,
+                method=self.solver,
+                options=options,
+                **extra,
+            )
+        return -_log_density(path[-1])
+
+    def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
+        """The log-density with the exact trace, at the evaluation tolerance.
+
+        Raises:
+            Diverged: when the solver cannot reach the end.
+        """
+        final = self._solve(self._exact_rate, _with_zeros(x.flatten(1)), 0.0, 1.0)
+        return LogProb(_log_density(final), f"ode-exact(rtol={_short(self.eval_rtol)})", is_bound=False)
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """Draws of z from N(0, I), taken back along the flow."""
+        like = next(self.parameters())
+        return self.decode(torch.randn(n, self.data.dim, dtype=like.dtype, device=like.device))
+
+    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
+        """z at t = 1 of the path that starts in x, `(batch, dim)`."""
+        return self._solve(self._plain_rate, x.flatten(1), 0.0, 1.0)
+
+    def decode(self, z: Float[Tensor, "batch dim"], context: Context = None) -> Float[Tensor, "batch *event"]:
+        """x at t = 0 of the path that ends in z."""
+        return self._solve(self._plain_rate, z, 1.0, 0.0).reshape(len(z), *self.data.event_shape)
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """A gradient step in which a backward solve that fails counts as divergence too."""
+        return _SolverStep(self, settings)
+
+    def _solve(self, rate: Rate, state: Tensor, start: float, end: float) -> Tensor:
+        times = torch.tensor([start, end], device=state.device)
+        with self._failures():
+            path: Tensor = odeint(
+                rate,
+                state,
+                times,
+                rtol=self.eval_rtol,
+                atol=self.eval_atol,
+                method=EVALUATION_SOLVER,
+                options=_adaptive(_worst_norm, end),
+            )
+        if not torch.isfinite(path[-1]).all():
+            raise Diverged("the ODE's state is not finite at the end of the solve")
+        return path[-1]
+
+    def _training_rate(self, state: Tensor) -> Rate:
+        if self.divergence == "exact":
+            return self._exact_rate
+        probe = torch.empty_like(state[:, :-1]).bernoulli_(0.5).mul_(2).sub_(1)
+
+        def rate(t: Tensor, state: Tensor) -> Tensor:
+            self._count(t)
+            value, divergence = self.field.forward_and_probe(t, state[:, :-1], probe)
+            return torch.cat((value, divergence.unsqueeze(1)), 1)
+
+        return rate
+
+    def _exact_rate(self, t: Tensor, state: Tensor) -> Tensor:
+        self._count(t)
+        value, divergence = self.field.forward_and_divergence(t, state[:, :-1])
+        return torch.cat((value, divergence.unsqueeze(1)), 1)
+
+    def _plain_rate(self, t: Tensor, state: Tensor) -> Tensor:
+        self._count(t)
+        value: Tensor = self.field(t, state)
+        return value
+
+    def _count(self, t: Tensor) -> None:
+        self.nfe += 1
+        self._time = t.detach()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turns torchdiffeq's assertions about the solve, and no others, into `Diverged`."""
+        try:
+            yield
+        except AssertionError as error:
+            reasons = ("underflow in dt", "non-finite values in state", "max_num_steps exceeded")
+            reason = next((reason for reason in reasons if str(error).startswith(reason)), None)
+            if reason is None:
+                raise
+            raise Diverged(f"the ODE solver stopped near t={abs(float(self._time)):.4g}: {reason}") from error
+
+
+class _SolverStep(GradientStep):
+    """The usual step; the adjoint's backward solve can fail like a forward one."""
+
+    entry: CNF
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        with self.entry._failures():
+            return super().step(x, progress)
+
+
+def _with_zeros(x: Tensor) -> Tensor:
+    """x and a log-determinant of 0 as one state, `(batch, dim + 1)`."""
+    return torch.cat((x, x.new_zeros(len(x), 1)), 1)
+
+
+def _log_density(final: Tensor) -> Tensor:
+    return standard_normal_log_prob(final[:, :-1]) + final[:, -1]
+
+
+def _adaptive(norm: Norm, end: float) -> dict[str, object]:
+    """torchdiffeq's options: a step ends on `end`, because a step beyond it is interpolated at a lower order."""
+    return {"norm": norm, "max_num_steps": MAX_STEPS, "step_t": torch.tensor([end], dtype=torch.float64)}
+
+
+def _pooled_norm(error: Tensor) -> Tensor:
+    """RMS over the batch: what matters in training is the mean."""
+    return error.square().mean().sqrt()
+
+
+def _worst_norm(error: Tensor) -> Tensor:
+    """Largest error of any coordinate of any example, so that the batch around an example cannot hide its error."""
+    return error.abs().max()
+
+
+def _short(number: float) -> str:
+    """1e-5 for 0.00001."""
+    return f"{number:g}".replace("e-0", "e-")
+
+
+def _check_options(divergence: str, solver: str, step_size: float | None, **tolerances: float) -> None:
+    if divergence not in DIVERGENCES:
+        raise unknown("divergence", divergence, DIVERGENCES, "model.divergence")
+    if solver not in ADAPTIVE + FIXED_GRID:
+        raise unknown("solver", solver, ADAPTIVE + FIXED_GRID, "model.solver")
+    for name, value in tolerances.items():
+        if not value > 0:
+            raise BenchError(f"model.{name}={value} is not a tolerance: give a number above 0")
+    if solver in FIXED_GRID and step_size is None:
+        raise BenchError(f"model.solver={solver} steps on a fixed grid: give model.step_size, such as 0.25")
+    if solver in ADAPTIVE and step_size is not None:
+        raise BenchError(f"model.step_size={step_size} has no meaning for the adaptive solver {solver}: leave it null")
+    if step_size is not None and not 0 < step_size <= 1:
+        raise BenchError(f"model.step_size={step_size} is not a step within the interval: give 0 < step_size <= 1")
