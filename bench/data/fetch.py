@@ -1,0 +1,172 @@
+"""Downloads data sets from their official addresses and checks them: `bench data list`, `fetch` and `verify`.
+
+A download goes to `FILE.part` and takes the file's name only after its checksum matched, so that a file that is there
+is whole. The next fetch goes on from what an interrupted download left behind.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import BinaryIO
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+from bench.data.sources import SOURCES, RemoteFile, Source, data_root, source
+from bench.errors import BenchError
+
+TIMEOUT_SECONDS = 30.0
+CHUNK_BYTES = 1 << 18
+
+
+def table(root: str | None) -> str:
+    """The text of `bench data list`: every set, how many of its files are there, its origin, terms and checksums."""
+    folder = data_root(root)
+    rows = [("name", "files there", "from", "terms")]
+    rows += [(row.name, _presence(row, folder), row.origin, row.terms) for row in SOURCES]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    checksums = [f"{row.name}/{file.name}  {file.checksum}" for row in SOURCES for file in row.files]
+    return "\n".join([*lines, "", *checksums, "", f"data root: {folder}"])
+
+
+def fetch(name: str, root: str | None, *, base_url: str | None = None, report: Callable[[str], None] = print) -> Path:
+    """Brings every file of a data set into its folder under the data root; what is there and right stays.
+
+    Args:
+        name: a name of `bench data list`.
+        root: the data root; None means $BENCH_DATA or the user's cache.
+        base_url: an http(s) address that holds the same files, in place of the official one.
+        report: takes a line about each file. On a terminal a progress bar is shown besides.
+
+    Returns:
+        The folder of the files (the data root for a set that needs no download).
+
+    Raises:
+        BenchError: the name is unknown, the folder cannot be written, the transfer failed or broke off (fetching again
+            goes on from there), or the bytes are not the official ones (they are thrown away).
+    """
+    wanted = source(name)
+    if not wanted.files:
+        report(f"{name}: nothing to download")
+        return data_root(root)
+    base = (base_url or wanted.origin).rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise BenchError(f"cannot fetch {name} from '{base}': the address must start with http:// or https://")
+    folder = data_root(root) / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in wanted.files:
+            _bring(file, f"{base}/{file.name}", folder, report)
+    except OSError as error:
+        raise BenchError(f"cannot write {name} to {folder}: {error}; set BENCH_DATA to a folder of your own") from error
+    return folder
+
+
+def verify(name: str, root: str | None) -> list[str]:
+    """Holds the official checksum against every file of a data set.
+
+    Returns:
+        A line for each file, all of them right.
+
+    Raises:
+        BenchError: the name is unknown, or files are missing, unreadable or wrong; the message names each of them.
+    """
+    wanted = source(name)
+    if not wanted.files:
+        return [f"{name}: nothing to verify, it is not downloaded"]
+    folder = data_root(root) / name
+    faults = [fault for file in wanted.files if (fault := _fault(folder / file.name, file))]
+    if faults:
+        raise BenchError(f"{name} in {folder}: {'; '.join(faults)}; run `bench data fetch {name}`")
+    return [f"{folder / file.name}: {file.checksum} right" for file in wanted.files]
+
+
+def _presence(row: Source, root: Path) -> str:
+    if not row.files:
+        return "no need"
+    return f"{sum((root / row.name / file.name).is_file() for file in row.files)} of {len(row.files)}"
+
+
+def _fault(path: Path, file: RemoteFile) -> str | None:
+    """What is wrong with the file at `path`, or None."""
+    if not path.exists():
+        return f"{file.name} is missing"
+    try:
+        obtained = _digest(path, file)
+    except OSError as error:
+        return f"{file.name} cannot be read ({error.strerror})"
+    return None if obtained == file.checksum else f"{file.name} has {obtained}, expected {file.checksum}"
+
+
+def _digest(path: Path, file: RemoteFile) -> str:
+    algorithm = file.checksum.partition(":")[0]
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return f"{algorithm}:{digest.hexdigest()}"
+
+
+def _bring(file: RemoteFile, url: str, folder: Path, report: Callable[[str], None]) -> None:
+    """Puts `file` in its place, downloading what is not there yet."""
+    target, part = folder / file.name, folder / f"{file.name}.part"
+    if _fault(target, file) is None:
+        report(f"{target}: already there, checksum right")
+        return
+    if _fault(part, file) is not None:
+        report(f"{target}: fetching {url}")
+        with part.open("ab") as out:
+            _transfer(url, out)
+            os.fsync(out.fileno())
+    obtained = _digest(part, file)
+    if obtained != file.checksum:
+        part.unlink()
+        raise BenchError(
+            f"{url} is not the official file: expected {file.checksum}, obtained {obtained}; "
+            "nothing was kept, fetch again or name another address with --url"
+        )
+    part.replace(target)
+    report(f"{target}: fetched, checksum right")
+
+
+def _transfer(url: str, out: BinaryIO) -> None:
+    """Appends to `out` what it lacks of `url`, or starts it again where the server cannot go on from there."""
+    try:
+        response, start = _request(url, out.tell())
+        with response:
+            out.seek(start)
+            out.truncate()
+            length = response.headers.get("Content-Length")
+            total = None if length is None else start + int(length)
+            with tqdm(
+                desc=url.rpartition("/")[2], total=total, initial=start, unit="B", unit_scale=True, disable=None
+            ) as bar:
+                while chunk := response.read(CHUNK_BYTES):
+                    bar.update(out.write(chunk))
+        out.flush()
+        if total is not None and out.tell() != total:
+            raise ConnectionError(f"the transfer broke off after {out.tell():,} of {total:,} bytes")
+    except (OSError, HTTPException, ValueError) as error:
+        raise BenchError(
+            f"cannot fetch {url}: {error}; fetch again to go on with what arrived, or name another address with --url"
+        ) from error
+
+
+def _request(url: str, start: int) -> tuple[HTTPResponse, int]:
+    """The answer to a request for `url` from byte `start` on, and the byte that the answer really starts at."""
+    if start:
+        try:
+            response = urlopen(Request(url, headers={"Range": f"bytes={start}-"}), timeout=TIMEOUT_SECONDS)
+        except HTTPError as error:
+            if error.code != 416:  # 416: the file has no byte `start`, so what is here is not a part of it
+                raise
+            error.close()
+        else:
+            if response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                return response, start
+            if response.status == 200:
+                return response, 0
+            response.close()
+    return urlopen(url, timeout=TIMEOUT_SECONDS), 0
