@@ -140,9 +140,16 @@ def _transfer(url: str, out: BinaryIO) -> None:
             out.truncate()
             length = response.headers.get("Content-Length")
             total = None if length is None else start + int(length)
-            with tqdm(
-                desc=url.rpartition("/")[2], total=total, initial=start, unit="B", unit_scale=True, disable=None
-            ) as bar:
+            bar = tqdm(
+                desc=url.rpartition("/")[2],
+                total=total,
+                initial=start,
+                unit="B",
+                unit_scale=True,
+                leave=False,
+                disable=None,  # shown on a terminal only
+            )
+            with bar:
                 while chunk := response.read(CHUNK_BYTES):
                     bar.update(out.write(chunk))
         out.flush()
