@@ -1,0 +1,171 @@
+"""The first half of a report: run folders -> four tidy files that can be committed."""
+
+import csv
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from bench.report.pictures import archive, pictures_of
+from bench.report.study import (
+    CURVE_COLUMNS,
+    CURVES,
+    HISTORIES,
+    HISTORY_COLUMNS,
+    PICTURES,
+    TABLE,
+    Run,
+    checked,
+    label,
+    table_text,
+    write_csv,
+)
+from bench.store import Record, RunFolder, write_atomically
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
+NOT_A_SETTING = {"seed", "study", "results_dir", "data_root", "grid"}
+
+
+@dataclass
+class Collected:
+    """What was found under runs/.
+
+    Attributes:
+        finished: runs with a readable record.
+        unfinished: run folders without a record.
+        warnings: a line for each file that could not be read.
+    """
+
+    finished: int = 0
+    unfinished: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def collect(folder: Path) -> Collected:
+    """Writes table.csv, histories.csv, curves.csv and pictures.npz of the study in `folder` from its runs/.
+
+    A study without runs/, as in a fresh clone, or without any finished run keeps the four files that it has. A record
+    that cannot be read is left as it is, named in a warning and has no row.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    found = Collected()
+    records = _records(folder / "runs", found)
+    found.finished = len(records)
+    if not records:
+        return found
+    runs = _runs(records, folder / "runs", found.warnings)
+    found.warnings += _vanishing(folder / TABLE, {run["run_id"] for run in runs})
+    curves = [
+        (run["run_id"], kind, x, y)
+        for run in runs
+        for kind in ("k", "noise")
+        for x, y in records[run["run_id"]].get(f"{kind}_curve") or []
+    ]
+    histories = [row for run in runs for row in _history(folder / "runs" / run["run_id"], found.warnings)]
+    pictures = pictures_of(runs, folder / "runs", found.warnings)
+    write_atomically(folder / TABLE, table_text(runs))
+    write_atomically(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), histories))
+    write_atomically(folder / CURVES, write_csv(CURVE_COLUMNS, curves))
+    write_atomically(folder / PICTURES, archive(pictures))
+    return found
+
+
+def _records(runs_folder: Path, found: Collected) -> dict[str, Record]:
+    """run_id -> record, with unfinished runs counted and broken records named in `found`."""
+    records: dict[str, Record] = {}
+    for path in sorted(runs_folder.iterdir()) if runs_folder.is_dir() else []:
+        if not path.is_dir():
+            continue
+        run = RunFolder(path)
+        try:
+            record = run.read()
+            if record is None:
+                found.unfinished += 1
+                continue
+            checked(record)
+        except ValueError as error:
+            found.warnings.append(f"{run.record_path} is broken ({error}); left out")
+            continue
+        records[path.name] = record
+    return records
+
+
+def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) -> list[Run]:
+    """The rows of the table, sorted, each with the `variant` that tells it from others of its data set and model."""
+    runs = [checked(record) for record in records.values()]
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run["data"], run["model"]].append(run)
+    for group in groups.values():
+        settings = [_settings(runs_folder / run["run_id"] / "config.yaml", warnings) for run in group]
+        varied = sorted(
+            name
+            for name in {name for setting in settings for name in setting}
+            if len({setting.get(name) for setting in settings}) > 1
+        )
+        for run, setting in zip(group, settings, strict=True):
+            run["variant"] = ", ".join(f"{name}={setting.get(name)}" for name in varied) or None
+        _tell_apart(group)
+    return sorted(runs, key=lambda run: (run["data"], label(run), run["seed"], run["run_id"]))
+
+
+def _tell_apart(group: list[Run]) -> None:
+    """Runs that share even their seed, for want of a configuration, get their hash as variant."""
+    seen: dict[tuple[str, Any], int] = defaultdict(int)
+    for run in group:
+        seen[label(run), run["seed"]] += 1
+    clashing = [run for run in group if seen[label(run), run["seed"]] > 1]
+    for run in clashing:
+        run["variant"] = run["run_id"].rsplit("-", 1)[-1]
+
+
+def _settings(path: Path, warnings: list[str]) -> dict[str, str]:
+    """The configuration of a run, flat (`budget.steps` -> `2000`), without what does not tell models apart."""
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader) or {}
+        return {
+            name: text for key, value in config.items() if key not in NOT_A_SETTING for name, text in _flat(key, value)
+        }
+    except (OSError, yaml.YAMLError, AttributeError) as error:
+        warnings.append(f"{path} cannot be read ({type(error).__name__}); its settings are not compared")
+        return {}
+
+
+def _flat(name: str, value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        return [pair for key, inner in value.items() for pair in _flat(f"{name}.{key}", inner)]
+    return [(name, value if isinstance(value, str) else json.dumps(value))]
+
+
+def _history(path: Path, warnings: list[str]) -> list[list[str]]:
+    """The rows of a run's history.csv behind its run_id; none where it is absent or broken."""
+    file = path / "history.csv"
+    if not file.exists():
+        return []
+    try:
+        rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+        if not rows or tuple(rows[0]) != HISTORY_COLUMNS or any(len(row) != len(HISTORY_COLUMNS) for row in rows):
+            raise ValueError(f"its columns are not {','.join(HISTORY_COLUMNS)} throughout")
+        for row in rows[1:]:
+            [float(cell) for cell in row if cell]
+    except ValueError as error:
+        warnings.append(f"{file} is broken ({error}); left out")
+        return []
+    return [[path.name, *row] for row in rows[1:]]
+
+
+def _vanishing(table: Path, run_ids: set[str]) -> list[str]:
+    """A warning when rows of the old table have no run folder any more."""
+    if not table.exists():
+        return []
+    with open(table, newline="", encoding="utf-8") as file:
+        old = {row.get("run_id") for row in csv.DictReader(file)}
+    gone = len(old - run_ids)
+    return (
+        [f"{table}: {gone} of its {len(old)} rows have no run in {table.parent / 'runs'} and are gone"] if gone else []
+    )

@@ -1,0 +1,91 @@
+"""The page: one HTML file that asks nothing of the network."""
+
+import base64
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.columns import COLUMNS
+from bench.report.numbers import plain
+from bench.report.study import Run, Study, label
+from bench.report.style import Plot
+from bench.report.summary import Cell, count_words
+from bench.report.tables import Field, Grid
+
+RUN_COLUMNS = {
+    "seed": "seed",
+    "status": "status",
+    "nll_nats": "NLL, nats",
+    "train_seconds": "training, s",
+    "parameters": "parameters",
+    "best_step": "best step",
+    "steps": "steps",
+    "error": "error",
+    "device": "device",
+    "threads": "threads",
+    "git_commit": "commit",
+    "run_id": "run",
+    "command": "command",
+}
+ORIGINS = {
+    "git_commit": "Commits of the code",
+    "torch_version": "Versions of torch",
+    "device": "Devices",
+    "threads": "CPU threads",
+    "nll_space": "Report spaces",
+}
+
+
+def render(study: Study, cells: list[Cell], tables: list[Grid], plots: list[Plot]) -> str:
+    """report.html: tables, plots as data URIs, style and script in one file; equal input gives equal text."""
+    environment = Environment(
+        loader=PackageLoader("bench.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    return environment.get_template("report.html").render(
+        study=study.name,
+        counts=count_words(study.runs),
+        runs=study.runs,
+        models=sorted({cell.model for cell in cells if not cell.oracle}),
+        tables=tables,
+        sections=_sections(cells, plots),
+        unhappy=[(run, label(run)) for run in study.runs if run["status"] != "ok"],
+        run_table=_run_table(study.runs),
+        glossary=COLUMNS,
+        origins={heading: _counted(study.runs, column) for column, heading in ORIGINS.items()},
+        shared=sum(bool(run["shared_machine"]) for run in study.runs),
+    )
+
+
+def _sections(cells: list[Cell], plots: list[Plot]) -> dict[str, list[Plot]]:
+    """data set -> its plots, in the order of the tables."""
+    sections: dict[str, list[Plot]] = {cell.data: [] for cell in cells}
+    for plot in plots:
+        sections[plot.data].append(plot)
+    return {data: found for data, found in sections.items() if found}
+
+
+def _run_table(runs: list[Run]) -> Grid:
+    """Every run, failed ones too."""
+    columns = {c: heading for c, heading in RUN_COLUMNS.items() if any(run[c] is not None for run in runs)}
+    rows = [
+        [Field(run["data"], run["data"]), Field(label(run), label(run)), *(_field(run[column]) for column in columns)]
+        for run in runs
+    ]
+    return Grid("runs", "All runs", ["data", "model", *columns.values()], rows, [])
+
+
+def _field(value: Any) -> Field:
+    if value is None:
+        return Field("", None)
+    return Field(value, value) if isinstance(value, str) else Field(plain(value), value)
+
+
+def _counted(runs: list[Run], column: str) -> list[str]:
+    """Each distinct value of a column with the number of runs that have it."""
+    values = [str(run[column]) for run in runs if run[column] is not None]
+    return [f"{value} ({values.count(value)} runs)" for value in sorted(set(values))]

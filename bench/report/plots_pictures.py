@@ -1,0 +1,119 @@
+"""Plots to look at: densities and samples of toys, grids of images."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.report.study import Array, Study
+from bench.report.style import WIDTH, Plot, Style, figure, png
+from bench.report.summary import Cell
+
+COLUMNS = 3  # panels side by side stay legible on a phone
+NATS_SHOWN = 8.0
+MAP = "viridis"  # even in lightness, safe for colour-blind eyes
+FIRST_SEED = "The first finished seed of each model."
+
+
+def densities(study: Study, cells: list[Cell]) -> Plot | None:
+    """The log-density of the truth and of each model, on one colour scale."""
+    data = cells[0].data
+    panels = {"truth": (study.pictures.get(f"truth/{data}"), study.pictures.get(f"extent/{data}"))}
+    for cell in cells:
+        key = f"{data}/{cell.model}"
+        panels[cell.model] = (study.pictures.get(f"density/{key}"), study.pictures.get(f"extent/{key}"))
+    shown = {
+        name: (grid.astype(np.float32), extent.astype(float))
+        for name, (grid, extent) in panels.items()
+        if grid is not None and extent is not None
+    }
+    if not shown.keys() - {"truth"}:
+        return None
+    top = shown["truth"][0].max() if "truth" in shown else max(grid.max() for grid, _ in shown.values())
+    made, places = _panels(len(shown), bar=True)
+    for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
+        image = axes.imshow(grid, cmap=MAP, vmin=top - NATS_SHOWN, vmax=top, origin="lower", extent=tuple(extent))
+        _bare(axes, name)
+    height = made.get_size_inches()[1]
+    bar = made.colorbar(image, cax=made.add_axes((0.25, 0.42 / height, 0.5, 0.12 / height)), orientation="horizontal")
+    bar.set_label("log-density, nats", labelpad=1)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return Plot(
+        f"density-{data}",
+        data,
+        "Log-density over the plane",
+        f"Log-density of {', '.join(shown)} on {data}, side by side over the same part of the plane.",
+        f"One colour scale for all panels: {NATS_SHOWN:g} nats down from the highest density of "
+        f"{'the truth' if 'truth' in shown else 'all models'}; all that is lower has the darkest colour. {FIRST_SEED}",
+        png(made),
+    )
+
+
+def samples(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | None:
+    """Samples of each model beside test data: points of the plane or images."""
+    data = cells[0].data
+    panels = {"test data": study.pictures.get(f"real/{data}")}
+    panels |= {cell.model: study.pictures.get(f"samples/{data}/{cell.model}") for cell in cells}
+    shown = {name: array for name, array in panels.items() if array is not None}
+    if not shown.keys() - {"test data"}:
+        return None
+    images = next(iter(shown.values())).ndim == 3
+    made, places = _panels(len(shown), bar=False)
+    for axes, (name, array) in zip(places, shown.items(), strict=True):
+        if images:
+            axes.imshow(mosaic(array), cmap="gray", vmin=0, vmax=255)
+        else:
+            points = array.astype(np.float32)
+            colour = look[name].colour if name in look else "black"
+            axes.scatter(points[:, 0], points[:, 1], s=2.2, color=colour, alpha=0.55, linewidths=0)
+            _frame(axes, shown["test data"], study.pictures.get(f"extent/{data}"))
+        _bare(axes, name)
+    kind = "Images" if images else "Points"
+    return Plot(
+        f"samples-{data}",
+        data,
+        "Samples beside test data",
+        f"{kind} from the test split of {data} beside samples of {', '.join(n for n in shown if n != 'test data')}.",
+        f"{'Not chosen: the first samples drawn.' if images else 'As many points in every panel.'} {FIRST_SEED}",
+        png(made),
+    )
+
+
+def mosaic(images: Array) -> Array:
+    """`(n, height, width)` uint8 as one picture with as many rows as columns, a grey line between images."""
+    side = int(np.sqrt(len(images)))
+    padded = np.pad(images[: side * side], ((0, 0), (1, 0), (1, 0)), constant_values=110)
+    height, width = padded.shape[1:]
+    rows: Array = padded.reshape(side, side, height, width).transpose(0, 2, 1, 3).reshape(side * height, side * width)
+    return np.pad(rows, ((0, 1), (0, 1)), constant_values=110)
+
+
+def _panels(count: int, *, bar: bool) -> tuple[Figure, list[Axes]]:
+    """Square panels in rows of at most three, with room for a colour bar below."""
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    side, gap, head, foot = (WIDTH - 0.1 * (columns - 1) - 0.1) / columns, 0.1, 0.27, 0.62 if bar else 0.06
+    height = rows * (side + head) + foot
+    made = figure(WIDTH, height)
+    places = []
+    for index in range(count):
+        row, column = divmod(index, columns)
+        left, bottom = 0.05 + column * (side + gap), height - (row + 1) * (side + head)
+        places.append(made.add_axes((left / WIDTH, bottom / height, side / WIDTH, side / height)))
+    return made, places
+
+
+def _bare(axes: Axes, title: str) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(title, pad=4)
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color="#bbbbbb")
+
+
+def _frame(axes: Axes, real: Array, extent: Array | None) -> None:
+    """The same part of the plane in every panel: the density's, else that of the data with a margin."""
+    if extent is None:
+        low, high = real.min(0).astype(float), real.max(0).astype(float)
+        margin = 0.1 * (high - low)
+        extent = np.stack([low - margin, high + margin], 1).ravel()
+    axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")

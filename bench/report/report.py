@@ -1,0 +1,75 @@
+"""`bench report STUDY`: tables, plots and one page, from stored records alone."""
+
+import sys
+from pathlib import Path
+
+from bench.errors import BenchError, unknown
+from bench.report.collect import collect
+from bench.report.page import render
+from bench.report.plots import draw
+from bench.report.study import TABLE, load
+from bench.report.style import Plot
+from bench.report.summary import count_words, differences, differences_csv, summarise, summary_csv
+from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
+from bench.store import write_atomically
+
+
+def report(study: str, results_dir: Path) -> list[str]:
+    """Writes the report of `results_dir/<study>` and says where it is.
+
+    With runs/ there, table.csv, histories.csv, curves.csv and pictures.npz are collected from it first; everything
+    else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those four files, so that it
+    can be drawn again where runs/ is not. Equal records give equal bytes. Warnings go to stderr.
+
+    Returns:
+        The lines to print: the summary, counts by status, where the page is.
+
+    Raises:
+        BenchError: there is no such study, nothing in it has finished, or its folder cannot be written.
+    """
+    folder = _existing(study, results_dir)
+    collected = collect(folder)
+    for warning in collected.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not (folder / TABLE).exists():
+        raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={study}`")
+    found = load(folder)
+    if not found.runs:
+        raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={study}`")
+
+    cells = summarise(found.runs)
+    pairs = differences(cells)
+    tables = [*grids(cells), difference_grid(pairs)]
+    plots = draw(found, cells)
+    write_atomically(folder / "summary.csv", summary_csv(cells))
+    write_atomically(folder / "summary.md", markdown(tables))
+    write_atomically(folder / "summary.tex", tex(tables))
+    write_atomically(folder / "differences.csv", differences_csv(pairs))
+    _write_plots(folder / "plots", plots)
+    write_atomically(folder / "report.html", render(found, cells, tables, plots))
+
+    unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
+    return [
+        *text_summary(cells),
+        "",
+        f"{len(found.runs)} runs: {count_words(found.runs)}{unfinished}",
+        f"table: {folder / 'summary.md'}",
+        f"page:  {folder / 'report.html'}",
+    ]
+
+
+def _existing(study: str, results_dir: Path) -> Path:
+    """The folder of a study that has runs or a table."""
+    folder = results_dir / study
+    if folder.is_dir():
+        return folder
+    known = [path.name for path in results_dir.iterdir() if path.is_dir()] if results_dir.is_dir() else []
+    raise BenchError(f"{unknown('study', study, known, str(results_dir))}; `bench run study=NAME` makes one")
+
+
+def _write_plots(folder: Path, plots: list[Plot]) -> None:
+    """plots/*.png, and no plot of an earlier report that this one does not have."""
+    for plot in plots:
+        write_atomically(folder / f"{plot.name}.png", plot.png)
+    for stale in set(folder.glob("*.png")) - {folder / f"{plot.name}.png" for plot in plots}:
+        stale.unlink()

@@ -1,0 +1,114 @@
+"""How every plot looks: one colour, marker and line per model, one font size, deterministic PNG bytes."""
+
+import io
+import zlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+DPI = 150
+WIDTH = 5.6  # inches: text of 10 points stays legible when the figure fills a phone's width
+RC: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "legend.handlelength": 1.8,
+    "image.interpolation": "nearest",
+    "savefig.dpi": DPI,
+}
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito (2008), those dark enough
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")  # 11 of them, coprime with the 6 colours
+LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 1)))
+FAMILIAR = {"vae": 0, "realnvp": 1, "cnf": 2}
+SLOTS = len(COLOURS) * len(MARKERS)
+
+
+class Plot(NamedTuple):
+    """A finished figure.
+
+    Attributes:
+        name: of its file under plots/, without `.png`.
+        data: the data set that it is about.
+        title: what it shows, in a few words.
+        alt: what a reader who cannot see it should know.
+        caption: how to read it; names the intervals.
+        png: its bytes.
+    """
+
+    name: str
+    data: str
+    title: str
+    alt: str
+    caption: str
+    png: bytes
+
+
+class Style(NamedTuple):
+    """How a model is drawn, everywhere."""
+
+    colour: str
+    marker: str
+    line: Any
+
+
+def styles(models: Iterable[str]) -> dict[str, Style]:
+    """model -> style. The first three entries have theirs for good; any other takes the free slot nearest its hash."""
+    slots: dict[str, int] = {}
+    for model in sorted(set(models), key=lambda name: (name not in FAMILIAR, name)):
+        slot = FAMILIAR.get(model, len(FAMILIAR) + zlib.crc32(model.encode()) % len(COLOURS))
+        while slot % SLOTS in slots.values():
+            slot += 1
+        slots[model] = slot % SLOTS
+    return {
+        model: Style(COLOURS[slot % len(COLOURS)], MARKERS[slot % len(MARKERS)], LINES[slot % len(LINES)])
+        for model, slot in slots.items()
+    }
+
+
+def figure(width: float = WIDTH, height: float = 3.7) -> Figure:
+    """An empty figure of `width` x `height` inches that belongs to no global state."""
+    made = Figure(figsize=(width, height))
+    FigureCanvasAgg(made)
+    return made
+
+
+def png(made: Figure) -> bytes:
+    """The figure as PNG; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    made.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def log_axis(axes: Axes, axis: str, values: Iterable[float]) -> bool:
+    """Makes an axis logarithmic when its positive values span more than a factor of 10; says whether it did."""
+    positive = [value for value in values if value > 0]
+    if not positive or max(positive) < 10 * min(positive):
+        return False
+    getattr(axes, f"set_{axis}scale")("log")
+    if max(positive) < 1e5 and min(positive) >= 1e-3:
+        getattr(axes, f"{axis}axis").set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    return True
+
+
+def legend(axes: Axes, **options: Any) -> None:
+    """A legend above the axes, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = 3 if max(map(len, labels)) < 18 else 1
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2, **options)

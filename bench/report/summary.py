@@ -1,0 +1,178 @@
+"""From runs to one row per data set and model: means over seeds, intervals, failures, the oracle."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from bench.columns import STATUSES
+from bench.report.intervals import Interval, paired_difference, t_interval
+from bench.report.study import Run, label, write_csv
+
+METRICS = (
+    "nll_nats",
+    "bits_per_dim",
+    "kl_to_truth",
+    "elbo_nats",
+    "recon_mse",
+    "recon_mse_noise",
+    "mmd2",
+    "mmd2_floor",
+    "sliced_w2",
+    "sliced_w2_floor",
+    "c2st",
+    "c2st_floor",
+    "parameters",
+    "steps",
+    "train_seconds",
+    "compile_seconds",
+    "eval_seconds",
+    "step_milliseconds",
+    "train_flops",
+    "train_nfe",
+    "eval_nfe",
+    "sample_seconds_per_1k",
+    "nll_seconds_per_1k",
+    "peak_memory_bytes",
+)
+BOUNDED = frozenset({"nll_nats", "bits_per_dim", "kl_to_truth"})  # ordered as the NLL is, and bounds where it is one
+ORACLE = "oracle"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one model on one data set.
+
+    Attributes:
+        data, model: the data set, and the model with what else the study varied in brackets.
+        runs: all of them, failed ones too; none for the oracle.
+        intervals: metric -> its interval over the finished runs that have it.
+        oracle: whether this is the true density and not a model.
+        best: whether its NLL is lower than that of every other model, by the paired difference.
+    """
+
+    data: str
+    model: str
+    runs: list[Run]
+    intervals: dict[str, Interval]
+    oracle: bool = False
+    best: bool = field(default=False, compare=False)
+
+    @property
+    def finished(self) -> list[Run]:
+        """The runs that ended well: the only ones that are averaged."""
+        return [run for run in self.runs if run["status"] == "ok"]
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether any finished run reports a bound in place of its likelihood."""
+        return any(run["nll_is_bound"] for run in self.finished)
+
+    @property
+    def shared_machine(self) -> bool:
+        """Whether any finished run was timed on a machine that others used."""
+        return any(run["shared_machine"] for run in self.finished)
+
+    @property
+    def statuses(self) -> str:
+        """Counts by status in words, such as `2 ok, 1 diverged`."""
+        return count_words(self.runs)
+
+    def named(self, column: str) -> str:
+        """What the finished runs say in a text column, usually one thing."""
+        return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
+
+    def by_seed(self, column: str) -> dict[int, float]:
+        """seed -> value, over the finished runs that have one."""
+        return {run["seed"]: run[column] for run in self.finished if run[column] is not None}
+
+
+class Difference(NamedTuple):
+    """NLL of `a` minus NLL of `b` in nats, paired by seed."""
+
+    data: str
+    a: Cell
+    b: Cell
+    interval: Interval
+
+
+def count_words(runs: list[Run]) -> str:
+    """Counts by status, `ok` first and always there."""
+    counts = Counter(run["status"] for run in runs)
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status] or status == "ok")
+
+
+def summarise(runs: list[Run]) -> list[Cell]:
+    """One cell per data set and model in the order of `runs`, and behind each data set its oracle where it is known."""
+    groups: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        groups[run["data"]][label(run)].append(run)
+    cells: list[Cell] = []
+    for data, models in groups.items():
+        entries = [_cell(data, model, group) for model, group in models.items()]
+        cells += [_marked(entry, entries) for entry in entries]
+        cells += _oracle(data, [run for group in models.values() for run in group])
+    return cells
+
+
+def differences(cells: list[Cell]) -> list[Difference]:
+    """Every pair of models on the same data set that share a finished seed."""
+    pairs = [(a, b) for a, b in combinations(cells, 2) if a.data == b.data and not a.oracle and not b.oracle]
+    found = [(a, b, paired_difference(a.by_seed("nll_nats"), b.by_seed("nll_nats"))) for a, b in pairs]
+    return [Difference(a.data, a, b, interval) for a, b, interval in found if interval is not None]
+
+
+def summary_csv(cells: list[Cell]) -> str:
+    """summary.csv: a row per cell; each metric with `_ci95` (half-width of the 95 % t interval) and `_n` (values)."""
+    about = ("nll_estimator", "nll_space", "recon_kind", "matched_to")
+    header = ["data", "model", "n_ok", "n_runs", "statuses", *about, "nll_is_bound", "shared_machine", "best_nll"]
+    header += [f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_ci95", "_n")]
+    return write_csv(header, [_summary_row(cell, about) for cell in cells])
+
+
+def differences_csv(found: list[Difference]) -> str:
+    """differences.csv: model_a minus model_b in nats, with its 95 % t interval over the seeds that both finished."""
+    header = ["data", "model_a", "model_b", "n", "difference_nats", "ci95", "low", "high", "a_is_bound", "b_is_bound"]
+    rows: list[list[Any]] = []
+    for data, a, b, (mean, half_width, n) in found:
+        ends = [None, None] if half_width is None else [mean - half_width, mean + half_width]
+        rows.append([data, a.model, b.model, n, mean, half_width, *ends, a.is_bound, b.is_bound])
+    return write_csv(header, rows)
+
+
+def _cell(data: str, model: str, runs: list[Run]) -> Cell:
+    cell = Cell(data, model, runs, {})
+    values = {metric: list(cell.by_seed(metric).values()) for metric in METRICS}
+    cell.intervals.update({metric: t_interval(found) for metric, found in values.items() if found})
+    return cell
+
+
+def _marked(cell: Cell, entries: list[Cell]) -> Cell:
+    """The cell with `best` set."""
+    own = cell.by_seed("nll_nats")
+    others = [other for other in entries if other is not cell and "nll_nats" in other.intervals]
+    found = [paired_difference(own, other.by_seed("nll_nats")) for other in others]
+    best = bool(found) and all(d is not None and d.mean < 0 and d.excludes_zero for d in found)
+    return Cell(cell.data, cell.model, cell.runs, cell.intervals, best=best)
+
+
+def _oracle(data: str, runs: list[Run]) -> list[Cell]:
+    """The true density's row: its NLL on the test split, which is the same for all runs unless the data are redrawn."""
+    by_seed = {run["seed"]: run["oracle_nll_nats"] for run in runs if run["oracle_nll_nats"] is not None}
+    if not by_seed:
+        return []
+    values = list(by_seed.values())
+    nll = t_interval(values) if len(set(values)) > 1 else Interval(values[0], None, 1)
+    return [Cell(data, ORACLE, [], {"nll_nats": nll, "kl_to_truth": Interval(0.0, None, nll.n)}, oracle=True)]
+
+
+def _summary_row(cell: Cell, about: tuple[str, ...]) -> list[Any]:
+    row: list[Any] = [cell.data, cell.model]
+    if cell.oracle:
+        row += [None, None, None, "exact", None, None, None, False, None, None]
+    else:
+        row += [len(cell.finished), len(cell.runs), cell.statuses, *(cell.named(column) or None for column in about)]
+        row += [cell.is_bound, cell.shared_machine, cell.best] if cell.finished else [None, None, None]
+    for metric in METRICS:
+        row += cell.intervals.get(metric, (None, None, None))
+    return row

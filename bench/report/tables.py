@@ -1,0 +1,232 @@
+"""The summary as tables for a page, a paper, a README and a terminal."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from bench.report.intervals import Interval
+from bench.report.numbers import quantity
+from bench.report.summary import BOUNDED, Cell, Difference
+
+DAGGER = "†"
+BOLD_RULE = (
+    "Bold: the lowest NLL of a data set, where the 95 % interval of its difference to every other model, paired by "
+    "seed, excludes 0 (not corrected for the number of pairs; bounds count with the number shown)."
+)
+NOTES = {
+    "interval": "± is the half-width of the 95 % t interval of the mean over seeds; a single seed has none.",
+    "bound": "≤ marks an upper bound: the true value may be lower.",
+    "floor": "In brackets: the same metric, real test data against real test data; no model can be expected below it.",
+    "shared": f"{DAGGER} timed while other processes used the machine.",
+}
+
+
+class Metric(NamedTuple):
+    """One column of a table.
+
+    Attributes:
+        column: of the record.
+        heading: what stands above it, with the unit.
+        scale: factor from the record's unit to the heading's.
+        floor: the column that stands in brackets behind it.
+        timing: whether sharing the machine spoils it.
+    """
+
+    column: str
+    heading: str
+    scale: float = 1.0
+    floor: str | None = None
+    timing: bool = False
+
+
+class Field(NamedTuple):
+    """One cell of a table: its text, what it is sorted by (None: last) and whether it is bold."""
+
+    text: str
+    sort: float | str | None
+    bold: bool = False
+
+
+class Grid(NamedTuple):
+    """A table ready to be written in any format."""
+
+    name: str
+    title: str
+    headings: list[str]
+    rows: list[list[Field]]
+    notes: list[str]
+
+
+class Layout(NamedTuple):
+    """A table before it meets the numbers; `about` are text columns with their headings."""
+
+    name: str
+    title: str
+    metrics: tuple[Metric, ...]
+    about: dict[str, str]
+
+
+LAYOUTS = (
+    Layout(
+        "likelihood",
+        "Likelihood on the test split",
+        (
+            Metric("nll_nats", "NLL, nats"),
+            Metric("bits_per_dim", "bits/dim"),
+            Metric("kl_to_truth", "KL to truth, nats"),
+            Metric("elbo_nats", "ELBO, nats"),
+        ),
+        {"nll_estimator": "estimator"},
+    ),
+    Layout(
+        "quality",
+        "Samples and reconstruction",
+        (
+            Metric("sliced_w2", "sliced W2 (floor)", floor="sliced_w2_floor"),
+            Metric("mmd2", "MMD² (floor)", floor="mmd2_floor"),
+            Metric("c2st", "C2ST (floor)", floor="c2st_floor"),
+            Metric("recon_mse", "reconstruction MSE"),
+            Metric("recon_mse_noise", "MSE at latent noise 0.1"),
+        ),
+        {"recon_kind": "reconstruction by"},
+    ),
+    Layout(
+        "cost",
+        "Cost",
+        (
+            Metric("parameters", "parameters"),
+            Metric("steps", "steps"),
+            Metric("train_seconds", "training, s", timing=True),
+            Metric("step_milliseconds", "step, ms", timing=True),
+            Metric("train_nfe", "field evaluations per step"),
+            Metric("train_flops", "training, GFLOP", scale=1e-9),
+            Metric("sample_seconds_per_1k", "1,000 samples, s", timing=True),
+            Metric("nll_seconds_per_1k", "1,000 densities, s", timing=True),
+            Metric("peak_memory_bytes", "peak memory, MiB", scale=2**-20),
+        ),
+        {},
+    ),
+)
+
+
+def grids(cells: list[Cell]) -> list[Grid]:
+    """The three tables of a study: likelihood, quality, cost. Columns without any value are left out."""
+    return [_grid(layout, cells) for layout in LAYOUTS]
+
+
+def difference_grid(found: list[Difference]) -> Grid:
+    """The NLL differences, paired by seed."""
+    rows = []
+    for data, a, b, interval in found:
+        verdict = (a.model if interval.mean < 0 else b.model) if interval.excludes_zero else "not told apart"
+        if interval.half_width is None:
+            verdict = "one seed"
+        names = [Field(text, text) for text in (data, a.model, b.model)]
+        number = Field(quantity(interval), interval.mean, interval.excludes_zero)
+        rows.append([*names, Field(str(interval.n), interval.n), number, Field(verdict, verdict)])
+    headings = ["data", "model A", "model B", "seeds", "NLL A - NLL B, nats", "lower NLL"]
+    bounds = [NOTES["bound"].replace("≤ marks an upper bound", "Some of these NLLs are upper bounds")]
+    notes = [
+        "Each seed gives one difference; ± is the half-width of the 95 % t interval of their mean, not corrected for "
+        "the number of pairs. Bold: the interval excludes 0.",
+        *(bounds if any(a.is_bound or b.is_bound for _, a, b, _ in found) else []),
+    ]
+    return Grid("differences", "Differences between models, paired by seed", headings, rows, notes)
+
+
+def text_summary(cells: list[Cell]) -> list[str]:
+    """The terminal's table: one line per data set and model."""
+    bits = any("bits_per_dim" in cell.intervals for cell in cells)
+    kl = any("kl_to_truth" in cell.intervals for cell in cells)
+    metrics = [Metric("nll_nats", "NLL, nats")]
+    metrics += [Metric("bits_per_dim", "bits/dim")] * bits + [Metric("kl_to_truth", "KL, nats")] * kl
+    layout = Layout("text", "", (*metrics, Metric("train_seconds", "training, s", timing=True)), {})
+    grid = _grid(layout, cells)
+    lines = [grid.headings, *([field.text for field in row] for row in grid.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def markdown(tables: Iterable[Grid]) -> str:
+    """summary.md."""
+    parts = []
+    for grid in tables:
+        lines = [grid.headings, ["---"] * len(grid.headings)]
+        lines += [[f"**{f.text}**" if f.bold else f.text for f in row] for row in grid.rows]
+        body = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
+        parts.append(f"## {grid.title}\n\n{body}\n\n" + "\n".join(f"- {note}" for note in grid.notes) + "\n")
+    return "\n".join(parts)
+
+
+def tex(tables: Iterable[Grid]) -> str:
+    """summary.tex: one booktabs table each."""
+    parts = ["% \\usepackage{booktabs}\n"]
+    for grid in tables:
+        lines = [" & ".join(map(_tex, grid.headings)) + r" \\", r"\midrule"]
+        lines += [" & ".join(_bold_tex(field) for field in row) + r" \\" for row in grid.rows]
+        caption = _tex(f"{grid.title}. " + " ".join(grid.notes))
+        body = "\n".join(lines)
+        columns = "l" * len(grid.headings)
+        parts.append(
+            f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{grid.name}}}\n"
+            f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
+        )
+    return "\n".join(parts)
+
+
+def _grid(layout: Layout, cells: list[Cell]) -> Grid:
+    metrics = [m for m in layout.metrics if any(m.column in cell.intervals for cell in cells)]
+    about = {c: heading for c, heading in layout.about.items() if any(cell.named(c) for cell in cells)}
+    shown = [cell for cell in cells if not cell.oracle or any(m.column in cell.intervals for m in metrics)]
+    rows = []
+    for cell in shown:
+        row = [Field(cell.data, cell.data), Field(cell.model, cell.model), _seeds(cell)]
+        row += [_number(metric, cell) for metric in metrics]
+        rows.append(row + [Field(cell.named(column), cell.named(column) or None) for column in about])
+    uses: list[tuple[str, Callable[[Cell], bool]]] = [
+        ("interval", lambda cell: any(m.column in cell.intervals for m in metrics)),
+        ("bound", lambda cell: cell.is_bound and any(m.column in BOUNDED for m in metrics)),
+        ("floor", lambda cell: any(m.floor in cell.intervals for m in metrics)),
+        ("shared", lambda cell: cell.shared_machine and any(m.timing for m in metrics)),
+    ]
+    notes = [NOTES[name] for name, used in uses if any(map(used, shown))]
+    bold = [BOLD_RULE] if any(field.bold for row in rows for field in row) else []
+    headings = ["data", "model", "seeds", *(m.heading for m in metrics), *about.values()]
+    return Grid(layout.name, layout.title, headings, rows, notes + bold)
+
+
+def _seeds(cell: Cell) -> Field:
+    """Finished of all seeds, and what became of the others."""
+    if cell.oracle:
+        return Field("", None)
+    done, total = len(cell.finished), len(cell.runs)
+    return Field(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.statuses})", done)
+
+
+def _number(metric: Metric, cell: Cell) -> Field:
+    """A metric's cell: bound mark, interval, floor, dagger."""
+    interval: Interval | None = cell.intervals.get(metric.column)
+    if interval is None:
+        return Field("", None)
+    text = quantity(interval, metric.scale)
+    if cell.is_bound and metric.column in BOUNDED:
+        text = f"≤ {text}"
+    if metric.floor in cell.intervals:
+        text = f"{text} ({quantity(Interval(cell.intervals[metric.floor].mean, None, 1))})"
+    if metric.timing and cell.shared_machine:
+        text += f" {DAGGER}"
+    return Field(text, interval.mean, cell.best and metric.column in BOUNDED)
+
+
+TEX = {
+    "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "·": r"$\cdot$", "²": r"$^2$", "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", **{c: f"\\{c}" for c in "&%$#_{}"},
+    **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(TEX.get(character, character) for character in text)
+
+
+def _bold_tex(field: Field) -> str:
+    return f"\\textbf{{{_tex(field.text)}}}" if field.bold else _tex(field.text)
