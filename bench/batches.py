@@ -21,7 +21,9 @@ class Batches:
             BenchError: there are fewer training examples than one batch needs.
         """
         if batch_size > len(dataset.train):
-            raise BenchError(f"train.batch_size={batch_size}: {dataset.name} has {len(dataset.train)} training examples")
+            raise BenchError(
+                f"train.batch_size={batch_size}: {dataset.name} has {len(dataset.train)} training examples"
+            )
         self.dataset = dataset
         self.batch_size = batch_size
         self.seed = seed

@@ -1,0 +1,196 @@
+"""The `bench` command: parses, imports lazily, calls one function."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from bench.errors import BenchError
+
+EPILOG = """examples:
+  bench run model=vae data=digits seed=0        one run; any Hydra override
+  bench run -m model=vae,realnvp seed=0,1,2     a grid
+  bench run study=quick                         a whole study; finished runs are skipped
+  bench report quick                            its tables, plots and page
+  bench new mymodel && bench check mymodel      a model of your own"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; the exit code is 0, 1 (something failed), 2 (a mistake in the command) or 130 (interrupted)."""
+    sys.path.insert(0, os.getcwd())
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.call(arguments)
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bench: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and its options."""
+    top = argparse.ArgumentParser(
+        prog="bench",
+        description="One fair, repeatable comparison of VAEs, normalizing flows and continuous flows.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="train and evaluate: one run, a grid (-m) or a study (study=NAME)")
+    run.add_argument("overrides", nargs="*", help="Hydra overrides, such as model=vae budget.steps=500")
+    run.add_argument("-m", "--multirun", action="store_true", help="lists of values make a grid")
+    run.add_argument("--cfg", choices=["job"], help="show the configuration and run nothing")
+    add_config_dir(run)
+    run.set_defaults(call=call_run)
+
+    report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
+    report.add_argument("study", metavar="STUDY")
+    report.add_argument("--results-dir", type=Path, default=Path("results"))
+    report.set_defaults(call=call_report)
+
+    what = commands.add_parser("list", help="models, data, studies, metrics: a line each")
+    what.add_argument("what", nargs="?", choices=["models", "data", "studies", "metrics"])
+    add_config_dir(what)
+    what.set_defaults(call=call_list)
+
+    check = commands.add_parser("check", help="hold the entry contract against one model")
+    check.add_argument("model", metavar="MODEL", help="a name in conf/model, with overrides such as model.layers=4")
+    check.add_argument("overrides", nargs="*")
+    add_config_dir(check)
+    check.set_defaults(call=call_check)
+
+    new = commands.add_parser("new", help="write a working model of two files")
+    new.add_argument("name", metavar="NAME")
+    new.add_argument("--dir", type=Path, help="write it here instead of into the project")
+    new.set_defaults(call=call_new)
+
+    data = commands.add_parser("data", help="where data sets come from; fetch and verify them")
+    actions = data.add_subparsers(required=True, metavar="ACTION")
+    for action, text in {"list": "sources and terms", "fetch": "download", "verify": "hold against checksums"}.items():
+        one = actions.add_parser(action, help=text)
+        one.add_argument("--data-root", help="where data live; default $BENCH_DATA, else the user's cache")
+        if action != "list":
+            one.add_argument("name", metavar="NAME")
+        if action == "fetch":
+            one.add_argument("--url", help="a mirror's base address instead of the official one")
+        one.set_defaults(call=call_data, action=action)
+
+    speed = commands.add_parser("speed", help="side-by-side timings, written to results/speed")
+    speed.add_argument("cases", nargs="*", help="which comparisons; all when none is named")
+    speed.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    speed.add_argument("--results-dir", type=Path, default=Path("results"))
+    speed.set_defaults(call=call_speed)
+
+    reproduce = commands.add_parser("reproduce", help="obtained beside published, from a study's stored table")
+    reproduce.add_argument("study", metavar="STUDY")
+    reproduce.add_argument("--results-dir", type=Path, default=Path("results"))
+    reproduce.set_defaults(call=call_reproduce)
+    return top
+
+
+def add_config_dir(command: argparse.ArgumentParser) -> None:
+    """The option that finds a user's own model, data and study files."""
+    command.add_argument("--config-dir", type=Path, help="a folder of your own with model/, data/ or study/")
+
+
+def existing(config_dir: Path | None) -> Path | None:
+    """`config_dir`, which must be a folder when it is given."""
+    if config_dir is not None and not config_dir.is_dir():
+        raise BenchError(f"--config-dir {config_dir}: no such folder; it should hold model/, data/ or study/")
+    return config_dir
+
+
+def call_run(arguments: argparse.Namespace) -> int:
+    """`bench run`."""
+    from bench.sweep import run_command
+
+    config_dir = existing(arguments.config_dir)
+    if arguments.cfg:
+        from bench.compose import as_yaml, compose
+
+        print(as_yaml(compose(arguments.overrides, config_dir)), end="")
+        return 0
+    return run_command(arguments.overrides, arguments.multirun, config_dir)
+
+
+def call_report(arguments: argparse.Namespace) -> int:
+    """`bench report`."""
+    from bench.report.report import report
+
+    for line in report(arguments.study, arguments.results_dir):
+        print(line)
+    return 0
+
+
+def call_list(arguments: argparse.Namespace) -> int:
+    """`bench list`."""
+    from bench.listing import listing
+
+    print("\n".join(listing(arguments.what, existing(arguments.config_dir))))
+    return 0
+
+
+def call_check(arguments: argparse.Namespace) -> int:
+    """`bench check`: 1 when a contract is broken."""
+    from bench.build import entry
+    from bench.check import check_entry
+    from bench.compose import compose
+
+    config = compose([f"model={arguments.model}", *arguments.overrides], existing(arguments.config_dir))
+    failures = check_entry(lambda spec, width: entry(config, spec, width))
+    return 1 if failures else 0
+
+
+def call_new(arguments: argparse.Namespace) -> int:
+    """`bench new`."""
+    from bench.new import new_entry
+
+    for path in new_entry(arguments.name, arguments.dir):
+        print(f"wrote {path}")
+    where = f"cd {arguments.dir} && " if arguments.dir else ""
+    option = " --config-dir conf" if arguments.dir else ""
+    print(f"next: {where}bench check {arguments.name}{option}")
+    return 0
+
+
+def call_data(arguments: argparse.Namespace) -> int:
+    """`bench data list|fetch|verify`."""
+    from bench.data import fetch
+
+    if arguments.action == "list":
+        print(fetch.table(arguments.data_root))
+    elif arguments.action == "fetch":
+        fetch.fetch(arguments.name, arguments.data_root, base_url=arguments.url)
+    else:
+        for line in fetch.verify(arguments.name, arguments.data_root):
+            print(line)
+    return 0
+
+
+def call_speed(arguments: argparse.Namespace) -> int:
+    """`bench speed`."""
+    from bench.speed.speed import speed
+
+    for line in speed(arguments.cases, arguments.device, arguments.results_dir):
+        print(line)
+    return 0
+
+
+def call_reproduce(arguments: argparse.Namespace) -> int:
+    """`bench reproduce`."""
+    from bench.report.reproduce import reproduce
+
+    for line in reproduce(arguments.study, arguments.results_dir):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

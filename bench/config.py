@@ -152,5 +152,9 @@ def check_sign(name: str, value: Any) -> None:
     numbers = value if isinstance(value, list) else [value]
     zero = name.rpartition(".")[2] in MAY_BE_ZERO
     for number in numbers:
-        if isinstance(number, (int, float)) and not isinstance(number, bool) and not (number >= 0 if zero else number > 0):
+        if (
+            isinstance(number, (int, float))
+            and not isinstance(number, bool)
+            and not (number >= 0 if zero else number > 0)
+        ):
             raise BenchError(f"{name}={number}: must be {'zero or more' if zero else 'more than zero'}")

@@ -8,6 +8,10 @@ class BenchError(Exception):
     """A mistake in what was asked: the command prints the message on one line and exits with 2."""
 
 
+class CannotWrite(BenchError):
+    """The results folder cannot be written, or the disk is full: no run can go on."""
+
+
 class Diverged(Exception):
     """Training or evaluation met a NaN or an infinity: the run's row says `diverged`."""
 

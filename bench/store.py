@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.columns import COLUMNS
-from bench.errors import BenchError
+from bench.errors import CannotWrite
 
 Record = dict[str, Any]
 
@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes `path` whole or not at all.
 
     Raises:
-        BenchError: the folder cannot be written or the disk is full; nothing is left behind.
+        CannotWrite: the folder cannot be written or the disk is full; nothing is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
@@ -33,7 +33,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)
-        raise BenchError(f"cannot write {path}: {error.strerror}; free some space or choose another results_dir=") from error
+        hint = "free some space or choose another results_dir="
+        raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint}") from error
 
 
 def record_text(record: Record) -> str:
@@ -59,7 +60,7 @@ class RunFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = open(path, "w")
         except OSError as error:
-            raise BenchError(f"cannot write {path.parent}: {error.strerror}; choose another results_dir=") from error
+            raise CannotWrite(f"cannot write {path.parent}: {error.strerror}; choose another results_dir=") from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,12 +114,12 @@ def check_writable(folder: Path) -> None:
     """Fails early when `folder` could not be created or written; creates nothing.
 
     Raises:
-        BenchError: the nearest existing ancestor is not a folder or not writable.
+        CannotWrite: the nearest existing ancestor is not a folder or not writable.
     """
     ancestor = folder.absolute()
     while not ancestor.exists():
         ancestor = ancestor.parent
     if not ancestor.is_dir():
-        raise BenchError(f"cannot write results to {folder}: {ancestor} is a file; choose another results_dir=")
+        raise CannotWrite(f"cannot write results to {folder}: {ancestor} is a file; choose another results_dir=")
     if not os.access(ancestor, os.W_OK | os.X_OK):
-        raise BenchError(f"cannot write results to {folder}: {ancestor} is not writable; choose another results_dir=")
+        raise CannotWrite(f"cannot write results to {folder}: {ancestor} is not writable; choose another results_dir=")

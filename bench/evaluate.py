@@ -1,0 +1,119 @@
+"""Asks a trained entry for what it can do, measures that on the test split, and leaves the rest empty."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.clock import Stopwatch
+from bench.config import Eval
+from bench.data.dataset import Dataset
+from bench.metrics import samples as sample_metrics
+from bench.metrics.compute import seconds_per_1k
+from bench.metrics.likelihood import estimate, evaluating, mean_and_error
+from bench.metrics.reconstruction import noise_curve
+from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, field_evaluations
+from bench.pictures import density_grid, picture_samples
+from bench.store import Record
+from bench.streams import stream_seed
+
+REPORT_SPACE = {
+    "discrete": "nats of dequantised pixels",
+    "binary": "nats of binary pixels",
+    "continuous": "nats in the data's own coordinates",
+}
+COLUMN_NOISE = 0.1
+Arrays = dict[str, dict[str, Any]]
+
+
+def evaluate(entry: Entry, dataset: Dataset, settings: Eval) -> tuple[Record, Arrays]:
+    """The evaluation half of a run's record, and the arrays that its pictures are drawn from.
+
+    Every draw comes from `settings.seed`, so that all runs meet the same noise; torch's random state is left as it was.
+
+    Raises:
+        Diverged: a likelihood, a sample or a reconstruction is not finite.
+    """
+    device = dataset.test.device
+    watch = Stopwatch(device)
+    with watch, torch.no_grad(), evaluating(entry), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(stream_seed(settings.seed, "evaluate"))
+        x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
+        record = {
+            **likelihood(entry, dataset, x, settings),
+            **reconstruction(entry, dataset, x, settings),
+            **sampling(entry, dataset, x, settings),
+        }
+        arrays: Arrays = {"samples.npz": picture_samples(entry, dataset, x)}
+        if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
+            arrays["density.npz"] = density_grid(entry, dataset, x, settings)
+    return record | {"eval_seconds": watch.seconds}, arrays
+
+
+def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+    """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth."""
+    watch = Stopwatch(x.device)
+    with watch:
+        found = estimate(
+            entry, x, importance_samples=settings.importance_samples, batch_elements=settings.batch_elements
+        )
+    if found is None:
+        return {}
+    log_det = dataset.space.log_det(x)
+    log_prob = found.log_prob + log_det
+    nll, error = mean_and_error(-log_prob)
+    offset = float(log_det.double().mean())
+    record: Record = {
+        "nll_nats": nll,
+        "nll_standard_error": error,
+        "nll_estimator": found.estimator,
+        "nll_is_bound": found.is_bound,
+        "nll_space": REPORT_SPACE[dataset.spec.kind],
+        "nll_seconds_per_1k": watch.seconds * 1000 / len(x),
+    }
+    if found.standard_error is not None:
+        record["nll_estimator_error"] = float(found.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
+    if dataset.image_shape is not None:
+        record["bits_per_dim"] = nll / (dataset.spec.dim * math.log(2))
+    if found.elbo is not None:
+        record["elbo_nats"] = mean_and_error(found.elbo + log_det)[0]
+        record["k_curve"] = [[k, -(value + offset)] for k, value in found.k_curve]
+    if dataset.truth is not None:
+        true_log_prob = dataset.truth.log_prob(x)
+        record["oracle_nll_nats"] = mean_and_error(-true_log_prob)[0]
+        record["kl_to_truth"], record["kl_standard_error"] = mean_and_error(true_log_prob - log_prob)
+    before = field_evaluations(entry)
+    if before is not None and isinstance(entry, HasLogProb):
+        entry.log_prob(x[:1000])
+        record["eval_nfe"] = (field_evaluations(entry) or 0) - before
+    return record
+
+
+def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+    """Error of decode(encode(x)), as it is and at equal latent noise."""
+    if not isinstance(entry, HasLatent):
+        return {}
+    generator = torch.Generator(x.device).manual_seed(stream_seed(settings.seed, "latent noise"))
+    scales = sorted({0.0, COLUMN_NOISE, *settings.noise_scales})
+    curve = noise_curve(entry, x, dataset.space.to_data, scales, generator, settings.batch_elements)
+    return {
+        "recon_mse": dict(curve)[0.0],
+        "recon_mse_noise": dict(curve)[COLUMN_NOISE],
+        "recon_kind": "round_trip" if entry.latent == "exact" else "posterior_mean",
+        "noise_curve": [list(point) for point in curve],
+    }
+
+
+def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+    """Distances between samples and test examples, each beside that between training and test examples."""
+    n = min(settings.sample_size, len(x), len(dataset.train))
+    to_data = dataset.space.to_data
+    real = to_data(x[:n])
+    other = to_data(dataset.fixed(dataset.train[:n], stream_seed(settings.seed, "floor")))
+    drawn = to_data(entry.sample(n))
+    seed = stream_seed(settings.seed, "sample metrics") % 2**31
+    found = sample_metrics.compare(drawn, real, projections=settings.projections, seed=seed)
+    floor = sample_metrics.compare(other, real, projections=settings.projections, seed=seed)
+    per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
+    return found | {f"{name}_floor": value for name, value in floor.items()} | {"sample_seconds_per_1k": per_1k}

@@ -1,0 +1,198 @@
+"""One run, told from configuration to record."""
+
+import hashlib
+import json
+import math
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from bench import build
+from bench.clock import Neighbours
+from bench.compose import as_yaml
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut
+from bench.evaluate import evaluate
+from bench.match import matching_width, parameter_count
+from bench.metrics.compute import PeakMemory
+from bench.models.entry import Entry, field_evaluations
+from bench.provenance import device_name, git_commit
+from bench.store import Record, RunFolder, write_atomically
+from bench.streams import stream_seed
+from bench.train import History, Report, train
+
+NOT_IDENTITY = {"study", "results_dir", "data_root", "grid"}
+HISTORY_HEADER = "step,train_seconds,train_loss_nats,val_nll_nats,step_milliseconds\n"
+
+
+def run(config: Config, folder: RunFolder, report: Report, command: str) -> Record:
+    """Trains and evaluates one entry on one data set, and stores what came of it; the record is written last.
+
+    Args:
+        config: checked; see `prepare`.
+        folder: of this run, locked by the caller.
+        report: called after each validation.
+        command: what makes this row again.
+
+    Raises:
+        CannotWrite: the results folder is not writable or full.
+        KeyboardInterrupt: the run was interrupted; its checkpoint stays, and the next call goes on from it.
+    """
+    device = chosen_device(config)
+    record = {**identity(config), **surroundings(config, device), "command": command}
+    folder.write_text("config.yaml", as_yaml(config))
+    try:
+        entry, dataset, record = prepared(config, device, record)
+        memory, neighbours = PeakMemory(device), Neighbours()
+        deadline = time.monotonic() + (config.budget.timeout_seconds or math.inf)
+        history = train(entry, dataset, config, folder.checkpoint_path, deadline, report)
+        record |= spent(history, entry) | {"shared_machine": neighbours.shared()}
+        folder.write_text(
+            "history.csv", HISTORY_HEADER + "".join(",".join(map(repr, row)) + "\n" for row in history.rows)
+        )
+        measured, arrays = evaluate(entry, dataset, config.eval)
+        measured["eval_seconds"] += history.validation_seconds
+        record |= measured | {"peak_memory_bytes": memory.read_bytes(), "status": "ok"}
+        for name, content in arrays.items():
+            folder.write_arrays(name, **content)
+        write_atomically(folder.path / "weights.safetensors", save(dict(entry.state_dict())))
+    except CannotWrite:
+        raise
+    except NotApplicable as reason:
+        record |= {"status": "not_applicable", "error": str(reason)}
+    except Diverged as reason:
+        record |= {"status": "diverged", "error": str(reason)}
+    except TimedOut as reason:
+        record |= {"status": "timeout", "error": str(reason)}
+    except Exception as error:
+        folder.write_text("error.txt", traceback.format_exc())
+        record |= {"status": "failed", "error": one_line(error)}
+    folder.write_record(record)
+    if record["status"] in FINISHED:
+        folder.checkpoint_path.unlink(missing_ok=True)
+    return record
+
+
+FINISHED = {"ok", "not_applicable", "diverged"}
+"""Statuses that a second call would only repeat; runs of any other status are tried again."""
+
+
+def prepare(config: Config) -> None:
+    """Refuses what no run could do, before anything is written.
+
+    Raises:
+        BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable budget.
+    """
+    chosen_device(config)
+    dataset = build.dataset(config)
+    cls = build.entry_class(config)
+    if dataset.spec.kind in cls.kinds:
+        sized_width(config, dataset)
+
+
+def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entry, Dataset, Record]:
+    """The entry, sized and initialised from the run's seed, and the data set, both on `device`.
+
+    Raises:
+        NotApplicable: the entry cannot model this kind of data.
+    """
+    dataset = build.dataset(config)
+    cls = build.entry_class(config)
+    record = record | {"family": cls.family}
+    if dataset.spec.kind not in cls.kinds:
+        kinds = " or ".join(sorted(cls.kinds))
+        raise NotApplicable(f"{record['model']} models {kinds} data; {record['data']} is {dataset.spec.kind}")
+    width = sized_width(config, dataset)
+    torch.manual_seed(stream_seed(config.seed, "initialisation"))
+    entry = build.entry(config, dataset.spec, width).to(device)
+    record |= {"parameters": parameter_count(entry), "width": width, "matched_to": matched_to(config)}
+    return entry, dataset.to(device), record
+
+
+def sized_width(config: Config, dataset: Dataset) -> int:
+    """The width that meets `budget.parameters`, or the YAML's own where there is no such budget.
+
+    Raises:
+        BenchError: no width comes near enough.
+    """
+    target = config.budget.parameters
+    if target is None:
+        build.entry(config, dataset.spec)
+        return int(config.model["width"])
+    what = f"{config.model['name']} on {dataset.name}"
+    return matching_width(lambda w: build.entry(config, dataset.spec, w), target, config.budget.tolerance, what)
+
+
+def matched_to(config: Config) -> str:
+    """The budget that was asked for, such as `parameters=50000 steps=2000`."""
+    limits = {name: getattr(config.budget, name) for name in ("parameters", "steps", "seconds", "flops")}
+    return " ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in limits.items()
+        if value is not None
+    )
+
+
+def identity(config: Config) -> Record:
+    """Who the run is: study, run_id, data, model, seed. The id's hash covers all that decides the record."""
+    content: dict[str, Any] = {name: value for name, value in asdict(config).items() if name not in NOT_IDENTITY}
+    content["data"] = {name: value for name, value in content["data"].items() if name != "root"}
+    content["device"] = chosen_device(config).type
+    del content["budget"]["timeout_seconds"], content["train"]["checkpoint_seconds"]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    data, model = config.data["name"], config.model["name"]
+    run_id = f"{data}-{model}-s{config.seed}-{digest}"
+    return {"study": config.study, "run_id": run_id, "data": data, "model": model, "seed": config.seed}
+
+
+def surroundings(config: Config, device: torch.device) -> Record:
+    """Where the run happens; sets torch's thread count."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    return {
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "torch_version": torch.__version__,
+        "git_commit": git_commit(),
+    }
+
+
+def spent(history: History, entry: Entry) -> Record:
+    """The training half of the record."""
+    record: Record = {
+        "steps": history.step,
+        "best_step": history.best_step,
+        "selected_by": history.selected_by,
+        "train_seconds": history.seconds,
+        "step_milliseconds": history.step_milliseconds,
+        "train_flops": history.flops,
+    }
+    if field_evaluations(entry) is not None:
+        record["train_nfe"] = history.field_evaluations / history.step
+    return record
+
+
+def chosen_device(config: Config) -> torch.device:
+    """`config.device`, with `auto` meaning CUDA where torch sees it.
+
+    Raises:
+        BenchError: CUDA was asked for and there is none.
+    """
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("device=cuda: torch sees no CUDA device here; use device=cpu or device=auto")
+    return torch.device(config.device)
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as `Type: first line of its message`."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

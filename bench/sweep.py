@@ -1,0 +1,161 @@
+"""Runs every cell of a command: planned and checked before anything is written, finished ones skipped, failures kept."""
+
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from bench.columns import STATUSES
+from bench.compose import compose, expand
+from bench.config import Config
+from bench.errors import BenchError
+from bench.run import FINISHED, identity, prepare, run
+from bench.store import Record, RunFolder, check_writable
+from bench.train import History
+
+ELSEWHERE = "running elsewhere"
+
+
+class Cell(NamedTuple):
+    """One run of a sweep."""
+
+    config: Config
+    folder: RunFolder
+    command: str
+
+
+def plan(arguments: list[str], multirun: bool, config_dir: Path | None) -> list[Cell]:
+    """Every cell that a command asks for, composed and checked; nothing is written.
+
+    Raises:
+        BenchError: a mistake in the command, in one line.
+    """
+    study_named = [argument for argument in arguments if argument.startswith("study=")]
+    grid = compose(study_named, config_dir).grid
+    cells = []
+    for overrides in expand(arguments, grid, multirun):
+        config = compose(overrides, config_dir)
+        study = Path(config.results_dir) / config.study
+        check_writable(study)
+        prepare(config)
+        folder = RunFolder(study / "runs" / str(identity(config)["run_id"]))
+        cells.append(Cell(config, folder, command_line(overrides, config_dir)))
+    return cells
+
+
+def sweep(cells: list[Cell]) -> Counter[str]:
+    """Makes each cell's record that is not there yet; how many ended with each status.
+
+    Cells that another process is running are left to it and looked at again at the end.
+
+    Raises:
+        CannotWrite: the results folder is not writable or full.
+        KeyboardInterrupt: the same command goes on from here.
+    """
+    outcomes: Counter[str] = Counter()
+    waiting = []
+    for number, cell in enumerate(cells, 1):
+        label = f"[{number}/{len(cells)}] {cell.folder.path.name}"
+        record = attempt(cell, label)
+        if record is None:
+            waiting.append((cell, label))
+        else:
+            outcomes[record["status"]] += 1
+    for cell, label in waiting:
+        record = attempt(cell, label)
+        outcomes[ELSEWHERE if record is None else record["status"]] += 1
+    return outcomes
+
+
+def attempt(cell: Cell, label: str) -> Record | None:
+    """The cell's record, made now where there is none that counts; None where another process is making it."""
+    with cell.folder.lock() as alone:
+        if not alone:
+            say(f"{label}  {ELSEWHERE}")
+            return None
+        record, broken = cell.folder.read_or_set_aside()
+        if broken:
+            say(broken)
+        if record is not None and record["status"] in FINISHED:
+            say(f"{label}  finished before: {record['status']}")
+            return record
+        with Progress(label) as progress:
+            record = run(cell.config, cell.folder, progress, cell.command)
+    say(f"{label}  {summary(record)}")
+    return record
+
+
+def summary(record: Record) -> str:
+    """A finished run in one line."""
+    if record["status"] != "ok":
+        return f"{record['status']}: {record['error']}"
+    parts = [f"ok  {record['parameters']} parameters  {record['steps']} steps in {record['train_seconds']:.1f} s"]
+    if record.get("nll_nats") is not None:
+        bound = "<=" if record["nll_is_bound"] else "="
+        parts.append(f"NLL {bound} {record['nll_nats']:.3f} nats ({record['nll_estimator']})")
+    if record.get("kl_to_truth") is not None:
+        parts.append(f"KL {record['kl_to_truth']:.3f}")
+    return "  ".join(parts)
+
+
+def closing_lines(outcomes: Counter[str]) -> list[str]:
+    """How many runs ended how, every status that occurred named."""
+    known = [*STATUSES, ELSEWHERE]
+    counts = ", ".join(f"{outcomes[status]} {status}" for status in known if outcomes[status])
+    return [f"{outcomes.total()} runs: {counts}"]
+
+
+def command_line(overrides: list[str], config_dir: Path | None) -> str:
+    """The command that makes one cell again."""
+    where = [] if config_dir is None else ["--config-dir", str(config_dir)]
+    return shlex.join(["bench", "run", *where, *overrides])
+
+
+def say(line: str) -> None:
+    """One line to the log, above any progress bar."""
+    tqdm.write(line, file=sys.stdout)
+    sys.stdout.flush()
+
+
+class Progress:
+    """A bar on a terminal, a plain line now and then in a log."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.terminal = sys.stderr.isatty()
+        self.quarter = 0
+
+    def __enter__(self) -> "Progress":
+        self.bar = tqdm(total=100, desc=self.label, unit="%", disable=not self.terminal, leave=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def __call__(self, history: History, share: float) -> None:
+        """Called after each validation."""
+        value = f"step {history.step}, validation {history.rows[-1][3]:.3f} nats"
+        self.bar.set_postfix_str(value)
+        self.bar.update(min(100, round(100 * share)) - self.bar.n)
+        if not self.terminal and int(4 * share) > self.quarter:
+            self.quarter = int(4 * share)
+            say(f"{self.label}  {share:.0%}  {value}")
+
+
+def run_command(arguments: list[str], multirun: bool, config_dir: Path | None) -> int:
+    """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise."""
+    cells = plan(arguments, multirun, config_dir)
+    if not cells:
+        raise BenchError("the grid of this study is empty; give it at least one list of cells")
+    outcomes = sweep(cells)
+    for line in closing_lines(outcomes):
+        say(line)
+    config = cells[0].config
+    say(
+        f"bench report {config.study}"
+        + (f" --results-dir {config.results_dir}" if config.results_dir != "results" else "")
+    )
+    return 0 if set(outcomes) <= {"ok", "not_applicable", ELSEWHERE} else 1

@@ -1,0 +1,224 @@
+"""The optimisation loop: budget, clock, validation, checkpoint, divergence. One loop for every entry."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.batches import Batches
+from bench.checkpoint import load_state, save_state
+from bench.clock import Stopwatch, synchronise
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.errors import Diverged, TimedOut
+from bench.metrics.compute import count_flops
+from bench.models.entry import Entry, field_evaluations
+from bench.streams import stream_seed
+from bench.validate import Validation
+
+
+@dataclass
+class History:
+    """What training has spent and reached: everything that a checkpoint keeps beside tensors.
+
+    Attributes:
+        step: optimisation steps taken.
+        seconds: on the training clock.
+        validation_seconds: on the evaluation clock.
+        flops: of all steps.
+        field_evaluations: of all steps; stays 0 for an entry that solves no ODE.
+        best_step, best_value: step of the kept weights and their validation value, nats.
+        stale: validations since then.
+        ended: whether a limit was met or training stopped early.
+        selected_by: the name of the validation value, such as `nll(exact)`.
+        rows: one `(step, train_seconds, train_loss_nats, val_nll_nats, step_milliseconds)` a validation.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    validation_seconds: float = 0.0
+    flops: float = 0.0
+    field_evaluations: int = 0
+    best_step: int = 0
+    best_value: float = float("inf")
+    stale: int = 0
+    ended: bool = False
+    selected_by: str = ""
+    rows: list[tuple[int, float, float, float, float]] = field(default_factory=list)
+
+    @property
+    def step_milliseconds(self) -> float:
+        """Median over validations of the median time of a step between them."""
+        return statistics.median(row[-1] for row in self.rows)
+
+
+Report = Callable[[History, float], None]
+
+
+def train(entry: Entry, dataset: Dataset, config: Config, checkpoint: Path, deadline: float, report: Report) -> History:
+    """Trains `entry` within the budget and leaves it with the weights that validated best.
+
+    Goes on from `checkpoint` where there is one, to the same end as if it had never been stopped.
+
+    Args:
+        entry: on the device of `dataset`; trained in place.
+        dataset: on its device.
+        config: the run's.
+        checkpoint: the file to go on from and to write to.
+        deadline: reading of `time.monotonic()` after which to give up.
+        report: called after each validation with the history and the share of the budget used.
+
+    Raises:
+        Diverged: a loss or a validation value is NaN or infinite.
+        TimedOut: the deadline passed; a checkpoint is left behind.
+    """
+    loop = Loop(entry, dataset, config)
+    loop.resume_or_begin(checkpoint)
+    history, saved_at = loop.history, loop.history.seconds
+    while not history.ended:
+        loop.interval(deadline)
+        loop.validate()
+        report(history, loop.progress(history.seconds))
+        late = time.monotonic() > deadline and not history.ended
+        if late or history.ended or history.seconds - saved_at >= config.train.checkpoint_seconds:
+            save_state(checkpoint, loop.state_dict())
+            saved_at = history.seconds
+        if late:
+            raise TimedOut(f"budget.timeout_seconds={config.budget.timeout_seconds} passed at step {history.step}")
+    entry.load_state_dict(loop.best_weights)
+    return history
+
+
+class Loop:
+    """The steps between two validations, and the state carried over them."""
+
+    def __init__(self, entry: Entry, dataset: Dataset, config: Config) -> None:
+        self.entry, self.config = entry, config
+        self.device = dataset.train.device
+        self.batches = Batches(dataset, config.train.batch_size, config.seed)
+        self.trainer = entry.trainer(config.train.optimiser)
+        self.validation = Validation(dataset, config)
+        self.history = History()
+        self.best_weights = copied_weights(entry)
+
+    def progress(self, seconds: float) -> float:
+        """Share of the budget used when the training clock shows `seconds`: that of the nearest limit."""
+        budget, history = self.config.budget, self.history
+        return max(
+            history.step / budget.steps if budget.steps else 0.0,
+            seconds / budget.seconds if budget.seconds else 0.0,
+            history.flops / budget.flops if budget.flops else 0.0,
+        )
+
+    def interval(self, deadline: float) -> None:
+        """Steps until the next validation is due, or the budget or the deadline is met.
+
+        The first of them is taken under the FLOP counter, hence off the clock, and charged at the median of the rest.
+
+        Raises:
+            Diverged: a loss is NaN or infinite; the message names the step.
+        """
+        history, losses, times = self.history, list[Tensor](), list[float]()
+        first_step = history.step + 1
+        evaluations = field_evaluations(self.entry) or 0
+        self.entry.train()
+        began = time.perf_counter()
+        flops = count_flops(lambda: losses.append(self.step(history.seconds)))
+        synchronise(self.device)
+        counted_seconds = time.perf_counter() - began
+        history.flops += flops
+        began = before = time.perf_counter()
+        while history.step % self.config.train.validate_every and time.monotonic() < deadline:
+            seconds = history.seconds + before - began
+            if self.progress(seconds) >= 1:
+                break
+            losses.append(self.step(seconds))
+            history.flops += flops
+            now = time.perf_counter()
+            times.append(now - before)
+            before = now
+        synchronise(self.device)
+        elapsed = time.perf_counter() - began
+        if self.device.type == "cuda" and times:
+            times = [elapsed / len(times)]
+        typical = statistics.median(times) if times else counted_seconds
+        history.seconds += elapsed + typical
+        history.field_evaluations += (field_evaluations(self.entry) or 0) - evaluations
+        self.typical_milliseconds = 1e3 * typical
+        self.mean_loss = finite_mean(torch.stack(losses), first_step)
+
+    def step(self, seconds: float) -> Tensor:
+        """One optimisation step; the mean loss before it."""
+        loss = self.trainer.step(self.batches.next(), self.progress(seconds))
+        self.history.step += 1
+        return loss
+
+    def validate(self) -> None:
+        """Measures the validation split, keeps the weights if they are the best so far, and says whether to end.
+
+        Raises:
+            Diverged: the validation value is NaN or infinite.
+        """
+        history, patience = self.history, self.config.train.patience
+        watch = Stopwatch(self.device)
+        with watch:
+            value, history.selected_by = self.validation.value(self.entry)
+        history.validation_seconds += watch.seconds
+        history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
+        if value < history.best_value:
+            history.best_step, history.best_value, history.stale = history.step, value, 0
+            self.best_weights = copied_weights(self.entry)
+        else:
+            history.stale += 1
+        out_of_patience = patience is not None and history.stale >= patience
+        history.ended = out_of_patience or self.progress(history.seconds) >= 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how training goes on."""
+        cuda = self.device.type == "cuda"
+        return {
+            "entry": dict(self.entry.state_dict()),
+            "best_weights": self.best_weights,
+            "trainer": self.trainer.state_dict(),
+            "batches": self.batches.state_dict(),
+            "random_state": torch.cuda.get_rng_state(self.device) if cuda else torch.get_rng_state(),
+            "history": asdict(self.history),
+        }
+
+    def resume_or_begin(self, checkpoint: Path) -> None:
+        """Goes on from `checkpoint`, or begins with the random state that the run's seed gives."""
+        state = load_state(checkpoint)
+        if state is None:
+            torch.manual_seed(stream_seed(self.config.seed, "train"))
+            return
+        self.entry.load_state_dict(state["entry"])
+        self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
+        self.trainer.load_state_dict(state["trainer"])
+        self.batches.load_state_dict(state["batches"])
+        self.history = History(**state["history"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_state"], self.device)
+        else:
+            torch.set_rng_state(state["random_state"])
+
+
+def copied_weights(entry: Entry) -> dict[str, Tensor]:
+    """A copy of the entry's parameters and buffers."""
+    return {name: value.detach().clone() for name, value in entry.state_dict().items()}
+
+
+def finite_mean(losses: Tensor, first_step: int) -> float:
+    """The mean of the losses of consecutive steps.
+
+    Raises:
+        Diverged: one of them is NaN or infinite.
+    """
+    bad = torch.nonzero(~torch.isfinite(losses))
+    if len(bad):
+        raise Diverged(f"the training loss is {losses[bad[0]].item()} at step {first_step + int(bad[0])}")
+    return float(losses.mean())

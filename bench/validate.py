@@ -1,0 +1,46 @@
+"""The validation value that chooses the weights: by likelihood, or by the loss where an entry has none."""
+
+import math
+
+import torch
+
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.errors import Diverged
+from bench.metrics.likelihood import estimate
+from bench.models.entry import Entry
+from bench.streams import stream_seed
+
+
+class Validation:
+    """The first examples of the validation split, with noise fixed by the evaluation's seed."""
+
+    def __init__(self, dataset: Dataset, config: Config) -> None:
+        self.seed = config.eval.seed
+        self.importance_samples = config.train.validation_importance_samples
+        self.batch_elements = config.eval.batch_elements
+        self.x = dataset.fixed(
+            dataset.validation[: config.train.validation_examples], stream_seed(self.seed, "validation")
+        )
+        self.log_det = dataset.space.log_det(self.x)
+
+    def value(self, entry: Entry) -> tuple[float, str]:
+        """Mean validation value in nats of the report space, smaller is better, and its name, such as `nll(exact)`.
+
+        The random state is left as it was.
+
+        Raises:
+            Diverged: it is NaN or infinite.
+        """
+        devices = [self.x.device] if self.x.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), torch.no_grad():
+            torch.manual_seed(stream_seed(self.seed, "validation", "estimate"))
+            likelihood = estimate(
+                entry, self.x, importance_samples=self.importance_samples, batch_elements=self.batch_elements
+            )
+            if likelihood is not None:
+                return float(-(likelihood.log_prob + self.log_det).mean()), f"nll({likelihood.estimator})"
+            value = float((entry.loss(self.x) - self.log_det).mean())
+        if not math.isfinite(value):
+            raise Diverged(f"the validation loss is {value}")
+        return value, "loss"
