@@ -1,0 +1,156 @@
+"""The likelihood of examples under an entry, in model space: exact, or an importance-sampled bound."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.errors import BenchError, Diverged
+from bench.models.entry import HasLogProb, HasLogWeights, LogProb
+from bench.models.importance import iwae
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Log-likelihoods of `n` examples in model space, in nats, and how they were obtained.
+
+    Attributes:
+        log_prob: `(n,)`, finite.
+        estimator: its name in the row, such as `exact` or `iwae-1000`.
+        is_bound: True when E[log_prob] is only a lower bound of the log-density.
+        standard_error: `(n,)`, the estimator's own error; None where it is exact, or not known (one weight).
+        elbo: `(n,)`, the mean log weight; None for an entry without importance weights.
+        k_curve: (k, mean over examples of log p_k) for k = 1, 2, 5, 10, ..., K; empty without importance weights.
+    """
+
+    log_prob: Float[Tensor, " n"]
+    estimator: str
+    is_bound: bool
+    standard_error: Float[Tensor, " n"] | None
+    elbo: Float[Tensor, " n"] | None
+    k_curve: list[tuple[int, float]]
+
+
+def estimate(
+    entry: nn.Module, x: Float[Tensor, "n *event"], *, importance_samples: int, batch_elements: int
+) -> Likelihood | None:
+    """The log-likelihood of each example: IWAE-K of an entry with `log_weights`, else the entry's `log_prob`.
+
+    The entry is put into evaluation mode and back. Gradients are off, but not by inference mode: an entry that needs
+    them inside, for a divergence, turns them on with `torch.enable_grad`.
+
+    Args:
+        entry: the entry, on the device of `x`.
+        x: examples in model space.
+        importance_samples: K of IWAE-K.
+        batch_elements: largest number of coordinates in one call, importance samples counted in.
+
+    Returns:
+        The likelihood, or None for an entry with neither capability.
+
+    Raises:
+        Diverged: a log-likelihood or an ELBO is not finite.
+        BenchError: the entry returned a wrong shape.
+    """
+    rows = max(1, batch_elements // x[0].numel())
+    with evaluating(entry), torch.no_grad():
+        if isinstance(entry, HasLogWeights):
+            return _importance_sampled(entry, x, importance_samples, rows)
+        if isinstance(entry, HasLogProb):
+            return _direct(entry, x, rows)
+    return None
+
+
+def mean_and_error(values: Float[Tensor, " n"]) -> tuple[float, float | None]:
+    """The mean of `values` and its standard error, sd / sqrt(n), in float64; the error of one value is None."""
+    values = values.double()
+    if len(values) == 1:
+        return values.item(), None
+    return values.mean().item(), (values.std() / len(values) ** 0.5).item()
+
+
+def curve_sizes(largest: int) -> list[int]:
+    """1, 2, 5, 10, 20, 50, ... below `largest`, and `largest`."""
+    ladder = (digit * 10**power for power in range(len(str(largest))) for digit in (1, 2, 5))
+    return [k for k in ladder if k < largest] + [largest]
+
+
+@contextmanager
+def evaluating(entry: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, and every submodule's own mode again outside."""
+    modes = [(module, module.training) for module in entry.modules()]
+    entry.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _direct(entry: HasLogProb, x: Tensor, rows: int) -> Likelihood:
+    """The entry's own `log_prob`, `rows` examples at a time."""
+    parts = [entry.log_prob(chunk) for chunk in torch.split(x, rows)]
+    value, error = _joined(parts)
+    _check_shape(entry, "log_prob", value, (len(x),))
+    _check_finite("log-likelihood", value)
+    return Likelihood(value, parts[0].estimator, parts[0].is_bound, error, elbo=None, k_curve=[])
+
+
+def _importance_sampled(entry: HasLogWeights, x: Tensor, samples: int, rows: int) -> Likelihood:
+    """IWAE-K of `samples` weights, as many examples at a time as `rows` samples allow, in float64 from the weights."""
+    draws = min(samples, rows)
+    sizes = curve_sizes(samples)
+    bounds, elbos, curves = [], [], []
+    for chunk in torch.split(x, max(1, rows // samples)):
+        weights = _log_weights(entry, chunk, samples, draws).double()
+        bounds.append(iwae(weights))
+        elbos.append(weights.mean(0))
+        curves.append(torch.stack([_mean_bound(weights, k).sum() for k in sizes]))
+    value, error = _joined(bounds)
+    elbo = torch.cat(elbos)
+    _check_finite("log-likelihood", value)
+    _check_finite("ELBO", elbo)
+    curve = (torch.stack(curves).sum(0) / len(x)).tolist()
+    return Likelihood(value, bounds[0].estimator, True, error, elbo, list(zip(sizes, curve, strict=True)))
+
+
+def _log_weights(entry: HasLogWeights, x: Tensor, samples: int, draws: int) -> Tensor:
+    """`(samples, batch)` log weights, at most `draws` of them in one call."""
+    parts = []
+    for start in range(0, samples, draws):
+        count = min(draws, samples - start)
+        part = entry.log_weights(x, count)
+        _check_shape(entry, "log_weights", part, (count, len(x)))
+        parts.append(part)
+    return torch.cat(parts)
+
+
+def _mean_bound(log_weights: Float[Tensor, "samples batch"], k: int) -> Float[Tensor, " batch"]:
+    """IWAE-k averaged over the disjoint groups of k weights: an unbiased estimate of E[IWAE-k] of each example."""
+    groups = len(log_weights) // k
+    grouped = log_weights[: groups * k].reshape(groups, k, -1)
+    return (grouped.logsumexp(1) - torch.tensor(k).log()).mean(0)
+
+
+def _joined(parts: list[LogProb]) -> tuple[Tensor, Tensor | None]:
+    """The values of all chunks, and their standard errors or None where one of them is not known."""
+    errors = [part.standard_error for part in parts if part.standard_error is not None]
+    known = len(errors) == len(parts) and all(bool(error.isfinite().all()) for error in errors)
+    return torch.cat([part.value for part in parts]), torch.cat(errors) if known else None
+
+
+def _check_shape(entry: object, method: str, value: Tensor, expected: tuple[int, ...]) -> None:
+    if value.shape != expected:
+        raise BenchError(f"{type(entry).__name__}.{method} returned shape {tuple(value.shape)}, expected {expected}")
+
+
+def _check_finite(what: str, value: Tensor) -> None:
+    """Raises `Diverged` when a value is not finite; an example of probability zero has no nll to average either."""
+    if bool(value.isfinite().all()):
+        return
+    impossible = int(value.isneginf().sum())
+    undefined = int((~value.isfinite()).sum()) - impossible
+    raise Diverged(f"{what} of {len(value)} examples: NaN or +inf for {undefined}, -inf for {impossible}")
