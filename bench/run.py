@@ -5,9 +5,7 @@ import json
 import math
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch

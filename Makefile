@@ -1,0 +1,34 @@
+# make bench: a comparison in a few minutes.  make test: the whole test suite.  Both work on a fresh machine.
+PYTHON ?= python3
+VENV   ?= .venv
+STUDY  ?= quick
+RUN    := $(VENV)/bin/
+
+.PHONY: bench test lint clean
+
+bench: $(VENV)/.installed
+	$(RUN)bench run study=$(STUDY); status=$$?; $(RUN)bench report $(STUDY) && exit $$status
+
+test: $(VENV)/.installed-dev
+	$(RUN)python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(RUN)pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(RUN)pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(RUN)pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build
