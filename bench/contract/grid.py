@@ -1,0 +1,117 @@
+"""Spaces small enough to be summed over whole: the plane on a stretched grid, and the sixteen corners of a cube."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+BINS = 160
+REACH = 25.0
+COARSE = 8
+
+
+class Partition(Protocol):
+    """A whole space in pieces: fine ones to sum a density over, coarse ones to count samples in."""
+
+    @property
+    def points(self) -> Float[Tensor, "fine event"]:
+        """One point of each fine piece."""
+        ...
+
+    @property
+    def volume(self) -> Float[Tensor, " fine"]:
+        """Volume of each fine piece; 1 where the space is discrete."""
+        ...
+
+    @property
+    def coarse(self) -> Int[Tensor, " fine"]:
+        """The coarse cell of each fine piece."""
+        ...
+
+    def locate(self, x: Float[Tensor, "n event"]) -> Int[Tensor, " n"]:
+        """The coarse cell of each example."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plane:
+    """R² up to `REACH` deviations of the data, in pieces that widen with the distance from the data's median.
+
+    The edges of an axis are median + deviation · sinh(t) for evenly spaced t, so that the pieces are fine where the
+    data lie and tails still count. A coarse cell is bounded by eighths of the data on each axis, moved to the nearest
+    fine edge: the expected and the counted samples of a cell are those of the same rectangle.
+
+    Attributes:
+        edges: `(2, BINS + 1)` the fine edges of each axis.
+        strip: `(2, BINS)` the coarse strip that each fine one belongs to.
+    """
+
+    edges: Float[Tensor, "2 edges"]
+    strip: Int[Tensor, "2 bins"]
+
+    @classmethod
+    def around(cls, data: Float[Tensor, "n 2"]) -> "Plane":
+        """The partition fitted to `data`."""
+        t = torch.linspace(-1, 1, BINS + 1) * torch.asinh(torch.tensor(REACH))
+        edges = data.median(0).values[:, None] + data.std(0)[:, None] * torch.sinh(t)
+        levels = torch.arange(1, COARSE) / COARSE
+        cuts = torch.quantile(data, levels, dim=0).T.contiguous()
+        strip = torch.stack([torch.searchsorted(cuts[axis], middles(edges)[axis]) for axis in range(2)])
+        return cls(edges, strip)
+
+    @property
+    def points(self) -> Float[Tensor, "fine 2"]:
+        """The middles of all fine pieces."""
+        return torch.cartesian_prod(*middles(self.edges))
+
+    @property
+    def volume(self) -> Float[Tensor, " fine"]:
+        """Their areas."""
+        return torch.cartesian_prod(*self.edges.diff(dim=1)).prod(1)
+
+    @property
+    def coarse(self) -> Int[Tensor, " fine"]:
+        """Their coarse cells, numbered row by row."""
+        return torch.cartesian_prod(*self.strip) @ torch.tensor([COARSE, 1])
+
+    def locate(self, x: Float[Tensor, "n 2"]) -> Int[Tensor, " n"]:
+        """The coarse cell of each example; what lies beyond the grid counts in the outermost cells."""
+        strips = [
+            self.strip[axis][(torch.searchsorted(self.edges[axis], x[:, axis].contiguous()) - 1).clamp(0, BINS - 1)]
+            for axis in range(2)
+        ]
+        return strips[0] * COARSE + strips[1]
+
+
+@dataclass(frozen=True)
+class Cube:
+    """{0, 1}^`dim`, every corner a piece and a cell of its own."""
+
+    dim: int
+
+    @property
+    def points(self) -> Float[Tensor, "fine dim"]:
+        """All corners."""
+        return torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * self.dim)
+
+    @property
+    def volume(self) -> Float[Tensor, " fine"]:
+        """Ones: a probability is summed as it is."""
+        return torch.ones(2**self.dim)
+
+    @property
+    def coarse(self) -> Int[Tensor, " fine"]:
+        """Each corner's number."""
+        return torch.arange(2**self.dim)
+
+    def locate(self, x: Float[Tensor, "n dim"]) -> Int[Tensor, " n"]:
+        """The corner of each example; where samples are probabilities of a 1, a corner drawn from them."""
+        bits = torch.bernoulli(x.clamp(0, 1)).long()
+        return bits @ 2 ** torch.arange(self.dim - 1, -1, -1)
+
+
+def middles(edges: Float[Tensor, "axes edges"]) -> Float[Tensor, "axes bins"]:
+    """The middle of each interval."""
+    return (edges[:, 1:] + edges[:, :-1]) / 2

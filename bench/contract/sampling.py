@@ -1,0 +1,61 @@
+"""The contract of sampling: what `sample` draws is distributed as the density says."""
+
+import math
+
+import torch
+from scipy import stats
+
+from bench.contract.outcome import require
+from bench.contract.stage import Stage, Subject
+
+SAMPLES = 6000
+FALSE_ALARM = 1e-6
+
+CELL_ERROR = {"exact": 0.03, "bound": 0.06}
+"""Relative error of a cell's expected count that is forgiven: quadrature and solver, or importance sampling."""
+
+
+def samples(subject: Subject) -> None:
+    """Counts of samples in coarse cells agree with the density summed over those cells (Pearson's χ²).
+
+    The threshold is the 1 - 10⁻⁶ quantile of the noncentral χ² whose noncentrality N δ² is that of cell masses wrong by
+    a share δ: an entry whose density is summed to better than that share fails once in a million checks at most.
+    """
+    for stage in subject.stages:
+        counted, expected, is_bound = counts(stage)
+        big = expected >= 10
+        counted = torch.cat([counted[big], counted[~big].sum(0, keepdim=True)])
+        expected = torch.cat([expected[big], expected[~big].sum(0, keepdim=True).clamp(min=5)])
+        statistic = float(((counted - expected).square() / expected).sum())
+        forgiven = SAMPLES * CELL_ERROR["bound" if is_bound else "exact"] ** 2
+        threshold = float(stats.ncx2.isf(FALSE_ALARM, len(expected) - 1, forgiven))
+        worst = int(((counted - expected).square() / expected).argmax())
+        require(
+            statistic <= threshold,
+            f"{SAMPLES} samples on the {stage.name} disagree with the density: chi-square {statistic:.0f} where "
+            f"{threshold:.0f} is allowed, {counted[worst]:.0f} in a cell that expects {expected[worst]:.0f}",
+            "draw from the same distribution that log_prob describes, observation noise included",
+        )
+
+
+def counts(stage: Stage) -> tuple[torch.Tensor, torch.Tensor, bool]:
+    """Samples counted and expected in each coarse cell; expected counts are scaled to the samples' number.
+
+    Raises:
+        Broken: the density is NaN, infinite or zero everywhere.
+    """
+    torch.manual_seed(11)
+    with torch.no_grad():
+        drawn = stage.entry.sample(SAMPLES)
+        cells = stage.partition.locate(drawn)
+    found = stage.mass
+    coarse = stage.partition.coarse
+    n = int(coarse.max()) + 1
+    expected = torch.zeros(n, dtype=torch.float64).index_add(0, coarse, found.value)
+    total = float(expected.sum())
+    require(
+        math.isfinite(total) and total > 0,
+        f"log_prob gives the {stage.name} a mass of {total}",
+        "return finite log-densities",
+    )
+    return torch.bincount(cells, minlength=n).double(), expected * SAMPLES / total, found.is_bound
