@@ -1,5 +1,6 @@
 """The likelihood of examples under an entry, in model space: exact, or an importance-sampled bound."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def _mean_bound(log_weights: Float[Tensor, "samples batch"], k: int) -> Float[Te
     """IWAE-k averaged over the disjoint groups of k weights: an unbiased estimate of E[IWAE-k] of each example."""
     groups = len(log_weights) // k
     grouped = log_weights[: groups * k].reshape(groups, k, -1)
-    return (grouped.logsumexp(1) - torch.tensor(k).log()).mean(0)
+    return (grouped.logsumexp(1) - math.log(k)).mean(0)
 
 
 def _joined(parts: list[LogProb]) -> tuple[Tensor, Tensor | None]:
