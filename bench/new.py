@@ -68,7 +68,7 @@ def check_name(name: str) -> None:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise BenchError(f"'{name}' cannot name a model: use letters, digits and _, a letter first, such as my_flow")
-    if keyword.iskeyword(name) or name in {"null", "true", "false", "on", "off", "yes", "no"}:
+    if keyword.iskeyword(name) or name.lower() in {"null", "true", "false", "on", "off", "yes", "no"}:
         raise BenchError(f"'{name}' cannot name a model: it is a word of Python or YAML; choose another")
     if name in {choice.name for choice in choices("model")}:
         raise BenchError(f"model '{name}' exists already: choose another name, or edit its files")

@@ -82,7 +82,7 @@ def normalised(subject: Subject) -> None:
 def truth(subject: Subject) -> None:
     """No density beats the true one on average over its own draws: E log p(x) ≤ E log truth(x) (Gibbs)."""
     stage, exact = subject.linear, linear_gaussian()
-    gain = likelihood(stage.entry, stage.test, seed=9).value - exact.log_prob(stage.test)
+    gain = likelihood(stage.entry, stage.test, seed=9).value - exact.log_prob(stage.test)  # type: ignore[no-untyped-call]
     mean, error = float(gain.mean()), float(gain.std() / math.sqrt(len(gain)))
     if math.isnan(mean):
         raise Broken("log_prob is NaN on linear-Gaussian data", "keep log_prob finite on ordinary data")
