@@ -8,12 +8,13 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DIGITS = 4  # significant digits of a number without an interval
 
 
-def quantity(interval: Interval, scale: float = 1.0) -> str:
+def quantity(interval: Interval, scale: float = 1.0, digits: int = DIGITS) -> str:
     """`1.234 ± 0.056`: two significant digits of the half-width; `(1.2 ± 0.5)·10⁻⁷` when very small or large.
 
     Args:
         interval: the mean and its half-width, if any.
         scale: factor from the column's unit to the unit shown.
+        digits: significant digits where there is no half-width.
     """
     mean = interval.mean * scale
     half_width = (interval.half_width or 0.0) * scale
@@ -24,16 +25,16 @@ def quantity(interval: Interval, scale: float = 1.0) -> str:
     shift = exponent if exponent < -3 or exponent > 8 else 0
     mean, half_width = mean / 10**shift, half_width / 10**shift
     if half_width == 0:
-        number = plain(mean)
+        number = plain(mean, digits)
         return f"{number}·10{str(shift).translate(SUPERSCRIPTS)}" if shift else number
     decimals = min(max(0, 1 - math.floor(math.log10(half_width))), DIGITS + 1)
     text = f"{mean:,.{decimals}f} ± {half_width:,.{decimals}f}"
     return f"({text})·10{str(shift).translate(SUPERSCRIPTS)}" if shift else text
 
 
-def plain(value: float) -> str:
-    """A number with four significant digits; whole numbers whole."""
+def plain(value: float, digits: int = DIGITS) -> str:
+    """A number with so many significant digits; whole numbers whole."""
     if value == 0 or (float(value).is_integer() and abs(value) < 1e9):
         return f"{int(value):,}"
-    decimals = max(0, DIGITS - 1 - math.floor(math.log10(abs(value))))
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{decimals}f}"

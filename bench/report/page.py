@@ -23,6 +23,7 @@ RUN_COLUMNS = {
     "error": "error",
     "device": "device",
     "threads": "threads",
+    "shared_machine": "shared machine",
     "git_commit": "commit",
     "run_id": "run",
     "command": "command",
@@ -82,6 +83,8 @@ def _run_table(runs: list[Run]) -> Grid:
 def _field(value: Any) -> Field:
     if value is None:
         return Field("", None)
+    if isinstance(value, bool):
+        return Field("yes" if value else "no", str(value))
     return Field(value, value) if isinstance(value, str) else Field(plain(value), value)
 
 

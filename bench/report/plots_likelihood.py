@@ -1,5 +1,6 @@
 """Plots of the test likelihood: with its intervals, against training time, and while training."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,12 @@ from matplotlib.axes import Axes
 
 from bench.report.numbers import plain
 from bench.report.study import Array, Study
-from bench.report.style import Plot, Style, figure, legend, log_axis, png
-from bench.report.summary import Cell
+from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
+from bench.report.summary import ORACLE, Cell
 from bench.report.tables import DAGGER, NOTES
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
+NAME_WIDTH = 22  # characters of a name on one line
 INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
 
 
@@ -20,21 +22,27 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     shown = sorted((c for c in _entries(cells)), key=lambda cell: -cell.intervals["nll_nats"].mean)
     if not shown:
         return None
-    made = figure(height=1.3 + 0.42 * len(shown))
-    axes = made.add_axes((0.05, 0.75 / (1.3 + 0.42 * len(shown)), 0.92, 0.42 * len(shown) / (1.3 + 0.42 * len(shown))))
+    names = [textwrap.fill(f"{cell.model} (≤)" if cell.is_bound else cell.model, NAME_WIDTH) for cell in shown]
+    left = 0.25 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
+    rows = 0.42 * len(shown)
+    total = rows + (0.85 if _oracle_words(cells) else 0.6)
+    made = figure(height=total)
+    axes = made.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
     for row, cell in enumerate(shown):
         style = look[cell.model]
         mean, half_width, _ = cell.intervals["nll_nats"]
         seeds = list(cell.by_seed("nll_nats").values())
         axes.plot(seeds, [row - 0.22] * len(seeds), style.marker, color=style.colour, alpha=0.35, ms=4, mew=0)
         axes.errorbar(mean, row, xerr=half_width, color=style.colour, marker=style.marker, ms=7, capsize=4, lw=1.8)
-        text = f"{cell.model}{'  (≤)' if cell.is_bound else ''}"
-        axes.annotate(text, (0, row), (4, 6), xycoords=("axes fraction", "data"), textcoords="offset points")
     _oracle(axes, cells, vertical=True)
-    axes.set(ylim=(-0.55, len(shown) - 0.3), yticks=[], xlabel="test NLL, nats (lower is better)")
+    axes.set(ylim=(-0.55, len(shown) - 0.45), yticks=range(len(shown)), xlabel="test NLL, nats (lower is better)")
+    axes.set_yticklabels(names)
+    axes.tick_params(axis="y", length=0, labelcolor="black")
+    axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.margins(x=0.08)
-    legend(axes)
+    if _oracle_words(cells):
+        legend(axes)
     data = cells[0].data
     ranking = "; ".join(f"{c.model} {plain(c.intervals['nll_nats'].mean)}" for c in reversed(shown))
     bound = " " + NOTES["bound"] if any(c.is_bound for c in shown) else ""
@@ -53,8 +61,7 @@ def pareto(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     shown = [cell for cell in _entries(cells) if "train_seconds" in cell.intervals]
     if not shown:
         return None
-    made = figure()
-    axes = made.add_axes((0.15, 0.14, 0.82, 0.68))
+    made, axes = plane([*(f"{cell.model} (≤)" for cell in shown), "oracle"])
     for cell in shown:
         style, seconds, nll = look[cell.model], cell.by_seed("train_seconds"), cell.by_seed("nll_nats")
         both = sorted(seconds.keys() & nll.keys())
@@ -93,8 +100,7 @@ def training(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | 
     every = [curve for found in curves.values() for curve in found]
     if not every:
         return None
-    made = figure()
-    axes = made.add_axes((0.15, 0.14, 0.82, 0.68))
+    made, axes = plane([*(model for model, found in curves.items() if found), "oracle"])
     for model, found in curves.items():
         style = look.get(model)
         for index, curve in enumerate(found):
@@ -139,11 +145,11 @@ def _oracle(axes: Axes, cells: list[Cell], *, vertical: bool) -> None:
     for cell in cells:
         if cell.oracle:
             draw = axes.axvline if vertical else axes.axhline
-            draw(cell.intervals["nll_nats"].mean, label="oracle (true density)", zorder=1, **ORACLE_LINE)
+            draw(cell.intervals["nll_nats"].mean, label=ORACLE, zorder=1, **ORACLE_LINE)
 
 
 def _oracle_words(cells: list[Cell]) -> str:
-    return " Dashed: the true density on the test split." if any(cell.oracle for cell in cells) else ""
+    return " Dashed: the oracle, the true density on the test split." if any(cell.oracle for cell in cells) else ""
 
 
 def _shared_words(cells: list[Cell]) -> str:

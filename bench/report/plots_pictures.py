@@ -89,7 +89,7 @@ def mosaic(images: Array) -> Array:
 
 def _panels(count: int, *, bar: bool) -> tuple[Figure, list[Axes]]:
     """Square panels in rows of at most three, with room for a colour bar below."""
-    columns = min(count, COLUMNS)
+    columns = 2 if count == 4 else min(count, COLUMNS)
     rows = -(-count // columns)
     side, gap, head, foot = (WIDTH - 0.1 * (columns - 1) - 0.1) / columns, 0.1, 0.27, 0.62 if bar else 0.06
     height = rows * (side + head) + foot

@@ -3,15 +3,15 @@
 import io
 import zlib
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-DPI = 150
-WIDTH = 5.6  # inches: text of 10 points stays legible when the figure fills a phone's width
+DPI = 180
+WIDTH = 4.8  # inches: text of 10 points stays legible when the figure fills a phone's width
 RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -95,20 +95,38 @@ def png(made: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def log_axis(axes: Axes, axis: str, values: Iterable[float]) -> bool:
+def plane(names: list[str], height: float = 2.6) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, `height` inches high, and room above for a legend of `names`."""
+    rows = -(-len(names) // _legend_columns(names))
+    top, bottom, left = 0.12 + 0.21 * rows, 0.52, 0.8
+    total = bottom + height + top
+    made = figure(height=total)
+    axes = made.add_axes((left / WIDTH, bottom / total, (WIDTH - left - 0.15) / WIDTH, height / total))
+    return made, axes
+
+
+def legend(axes: Axes) -> None:
+    """A legend above the axes, where it hides nothing."""
+    handles, names = axes.get_legend_handles_labels()
+    columns = _legend_columns(names)
+    axes.legend(handles, names, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2)
+
+
+def _legend_columns(names: list[str]) -> int:
+    longest = max(map(len, names))
+    return 3 if longest < 11 else 2 if longest < 18 else 1
+
+
+def log_axis(axes: Axes, axis: Literal["x", "y"], values: Iterable[float]) -> bool:
     """Makes an axis logarithmic when its positive values span more than a factor of 10; says whether it did."""
     positive = [value for value in values if value > 0]
     if not positive or max(positive) < 10 * min(positive):
         return False
     getattr(axes, f"set_{axis}scale")("log")
+    ticks = getattr(axes, f"{axis}axis")
     if max(positive) < 1e5 and min(positive) >= 1e-3:
-        getattr(axes, f"{axis}axis").set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if max(positive) < 1e2 * min(positive):
+        ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ticks.set_minor_formatter(NullFormatter())
     return True
-
-
-def legend(axes: Axes, **options: Any) -> None:
-    """A legend above the axes, where it hides nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        columns = 3 if max(map(len, labels)) < 18 else 1
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2, **options)

@@ -74,12 +74,14 @@ class Cell:
         return any(run["shared_machine"] for run in self.finished)
 
     @property
-    def statuses(self) -> str:
-        """Counts by status in words, such as `2 ok, 1 diverged`."""
-        return count_words(self.runs)
+    def failures(self) -> str:
+        """Counts of the bad ends in words, such as `1 diverged`."""
+        return count_words([run for run in self.runs if run["status"] != "ok"])
 
     def named(self, column: str) -> str:
         """What the finished runs say in a text column, usually one thing."""
+        if self.oracle and column == "nll_estimator":
+            return "exact"
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
     def by_seed(self, column: str) -> dict[int, float]:
@@ -97,9 +99,9 @@ class Difference(NamedTuple):
 
 
 def count_words(runs: list[Run]) -> str:
-    """Counts by status, `ok` first and always there."""
+    """Counts by status in words, such as `2 ok, 1 diverged`."""
     counts = Counter(run["status"] for run in runs)
-    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status] or status == "ok")
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
 def summarise(runs: list[Run]) -> list[Cell]:
@@ -171,7 +173,12 @@ def _summary_row(cell: Cell, about: tuple[str, ...]) -> list[Any]:
     if cell.oracle:
         row += [None, None, None, "exact", None, None, None, False, None, None]
     else:
-        row += [len(cell.finished), len(cell.runs), cell.statuses, *(cell.named(column) or None for column in about)]
+        row += [
+            len(cell.finished),
+            len(cell.runs),
+            count_words(cell.runs),
+            *(cell.named(column) or None for column in about),
+        ]
         row += [cell.is_bound, cell.shared_machine, cell.best] if cell.finished else [None, None, None]
     for metric in METRICS:
         row += cell.intervals.get(metric, (None, None, None))

@@ -120,11 +120,11 @@ def difference_grid(found: list[Difference]) -> Grid:
         verdict = (a.model if interval.mean < 0 else b.model) if interval.excludes_zero else "not told apart"
         if interval.half_width is None:
             verdict = "one seed"
-        names = [Field(text, text) for text in (data, a.model, b.model)]
+        names = [Field(text, text) for text in (data, *(f"{c.model} (≤)" if c.is_bound else c.model for c in (a, b)))]
         number = Field(quantity(interval), interval.mean, interval.excludes_zero)
         rows.append([*names, Field(str(interval.n), interval.n), number, Field(verdict, verdict)])
-    headings = ["data", "model A", "model B", "seeds", "NLL A - NLL B, nats", "lower NLL"]
-    bounds = [NOTES["bound"].replace("≤ marks an upper bound", "Some of these NLLs are upper bounds")]
+    headings = ["data", "model A", "model B", "seeds", "NLL A - NLL B, nats", "lower number"]
+    bounds = [NOTES["bound"].replace("≤ marks an upper bound", "(≤) marks a model whose NLL is an upper bound")]
     notes = [
         "Each seed gives one difference; ± is the half-width of the 95 % t interval of their mean, not corrected for "
         "the number of pairs. Bold: the interval excludes 0.",
@@ -199,7 +199,7 @@ def _seeds(cell: Cell) -> Field:
     if cell.oracle:
         return Field("", None)
     done, total = len(cell.finished), len(cell.runs)
-    return Field(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.statuses})", done)
+    return Field(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.failures})", done)
 
 
 def _number(metric: Metric, cell: Cell) -> Field:
@@ -211,7 +211,7 @@ def _number(metric: Metric, cell: Cell) -> Field:
     if cell.is_bound and metric.column in BOUNDED:
         text = f"≤ {text}"
     if metric.floor in cell.intervals:
-        text = f"{text} ({quantity(Interval(cell.intervals[metric.floor].mean, None, 1))})"
+        text = f"{text} ({quantity(Interval(cell.intervals[metric.floor].mean, None, 1), digits=2)})"
     if metric.timing and cell.shared_machine:
         text += f" {DAGGER}"
     return Field(text, interval.mean, cell.best and metric.column in BOUNDED)

@@ -10,9 +10,16 @@ from bench.store import Record, RunFolder
 
 CENTRES = 2 * np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], 1)
 MODELS: dict[str, dict[str, Any]] = {
-    "vae": {"family": "VAE", "excess": 0.30, "seconds": 4.0, "bound": True, "kind": "posterior_mean", "spread": 0.35},
-    "realnvp": {"family": "flow", "excess": 0.12, "seconds": 9.0, "bound": False, "kind": "round_trip", "spread": 0.26},
-    "cnf": {"family": "ODE flow", "excess": 0.05, "seconds": 80.0, "bound": False, "kind": "round_trip", "spread": 0.22},
+    "vae": {"family": "VAE", "excess": 0.30, "seconds": 4, "bound": True, "kind": "posterior_mean", "spread": 0.35},
+    "realnvp": {"family": "flow", "excess": 0.12, "seconds": 9, "bound": False, "kind": "round_trip", "spread": 0.26},
+    "cnf": {
+        "family": "ODE flow",
+        "excess": 0.05,
+        "seconds": 80,
+        "bound": False,
+        "kind": "round_trip",
+        "spread": 0.22,
+    },
 }
 ORACLE_NLL = 2.5
 
@@ -43,7 +50,7 @@ def record(data: str, model: str, seed: int, **changes: Any) -> Record:
         "sliced_w2_floor": 0.03, "c2st": 0.6 + 0.01 * rng.normal(), "c2st_floor": 0.5,
         "sample_seconds_per_1k": 0.01 * about["seconds"], "nll_seconds_per_1k": 0.02 * about["seconds"],
         "command": f"bench run study=made model={model} data={data} seed={seed}",
-        "noise_curve": [[s, 1.1e-12 * exact + 0.05 * (not exact) + 0.3 * s**2] for s in (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)],
+        "noise_curve": [[s, 1.1e-12 * exact + 0.05 * (not exact) + 0.3 * s**2] for s in (0, 0.05, 0.1, 0.2, 0.5, 1.0)],
     }  # fmt: skip
     if about["bound"]:
         made["k_curve"] = [[k, nll + 0.3 / k**0.5] for k in (1, 10, 100, 1000)]

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+
+from bench.report.collect import collect
+from bench.report.study import label, load
+from tests.report.synthetic import record, write_run
+
+
+def test_rows_are_sorted_and_unfinished_runs_only_counted(tmp_path: Path) -> None:
+    for model, seed in (("vae", 1), ("cnf", 0), ("vae", 0)):
+        write_run(tmp_path, record("toy", model, seed))
+    (write_run(tmp_path, record("toy", "cnf", 5)) / "record.json").unlink()
+    found = collect(tmp_path)
+    assert (found.finished, found.unfinished, found.warnings) == (3, 1, [])
+    assert [(run["model"], run["seed"]) for run in load(tmp_path).runs] == [("cnf", 0), ("vae", 0), ("vae", 1)]
+
+
+def test_a_truncated_record_is_named_and_left_alone(tmp_path: Path) -> None:
+    write_run(tmp_path, record("toy", "vae", 0))
+    broken = write_run(tmp_path, record("toy", "vae", 1)) / "record.json"
+    broken.write_text(broken.read_text()[:200])
+    before = broken.read_bytes()
+    found = collect(tmp_path)
+    assert len(found.warnings) == 1
+    assert str(broken) in found.warnings[0]
+    assert broken.read_bytes() == before
+    assert [run["seed"] for run in load(tmp_path).runs] == [0]
+
+
+def test_a_nan_in_a_record_is_a_broken_record(tmp_path: Path) -> None:
+    path = write_run(tmp_path, record("toy", "vae", 0)) / "record.json"
+    path.write_text(path.read_text().replace('"c2st_floor": 0.5', '"c2st_floor": NaN'))
+    assert "c2st_floor" in collect(tmp_path).warnings[0]
+
+
+def test_what_else_varies_gets_its_own_rows(tmp_path: Path) -> None:
+    for steps in (500, 2000):
+        for seed in (0, 1):
+            made = record("toy", "vae", seed, run_id=f"toy-vae-s{seed}-{steps:08d}")
+            write_run(tmp_path, made, budget={"steps": steps, "seconds": None})
+    collect(tmp_path)
+    assert {label(run) for run in load(tmp_path).runs} == {"vae (budget.steps=500)", "vae (budget.steps=2000)"}
+
+
+def test_runs_that_nothing_tells_apart_are_not_averaged(tmp_path: Path) -> None:
+    for digits in ("0000000a", "0000000b"):
+        write_run(tmp_path, record("toy", "vae", 0, run_id=f"toy-vae-s0-{digits}"))
+    collect(tmp_path)
+    assert {label(run) for run in load(tmp_path).runs} == {"vae (0000000a)", "vae (0000000b)"}
+
+
+def test_pictures_are_compact_and_of_the_first_finished_seed(tmp_path: Path) -> None:
+    write_run(tmp_path, record("digits", "vae", 3))
+    for seed in (1, 2):
+        write_run(tmp_path, record("toy", "vae", seed))
+    (tmp_path / "runs" / record("toy", "vae", 1)["run_id"] / "samples.npz").write_bytes(b"PK truncated")
+    found = collect(tmp_path)
+    assert len(found.warnings) == 1
+    assert "samples.npz" in found.warnings[0]
+    pictures = load(tmp_path).pictures
+    assert pictures["samples/digits/vae"].shape == (64, 8, 8)
+    assert pictures["samples/digits/vae"].dtype == np.uint8
+    assert pictures["samples/toy/vae"].shape == (1_000, 2)
+    assert pictures["density/toy/vae"].dtype == np.float16
+    # a log-density of magnitude <= 100 keeps 3 digits in half precision
+    with np.load(tmp_path / "runs" / record("toy", "vae", 1)["run_id"] / "density.npz") as arrays:
+        near = arrays["log_truth"] > -100
+        np.testing.assert_allclose(pictures["truth/toy"][near], arrays["log_truth"][near], rtol=1e-3, atol=1e-3)
+
+
+def test_pictures_of_27_runs_stay_small(tmp_path: Path) -> None:
+    for data in ("ring", "moons", "rings"):
+        for model in ("vae", "realnvp", "cnf"):
+            write_run(tmp_path, record(data, model, 0))  # further seeds add nothing
+    collect(tmp_path)
+    assert (tmp_path / "pictures.npz").stat().st_size < 3e6
+
+
+def test_rows_without_a_run_are_named_when_they_go(tmp_path: Path) -> None:
+    gone = write_run(tmp_path, record("toy", "vae", 0))
+    write_run(tmp_path, record("toy", "vae", 1))
+    collect(tmp_path)
+    gone.rename(tmp_path / "elsewhere")
+    assert "1 of its 2 rows" in collect(tmp_path).warnings[0]
+
+
+def test_a_broken_history_is_named_and_a_diverged_one_kept(tmp_path: Path) -> None:
+    broken = write_run(tmp_path, record("toy", "vae", 0)) / "history.csv"
+    broken.write_text("step,train_seconds,train_loss_nats,val_nll_nats\n100,1.0\n")
+    kept = record("toy", "vae", 1, status="diverged", nll_nats=None)
+    write_run(tmp_path, kept)
+    found = collect(tmp_path)
+    assert str(broken) in found.warnings[0]
+    histories = load(tmp_path).histories
+    assert list(histories) == [kept["run_id"]]
+    assert np.isnan(histories[kept["run_id"]][-1, 3])

@@ -1,0 +1,62 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from bench.columns import COLUMNS
+
+
+@pytest.fixture
+def page(made: Path) -> str:
+    return (made / "report.html").read_text()
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    assert not re.search(r"https?://|@import|url\(|<iframe|<object", page)
+    assert all(source.startswith("data:") for source in re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', page))
+
+
+def test_messages_are_escaped(page: str) -> None:
+    assert "RuntimeError: &lt;b&gt;shape&lt;/b&gt; &amp; size" in page
+    assert "<b>shape" not in page
+
+
+def test_it_says_what_failed_how_to_read_it_and_where_it_came_from(page: str) -> None:
+    for words in ("loss is NaN at step 2000", "upper bound", "Student t", "0123456 (22 runs)", "bench run study=made"):
+        assert words in page
+    assert all(column in page for column in COLUMNS)
+
+
+class Outline(HTMLParser):
+    """Checks that tags close in order and images have words."""
+
+    VOID = frozenset({"meta", "link", "img"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images = 0
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if tag == "img":
+            self.images += 1
+            assert found.get("alt")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_it_is_well_formed_and_every_picture_has_words(page: str, made: Path) -> None:
+    outline = Outline()
+    outline.feed(page)
+    assert outline.open == []
+    assert outline.images == len(list((made / "plots").iterdir())) > 0
+    assert len(set(outline.ids)) == len(outline.ids)
+    assert set(re.findall(r'href="#([^"]*)"', page)) <= set(outline.ids)

@@ -1,0 +1,75 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.report.report import report
+from tests.report.synthetic import record, write_run
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """What a report wrote: every file outside runs/."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and "runs" not in path.parts]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_second_run_in_a_process_without_torch_gives_the_same_bytes(made: Path) -> None:
+    before = content(made)
+    script = (
+        "import sys; from pathlib import Path; from bench.report.report import report\n"
+        f"report('made', Path({str(made.parent)!r}))\n"
+        "loaded = {'torch', 'pandas', 'matplotlib.pyplot'} & sys.modules.keys(); assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert content(made) == before
+    assert {"table.csv", "histories.csv", "curves.csv", "pictures.npz", "summary.csv", "summary.md", "summary.tex",
+            "differences.csv", "report.html", "plots/nll-digits.png"} <= before.keys()  # fmt: skip
+
+
+def test_a_fresh_clone_draws_the_same_report_and_drops_stale_plots(made: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "made"
+    clone.mkdir()
+    for name in ("table.csv", "histories.csv", "curves.csv", "pictures.npz"):
+        shutil.copy(made / name, clone)
+    (clone / "plots").mkdir()
+    (clone / "plots" / "nll-renamed.png").touch()
+    report("made", tmp_path)
+    assert content(clone) == content(made)
+
+
+def test_what_is_printed(printed: list[str], made: Path) -> None:
+    assert "22 runs: 18 ok, 1 diverged, 1 failed, 1 timeout, 1 not_applicable" in printed
+    assert any(str(made / "report.html") in line for line in printed)
+
+
+def test_unfinished_and_broken_runs_are_mentioned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "s", record("toy", "vae", 0))
+    (write_run(tmp_path / "s", record("toy", "vae", 1)) / "record.json").unlink()
+    broken = write_run(tmp_path / "s", record("toy", "vae", 2)) / "record.json"
+    broken.write_text("{")
+    assert "1 runs: 1 ok, 1 unfinished" in report("s", tmp_path)
+    assert f"warning: {broken} is broken" in capsys.readouterr().err
+
+
+def test_an_unknown_study_names_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "quick").mkdir()
+    with pytest.raises(BenchError, match=r"unknown study 'quikc'.*did you mean quick"):
+        report("quikc", tmp_path)
+    with pytest.raises(BenchError, match=r"unknown study 'quick'.*bench run study=NAME"):
+        report("quick", tmp_path / "nowhere")
+
+
+def test_an_empty_study_says_how_to_fill_it(tmp_path: Path) -> None:
+    (tmp_path / "quick" / "runs" / "toy-vae-s0-00000000").mkdir(parents=True)
+    with pytest.raises(BenchError, match="bench run study=quick"):
+        report("quick", tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    write_run(tmp_path / "s", record("toy", "vae", 0))
+    (tmp_path / "s" / "summary.md").mkdir()  # permissions would not stop root
+    with pytest.raises(BenchError, match=r"cannot write .*summary\.md"):
+        report("s", tmp_path)

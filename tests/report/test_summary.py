@@ -1,0 +1,79 @@
+import csv
+import io
+from statistics import fmean
+
+import pytest
+
+from bench.report.intervals import Interval
+from bench.report.study import Run, checked
+from bench.report.summary import Cell, differences, differences_csv, summarise, summary_csv
+from tests.report.synthetic import ORACLE_NLL, record
+
+
+def runs(data: str = "toy", **nlls: list[float]) -> list[Run]:
+    return [
+        checked(record(data, model, seed, nll_nats=nll))
+        for model, values in nlls.items()
+        for seed, nll in enumerate(values)
+    ]
+
+
+def cell(cells: list[Cell], model: str) -> Cell:
+    (found,) = [cell for cell in cells if cell.model == model]
+    return found
+
+
+def test_only_finished_runs_are_averaged_and_failures_keep_their_row() -> None:
+    made = [*runs(vae=[2.0, 4.0]), checked(record("toy", "vae", 2, status="diverged", nll_nats=900.0))]
+    made += [checked(record("toy", "cnf", 0, status="failed", error="out of memory"))]
+    cells = summarise(made)
+    assert cell(cells, "vae").intervals["nll_nats"].mean == 3.0
+    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(summary_csv(cells)))}
+    assert (rows["vae"]["n_ok"], rows["vae"]["n_runs"], rows["vae"]["statuses"]) == ("2", "3", "2 ok, 1 diverged")
+    assert (rows["cnf"]["n_ok"], rows["cnf"]["statuses"], rows["cnf"]["nll_nats"]) == ("0", "1 failed", "")
+
+
+def test_a_quantity_that_some_seeds_lack_says_how_many_have_it() -> None:
+    made = runs(vae=[2.0, 4.0, 6.0])
+    made[1]["c2st"] = None
+    interval = summarise(made)[0].intervals["c2st"]
+    assert interval.n == 2
+    assert interval.mean == pytest.approx(fmean([made[0]["c2st"], made[2]["c2st"]]))
+
+
+def test_the_oracle_has_its_row_where_the_truth_is_known() -> None:
+    cells = summarise(runs(vae=[3.0, 3.1]) + runs("digits", vae=[80.0]))
+    assert [(c.data, c.model) for c in cells if c.oracle] == [("toy", "oracle")]
+    oracle = cell(cells, "oracle")
+    assert oracle.intervals["nll_nats"] == Interval(ORACLE_NLL, None, 1)
+    assert oracle.intervals["kl_to_truth"].mean == 0.0
+
+
+def test_an_oracle_of_redrawn_test_splits_has_an_interval() -> None:
+    made = runs(vae=[3.0, 3.1])
+    made[1]["oracle_nll_nats"] = ORACLE_NLL + 0.1
+    interval = cell(summarise(made), "oracle").intervals["nll_nats"]
+    assert interval.n == 2
+    assert interval.half_width is not None
+    assert interval.half_width > 0
+
+
+def test_best_needs_a_clear_paired_difference() -> None:
+    # the seeds differ by far more than the models do: only the pairing can tell
+    clear = summarise(runs(cnf=[1.0, 2.0, 3.0], vae=[1.1, 2.11, 3.09]))
+    assert [c.model for c in clear if c.best] == ["cnf"]
+    unclear = summarise(runs(cnf=[1.0, 2.0, 3.0], vae=[1.1, 1.9, 3.2]))
+    assert not any(c.best for c in unclear)
+    one_seed = summarise(runs(cnf=[1.0], vae=[2.0]))
+    assert not any(c.best for c in one_seed)
+    assert not any(c.best for c in summarise(runs(cnf=[1.0, 1.1])))  # nobody to be better than
+
+
+def test_differences_are_paired_and_written_with_their_ends() -> None:
+    cells = summarise(runs(cnf=[1.0, 2.0, 3.0], vae=[1.1, 2.2, 3.3]) + runs("other", cnf=[7.0]))
+    (row,) = csv.DictReader(io.StringIO(differences_csv(differences(cells))))
+    assert (row["data"], row["model_a"], row["model_b"], row["n"]) == ("toy", "cnf", "vae", "3")
+    assert float(row["difference_nats"]) == pytest.approx(-0.2)
+    # s = 0.1, so the half-width is 4.302653 * 0.1 / sqrt(3)
+    assert float(row["high"]) - float(row["difference_nats"]) == pytest.approx(0.248414, rel=1e-5)
+    assert row["b_is_bound"] == "True"

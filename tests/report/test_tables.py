@@ -1,0 +1,55 @@
+from bench.report.study import checked
+from bench.report.summary import differences, summarise
+from bench.report.tables import Field, Grid, difference_grid, grids, markdown, tex, text_summary
+from tests.report.synthetic import record
+
+RUNS = [checked(record("toy", model, seed)) for model in ("cnf", "vae") for seed in range(3)]
+
+
+def row(grid: Grid, model: str) -> dict[str, Field]:
+    (found,) = [row for row in grid.rows if row[1].text == model]
+    return dict(zip(grid.headings, found, strict=True))
+
+
+def test_bounds_are_marked_and_exact_values_are_not() -> None:
+    likelihood = grids(summarise(RUNS))[0]
+    for heading in ("NLL, nats", "KL to truth, nats"):
+        assert row(likelihood, "vae")[heading].text.startswith("≤ ")
+        assert "≤" not in row(likelihood, "cnf")[heading].text
+    assert any("upper bound" in note for note in likelihood.notes)
+
+
+def test_timings_of_a_shared_machine_are_marked() -> None:
+    cost = grids(summarise(RUNS))[2]
+    assert row(cost, "cnf")["training, s"].text.endswith("†")
+    assert "†" not in row(cost, "vae")["training, s"].text
+    assert "†" not in row(cost, "cnf")["parameters"].text
+
+
+def test_sample_metrics_stand_beside_their_floor() -> None:
+    assert row(grids(summarise(RUNS))[1], "cnf")["sliced W2 (floor)"].text.endswith("(0.030)")
+
+
+def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
+    likelihood, _, cost = grids(summarise(RUNS))
+    assert "bits/dim" not in likelihood.headings
+    assert row(likelihood, "cnf")["ELBO, nats"] == Field("", None)
+    assert row(cost, "vae")["field evaluations per step"] == Field("", None)
+
+
+def test_the_terminal_gets_a_line_per_model() -> None:
+    failed = checked(record("toy", "odd", 0, status="failed"))
+    lines = text_summary(summarise([*RUNS, failed]))
+    assert [line.split()[:2] for line in lines[1:]] == [["toy", m] for m in ("cnf", "vae", "odd", "oracle")]
+    assert "0/1 (1 failed)" in lines[3]
+
+
+def test_markdown_and_tex_escape_names() -> None:
+    cells = summarise([checked(record("a_b", "x|y", seed)) for seed in range(2)])
+    tables = [*grids(cells), difference_grid(differences(cells))]
+    assert "x\\|y" in markdown(tables)
+    text = tex(tables)
+    assert r"a\_b" in text
+    assert r"$\pm$" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 4
+    assert text.isascii()
