@@ -73,13 +73,18 @@ class Neighbours:
         return cores_of_others(self._start, now) > 0.1
 
 
+def busy_ticks(line: str) -> int:
+    """Ticks that all processors were busy with processes, from the first line of /proc/stat (`man proc_stat`)."""
+    user, nice, system, _idle, _iowait, _irq, _softirq, steal = map(int, line.split()[1:9])
+    return user + nice + system + steal
+
+
 def _read() -> Reading | None:
-    """All three clocks now; None where there is no /proc/stat."""
+    """All three clocks now; None where there is no /proc/stat, or an empty one as in some sandboxes."""
     try:
         with Path("/proc/stat").open() as file:
-            fields = file.readline().split()[1:]
+            ticks = busy_ticks(file.readline())
     except OSError:
         return None
-    user, nice, system, _idle, _iowait, _irq, _softirq, steal = map(int, fields[:8])
-    busy = (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
-    return Reading(time.monotonic(), busy, sum(os.times()[:4]))
+    busy = ticks / os.sysconf("SC_CLK_TCK")
+    return Reading(time.monotonic(), busy, sum(os.times()[:4])) if ticks else None

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from bench.clock import Neighbours, Reading, Stopwatch, cores_of_others
+from bench.clock import Neighbours, Reading, Stopwatch, busy_ticks, cores_of_others
 
 CPU = torch.device("cpu")
 BUSY = "import time\nend = time.monotonic() + 20\nwhile time.monotonic() < end: pass"
@@ -52,6 +52,10 @@ def test_cores_of_others_is_busy_time_that_is_not_ours() -> None:
     # in 20 s all processors were busy for 34 s, 30 of them ours
     assert cores_of_others(before, Reading(wall=30.0, busy=534.0, own=33.0)) == pytest.approx(0.2)
     assert cores_of_others(before, Reading(wall=30.0, busy=530.0, own=33.0)) == 0
+
+
+def test_busy_is_user_nice_system_and_steal() -> None:
+    assert busy_ticks("cpu  1 20 300 4000 50000 600000 7000000 80000000 900000000 0\n") == 80000321
 
 
 def test_a_busy_neighbour_is_seen() -> None:

@@ -106,9 +106,10 @@ def c2st(a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], seed: int) 
     0.5 means that the classifier cannot tell them apart. Balanced: the larger set is cut to the smaller.
 
     The classifier is a forest of 100 extremely randomised trees, chosen on pairs of 2 x 2,000 points in 2, 64 and 784
-    dimensions: boosted trees and random forests see as much but take two to six times as long in 784 dimensions; small
-    networks with early stopping see neither a blurred checkerboard nor noise of a slightly wrong scale, and nearest
-    neighbours see no difference in 784 dimensions. Trees need no standardisation, so no far outlier can blind them.
+    dimensions. Boosted trees and random forests see as much but take about two and five times as long in 784 of them;
+    small networks with early stopping miss noise of a slightly wrong scale and much of what tells digits from a
+    Gaussian of their covariance; nearest neighbours see no difference in 784 dimensions. Trees need no standardisation,
+    so no far outlier can blind them.
     Three folds, because with five the accuracy of equal sets scatters clearly more than a binomial one.
     """
     n = min(len(a), len(b))
