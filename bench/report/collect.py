@@ -60,12 +60,7 @@ def collect(folder: Path) -> Collected:
         return found
     runs = _runs(records, folder / "runs", found.warnings)
     found.warnings += _vanishing(folder / TABLE, {run["run_id"] for run in runs})
-    curves = [
-        (run["run_id"], kind, x, y)
-        for run in runs
-        for kind in ("k", "noise")
-        for x, y in records[run["run_id"]].get(f"{kind}_curve") or []
-    ]
+    curves = [row for run in runs for row in _curves(records[run["run_id"]])]
     histories = [row for run in runs for row in _history(folder / "runs" / run["run_id"], found.warnings)]
     pictures = pictures_of(runs, folder / "runs", found.warnings)
     write_atomically(folder / TABLE, table_text(runs))
@@ -88,11 +83,21 @@ def _records(runs_folder: Path, found: Collected) -> dict[str, Record]:
                 found.unfinished += 1
                 continue
             checked(record)
-        except ValueError as error:
+            _curves(record)
+        except (ValueError, TypeError) as error:
             found.warnings.append(f"{run.record_path} is broken ({error}); left out")
             continue
         records[path.name] = record
     return records
+
+
+def _curves(record: Record) -> list[tuple[str, str, float, float]]:
+    """The rows of curves.csv of one record."""
+    return [
+        (record["run_id"], kind, float(x), float(y))
+        for kind in ("k", "noise")
+        for x, y in record.get(f"{kind}_curve") or []
+    ]
 
 
 def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) -> list[Run]:

@@ -1,6 +1,7 @@
 """The page: one HTML file that asks nothing of the network."""
 
 import base64
+from collections import Counter
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -91,4 +92,4 @@ def _field(value: Any) -> Field:
 def _counted(runs: list[Run], column: str) -> list[str]:
     """Each distinct value of a column with the number of runs that have it."""
     values = [str(run[column]) for run in runs if run[column] is not None]
-    return [f"{value} ({values.count(value)} runs)" for value in sorted(set(values))]
+    return [f"{value} ({n} run{'s' * (n > 1)})" for value, n in sorted(Counter(values).items())]

@@ -52,7 +52,7 @@ def report(study: str, results_dir: Path) -> list[str]:
     return [
         *text_summary(cells),
         "",
-        f"{len(found.runs)} runs: {count_words(found.runs)}{unfinished}",
+        f"{len(found.runs)} run{'s' * (len(found.runs) > 1)}: {count_words(found.runs)}{unfinished}",
         f"table: {folder / 'summary.md'}",
         f"page:  {folder / 'report.html'}",
     ]

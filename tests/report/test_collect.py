@@ -34,6 +34,11 @@ def test_a_nan_in_a_record_is_a_broken_record(tmp_path: Path) -> None:
     assert "c2st_floor" in collect(tmp_path).warnings[0]
 
 
+def test_a_curve_without_pairs_is_a_broken_record(tmp_path: Path) -> None:
+    write_run(tmp_path, record("toy", "vae", 0, k_curve=[[1, 2.0, 3.0]]))
+    assert "is broken" in collect(tmp_path).warnings[0]
+
+
 def test_what_else_varies_gets_its_own_rows(tmp_path: Path) -> None:
     for steps in (500, 2000):
         for seed in (0, 1):

@@ -50,7 +50,7 @@ def test_unfinished_and_broken_runs_are_mentioned(tmp_path: Path, capsys: pytest
     (write_run(tmp_path / "s", record("toy", "vae", 1)) / "record.json").unlink()
     broken = write_run(tmp_path / "s", record("toy", "vae", 2)) / "record.json"
     broken.write_text("{")
-    assert "1 runs: 1 ok, 1 unfinished" in report("s", tmp_path)
+    assert "1 run: 1 ok, 1 unfinished" in report("s", tmp_path)
     assert f"warning: {broken} is broken" in capsys.readouterr().err
 
 
