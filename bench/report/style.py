@@ -36,6 +36,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")  # 11 of them, coprime with the 6 colours
 LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 1)))
 FAMILIAR = {"vae": 0, "realnvp": 1, "cnf": 2}
+FREE = range(len(FAMILIAR), len(COLOURS))
 SLOTS = len(COLOURS) * len(MARKERS)
 
 
@@ -68,13 +69,15 @@ class Style(NamedTuple):
 
 
 def styles(models: Iterable[str]) -> dict[str, Style]:
-    """model -> style. The first three entries have theirs for good; any other takes the free slot nearest its hash."""
+    """model -> style. The first three entries have theirs for good; a new one starts from its hash among free colours.
+
+    Once the colours are used up they come again with other markers and lines.
+    """
     slots: dict[str, int] = {}
     for model in sorted(set(models), key=lambda name: (name not in FAMILIAR, name)):
-        slot = FAMILIAR.get(model, len(FAMILIAR) + zlib.crc32(model.encode()) % len(COLOURS))
-        while slot % SLOTS in slots.values():
-            slot += 1
-        slots[model] = slot % SLOTS
+        turn = zlib.crc32(model.encode()) % len(FREE)
+        preferred = [*FREE[turn:], *FREE[:turn], *range(len(COLOURS), SLOTS)]
+        slots[model] = FAMILIAR.get(model, next((s for s in preferred if s not in slots.values()), preferred[0]))
     return {
         model: Style(COLOURS[slot % len(COLOURS)], MARKERS[slot % len(MARKERS)], LINES[slot % len(LINES)])
         for model, slot in slots.items()
@@ -109,7 +112,9 @@ def legend(axes: Axes) -> None:
     """A legend above the axes, where it hides nothing."""
     handles, names = axes.get_legend_handles_labels()
     columns = _legend_columns(names)
-    axes.legend(handles, names, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2)
+    box = axes.legend(handles, names, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2)
+    for line in box.get_lines():
+        line.set_alpha(1)
 
 
 def _legend_columns(names: list[str]) -> int:

@@ -8,6 +8,10 @@ def test_a_model_keeps_its_colour_whoever_else_is_there() -> None:
     assert styles(["mine"])["mine"] == alone["mine"]
 
 
+def test_six_models_have_six_colours() -> None:
+    assert len({style.colour for style in styles(["vae", "realnvp", "cnf", "spline", "maf", "mine"]).values()}) == 6
+
+
 def test_many_models_all_look_different() -> None:
     names = [f"entry{n}" for n in range(40)]
     found = styles(names)
