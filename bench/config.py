@@ -78,7 +78,7 @@ class Eval:
         sample_size: samples that the sample metrics compare with as many test examples.
         projections: random directions of sliced W2.
         noise_scales: standard deviations of the latent noise of reconstruction at equal noise.
-        batch_elements: largest number of coordinates that one evaluated chunk holds, samples counted in.
+        batch_rows: examples that one evaluated chunk holds, importance samples counted in: what bounds the memory.
     """
 
     seed: int = 20_240_101
@@ -87,7 +87,7 @@ class Eval:
     sample_size: int = 2_000
     projections: int = 256
     noise_scales: list[float] = field(default_factory=lambda: [0.0, 0.05, 0.1, 0.2, 0.5, 1.0])
-    batch_elements: int = 4_000_000
+    batch_rows: int = 2_048
 
 
 @dataclass

@@ -55,9 +55,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Rec
     """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth."""
     watch = Stopwatch(x.device)
     with watch:
-        found = estimate(
-            entry, x, importance_samples=settings.importance_samples, batch_elements=settings.batch_elements
-        )
+        found = estimate(entry, x, importance_samples=settings.importance_samples, batch_rows=settings.batch_rows)
     if found is None:
         return {}
     log_det = dataset.space.log_det(x)
@@ -96,7 +94,7 @@ def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) ->
         return {}
     generator = torch.Generator(x.device).manual_seed(stream_seed(settings.seed, "latent noise"))
     scales = sorted({0.0, COLUMN_NOISE, *settings.noise_scales})
-    curve = noise_curve(entry, x, dataset.space.to_data, scales, generator, settings.batch_elements)
+    curve = noise_curve(entry, x, dataset.space.to_data, scales, generator, settings.batch_rows)
     return {
         "recon_mse": dict(curve)[0.0],
         "recon_mse_noise": dict(curve)[COLUMN_NOISE],

@@ -18,7 +18,7 @@ class Validation:
     def __init__(self, dataset: Dataset, config: Config) -> None:
         self.seed = config.eval.seed
         self.importance_samples = config.train.validation_importance_samples
-        self.batch_elements = config.eval.batch_elements
+        self.batch_rows = config.eval.batch_rows
         self.x = dataset.fixed(
             dataset.validation[: config.train.validation_examples], stream_seed(self.seed, "validation")
         )
@@ -35,9 +35,7 @@ class Validation:
         devices = [self.x.device] if self.x.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.no_grad():
             torch.manual_seed(stream_seed(self.seed, "validation", "estimate"))
-            likelihood = estimate(
-                entry, self.x, importance_samples=self.importance_samples, batch_elements=self.batch_elements
-            )
+            likelihood = estimate(entry, self.x, importance_samples=self.importance_samples, batch_rows=self.batch_rows)
             if likelihood is not None:
                 return float(-(likelihood.log_prob + self.log_det).mean()), f"nll({likelihood.estimator})"
             value = float((entry.loss(self.x) - self.log_det).mean())

@@ -36,7 +36,7 @@ class Likelihood:
 
 
 def estimate(
-    entry: nn.Module, x: Float[Tensor, "n *event"], *, importance_samples: int, batch_elements: int
+    entry: nn.Module, x: Float[Tensor, "n *event"], *, importance_samples: int, batch_rows: int
 ) -> Likelihood | None:
     """The log-likelihood of each example: IWAE-K of an entry with `log_weights`, else the entry's `log_prob`.
 
@@ -47,7 +47,7 @@ def estimate(
         entry: the entry, on the device of `x`.
         x: examples in model space.
         importance_samples: K of IWAE-K.
-        batch_elements: largest number of coordinates in one call, importance samples counted in.
+        batch_rows: most examples in one call, importance samples counted in.
 
     Returns:
         The likelihood, or None for an entry with neither capability.
@@ -56,12 +56,11 @@ def estimate(
         Diverged: a log-likelihood or an ELBO is not finite.
         BenchError: the entry returned a wrong shape.
     """
-    rows = max(1, batch_elements // x[0].numel())
     with evaluating(entry), torch.no_grad():
         if isinstance(entry, HasLogWeights):
-            return _importance_sampled(entry, x, importance_samples, rows)
+            return _importance_sampled(entry, x, importance_samples, batch_rows)
         if isinstance(entry, HasLogProb):
-            return _direct(entry, x, rows)
+            return _direct(entry, x, batch_rows)
     return None
 
 

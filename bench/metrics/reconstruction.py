@@ -11,25 +11,13 @@ from bench.metrics.likelihood import evaluating
 from bench.models.entry import HasLatent
 
 
-def reconstruction_mse(
-    entry: nn.Module,
-    x: Float[Tensor, "n *event"],
-    to_data: Callable[[Tensor], Tensor],
-    noise_scale: float,
-    generator: torch.Generator,
-    batch_elements: int = 4_000_000,
-) -> float:
-    """Mean over examples and coordinates of (to_data(decode(encode(x) + σε)) - to_data(x))²; see `noise_curve`."""
-    return noise_curve(entry, x, to_data, [noise_scale], generator, batch_elements)[0][1]
-
-
 def noise_curve(
     entry: nn.Module,
     x: Float[Tensor, "n *event"],
     to_data: Callable[[Tensor], Tensor],
     scales: Sequence[float],
     generator: torch.Generator,
-    batch_elements: int = 4_000_000,
+    batch_rows: int,
 ) -> list[tuple[float, float]]:
     """The reconstruction error at each latent noise scale σ: (σ, mean squared error per coordinate in data space).
 
@@ -42,7 +30,7 @@ def noise_curve(
         to_data: the map from model space to data space.
         scales: standard deviations of the latent noise; the prior's is 1.
         generator: the source of ε.
-        batch_elements: largest number of coordinates of x in one call.
+        batch_rows: most examples in one call.
 
     Raises:
         Diverged: an error is not finite.
@@ -52,7 +40,7 @@ def noise_curve(
         raise TypeError(f"{type(entry).__name__} has no encode and decode")
     totals = torch.zeros(len(scales), dtype=torch.float64, device=x.device)
     with evaluating(entry), torch.no_grad():
-        for chunk in torch.split(x, max(1, batch_elements // x[0].numel())):
+        for chunk in torch.split(x, batch_rows):
             target, z = to_data(chunk), entry.encode(chunk)
             noise = torch.randn(z.shape, generator=generator, device=generator.device).to(z)
             for i, scale in enumerate(scales):

@@ -13,7 +13,7 @@ def iwae(log_weights: Float[Tensor, "samples batch"]) -> LogProb:
     """The K-sample bound of Burda, Grosse & Salakhutdinov (2016), equation 8, with K = `samples`.
 
     The standard error of log(mean w) is sd(w) / (sqrt(K) mean(w)), by the delta method; for K = 1 it is not known and
-    given as NaN.
+    None.
 
     Returns:
         A `LogProb` of `(batch,)` nats, marked as a bound and named `iwae-K`.
@@ -21,5 +21,5 @@ def iwae(log_weights: Float[Tensor, "samples batch"]) -> LogProb:
     samples = len(log_weights)
     value = torch.logsumexp(log_weights, 0) - math.log(samples)
     ratio = torch.exp(log_weights - value)
-    error = ratio.std(0) / math.sqrt(samples)
+    error = ratio.std(0) / math.sqrt(samples) if samples > 1 else None
     return LogProb(value, f"iwae-{samples}", is_bound=True, standard_error=error)

@@ -75,7 +75,7 @@ def columns(n: int) -> Tensor:
 def test_importance_sampling_meets_the_evidence_within_its_own_standard_error() -> None:
     x = math.sqrt(2) * torch.randn(500, 1)
     entry = LinearGaussian()
-    found = estimate(entry, x, importance_samples=1000, batch_elements=20_000)
+    found = estimate(entry, x, importance_samples=1000, batch_rows=20_000)
     assert found is not None
     assert found.standard_error is not None
     assert (found.estimator, found.is_bound) == ("iwae-1000", True)
@@ -87,7 +87,7 @@ def test_importance_sampling_meets_the_evidence_within_its_own_standard_error() 
 
 def test_the_elbo_lies_below_the_evidence_by_the_kl_divergence() -> None:
     x = math.sqrt(2) * torch.randn(200, 1)
-    found = estimate(LinearGaussian(), x, importance_samples=1000, batch_elements=20_000)
+    found = estimate(LinearGaussian(), x, importance_samples=1000, batch_rows=20_000)
     assert found is not None
     assert found.elbo is not None
     gap = LinearGaussian.evidence(x) - found.elbo
@@ -97,7 +97,7 @@ def test_the_elbo_lies_below_the_evidence_by_the_kl_divergence() -> None:
 
 def test_the_curve_averages_disjoint_groups_of_the_same_weights() -> None:
     table = torch.randn(25, 7, dtype=torch.float64) * 3
-    found = estimate(FixedWeights(table), columns(7), importance_samples=25, batch_elements=50)
+    found = estimate(FixedWeights(table), columns(7), importance_samples=25, batch_rows=50)
     assert found is not None
     expected = []
     for k in (1, 2, 5, 10, 20, 25):
@@ -109,7 +109,7 @@ def test_the_curve_averages_disjoint_groups_of_the_same_weights() -> None:
 
 
 def test_the_curve_begins_at_the_elbo_and_ends_at_the_bound() -> None:
-    found = estimate(LinearGaussian(), torch.randn(50, 1), importance_samples=16, batch_elements=100)
+    found = estimate(LinearGaussian(), torch.randn(50, 1), importance_samples=16, batch_rows=100)
     assert found is not None
     assert found.elbo is not None
     # float64 sums in another order
@@ -117,19 +117,19 @@ def test_the_curve_begins_at_the_elbo_and_ends_at_the_bound() -> None:
     assert found.k_curve[-1] == (16, pytest.approx(found.log_prob.mean().item(), rel=1e-12))
 
 
-@pytest.mark.parametrize(("samples", "batch_elements"), [(10, 100), (10, 7), (1000, 300), (3, 1)])
-def test_a_call_holds_no_more_than_it_may_and_all_weights_are_drawn(samples: int, batch_elements: int) -> None:
+@pytest.mark.parametrize(("samples", "batch_rows"), [(10, 100), (10, 7), (1000, 300), (3, 1)])
+def test_a_call_holds_no_more_than_it_may_and_all_weights_are_drawn(samples: int, batch_rows: int) -> None:
     entry = LinearGaussian()
-    found = estimate(entry, torch.randn(23, 1), importance_samples=samples, batch_elements=batch_elements)
+    found = estimate(entry, torch.randn(23, 1), importance_samples=samples, batch_rows=batch_rows)
     assert found is not None
-    assert max(count * batch for count, batch in entry.calls) <= batch_elements
+    assert max(count * batch for count, batch in entry.calls) <= batch_rows
     assert sum(count * batch for count, batch in entry.calls) == samples * 23
     assert len(found.log_prob) == 23
 
 
 @pytest.mark.filterwarnings("ignore:std():UserWarning")
 def test_one_weight_has_no_standard_error() -> None:
-    found = estimate(LinearGaussian(), torch.randn(4, 1), importance_samples=1, batch_elements=10)
+    found = estimate(LinearGaussian(), torch.randn(4, 1), importance_samples=1, batch_rows=10)
     assert found is not None
     assert found.standard_error is None
     assert found.k_curve == [(1, pytest.approx(found.log_prob.mean().item()))]
@@ -137,7 +137,7 @@ def test_one_weight_has_no_standard_error() -> None:
 
 def test_a_density_is_the_entrys_own_whatever_the_chunks() -> None:
     x = torch.randn(11, 2, 3)
-    found = estimate(WithLogProb(standard_normal), x, importance_samples=5, batch_elements=25)
+    found = estimate(WithLogProb(standard_normal), x, importance_samples=5, batch_rows=25)
     assert found is not None
     torch.testing.assert_close(found.log_prob, standard_normal(x))
     assert (found.estimator, found.is_bound, found.standard_error) == ("exact", False, None)
@@ -152,7 +152,7 @@ def test_every_submodule_gets_its_mode_back_even_after_an_error() -> None:
         entry = WithLogProb(function).train()
         entry.frozen.eval()
         try:
-            estimate(entry, torch.randn(3, 2), importance_samples=1, batch_elements=10)
+            estimate(entry, torch.randn(3, 2), importance_samples=1, batch_rows=10)
         except RuntimeError:
             assert function is fails
         assert (entry.training, entry.dropout.training, entry.frozen.training) == (True, True, False)
@@ -166,13 +166,13 @@ def test_an_entry_may_differentiate_inside_its_density() -> None:
         return slope.sum(1)
 
     x = torch.randn(5, 2)
-    found = estimate(WithLogProb(through_its_gradient), x, importance_samples=1, batch_elements=4)
+    found = estimate(WithLogProb(through_its_gradient), x, importance_samples=1, batch_rows=4)
     assert found is not None
     torch.testing.assert_close(found.log_prob, x.sum(1))
 
 
 def test_an_entry_without_a_likelihood_has_none() -> None:
-    assert estimate(nn.Identity(), torch.randn(3, 2), importance_samples=1, batch_elements=10) is None
+    assert estimate(nn.Identity(), torch.randn(3, 2), importance_samples=1, batch_rows=10) is None
 
 
 def divergent() -> Iterator[tuple[nn.Module, str]]:
@@ -187,15 +187,15 @@ def divergent() -> Iterator[tuple[nn.Module, str]]:
 @pytest.mark.parametrize(("entry", "message"), list(divergent()))
 def test_a_likelihood_that_is_not_finite_is_a_divergence(entry: nn.Module, message: str) -> None:
     with pytest.raises(Diverged, match=message):
-        estimate(entry, columns(2), importance_samples=2, batch_elements=100)
+        estimate(entry, columns(2), importance_samples=2, batch_rows=100)
 
 
 def test_a_wrong_shape_is_named() -> None:
     x = torch.randn(5, 2)
     with pytest.raises(BenchError, match=r"FixedWeights.log_weights returned shape \(3, 5\), expected \(4, 5\)"):
-        estimate(FixedWeights(torch.zeros(3, 5)), columns(5), importance_samples=4, batch_elements=100)
+        estimate(FixedWeights(torch.zeros(3, 5)), columns(5), importance_samples=4, batch_rows=100)
     with pytest.raises(BenchError, match=r"WithLogProb.log_prob returned shape \(1,\), expected \(5,\)"):
-        estimate(WithLogProb(lambda x: x.sum()[None]), x, importance_samples=1, batch_elements=100)
+        estimate(WithLogProb(lambda x: x.sum()[None]), x, importance_samples=1, batch_rows=100)
 
 
 def test_curve_sizes_climb_by_one_two_five() -> None:
