@@ -1,5 +1,6 @@
 """One run, told from configuration to record."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -12,11 +13,12 @@ import torch
 from safetensors.torch import save
 
 from bench import build
+from bench.batches import Batches
 from bench.clock import Neighbours
 from bench.compose import as_yaml
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut
+from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
@@ -27,7 +29,7 @@ from bench.streams import stream_seed
 from bench.train import History, Report, train
 
 NOT_IDENTITY = {"study", "results_dir", "data_root", "grid"}
-HISTORY_HEADER = "step,train_seconds,train_loss_nats,val_nll_nats,step_milliseconds\n"
+HISTORY_HEADER = "step,train_seconds,train_loss_nats,val_nll_nats\n"
 
 
 def run(config: Config, folder: RunFolder, report: Report, command: str) -> Record:
@@ -53,7 +55,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         history = train(entry, dataset, config, folder.checkpoint_path, deadline, report)
         record |= spent(history, entry) | {"shared_machine": neighbours.shared()}
         folder.write_text(
-            "history.csv", HISTORY_HEADER + "".join(",".join(map(repr, row)) + "\n" for row in history.rows)
+            "history.csv", HISTORY_HEADER + "".join(",".join(map(repr, row[:4])) + "\n" for row in history.rows)
         )
         measured, arrays = evaluate(entry, dataset, config.eval)
         measured["eval_seconds"] += history.validation_seconds
@@ -86,13 +88,16 @@ def prepare(config: Config) -> None:
     """Refuses what no run could do, before anything is written.
 
     Raises:
-        BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable budget.
+        BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable budget,
+            a batch larger than the training split.
     """
     chosen_device(config)
     dataset = build.dataset(config)
+    Batches(dataset, config.train.batch_size, config.seed)
     cls = build.entry_class(config)
     if dataset.spec.kind in cls.kinds:
-        sized_width(config, dataset)
+        with contextlib.suppress(NotApplicable):  # the run makes a row that says so
+            sized_width(config, dataset)
 
 
 def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entry, Dataset, Record]:
@@ -188,9 +193,3 @@ def chosen_device(config: Config) -> torch.device:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise BenchError("device=cuda: torch sees no CUDA device here; use device=cpu or device=auto")
     return torch.device(config.device)
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as `Type: first line of its message`."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
