@@ -60,14 +60,10 @@ class Stage:
         return Cube(self.spec.dim) if self.spec.kind == "binary" else Plane.around(self.train)
 
     @cached_property
-    def fresh(self) -> dict[str, Tensor]:
-        """The parameters that training began from."""
-        return {name: parameter.detach().clone() for name, parameter in self._seeded().named_parameters()}
-
-    @cached_property
     def entry(self) -> Entry:
         """The trained entry, in evaluation mode."""
-        entry = self._seeded()
+        torch.manual_seed(1)
+        entry = self.build(self.spec, WIDTH)
         train(entry, entry.trainer(Optimiser(learning_rate=5e-3)), self.train, steps=self.steps)
         return entry.eval()
 
@@ -75,10 +71,6 @@ class Stage:
     def mass(self) -> Mass:
         """The mass that the trained entry's likelihood gives to each piece of the space."""
         return mass(self.entry, self.partition)
-
-    def _seeded(self) -> Entry:
-        torch.manual_seed(1)
-        return self.build(self.spec, WIDTH)
 
 
 class Subject:
