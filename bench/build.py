@@ -4,14 +4,15 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import field, make_dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, NotApplicable, one_line, unknown
 from bench.models.entry import Entry
 from bench.spec import DataSpec
 
@@ -22,13 +23,17 @@ def dataset(config: Config) -> Dataset:
     """The data set that `config.data` names, on the CPU; loaded once a process.
 
     Raises:
-        BenchError: an unknown option, missing or corrupt files.
+        BenchError: an unknown option, missing or corrupt files, or whatever else its function fails with.
     """
-    options = {"name": "", **config.data}
+    options = dict(config.data)
     key = repr(sorted(options.items()))
     if key not in loaded:
-        function = locate(options.pop("_target_"), "data")
-        loaded[key] = function(**checked(function, options, f"data={options['name']}"))
+        target, where = options.pop("_target_"), f"data={options['name']}"
+        function = locate(target, "data")
+        built = called(function, where, **checked(function, options, where))
+        if not isinstance(built, Dataset):
+            raise BenchError(f"{where}: {target} returned a {type(built).__name__}; let it return a Dataset")
+        loaded[key] = built
     return loaded[key]
 
 
@@ -49,36 +54,58 @@ def entry(config: Config, spec: DataSpec, width: int | None = None) -> Entry:
     """The entry that `config.model` names, for data of `spec`; `width` replaces the YAML's.
 
     Raises:
-        BenchError: an unknown option, a wrong type, or an option that the entry refuses.
+        BenchError: an unknown option, a wrong type, an option that the entry refuses, or whatever else it fails with.
+        NotApplicable: the entry cannot model such data.
     """
     cls = entry_class(config)
-    name = config.model.get("name", cls.__name__)
-    options = {key: value for key, value in config.model.items() if key not in {"_target_", "name"}}
-    if width is not None:
-        options["width"] = width
+    where = f"model={config.model['name']}"
+    options = checked(
+        cls.__init__, {key: value for key, value in config.model.items() if key not in {"_target_", "name"}}, where
+    )
     if "width" not in options:
-        raise BenchError(f"model={name}: its YAML gives no width; add one, such as width: 64")
+        raise BenchError(f"{where}: its YAML gives no width; add one, such as width: 64")
     if options["width"] < 1:
         raise BenchError(f"model.width={options['width']}: must be more than zero")
-    built: Entry = cls(spec, **checked(cls.__init__, options, f"model={name}"))
+    if width is not None:
+        options["width"] = width
+    built: Entry = called(cls, where, spec, **options)
     return built
+
+
+def called(function: Callable[..., Any], where: str, *arguments: Any, **options: Any) -> Any:
+    """What `function` builds; an exception of its own becomes a line that says where.
+
+    Raises:
+        BenchError: it failed.
+        NotApplicable: it said so.
+    """
+    try:
+        return function(*arguments, **options)
+    except (BenchError, NotApplicable):
+        raise
+    except Exception as error:
+        raise BenchError(f"{where} cannot be built ({one_line(error)}); mend it or its options") from error
 
 
 def locate(target: str, group: str) -> Callable[..., Any]:
     """The object at a dotted path.
 
     Raises:
-        BenchError: its module fails to import, whatever the reason, or has no such name.
+        BenchError: its module fails to import, whatever the reason, has no such name, or that is nothing to call.
     """
     module_name, _, attribute = target.rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise BenchError(f"{group}: cannot import {module_name} ({reason}); mend it, or correct _target_") from error
+        raise BenchError(
+            f"{group}: cannot import {module_name} ({one_line(error)}); mend it, or correct _target_"
+        ) from error
     if not hasattr(module, attribute):
-        raise unknown("name", attribute, [name for name in vars(module) if name[0] != "_"], where=module_name)
+        own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module_name]
+        raise unknown("name", attribute, own, where=module_name)
     found: Callable[..., Any] = getattr(module, attribute)
+    if not callable(found):
+        raise BenchError(f"{group}: {target} is neither a class nor a function; correct _target_")
     return found
 
 
@@ -89,18 +116,21 @@ def checked(function: Callable[..., Any], options: dict[str, Any], where: str) -
         BenchError: an option that `function` does not take, one of a wrong type, or one that is missing.
     """
     parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return options
+    group = where.partition("=")[0]
     hints = get_type_hints(function)
-    accepted = {p.name: p for p in parameters if p.name not in {"self", "data"} and p.kind is not p.VAR_POSITIONAL}
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    accepted = {p.name: p for p in parameters if p.name not in {"self", "data"} and p.kind in named}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    free = {name: value for name, value in options.items() if takes_any and name not in accepted}
+    options = {name: value for name, value in options.items() if name not in free}
     for name, value in options.items():
-        allowed = get_args(hints.get(name)) if get_origin(hints.get(name)) is Literal else ()
+        allowed = choices(hints.get(name))
         if name in accepted and allowed and value not in allowed:
-            raise unknown(f"{where.partition('=')[0]}.{name}", str(value), map(str, allowed), where=where)
+            raise unknown(f"{group}.{name}", str(value), map(str, allowed), where=where)
     missing = [p.name for p in accepted.values() if p.default is p.empty and p.name not in options]
     if missing:
-        raise BenchError(f"{where}: option {missing[0]} has no value; set {where.partition('=')[0]}.{missing[0]}=")
-    schema = make_dataclass("Options", [(name, storable(hints.get(name)), field(default=None)) for name in accepted])
+        raise BenchError(f"{where}: option {missing[0]} has no value; set {group}.{missing[0]}=")
+    schema = make_dataclass("Options", [(name, storable(hints.get(name)), field(default=MISSING)) for name in accepted])
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), options)
     except ConfigKeyError as error:
@@ -108,13 +138,22 @@ def checked(function: Callable[..., Any], options: dict[str, Any], where: str) -
     except OmegaConfBaseException as error:
         raise BenchError(f"{where}: {error.full_key}: {str(error).splitlines()[0]}") from error
     converted: dict[str, Any] = OmegaConf.to_container(merged)  # type: ignore[assignment]
-    return {name: converted[name] for name in options}
+    return {name: converted[name] for name in options} | free
+
+
+def members(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union, or the hint alone."""
+    return get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+
+
+def choices(hint: Any) -> tuple[Any, ...]:
+    """The values that a hint with a Literal allows, None among them where the hint has it; empty for other hints."""
+    literals = [value for part in members(hint) if get_origin(part) is Literal for value in get_args(part)]
+    return (*literals, None) if literals and NoneType in members(hint) else tuple(literals)
 
 
 def storable(hint: Any) -> Any:
-    """A hint as OmegaConf knows it: a Literal is text, an unannotated option anything."""
-    if hint is None:
-        return Any
-    if get_origin(hint) is Literal:
-        return type(get_args(hint)[0]) | None
-    return hint | None if hint in {int, float, str, bool} else hint
+    """A hint as OmegaConf knows it: numbers, text, truth values and containers; any other stands for anything."""
+    parts = [part for part in members(hint) if part is not NoneType]
+    known = len(parts) == 1 and (parts[0] in {int, float, str, bool} or get_origin(parts[0]) in {list, dict, tuple})
+    return hint if known else Any

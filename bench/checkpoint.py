@@ -36,7 +36,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 
 def flatten(node: Any, tensors: dict[str, Tensor]) -> Any:
-    """`node` with each tensor replaced by its name in `tensors`, and each dict by pairs, so that keys keep their type."""
+    """`node` with tensors replaced by their names in `tensors`, and dicts by pairs, so that keys keep their type."""
     if isinstance(node, Tensor):
         name = str(len(tensors))
         tensors[name] = node.detach().cpu().contiguous().clone()
@@ -44,7 +44,7 @@ def flatten(node: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(node, dict):
         return {"dict": [[key, flatten(value, tensors)] for key, value in node.items()]}
     if isinstance(node, (list, tuple)):
-        return {type(node).__name__: [flatten(value, tensors) for value in node]}
+        return {"tuple" if isinstance(node, tuple) else "list": [flatten(value, tensors) for value in node]}
     if node is None or isinstance(node, (bool, int, float, str)):
         return node
     raise TypeError(f"a checkpoint cannot hold a {type(node).__name__}; keep tensors, numbers and text in state_dict()")

@@ -18,7 +18,7 @@ EPILOG = """examples:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; the exit code is 0, 1 (something failed), 2 (a mistake in the command) or 130 (interrupted)."""
     sys.path.insert(0, os.getcwd())
-    arguments = parser().parse_args(argv)
+    arguments = parsed(argv)
     try:
         code: int = arguments.call(arguments)
     except BenchError as error:
@@ -31,6 +31,17 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     return code
+
+
+def parsed(argv: list[str] | None) -> argparse.Namespace:
+    """The command line; options may stand before, between and after overrides, which argparse alone refuses."""
+    top = parser()
+    arguments, rest = top.parse_known_args(argv)
+    if rest and (any(word.startswith("-") for word in rest) or not hasattr(arguments, "overrides")):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.overrides += rest
+    return arguments
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The columns of a record: name, unit and meaning. One table, read by the store, the report and `bench list metrics`."""
+"""The columns of a record: name, unit and meaning. One table for the store, the report and `bench list metrics`."""
 
 from typing import NamedTuple
 

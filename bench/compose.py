@@ -13,12 +13,18 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
+from yaml import YAMLError
 
 from bench.config import Config, check
 from bench.errors import BenchError, unknown
 from bench.locate import conf_dir
 
 ConfigStore.instance().store(name="schema", node=Config)
+
+OPEN_GROUPS = ("model.", "data.")
+"""Groups whose options are held against a signature, see `bench.build`: their YAML need not list every one."""
+
+OMEGACONF_DETAILS = ("    full_key:", "    object_type=", "    reference_type=")
 
 
 def compose(overrides: list[str], config_dir: Path | None = None) -> Config:
@@ -32,12 +38,13 @@ def compose(overrides: list[str], config_dir: Path | None = None) -> Config:
         BenchError: an unknown name, a misspelt option, a wrong type or an impossible value, in one line.
     """
     searchpath = [] if config_dir is None else [f"hydra.searchpath=['file://{config_dir.absolute()}']"]
+    typed = [f"++{override}" if override.startswith(OPEN_GROUPS) else override for override in overrides]
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            node = hydra_compose("config", overrides=[*searchpath, *overrides])
+            node = hydra_compose("config", overrides=[*searchpath, *typed])
         OmegaConf.resolve(node)
         config = OmegaConf.to_object(node)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise explain(error) from error
     assert isinstance(config, Config)
     check(config)
@@ -65,7 +72,11 @@ def expand(arguments: list[str], grid: list[dict[str, list[Any]]], multirun: boo
     named = {override.get_key_element() for override in typed}
     cells: list[list[str]] = []
     for product in grid or [{}]:
-        axes = [f"{key}={','.join(map(str, values))}" for key, values in product.items() if key not in named]
+        axes = [
+            f"{key}={','.join('null' if value is None else str(value) for value in values)}"
+            for key, values in product.items()
+            if key not in named
+        ]
         (batch,) = BasicSweeper.split_arguments(parse([*axes, *arguments]), max_batch_size=None)
         cells += [cell for cell in batch if cell not in cells]
     return cells
@@ -97,7 +108,7 @@ def explain(error: Exception) -> BenchError:
     key = getattr(cause, "full_key", None) or getattr(cause, "key", None)
     if isinstance(cause, OmegaConfBaseException) and not isinstance(cause, ValidationError) and key:
         return misspelt(cause, str(key))
-    message = str(cause).splitlines()[0]
+    message = " ".join(line.strip() for line in str(cause).splitlines() if not line.startswith(OMEGACONF_DETAILS))
     return BenchError(f"{key}: {message}" if key else message)
 
 

@@ -131,6 +131,9 @@ def check(config: Config) -> None:
         node = config
         for name in filter(None, group.split(".")):
             node = getattr(node, name)
+        surplus = vars(node).keys() - {item.name for item in fields(node)}
+        if surplus:
+            raise unknown("option", min(surplus), [item.name for item in fields(node)], group or "the configuration")
         for item in fields(node):
             check_sign(f"{group}.{item.name}".lstrip("."), getattr(node, item.name))
     budget = config.budget
@@ -141,10 +144,19 @@ def check(config: Config) -> None:
     if not config.train.optimiser.warmup < 1:
         raise BenchError("train.optimiser.warmup must be a share of the budget below 1")
     for group_name in ("model", "data"):
-        if "_target_" not in getattr(config, group_name):
+        group = getattr(config, group_name)
+        if "_target_" not in group:
             raise BenchError(f"conf/{group_name}: the YAML has no _target_; name the class or function it stands for")
-    if "/" in config.study or config.study in {"", ".", ".."}:
-        raise BenchError(f"study: '{config.study}' is not a folder name; use letters, digits, - and _")
+        if "name" not in group:
+            raise BenchError(f"conf/{group_name}: the YAML of {group['_target_']} has no name; give it the file's own")
+        check_folder_name(f"{group_name}.name", str(group["name"]))
+    check_folder_name("study", config.study)
+
+
+def check_folder_name(option: str, name: str) -> None:
+    """Refuses what cannot be (part of) the name of a folder."""
+    if "/" in name or name in {"", ".", ".."}:
+        raise BenchError(f"{option}: '{name}' is not a folder name; use letters, digits, - and _")
 
 
 def check_sign(name: str, value: Any) -> None:

@@ -38,3 +38,9 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> Benc
     place = f" in {where}" if where else ""
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return BenchError(f"unknown {what} '{name}'{place}{hint}")
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as `Type: first line of its message`."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -58,7 +58,7 @@ class RunFolder:
         path = self.path.parent / f".{self.path.name}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "w")
+            file = open(path, "w")  # noqa: SIM115
         except OSError as error:
             raise CannotWrite(f"cannot write {path.parent}: {error.strerror}; choose another results_dir=") from error
         with file:

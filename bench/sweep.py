@@ -1,4 +1,4 @@
-"""Runs every cell of a command: planned and checked before anything is written, finished ones skipped, failures kept."""
+"""Runs every cell of a command: checked before anything is written, finished ones skipped, failures kept."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from bench.columns import STATUSES
-from bench.compose import compose, expand
+from bench.compose import compose, expand, parse
 from bench.config import Config
 from bench.errors import BenchError
 from bench.run import FINISHED, identity, prepare, run
@@ -34,6 +34,8 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None) -> list[
         BenchError: a mistake in the command, in one line.
     """
     study_named = [argument for argument in arguments if argument.startswith("study=")]
+    if any(override.is_sweep_override() for override in parse(study_named)):
+        raise BenchError(f"{study_named[0]}: run one study at a time")
     grid = compose(study_named, config_dir).grid
     cells = []
     for overrides in expand(arguments, grid, multirun):
