@@ -1,0 +1,60 @@
+"""How long a person waits: for `bench --help`, for a report of 1,000 runs, for the study quick."""
+
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.speed.figure import Figure, Target
+from bench.speed.generated_study import write_study
+
+CASE = "cli"
+HELP_TARGET, REPORT_TARGET, QUICK_TARGET = Target(0.5), Target(20.0), Target(600.0)
+
+
+def commands(results_dir: Path) -> list[Figure]:
+    """Three figures; that of the study quick is empty where its table is not there."""
+    return [help_seconds(calls=11), report_seconds(data_sets=10, models=10, seeds=10), quick_seconds(results_dir)]
+
+
+def help_seconds(calls: int) -> Figure:
+    """`bench --help`, a whole process each time, after one call that is not counted."""
+    seconds = [timed_call("--help") for _ in range(calls + 1)][1:]
+    note = f"median of {calls} calls, {min(seconds):.3f} to {max(seconds):.3f} s"
+    return Figure(CASE, "bench --help", "s", statistics.median(seconds), target=HELP_TARGET, note=note)
+
+
+def report_seconds(data_sets: int, models: int, seeds: int) -> Figure:
+    """`bench report` of a generated study, the collection of its records included."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = write_study(Path(folder) / "generated", data_sets, models, seeds)
+        seconds = timed_call("report", "generated", "--results-dir", folder)
+    note = f"{data_sets} data sets, {models} models, {seeds} seeds; one call"
+    return Figure(CASE, f"bench report of {runs} runs", "s", seconds, target=REPORT_TARGET, note=note)
+
+
+def quick_seconds(results_dir: Path) -> Figure:
+    """Training and evaluation of every run of the study quick, from its stored table."""
+    path = results_dir / "quick" / "table.csv"
+    what = "study quick, training and evaluation"
+    if not path.exists():
+        return Figure(CASE, what, "s", None, target=QUICK_TARGET, note=f"no {path}; make it with bench run study=quick")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    seconds = sum(float(row[name] or 0) for row in rows for name in ("train_seconds", "eval_seconds"))
+    where = "; ".join(sorted({f"{row['device']}, {row['threads']} threads" for row in rows}))
+    return Figure(CASE, what, "s", seconds, target=QUICK_TARGET, note=f"{len(rows)} runs stored from {where}")
+
+
+def timed_call(*arguments: str) -> float:
+    """Seconds of one call of the command, from the start of its process to its end.
+
+    Raises:
+        subprocess.CalledProcessError: the command failed.
+    """
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "bench.cli", *arguments], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began

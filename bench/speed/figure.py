@@ -1,0 +1,110 @@
+"""One line of a speed table: what was timed, beside what, against which target."""
+
+import csv
+import io
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from bench.speed.interleave import Spread
+
+COLUMNS = {
+    "case": "the comparison, as `bench speed CASE` names it",
+    "what": "what was timed",
+    "ours": "median of this project's figure",
+    "theirs": "median of the other side's; for `overhead`, of the bare forward, backward and optimiser",
+    "unit": "of both",
+    "ratio": "median over rounds of ours / theirs; for `overhead`, of the share of a training step",
+    "ratio_low": "lower quartile over rounds",
+    "ratio_high": "upper quartile over rounds",
+    "target": "what `ratio`, or `ours` where there is no ratio, should be",
+    "met": "yes or no; empty without a target or a figure",
+    "device": "processor or GPU",
+    "threads": "CPU threads torch used",
+    "torch_version": "version of torch",
+    "git_commit": "commit of the code, with + when files had changed",
+    "note": "how it was timed",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A limit, and on which side of it the figure should be."""
+
+    limit: float
+    at_most: bool = True
+
+    def __str__(self) -> str:
+        return f"{'<=' if self.at_most else '>='} {self.limit:g}"
+
+    def met(self, value: float) -> bool:
+        """Whether `value` is on the right side."""
+        return value <= self.limit if self.at_most else value >= self.limit
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a case reports; the fields are the first columns of the table."""
+
+    case: str
+    what: str
+    unit: str
+    ours: float | None
+    theirs: float | None = None
+    ratio: Spread | None = None
+    target: Target | None = None
+    note: str = ""
+
+    @property
+    def met(self) -> str:
+        """`yes`, `no`, or empty where there is nothing to judge."""
+        value = self.ratio.median if self.ratio else self.ours
+        if self.target is None or value is None:
+            return ""
+        return "yes" if self.target.met(value) else "no"
+
+    def row(self, surroundings: dict[str, str]) -> dict[str, str]:
+        """Every column as text."""
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        spread = self.ratio
+        plain["ratio"] = spread and spread.median
+        plain["ratio_low"], plain["ratio_high"] = spread and spread.low, spread and spread.high
+        plain["met"] = self.met
+        return {name: cell({**plain, **surroundings}[name]) for name in COLUMNS}
+
+
+def cell(value: object) -> str:
+    """A number with four digits, None as nothing."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def csv_text(rows: list[dict[str, str]]) -> str:
+    """The rows under the header."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of an earlier table; none where there is no file, or one of other columns."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        return list(reader) if reader.fieldnames == list(COLUMNS) else []
+
+
+def table(rows: list[dict[str, str]]) -> list[str]:
+    """The rows as aligned text, the notes below."""
+    header = ["case", "what", "ours", "theirs", "unit", "ratio", "quartiles", "target", "met"]
+    lines = [header]
+    for row in rows:
+        quartiles = f"{row['ratio_low']}..{row['ratio_high']}" if row["ratio"] else ""
+        lines.append([quartiles if name == "quartiles" else row[name] for name in header])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    text = ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    notes = [f"{row['case']}, {row['what']}: {row['note']}" for row in rows if row["note"]]
+    return [*text, "", *notes] if notes else text

@@ -1,0 +1,71 @@
+"""A study of any size, stored as `bench run` stores one, with numbers that no model made: what a report is timed on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.compose import as_yaml, compose
+from bench.config import Config
+from bench.run import HISTORY_HEADER, identity
+from bench.store import Record, RunFolder
+
+FAMILIES = ("VAE", "flow", "ODE flow")
+VALIDATIONS = 20
+POINTS, GRID = 2_000, 128
+
+
+def write_study(folder: Path, data_sets: int, models: int, seeds: int) -> int:
+    """Writes one finished run for each data set, model and seed under `folder`/runs; how many.
+
+    Every record fills the columns of a two-dimensional toy, with samples and a density grid beside it.
+    """
+    base = compose(["model=vae", "data=8gaussians"])
+    draws = np.random.default_rng(0)
+    cells = [(d, m, s) for d in range(data_sets) for m in range(models) for s in range(seeds)]
+    for data, model, seed in cells:
+        config = replace(
+            base,
+            study=folder.name,
+            data={**base.data, "name": f"data{data}"},
+            model={**base.model, "name": f"model{model}"},
+            seed=seed,
+        )
+        write_run(folder, config, 2.5 + 0.1 * model + 0.02 * float(draws.normal()), FAMILIES[model % 3], draws)
+    return len(cells)
+
+
+def write_run(folder: Path, config: Config, nll: float, family: str, draws: np.random.Generator) -> None:
+    """One run folder, the record last."""
+    record: Record = {**identity(config), **measured(nll, family)}
+    run = RunFolder(folder / "runs" / record["run_id"])
+    run.write_text("config.yaml", as_yaml(config))
+    rows = [f"{100 * n},{0.2 * n},{nll + 1 / n},{nll + 1 / n},2.0\n" for n in range(1, VALIDATIONS + 1)]
+    run.write_text("history.csv", HISTORY_HEADER + "".join(rows))
+    points = draws.normal(size=(2, POINTS, 2)).astype(np.float32)
+    run.write_arrays("samples.npz", samples=points[0], data=points[1])
+    axis = np.linspace(-4, 4, GRID, dtype=np.float32)
+    density = -0.5 * (axis[:, None] ** 2 + axis**2) - np.float32(np.log(2 * np.pi))
+    extent = np.array([-4.0, 4.0, -4.0, 4.0])
+    run.write_arrays("density.npz", log_density=density, log_truth=density, extent=extent)
+    run.write_record(record)
+
+
+def measured(nll: float, family: str) -> Record:
+    """What a finished run on a toy records."""
+    bound = family == "VAE"
+    return {
+        "status": "ok", "family": family, "parameters": 50_000, "matched_to": "parameters=50000", "width": 64,
+        "steps": 2_000, "best_step": 1_900, "selected_by": "nll(exact)", "train_seconds": 4.0, "eval_seconds": 1.5,
+        "step_milliseconds": 2.0, "train_flops": 1.5e12, "train_nfe": 20.5 if family == "ODE flow" else None,
+        "peak_memory_bytes": 400 * 2**20, "device": "generated", "threads": 2, "shared_machine": False,
+        "torch_version": "generated", "git_commit": None, "nll_nats": nll, "nll_standard_error": 0.02,
+        "nll_estimator": "iwae-1000" if bound else "exact", "nll_is_bound": bound,
+        "nll_space": "nats in the data's own coordinates", "oracle_nll_nats": 2.5, "kl_to_truth": nll - 2.5,
+        "kl_standard_error": 0.01, "elbo_nats": -nll - 0.3 if bound else None, "recon_mse": 0.05,
+        "recon_kind": "posterior_mean" if bound else "round_trip", "recon_mse_noise": 0.02, "mmd2": 4e-4,
+        "mmd2_floor": 1.2e-5, "sliced_w2": 0.1, "sliced_w2_floor": 0.03, "c2st": 0.6, "c2st_floor": 0.5,
+        "sample_seconds_per_1k": 0.04, "nll_seconds_per_1k": 0.08, "command": "generated",
+        "noise_curve": [[s, 0.05 + 0.3 * s * s] for s in (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)],
+        "k_curve": [[k, nll + 0.3 / k] for k in (1, 10, 100, 1000)] if bound else None,
+    }  # fmt: skip

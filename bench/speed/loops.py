@@ -1,0 +1,31 @@
+"""The real training loop, made ready for timing: everything that a run does between two validations, without an end."""
+
+import torch
+
+from bench import build
+from bench.compose import compose
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.run import sized_width
+from bench.speed.interleave import Block
+from bench.train import Loop
+
+ENDLESS = 10**9
+
+
+def endless(overrides: list[str]) -> Config:
+    """The configuration of a run whose budget no timing uses up."""
+    return compose([*overrides, f"budget.steps={ENDLESS}"])
+
+
+def loop_on(dataset: Dataset, config: Config, device: torch.device) -> Loop:
+    """The loop of a run that begins, its entry initialised from seed 0."""
+    width = sized_width(config, dataset)
+    torch.manual_seed(0)
+    entry = build.entry(config, dataset.spec, width).to(device)
+    return Loop(entry, dataset.to(device), config)
+
+
+def interval(loop: Loop) -> Block:
+    """`train.validate_every` steps as a run takes them, the FLOP-counting one included."""
+    return lambda: loop.interval(deadline=float("inf"))

@@ -1,0 +1,111 @@
+"""Step time of our `realnvp` and of an eager loop over nflows' own transforms with the same layers."""
+
+import copy
+import statistics
+
+import torch
+from nflows.distributions import StandardNormal
+from nflows.flows import Flow
+from nflows.nn.nets import MLP
+from nflows.transforms import AffineCouplingTransform, CompositeTransform, LULinear, RandomPermutation, Transform
+from torch import Tensor, nn
+
+from bench import build
+from bench.batches import Batches
+from bench.config import Config
+from bench.models.realnvp import AffineCoupling, LUMixing, RealNVP
+from bench.speed.figure import Figure, Target
+from bench.speed.interleave import Block, Effort, interleave, ratios
+from bench.speed.loops import endless, interval, loop_on
+
+CASE = "realnvp-nflows"
+DATA = ("digits", "8gaussians")
+TARGET = Target(1.0)
+
+
+def realnvp_nflows(device: torch.device, effort: Effort) -> list[Figure]:
+    """One figure for digits and one for a two-dimensional toy."""
+    return [step_time(endless(["model=realnvp", f"data={data}"]), device, effort) for data in DATA]
+
+
+def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
+    """Both draw the same batches in the same order, from the same weights, clip the gradient and take an Adam step.
+
+    Ours is the whole of `Loop.interval`, learning-rate schedule and FLOP count included.
+    """
+    loop = loop_on(build.dataset(config), config, device)
+    assert isinstance(loop.entry, RealNVP)
+    steps = config.train.validate_every
+    batches = Batches(loop.batches.dataset, config.train.batch_size, config.seed)
+    settings = config.train.optimiser
+    theirs = eager_loop(same_layers(loop.entry), batches, steps, settings.learning_rate, settings.clip_norm)
+    ours_seconds, theirs_seconds = interleave([interval(loop), theirs], device, effort)
+    return Figure(
+        CASE,
+        f"realnvp on {config.data['name']}: step",
+        "ms/step",
+        1e3 * statistics.median(ours_seconds) / steps,
+        1e3 * statistics.median(theirs_seconds) / steps,
+        ratios(ours_seconds, theirs_seconds),
+        TARGET,
+        f"batch {config.train.batch_size}, {len(ours_seconds)} rounds of {steps} steps",
+    )
+
+
+def eager_loop(flow: Flow, batches: Batches, steps: int, rate: float, clip_norm: float) -> Block:
+    """`steps` steps of the loop in nflows' examples, with the gradient clipped."""
+    adam = torch.optim.Adam(flow.parameters(), lr=rate)
+
+    def block() -> None:
+        for _ in range(steps):
+            adam.zero_grad()
+            loss = -flow.log_prob(inputs=batches.next()).mean()
+            loss.backward()
+            nn.utils.clip_grad_norm_(flow.parameters(), clip_norm)
+            adam.step()
+
+    return block
+
+
+class Conditioner(MLP):  # type: ignore[misc]
+    """nflows' perceptron as a coupling calls it, with a context that it does not use."""
+
+    def forward(self, inputs: Tensor, context: Tensor | None = None) -> Tensor:
+        """Parameters of the coupling, `(batch, 2 * changed)`."""
+        outputs: Tensor = super().forward(inputs)
+        return outputs
+
+
+def same_layers(entry: RealNVP) -> Flow:
+    """nflows' flow with the layers of `entry`: as many couplings, linear maps, permutations, units; the same weights.
+
+    The halves that a coupling of ours swaps are those that nflows' alternating masks choose.
+    """
+    transforms: list[Transform] = []
+    couplings = 0
+    for ours in entry.transform._transforms:
+        if isinstance(ours, AffineCoupling):
+            transforms.append(coupling(ours, couplings))
+            couplings += 1
+        elif isinstance(ours, LUMixing):
+            transforms.append(LULinear(ours.features, identity_init=True))
+        else:
+            assert isinstance(ours, RandomPermutation)
+            transforms.append(copy.deepcopy(ours))
+    flow = Flow(CompositeTransform(transforms), StandardNormal([entry.data.dim]))
+    with torch.no_grad():
+        for mine, theirs in zip(entry.parameters(), flow.parameters(), strict=True):
+            theirs.copy_(mine)
+    return flow.to(next(entry.parameters()).device)
+
+
+def coupling(ours: AffineCoupling, number: int) -> AffineCouplingTransform:
+    """nflows' affine coupling in place of our coupling `number`, counted from 0."""
+    hidden = [layer.out_features for layer in ours.transform_net if isinstance(layer, nn.Linear)][:-1]
+    changed = ours.features - ours.kept
+    mask = [0] * ours.kept + [1] * changed if number % 2 == 0 else [1] * changed + [0] * ours.kept
+
+    def conditioner(inputs: int, outputs: int) -> Conditioner:
+        return Conditioner([inputs], [outputs], hidden, activation=nn.functional.silu)
+
+    return AffineCouplingTransform(mask, conditioner)

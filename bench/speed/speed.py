@@ -1,0 +1,78 @@
+"""`bench speed`: times the cases that were asked for, stores a row for each figure and prints them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from bench.clock import Neighbours
+from bench.errors import BenchError, unknown
+from bench.provenance import device_name, git_commit
+from bench.speed.commands import commands
+from bench.speed.figure import Figure, csv_text, read_rows, table
+from bench.speed.interleave import Effort
+from bench.speed.overhead import overhead
+from bench.speed.realnvp_nflows import realnvp_nflows
+from bench.speed.vae_pythae import vae_pythae
+from bench.store import check_writable, write_atomically
+
+Case = Callable[[torch.device, Path], list[Figure]]
+
+CASES: dict[str, Case] = {
+    "overhead": lambda device, _: overhead(device, Effort(seconds=20)),
+    "vae-pythae": lambda device, _: vae_pythae(device, Effort(seconds=40)),
+    "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
+    "cli": lambda _, results_dir: commands(results_dir),
+}
+"""Each comparison by its name; on a quiet machine of two cores all of them take four minutes."""
+
+
+def speed(cases: list[str], device: str, results_dir: Path) -> list[str]:
+    """Times `cases`, all of them when none is named, and writes results_dir/speed/<device>.csv.
+
+    Rows of cases that are not timed now stay in the file as they are.
+
+    Args:
+        cases: names in `CASES`.
+        device: `cpu` or `cuda`.
+        results_dir: holds the studies; the study quick's table is read from it.
+
+    Returns:
+        The lines to print: the figures and where they are stored.
+
+    Raises:
+        BenchError: an unknown case, no such device, or a folder that cannot be written.
+    """
+    for name in cases:
+        if name not in CASES:
+            raise unknown("case", name, CASES, "bench speed")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("--device cuda: torch sees no CUDA device here; use --device cpu")
+    path = results_dir / "speed" / f"{device}.csv"
+    check_writable(path.parent)
+    chosen = torch.device(device)
+    surroundings = {
+        "device": device_name(chosen),
+        "threads": str(torch.get_num_threads()),
+        "torch_version": str(torch.__version__),
+        "git_commit": git_commit() or "",
+    }
+    new = [
+        figure.row(surroundings)
+        for name in CASES
+        if name in cases or not cases
+        for figure in timed(CASES[name], chosen, results_dir)
+    ]
+    kept = [row for row in read_rows(path) if row["case"] not in {row["case"] for row in new}]
+    write_atomically(path, csv_text(sorted([*kept, *new], key=lambda row: list(CASES).index(row["case"]))))
+    return [*table(new), "", f"table: {path}"]
+
+
+def timed(case: Case, device: torch.device, results_dir: Path) -> list[Figure]:
+    """The figures of a case, marked when other processes used the machine meanwhile."""
+    neighbours = Neighbours()
+    figures = case(device, results_dir)
+    if not neighbours.shared():
+        return figures
+    return [replace(figure, note="; ".join(filter(None, (figure.note, "shared machine")))) for figure in figures]
