@@ -26,7 +26,7 @@ from bench.models.entry import Entry, field_evaluations
 from bench.provenance import device_name, git_commit
 from bench.store import Record, RunFolder, write_atomically
 from bench.streams import stream_seed
-from bench.train import History, Report, train
+from bench.train import History, Report, copied_weights, train
 
 NOT_IDENTITY = {"study", "results_dir", "data_root", "grid"}
 HISTORY_HEADER = "step,train_seconds,train_loss_nats,val_nll_nats\n"
@@ -48,6 +48,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
     device = chosen_device(config)
     record = {**identity(config), **surroundings(config, device), "command": command}
     folder.write_text("config.yaml", as_yaml(config))
+    (folder.path / "error.txt").unlink(missing_ok=True)
     try:
         entry, dataset, record = prepared(config, device, record)
         memory, neighbours = PeakMemory(device), Neighbours()
@@ -59,10 +60,11 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         )
         measured, arrays = evaluate(entry, dataset, config.eval)
         measured["eval_seconds"] += history.validation_seconds
+        check_finite(measured)
         record |= measured | {"peak_memory_bytes": memory.read_bytes(), "status": "ok"}
         for name, content in arrays.items():
             folder.write_arrays(name, **content)
-        write_atomically(folder.path / "weights.safetensors", save(dict(entry.state_dict())))
+        write_atomically(folder.path / "weights.safetensors", save(copied_weights(entry)))
     except CannotWrite:
         raise
     except NotApplicable as reason:
@@ -75,7 +77,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         folder.write_text("error.txt", traceback.format_exc())
         record |= {"status": "failed", "error": one_line(error)}
     folder.write_record(record)
-    if record["status"] in FINISHED:
+    if record["status"] != "timeout":
         folder.checkpoint_path.unlink(missing_ok=True)
     return record
 
@@ -180,6 +182,17 @@ def spent(history: History, entry: Entry) -> Record:
     if field_evaluations(entry) is not None:
         record["train_nfe"] = history.field_evaluations / history.step
     return record
+
+
+def check_finite(record: Record) -> None:
+    """Refuses a record whose numbers could not be averaged.
+
+    Raises:
+        Diverged: a column is NaN or infinite; the message names it.
+    """
+    broken = [name for name, value in record.items() if isinstance(value, float) and not math.isfinite(value)]
+    if broken:
+        raise Diverged(f"{' and '.join(broken)} of the trained entry: NaN or infinite")
 
 
 def chosen_device(config: Config) -> torch.device:

@@ -208,8 +208,9 @@ class Loop:
 
 
 def copied_weights(entry: Entry) -> dict[str, Tensor]:
-    """A copy of the entry's parameters and buffers."""
-    return {name: value.detach().clone() for name, value in entry.state_dict().items()}
+    """A copy of the entry's parameters and buffers, each in memory of its own (tied ones too)."""
+    compact = torch.contiguous_format
+    return {name: value.detach().clone(memory_format=compact) for name, value in entry.state_dict().items()}
 
 
 def finite_mean(losses: Tensor, first_step: int) -> float:
