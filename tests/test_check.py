@@ -13,7 +13,8 @@ from bench.contract.grid import Cube, Plane
 from bench.contract.stage import Build, correlated_bits, linear_gaussian, skewed
 from bench.locate import choices
 from bench.models.entry import Entry
-from tests.mutants import BROKEN, SOUND, MeanOverCoordinates, NoTrainer
+from tests.mutants import BROKEN, MeanOverCoordinates, NoTrainer
+from tests.sound import SOUND
 
 
 def builder(cls: type[Entry]) -> Build:
