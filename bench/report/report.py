@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError
 from bench.report.collect import collect
 from bench.report.page import render
 from bench.report.plots import draw
-from bench.report.study import TABLE, load
+from bench.report.study import TABLE, load, study_folder
 from bench.report.style import Plot
 from bench.report.summary import count_words, differences, differences_csv, summarise, summary_csv
 from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
@@ -27,7 +27,7 @@ def report(study: str, results_dir: Path) -> list[str]:
     Raises:
         BenchError: there is no such study, nothing in it has finished, or its folder cannot be written.
     """
-    folder = _existing(study, results_dir)
+    folder = study_folder(study, results_dir)
     collected = collect(folder)
     for warning in collected.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -56,15 +56,6 @@ def report(study: str, results_dir: Path) -> list[str]:
         f"table: {folder / 'summary.md'}",
         f"page:  {folder / 'report.html'}",
     ]
-
-
-def _existing(study: str, results_dir: Path) -> Path:
-    """The folder of a study that has runs or a table."""
-    folder = results_dir / study
-    if folder.is_dir():
-        return folder
-    known = [path.name for path in results_dir.iterdir() if path.is_dir()] if results_dir.is_dir() else []
-    raise BenchError(f"{unknown('study', study, known, str(results_dir))}; `bench run study=NAME` makes one")
 
 
 def _write_plots(folder: Path, plots: list[Plot]) -> None:

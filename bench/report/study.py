@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bench.columns import COLUMNS, STATUSES
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
 
 Run = dict[str, Any]
 Array = NDArray[Any]
@@ -107,11 +108,38 @@ def write_csv(header: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
     return buffer.getvalue()
 
 
-def table_text(runs: list[Run]) -> str:
-    """table.csv: one row a run, the fixed columns first."""
+def frame(runs: list[Run]) -> pd.DataFrame:
+    """The runs as a table: one row a run, the fixed columns first, nullable types, empty where a quantity is absent."""
     extra = sorted({name for run in runs for name in run} - COLUMNS.keys())
-    columns = [*COLUMNS, *extra]
-    return write_csv(columns, ([run.get(name) for name in columns] for run in runs))
+    return pd.DataFrame({name: series([run.get(name) for run in runs]) for name in [*COLUMNS, *extra]})
+
+
+def series(values: list[Any]) -> "pd.Series[Any]":
+    """A column of the type that its values have, None aside."""
+    kinds = {type(value) for value in values if value is not None}
+    dtypes: dict[str, set[type]] = {"boolean": {bool}, "Int64": {int}, "Float64": {int, float}}
+    for dtype, members in dtypes.items():
+        if kinds and kinds <= members:
+            return pd.Series(values, dtype=dtype)
+    return pd.Series(values, dtype=object)
+
+
+def table_text(runs: list[Run]) -> str:
+    """table.csv, from which every number reads back bit for bit."""
+    return frame(runs).to_csv(index=False, lineterminator="\n")
+
+
+def study_folder(study: str, results_dir: Path) -> Path:
+    """The folder of a study.
+
+    Raises:
+        BenchError: there is none; the message names the nearest that exist.
+    """
+    folder = results_dir / study
+    if folder.is_dir():
+        return folder
+    known = [path.name for path in results_dir.iterdir() if path.is_dir()] if results_dir.is_dir() else []
+    raise BenchError(f"{unknown('study', study, known, str(results_dir))}; `bench run study=NAME` makes one")
 
 
 def load(folder: Path) -> Study:
