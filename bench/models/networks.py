@@ -19,6 +19,9 @@ from bench.spec import DataSpec
 LOG_SCALE_BOUND = 5.0
 """Largest |log-scale| of a predicted Gaussian: standard deviations from 0.007 to 148 in model space."""
 
+INITIAL_LOG_SCALE = -2.0
+"""Where predicted log-scales start: Gaussians as wide as the data would teach the decoder to ignore its latent."""
+
 
 def spread(width: int, layers: int) -> list[int]:
     """`width` hidden units over `layers` layers as evenly as they go, at least one each.
@@ -41,21 +44,30 @@ def unconditional(data: DataSpec, name: str) -> None:
         raise NotApplicable(f"{name} takes no context, and these data have one of size {data.context_size}")
 
 
+def linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
+    """A linear layer that gives unit inputs a standard deviation of `gain`, with no bias (He et al. 2015).
+
+    torch's own start shrinks a signal threefold a layer: a posterior mean would begin far below its noise, and the
+    latent be given up before it is used.
+    """
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 def mlp(sizes: Sequence[int], final_gain: float = 1.0) -> nn.Sequential:
-    """A perceptron with SiLU between linear layers of `sizes`, from input to output.
+    """A perceptron with ReLU between linear layers of `sizes`, from input to output.
 
     Args:
         sizes: input, hidden and output sizes, at least two numbers.
-        final_gain: factor on the initial weights and biases of the last layer.
+        final_gain: standard deviation of a new perceptron's outputs for inputs of unit variance.
     """
     layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
-    last = layers[-2]
-    with torch.no_grad():
-        for parameter in last.parameters():
-            parameter.mul_(final_gain)
-    return nn.Sequential(*layers[:-1])
+    for inputs, outputs in pairwise(sizes[:-1]):
+        layers += [linear(inputs, outputs, gain=math.sqrt(2)), nn.ReLU()]
+    # A ReLU halves the mean square that it gets.
+    return nn.Sequential(*layers, linear(sizes[-2], sizes[-1], final_gain))
 
 
 def soft_clamp(x: Float[Tensor, "*shape"], bound: float) -> Float[Tensor, "*shape"]:
@@ -76,19 +88,34 @@ def gaussian_log_prob(
     return standard_normal_log_prob(residual) - log_scale.sum(-1)
 
 
+class LogScaleHead(nn.Module):
+    """A linear layer that predicts log-scales, softly clamped, and starts near `INITIAL_LOG_SCALE` for any input."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = linear(inputs, outputs, gain=0.1)
+        nn.init.constant_(self.linear.bias, INITIAL_LOG_SCALE)
+
+    def forward(self, hidden: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        """Log-scales within ±`LOG_SCALE_BOUND`."""
+        return soft_clamp(self.linear(hidden), LOG_SCALE_BOUND)
+
+
 class GaussianPosterior(nn.Module):
     """q(z | x) = N(mean(x), diag exp(2 log_scale(x))), both read off one perceptron."""
 
     def __init__(self, dim: int, hidden: Sequence[int], latent_size: int) -> None:
         super().__init__()
-        self.net = mlp([dim, *hidden, 2 * latent_size])
+        self.trunk = nn.Sequential(mlp([dim, *hidden], math.sqrt(2)), nn.ReLU())
+        self.mean_head = linear(hidden[-1], latent_size)
+        self.scale_head = LogScaleHead(hidden[-1], latent_size)
 
     def forward(
         self, x: Float[Tensor, "batch dim"]
     ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
         """Mean and log-scale."""
-        mean, log_scale = self.net(x).chunk(2, -1)
-        return mean, soft_clamp(log_scale, LOG_SCALE_BOUND)
+        hidden = self.trunk(x)
+        return self.mean_head(hidden), self.scale_head(hidden)
 
 
 class GaussianDecoder(nn.Module):
@@ -104,16 +131,16 @@ class GaussianDecoder(nn.Module):
         super().__init__()
         *shared, mean_size, scale_size = hidden
         self.sizes = [mean_size, scale_size]
-        self.trunk = nn.Sequential(mlp([latent_size, *shared, mean_size + scale_size]), nn.SiLU())
-        self.mean_head = nn.Linear(mean_size, dim)
-        self.scale_head = nn.Linear(scale_size, dim)
+        self.trunk = nn.Sequential(mlp([latent_size, *shared, mean_size + scale_size], math.sqrt(2)), nn.ReLU())
+        self.mean_head = linear(mean_size, dim)
+        self.scale_head = LogScaleHead(scale_size, dim)
 
     def forward(
         self, z: Float[Tensor, "*batch latent"]
     ) -> tuple[Float[Tensor, "*batch dim"], Float[Tensor, "*batch dim"]]:
         """Mean and log-scale."""
         for_mean, for_scale = self.trunk(z).split(self.sizes, -1)
-        return self.mean_head(for_mean), soft_clamp(self.scale_head(for_scale), LOG_SCALE_BOUND)
+        return self.mean_head(for_mean), self.scale_head(for_scale)
 
     def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
         """log p(x | z), `(*samples, batch)` nats."""

@@ -18,6 +18,7 @@ from bench.models.networks import (
 from bench.spec import DataSpec
 
 ENCODER_LAYERS = 2
+LARGEST_DEFAULT_LATENT = 16
 
 
 class VAE(LatentEntry):
@@ -26,13 +27,15 @@ class VAE(LatentEntry):
     The decoder is Gaussian with a learned scale, or Bernoulli for binary data.
     """
 
-    def __init__(self, data: DataSpec, *, width: int, latent_size: int = 16, importance_samples: int = 1000) -> None:
+    def __init__(
+        self, data: DataSpec, *, width: int, latent_size: int | None = None, importance_samples: int = 1000
+    ) -> None:
         """Builds encoder and decoder.
 
         Args:
             data: what an example is.
             width: hidden units in all, spread over the layers of encoder and decoder.
-            latent_size: dimension of z.
+            latent_size: dimension of z; null takes that of x, and at most 16.
             importance_samples: K of the IWAE-K that `log_prob` returns.
 
         Raises:
@@ -41,6 +44,8 @@ class VAE(LatentEntry):
         """
         super().__init__(data, width=width, importance_samples=importance_samples)
         unconditional(data, "VAE")
+        if latent_size is None:
+            latent_size = min(data.dim, LARGEST_DEFAULT_LATENT)
         if latent_size < 1:
             raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
         self.latent_size = latent_size
