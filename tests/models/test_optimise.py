@@ -1,0 +1,53 @@
+import copy
+
+import pytest
+import torch
+
+from bench.config import Optimiser
+from bench.models.optimise import GradientStep, learning_rate
+from bench.models.vae import VAE
+from bench.spec import DataSpec
+
+SETTINGS = Optimiser(learning_rate=2e-3, warmup=0.05)
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.025, 0.5), (0.05, 1.0), (0.525, 0.5), (1.0, 0.0)])
+def test_learning_rate(progress: float, share: float) -> None:
+    assert learning_rate(SETTINGS, progress) == pytest.approx(share * 2e-3, abs=1e-9)
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    rates = [learning_rate(SETTINGS, step / 1000) for step in range(1001)]
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_a_step_returns_the_loss_before_the_update() -> None:
+    model = torch.nn.Linear(1, 1)
+    model.loss = lambda x: (model(x) - 1).square().flatten()  # type: ignore[assignment]
+    x = torch.ones(4, 1)
+    expected = model.loss(x).mean().detach()
+    step = GradientStep(model, SETTINGS)
+    torch.testing.assert_close(step.step(x, 0.05), expected)
+    assert model.loss(x).mean() < expected
+
+
+def test_a_resumed_step_goes_on_to_the_same_parameters() -> None:
+    batches = torch.randn(10, 32, 3)
+    entry = VAE(DataSpec((3,)), width=20, latent_size=2)
+    trainer = GradientStep(entry, SETTINGS)
+    for index in range(5):
+        trainer.step(batches[index], index / 10)
+    saved = copy.deepcopy((entry.state_dict(), trainer.state_dict(), torch.get_rng_state()))
+    for index in range(5, 10):
+        trainer.step(batches[index], index / 10)
+
+    again = VAE(DataSpec((3,)), width=20, latent_size=2)
+    resumed = GradientStep(again, SETTINGS)
+    again.load_state_dict(saved[0])
+    resumed.load_state_dict(saved[1])
+    torch.set_rng_state(saved[2])
+    for index in range(5, 10):
+        resumed.step(batches[index], index / 10)
+    assert all(torch.equal(a, b) for a, b in zip(entry.parameters(), again.parameters(), strict=True))
