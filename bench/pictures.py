@@ -37,7 +37,8 @@ def density_grid(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> d
     half = 1.1 * float(x.abs().max())
     axis = torch.linspace(-half, half, GRID, device=x.device)
     points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).flatten(0, 1)
-    chunks = points.split(max(1, settings.batch_rows // GRID_IMPORTANCE_SAMPLES))
+    weights = GRID_IMPORTANCE_SAMPLES if isinstance(entry, HasLogWeights) else 1
+    chunks = points.split(max(1, settings.batch_rows // weights))
     arrays = {
         "log_density": as_grid(torch.cat([log_density(entry, chunk) for chunk in chunks])),
         "extent": np.asarray([-half, half, -half, half]),
