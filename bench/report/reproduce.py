@@ -25,17 +25,19 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
         raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {study}")
     runs = pd.DataFrame([run for run in load(folder).runs if run["status"] == "ok"])
     lines = []
-    for row in pd.read_csv(PUBLISHED, keep_default_na=False).itertuples():
-        found = runs[(runs["data"] == row.data) & ((runs["model"] == row.model) | (row.model == ""))]
-        values = found[row.column].dropna().unique() if row.model == "" else found[row.column].dropna()
-        if len(values) == 0:
+    for row in pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False).to_dict("records"):
+        oracle = row["model"] == ""
+        found = runs[(runs["data"] == row["data"]) & ((runs["model"] == row["model"]) | oracle)][row["column"]].dropna()
+        values = [float(value) for value in (found.unique() if oracle else found)]
+        if not values:
             continue
-        mean, half_width, n = t_interval([float(value) for value in values])
+        mean, half_width, n = t_interval(values)
         interval = "" if half_width is None else f" ± {half_width:.4f} (n={n})"
-        error = f" ± {row.error}" if row.error else ""
+        error = f" ± {row['error']}" if row["error"] else ""
         lines.append(
-            f"{row.data} {row.model or 'oracle'} {row.column}: obtained {mean:.4f}{interval}, published {row.value}{error} "
-            f"({row.who}; {row.source}; {row.certainty}), difference {mean - float(row.value):+.4f}"
+            f"{row['data']} {row['model'] or 'oracle'} {row['column']}: obtained {mean:.4f}{interval}, "
+            f"published {row['value']}{error}, difference {mean - float(row['value']):+.4f} "
+            f"({row['who']}; {row['source']}; {row['certainty']})"
         )
     if not lines:
         raise BenchError(f"nothing published stands beside the data of study {study}; see {PUBLISHED.name}")
