@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from nflows.transforms import AffineCouplingTransform, CompositeTransform, LULinear, RandomPermutation, Transform
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.errors import BenchError, NotApplicable, unknown
 from bench.models.entry import Context, Entry, LogProb
-from bench.models.networks import mlp, soft_clamp, spread, standard_normal_log_prob, unconditional
+from bench.models.networks import ResidualNet, soft_clamp, spread, standard_normal_log_prob, unconditional
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 2.5
@@ -22,7 +22,7 @@ LU_LARGEST_DIM = 24
 INITIAL_GAIN = 0.01
 """Factor on a conditioner's last layer: the flow starts near the identity, yet every weight gets a gradient."""
 
-HIDDEN_LAYERS = 2
+CONDITIONER_SIZES = 2
 
 
 class AffineCoupling(AffineCouplingTransform):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class AffineCoupling(AffineCouplingTransform):  # type: ignore[misc]
     def __init__(self, kept: int, dim: int, hidden: list[int]) -> None:
         """Conditions the last `dim - kept` coordinates on the first `kept`."""
         mask = [0] * kept + [1] * (dim - kept)
-        super().__init__(mask, lambda inputs, outputs: mlp([inputs, *hidden, outputs], INITIAL_GAIN))
+        super().__init__(mask, lambda inputs, outputs: ResidualNet(inputs, hidden, outputs, INITIAL_GAIN))
         self.kept = kept
 
     def forward(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -93,6 +93,27 @@ class LUMixing(LULinear):  # type: ignore[misc]
         return outputs, -self.logabsdet().expand(len(inputs))
 
 
+class ActivationNorm(Transform):  # type: ignore[misc]
+    """y = x exp(s) + t per coordinate (Kingma & Dhariwal 2018, section 3.1), starting at the identity.
+
+    The model space is standardised, so there is nothing for the usual data-dependent start to do.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(dim))
+        self.shift = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Output and log-determinant, `(batch, dim)` and `(batch,)`."""
+        outputs = torch.addcmul(self.shift, inputs, torch.exp(self.log_scale))
+        return outputs, self.log_scale.sum().expand(len(inputs))
+
+    def inverse(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Inverse and its log-determinant, `(batch, dim)` and `(batch,)`."""
+        return (inputs - self.shift) * torch.exp(-self.log_scale), -self.log_scale.sum().expand(len(inputs))
+
+
 class RealNVP(Entry):
     """z = f(x) with f a stack of affine couplings between mixing layers, z ~ N(0, I): exact likelihood and inverse."""
 
@@ -105,16 +126,17 @@ class RealNVP(Entry):
         *,
         width: int,
         layers: int = 8,
-        mixing: Literal["auto", "lu", "permutation"] = "auto",
+        mixing: Literal["auto", "lu", "actnorm"] = "auto",
     ) -> None:
         """Builds the flow.
 
         Args:
             data: what an example is.
-            width: hidden units in all, spread over the conditioners, which have two hidden layers each.
+            width: hidden units in all, spread over the conditioners, each with one residual block.
             layers: number of couplings.
-            mixing: what stands before each coupling: `lu`, a linear map with D (D + 1) parameters; `permutation`, a
-                random but fixed one before each second coupling; `auto`, the first up to 24 coordinates.
+            mixing: what stands before each coupling: `lu`, a linear map with D (D + 1) parameters; `actnorm`, before
+                each second coupling, an activation norm and a permutation fixed at random; `auto`, the first up to 24
+                coordinates and the second beyond.
 
         Raises:
             BenchError: for no layers or an unknown mixing.
@@ -127,18 +149,18 @@ class RealNVP(Entry):
             raise NotApplicable("RealNVP conditions one part of x on the other: it needs at least 2 coordinates")
         if layers < 1:
             raise BenchError(f"model.layers={layers} is not a number of couplings: give at least 1")
-        if mixing not in ("auto", "lu", "permutation"):
-            raise unknown("mixing", mixing, ("auto", "lu", "permutation"), "model.mixing")
+        if mixing not in ("auto", "lu", "actnorm"):
+            raise unknown("mixing", mixing, ("auto", "lu", "actnorm"), "model.mixing")
         lu = mixing == "lu" or (mixing == "auto" and dim <= LU_LARGEST_DIM)
-        hidden = spread(width, layers * HIDDEN_LAYERS)
+        hidden = spread(width, layers * CONDITIONER_SIZES)
         transforms: list[Transform] = []
         for layer in range(layers):
             if lu:
                 transforms.append(LUMixing(dim))
             elif layer % 2 == 0:
-                transforms.append(RandomPermutation(dim))
+                transforms += [ActivationNorm(dim), RandomPermutation(dim)]
             kept = dim // 2 if layer % 2 == 0 else dim - dim // 2
-            transforms.append(AffineCoupling(kept, dim, hidden[HIDDEN_LAYERS * layer :][:HIDDEN_LAYERS]))
+            transforms.append(AffineCoupling(kept, dim, hidden[CONDITIONER_SIZES * layer :][:CONDITIONER_SIZES]))
         self.transform = CompositeTransform(transforms)
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
