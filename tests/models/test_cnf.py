@@ -31,7 +31,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 @pytest.mark.parametrize(
     ("options", "tolerance"),
     [
-        ({}, 2e-2),
+        ({}, 1e-2),
         ({"rtol": 1e-6, "atol": 1e-6}, 1e-4),
         ({"rtol": 1e-6, "atol": 1e-6, "adjoint": True}, 1e-4),
         ({"solver": "rk4", "step_size": 0.1}, 1e-3),
