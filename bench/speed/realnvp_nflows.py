@@ -6,14 +6,13 @@ import statistics
 import torch
 from nflows.distributions import StandardNormal
 from nflows.flows import Flow
-from nflows.nn.nets import MLP
 from nflows.transforms import AffineCouplingTransform, CompositeTransform, LULinear, RandomPermutation, Transform
 from torch import Tensor, nn
 
 from bench import build
 from bench.batches import Batches
 from bench.config import Config
-from bench.models.realnvp import AffineCoupling, LUMixing, RealNVP
+from bench.models.realnvp import ActivationNorm, AffineCoupling, LUMixing, RealNVP
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
 from bench.speed.loops import endless, interval, loop_on
@@ -67,12 +66,16 @@ def eager_loop(flow: Flow, batches: Batches, steps: int, rate: float, clip_norm:
     return block
 
 
-class Conditioner(MLP):  # type: ignore[misc]
-    """nflows' perceptron as a coupling calls it, with a context that it does not use."""
+class Conditioner(nn.Module):
+    """A copy of our coupling's conditioner, called as nflows calls one: with a context, which it does not use."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net)
 
     def forward(self, inputs: Tensor, context: Tensor | None = None) -> Tensor:
         """Parameters of the coupling, `(batch, 2 * changed)`."""
-        outputs: Tensor = super().forward(inputs)
+        outputs: Tensor = self.net(inputs)
         return outputs
 
 
@@ -90,7 +93,7 @@ def same_layers(entry: RealNVP) -> Flow:
         elif isinstance(ours, LUMixing):
             transforms.append(LULinear(ours.features, identity_init=True))
         else:
-            assert isinstance(ours, RandomPermutation)
+            assert isinstance(ours, (ActivationNorm, RandomPermutation))
             transforms.append(copy.deepcopy(ours))
     flow = Flow(CompositeTransform(transforms), StandardNormal([entry.data.dim]))
     with torch.no_grad():
@@ -101,11 +104,7 @@ def same_layers(entry: RealNVP) -> Flow:
 
 def coupling(ours: AffineCoupling, number: int) -> AffineCouplingTransform:
     """nflows' affine coupling in place of our coupling `number`, counted from 0."""
-    hidden = [layer.out_features for layer in ours.transform_net if isinstance(layer, nn.Linear)][:-1]
     changed = ours.features - ours.kept
     mask = [0] * ours.kept + [1] * changed if number % 2 == 0 else [1] * changed + [0] * ours.kept
 
-    def conditioner(inputs: int, outputs: int) -> Conditioner:
-        return Conditioner([inputs], [outputs], hidden, activation=nn.functional.silu)
-
-    return AffineCouplingTransform(mask, conditioner)
+    return AffineCouplingTransform(mask, lambda inputs, outputs: Conditioner(ours.transform_net))

@@ -34,7 +34,7 @@ def test_lu_mixing_is_the_map_of_nflows() -> None:
 def test_a_coupling_can_expand_and_is_bounded() -> None:
     coupling = AffineCoupling(1, 2, [4, 4])
     with torch.no_grad():
-        coupling.transform_net[-1].bias[0] = 1e6
+        coupling.transform_net.last[-1].bias[0] = 1e6
     outputs, log_det = coupling(torch.tensor([[0.3, 1.0]]))
     torch.testing.assert_close(log_det, torch.tensor([2.5]))
     assert outputs[0, 1] == 0.3
