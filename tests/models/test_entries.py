@@ -48,22 +48,22 @@ def test_a_gradient_reaches_every_parameter(cls: type[Entry]) -> None:
 
 
 @every_entry
-@pytest.mark.parametrize("dim", [2, 64, 784])
-def test_any_budget_is_met_within_two_per_cent(cls: type[Entry], dim: int) -> None:
-    """From 20k on, neighbouring counts differ by at most 4 %, so that the nearer one is within 2 % of any target.
+@pytest.mark.parametrize(("dim", "least"), [(2, 20_000), (64, 20_000), (784, 50_000)])
+def test_any_budget_is_met_within_two_per_cent(cls: type[Entry], dim: int, least: int) -> None:
+    """From `least` on, neighbouring counts differ by at most 4 %, so that the nearer one is within 2 % of any target.
 
     A unit more costs most in the layers that face the data, and one layer in turn gets it: 20 neighbours show every
-    layer. What it costs grows no faster than the width, so that its share of the count is largest at 20k.
+    layer. What it costs grows no faster than the width, so that its share of the count is largest at `least`.
     """
     data = DataSpec((dim,))
     low, high = 1, 1024
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if count(cls, data, middle) >= 20_000 else (middle + 1, high)
+        low, high = (low, middle) if count(cls, data, middle) >= least else (middle + 1, high)
     counts = [count(cls, data, width) for width in range(max(low - 1, 1), low + 20)]
-    assert counts[0] <= 20_400
+    assert counts[0] <= 1.02 * least
     for before, after in itertools.pairwise(counts):
-        assert 0 < after - before <= 0.04 * max(20_000, (before + after) / 2)
+        assert 0 < after - before <= 0.04 * max(least, (before + after) / 2)
     assert count(cls, data, 6_000) > 1_000_000
 
 
