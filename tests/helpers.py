@@ -1,0 +1,89 @@
+"""A run of a second, and the command, called in this process or in one of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.columns import COLUMNS
+from bench.compose import compose
+from bench.config import Config
+from bench.store import Record
+
+ROOT = Path(__file__).parents[1]
+
+TINY_DATA = [
+    "data=linear_gaussian",
+    "data.dim=3",
+    "data.latent=2",
+    "data.train=256",
+    "data.validation=64",
+    "data.test=64",
+]
+TINY_BUDGET = ["budget.parameters=60", "budget.steps=20", "train.validate_every=5", "train.batch_size=32"]
+TINY_EVAL = [
+    "eval.importance_samples=10",
+    "eval.sample_size=32",
+    "eval.projections=8",
+    "train.validation_importance_samples=4",
+    "threads=1",
+]
+TINY = [*TINY_DATA, *TINY_BUDGET, *TINY_EVAL]
+
+CLOCKS = {
+    "train_seconds",
+    "eval_seconds",
+    "step_milliseconds",
+    "sample_seconds_per_1k",
+    "nll_seconds_per_1k",
+    "peak_memory_bytes",
+    "shared_machine",
+}
+
+
+def tiny(conf: Path, *overrides: str) -> Config:
+    """The configuration of a run of about a second; `conf` holds the tests' own entries."""
+    return compose([*TINY, *overrides], conf)
+
+
+def repeatable(record: Record) -> Record:
+    """A record without what clocks and neighbours decide, and without the command, which names the folder."""
+    assert COLUMNS.keys() <= record.keys()
+    return {name: value for name, value in record.items() if name not in CLOCKS | {"command"}}
+
+
+class Answer(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment() -> dict[str, str]:
+    """That of a user in another folder who has this checkout on the path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """`bench` in a process of its own, in `folder`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench.cli", *words],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def records(study: Path) -> dict[str, Any]:
+    """The record of every run folder of a study that has one."""
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(study.glob("runs/*/record.json"))}
+
+
+def files_under(folder: Path) -> set[str]:
+    """Every file and folder below `folder`, relative to it."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
