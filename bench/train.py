@@ -21,6 +21,9 @@ from bench.models.entry import Entry, field_evaluations
 from bench.streams import stream_seed
 from bench.validate import Validation
 
+COUNT_EVERY = 10
+"""Intervals between two counts of a step's FLOPs: under the counter a step takes two to three times as long."""
+
 
 @dataclass
 class History:
@@ -31,6 +34,7 @@ class History:
         seconds: on the training clock.
         validation_seconds: on the evaluation clock.
         flops: of all steps.
+        counted_flops, counted_evaluations: FLOPs and field evaluations of the last step taken under the FLOP counter.
         field_evaluations: of all steps; stays 0 for an entry that solves no ODE.
         best_step, best_value: step of the kept weights and their validation value, nats.
         stale: validations since then.
@@ -43,6 +47,8 @@ class History:
     seconds: float = 0.0
     validation_seconds: float = 0.0
     flops: float = 0.0
+    counted_flops: int = 0
+    counted_evaluations: int = 0
     field_evaluations: int = 0
     best_step: int = 0
     best_value: float = float("inf")
@@ -118,7 +124,8 @@ class Loop:
     def interval(self, deadline: float) -> None:
         """Steps until the next validation is due, or the budget or the deadline is met.
 
-        The first of them is taken under the FLOP counter, hence off the clock, and charged at the median of the rest.
+        In each `COUNT_EVERY`th interval the first step is taken under the FLOP counter, hence off the clock, and
+        charged at the median of the rest.
 
         Raises:
             Diverged: a loss is NaN or infinite; the message names the step.
@@ -127,18 +134,19 @@ class Loop:
         first_step = history.step + 1
         evaluations = field_evaluations(self.entry) or 0
         self.entry.train()
-        began = time.perf_counter()
-        flops = count_flops(lambda: losses.append(self.step(history.seconds)))
-        synchronise(self.device)
-        counted_seconds = time.perf_counter() - began
-        history.flops += flops
+        every = self.config.train.validate_every
+        counted_seconds = 0.0
+        if history.step % (COUNT_EVERY * every) == 0:
+            began = time.perf_counter()
+            losses.append(self.counted_step())
+            synchronise(self.device)
+            counted_seconds = time.perf_counter() - began
         began = before = time.perf_counter()
-        while history.step % self.config.train.validate_every and time.monotonic() < deadline:
+        while not losses or (history.step % every and time.monotonic() < deadline):
             seconds = history.seconds + before - began
-            if self.progress(seconds) >= 1:
+            if losses and self.progress(seconds) >= 1:
                 break
             losses.append(self.step(seconds))
-            history.flops += flops
             now = time.perf_counter()
             times.append(now - before)
             before = now
@@ -147,16 +155,33 @@ class Loop:
         if self.device.type == "cuda" and times:
             times = [elapsed / len(times)]
         typical = statistics.median(times) if times else counted_seconds
-        history.seconds += elapsed + typical
+        history.seconds += elapsed + (typical if counted_seconds else 0.0)
         history.field_evaluations += (field_evaluations(self.entry) or 0) - evaluations
         self.typical_milliseconds = 1e3 * typical
         self.mean_loss = finite_mean(torch.stack(losses), first_step)
 
     def step(self, seconds: float) -> Tensor:
         """One optimisation step; the mean loss before it."""
+        evaluations = field_evaluations(self.entry) or 0
         loss = self.trainer.step(self.batches.next(), self.progress(seconds))
         self.history.step += 1
+        self.history.flops += self.price((field_evaluations(self.entry) or 0) - evaluations)
         return loss
+
+    def counted_step(self) -> Tensor:
+        """One step under the FLOP counter, by which the next ones are priced."""
+        history, losses = self.history, list[Tensor]()
+        spent, evaluations = history.flops, field_evaluations(self.entry) or 0
+        history.counted_flops = count_flops(lambda: losses.append(self.step(history.seconds)))
+        history.counted_evaluations = (field_evaluations(self.entry) or 0) - evaluations
+        history.flops = spent + history.counted_flops
+        return losses[0]
+
+    def price(self, evaluations: int) -> float:
+        """FLOPs of a step with so many field evaluations: in proportion to them, or all alike where there are none."""
+        history = self.history
+        share = evaluations / history.counted_evaluations if history.counted_evaluations else 1.0
+        return history.counted_flops * share
 
     def validate(self) -> None:
         """Measures the validation split, keeps the weights if they are the best so far, and says whether to end.
