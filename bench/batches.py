@@ -43,7 +43,7 @@ class Batches:
             self.begin(self.epoch + 1)
         chosen = self.order[self.position : self.position + self.batch_size]
         self.position += self.batch_size
-        return self.dataset.space.to_model(self.dataset.train[chosen], self.noise)
+        return self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream stands."""

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.autograd.functional import jacobian
 
-from bench.data.spaces import REACH, Binary, DequantisedLogit, Identity, Space
+from bench.data.spaces import REACH, Binary, DequantisedLogit, Identity, Space, uniform
 from bench.errors import BenchError
 
 
@@ -133,3 +133,18 @@ def test_spaces_without_a_jacobian_change_nothing(kind: Space) -> None:
 def test_the_identity_hands_raw_data_on() -> None:
     raw = torch.randn(5, 3)
     assert torch.equal(Identity().to_model(raw, generator()), raw)
+
+
+def test_uniform_draws_are_even_and_independent_within_a_word_of_the_generator() -> None:
+    u = uniform(torch.Size([100_001, 4]), generator())  # not a multiple of four words
+    assert u.dtype == torch.float32
+    assert u.min() >= 0
+    assert u.max() < 1
+    assert (u * 2**16 == (u * 2**16).round()).all()
+    counts = torch.histc(u, 256, 0, 1)
+    expected = u.numel() / 256
+    chi_square = float(((counts - expected) ** 2 / expected).sum())
+    assert abs(chi_square - 255) < 5 * math.sqrt(2 * 255)  # five standard deviations of chi-square with 255 degrees
+    # The four columns are the four parts of a word; a correlation of n draws has the standard deviation 1 / sqrt(n).
+    correlations = torch.corrcoef(u.T) - torch.eye(4)
+    assert correlations.abs().max() < 5 / math.sqrt(100_001)
