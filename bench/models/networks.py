@@ -45,14 +45,16 @@ def unconditional(data: DataSpec, name: str) -> None:
 
 
 def linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
-    """A linear layer that gives unit inputs a standard deviation of `gain`, with no bias (He et al. 2015).
+    """A linear layer that gives unit inputs a standard deviation of about `gain` (He et al. 2015, arXiv:1502.01852).
 
-    torch's own start shrinks a signal threefold a layer: a posterior mean would begin far below its noise, and the
-    latent be given up before it is used.
+    torch's own weights shrink a signal threefold a layer: a posterior mean would begin far below its noise, and the
+    latent be given up before it is used. Biases are random as torch has them, because with few inputs and no biases
+    every ReLU would bend at the origin.
     """
     layer = nn.Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
-    nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        layer.bias.mul_(gain)
     return layer
 
 
