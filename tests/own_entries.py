@@ -128,13 +128,6 @@ class Tied(Affine):
         self.shifts = nn.Parameter(torch.zeros(data.dim, width).T)
 
 
-class Exploding(Affine):
-    """Finite samples so large that a distance between them is not."""
-
-    def sample(self, n, context=None):
-        return torch.full((n, self.data.dim), 3e38)
-
-
 class Truth(Affine):
     """The very density that the eight Gaussians are drawn from."""
 
@@ -152,7 +145,7 @@ class Truth(Affine):
 class Linear(Entry):
     """An autoencoder of two matrices: its products can be counted by hand."""
 
-    def __init__(self, data, *, width: int, activation: Literal["none", "relu"] | None = None, depth: int = 1):
+    def __init__(self, data, *, width: int, activation: Literal["none"] | None = None):
         super().__init__(data, width=width)
         self.down = nn.Linear(data.dim, width, bias=False)
         self.up = nn.Linear(width, data.dim, bias=False)

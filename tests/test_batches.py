@@ -31,7 +31,7 @@ def test_an_epoch_shows_every_example_at_most_once() -> None:
 
 def test_every_example_comes_up() -> None:
     batches = Batches(numbered(103), batch_size=10, seed=0)
-    # Each epoch leaves out 3 of 103; some example is missing in all of 8 epochs with probability < 103 (3/103)^8 < 1e-10.
+    # An epoch leaves out 3 of 103; the chance that some example misses all 8 epochs is below 103 (3/103)^8 < 1e-10.
     assert set(epoch(batches, 80)) == set(range(103))
 
 

@@ -1,0 +1,200 @@
+import math
+
+import pytest
+import torch
+
+from bench import build
+from bench.columns import COLUMNS
+from bench.compose import compose
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.errors import Diverged
+from bench.evaluate import evaluate
+from bench.models.entry import Entry
+from bench.store import Record
+from tests.helpers import CLOCKS, TINY, tiny
+
+SMALL = [word for word in TINY if word.startswith(("eval.", "train."))]
+PLANE = ["data=8gaussians", "data.train=600", "data.validation=50", "data.test=500", "budget.parameters=null"]
+DIGITS = ["data=digits", "budget.parameters=null", "eval.test_examples=40"]
+
+
+def built(own_conf, *overrides: str) -> tuple[Entry, Dataset, Config]:
+    config = compose([*SMALL, *overrides], own_conf)
+    dataset = build.dataset(config)
+    torch.manual_seed(0)
+    return build.entry(config, dataset.spec), dataset, config
+
+
+def measured(own_conf, *overrides: str) -> Record:
+    entry, dataset, config = built(own_conf, *overrides)
+    return evaluate(entry, dataset, config.eval)[0]
+
+
+@pytest.fixture(scope="module")
+def truth(own_conf) -> tuple[Record, dict]:
+    entry, dataset, config = built(own_conf, *PLANE, "model=truth", "eval.sample_size=500")
+    return evaluate(entry, dataset, config.eval)
+
+
+def test_the_truth_is_at_no_distance_from_itself(truth) -> None:
+    record, _ = truth
+    assert record["kl_to_truth"] == 0
+    assert record["kl_standard_error"] == 0
+    assert record["nll_nats"] == record["oracle_nll_nats"]
+
+
+def test_the_nll_of_the_truth_is_its_entropy(truth) -> None:
+    """Eight far Gaussians of scale 0.5 / sqrt(2): log 8 + log(2 pi e / 8) nats, within four standard errors."""
+    record, _ = truth
+    entropy = math.log(8) + math.log(2 * math.pi * math.e) + 2 * math.log(0.5 / math.sqrt(2))
+    assert record["nll_nats"] == pytest.approx(entropy, abs=4 * record["nll_standard_error"])
+    assert record["nll_standard_error"] == pytest.approx(1 / math.sqrt(500), rel=0.3)
+
+
+def test_samples_of_the_truth_are_as_far_as_the_floor(truth) -> None:
+    """Ten standard deviations of an MMD of 500 against 500 are below 0.02; a wrong model is at 0.1 and more."""
+    record, _ = truth
+    assert abs(record["mmd2"]) < 0.02
+    assert abs(record["mmd2_floor"]) < 0.02
+    assert record["sliced_w2"] == pytest.approx(record["sliced_w2_floor"], abs=0.4)
+    assert record["c2st"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_density_is_drawn_where_there_are_two_coordinates(truth) -> None:
+    _, arrays = truth
+    grid = arrays["density.npz"]
+    assert (grid["log_density"] == grid["log_truth"]).all()
+    left, right, bottom, top = grid["extent"]
+    cell = (right - left) * (top - bottom) / (grid["log_density"].shape[0] - 1) ** 2
+    # The window ends 1.1 times beyond the farthest of 500 points; what is outside of it weighs little.
+    assert math.isclose(float((torch.tensor(grid["log_density"]).exp() * cell).sum()), 1, abs_tol=0.02)
+
+
+@pytest.mark.parametrize("model", ["affine", "vae"])
+def test_digits_are_reported_as_pixels(model: str, own_conf) -> None:
+    """log p(pixels) = log p(model space) + log det, added up by hand here; the space itself has tests of its own."""
+    entry, dataset, config = built(own_conf, *DIGITS, f"model={model}")
+    if model == "affine":
+        record = evaluate(entry, dataset, config.eval)[0]
+        from bench.streams import stream_seed
+
+        x = dataset.fixed(dataset.test[:40], stream_seed(config.eval.seed, "test"))
+        with torch.no_grad():
+            model_space = -entry.log_prob(x).value.double().mean()
+        offset = dataset.space.log_det(x).double().mean()
+        assert abs(float(offset)) > 10
+        assert record["nll_nats"] == pytest.approx(float(model_space - offset), rel=1e-6)
+    else:
+        record = evaluate(entry, dataset, config.eval)[0]
+        assert record["elbo_nats"] < -record["nll_nats"]
+        assert record["k_curve"][-1] == [10, pytest.approx(record["nll_nats"], rel=1e-6)]
+        assert record["k_curve"][0] == [1, pytest.approx(-record["elbo_nats"], rel=1e-6)]
+    assert record["bits_per_dim"] == pytest.approx(record["nll_nats"] / (64 * math.log(2)))
+    assert record["nll_space"] == "nats of dequantised pixels"
+    assert "kl_to_truth" not in record
+
+
+@pytest.mark.parametrize("model", ["affine", "noisy", "vae", "loss_only", "truth"])
+def test_random_state_and_modes_are_left_as_they_were(model: str, own_conf) -> None:
+    entry, dataset, config = built(own_conf, *PLANE, f"model={model}", "eval.test_examples=40")
+    entry.train()
+    frozen = next((module for module in entry.modules() if module is not entry), None)
+    if frozen is not None:
+        frozen.eval()
+    flags = [module.training for module in entry.modules()]
+    weights = {name: value.clone() for name, value in entry.state_dict().items()}
+    before = torch.get_rng_state()
+    evaluate(entry, dataset, config.eval)
+    assert torch.equal(before, torch.get_rng_state())
+    assert [module.training for module in entry.modules()] == flags
+    assert all(torch.equal(weights[name], value) for name, value in entry.state_dict().items())
+    assert all(parameter.grad is None for parameter in entry.parameters())
+
+
+def test_every_run_meets_the_same_noise(own_conf) -> None:
+    words = [*PLANE, "model=vae", "eval.test_examples=40"]
+    one = measured(own_conf, *words)
+    entry, dataset, config = built(own_conf, *words)
+    torch.manual_seed(99)
+    other = evaluate(entry, dataset, config.eval)[0]
+    assert without_clocks(one) == without_clocks(other)
+    changed = measured(own_conf, *words, "eval.seed=1")
+    assert changed["nll_nats"] != one["nll_nats"]
+
+
+def without_clocks(record: Record) -> Record:
+    return {name: value for name, value in record.items() if name not in CLOCKS}
+
+
+@pytest.mark.parametrize("model", ["affine", "vae", "realnvp", "cnf", "loss_only"])
+def test_all_that_is_measured_is_a_finite_column_of_the_table(model: str, own_conf) -> None:
+    record = measured(own_conf, *PLANE, f"model={model}", "eval.test_examples=40", "model.width=6")
+    assert record.keys() <= COLUMNS.keys() | {"k_curve", "noise_curve"}
+    assert all(math.isfinite(value) for value in record.values() if isinstance(value, (int, float)))
+    for curve in ("k_curve", "noise_curve"):
+        assert all(math.isfinite(number) for point in record.get(curve, []) for number in point)
+
+
+def test_an_entry_of_loss_and_samples_has_only_what_samples_tell(own_conf) -> None:
+    record = measured(own_conf, *PLANE, "model=loss_only", "eval.test_examples=40")
+    distances = {"mmd2", "sliced_w2", "c2st"}
+    assert record.keys() == distances | {f"{name}_floor" for name in distances} | {
+        "sample_seconds_per_1k",
+        "eval_seconds",
+    }
+
+
+def test_a_flow_comes_back_and_a_bound_is_marked(own_conf) -> None:
+    flow = measured(own_conf, *PLANE, "model=realnvp", "model.width=6", "eval.test_examples=40")
+    assert flow["recon_kind"] == "round_trip"
+    assert flow["recon_mse"] < 1e-9
+    assert flow["recon_mse_noise"] > 1e-4
+    assert (flow["nll_is_bound"], flow["nll_estimator"]) == (False, "exact")
+    latent = measured(own_conf, *PLANE, "model=vae", "model.width=6", "eval.test_examples=40")
+    assert latent["recon_kind"] == "posterior_mean"
+    assert (latent["nll_is_bound"], latent["nll_estimator"]) == (True, "iwae-10")
+    assert latent["nll_estimator_error"] > 0
+    assert flow["mmd2_floor"] == latent["mmd2_floor"]
+
+
+def test_examples_and_samples_are_as_many_as_asked_for(own_conf) -> None:
+    entry, dataset, config = built(own_conf, *PLANE, "model=affine", "eval.test_examples=37", "eval.sample_size=5000")
+    record, arrays = evaluate(entry, dataset, config.eval)
+    assert len(arrays["samples.npz"]["data"]) == 37
+    x = dataset.test[:37]
+    with torch.no_grad():
+        assert record["nll_nats"] == pytest.approx(float(-entry.log_prob(x).value.double().mean()))
+
+
+def test_chunks_do_not_change_what_is_measured(own_conf) -> None:
+    whole = measured(own_conf, *PLANE, "model=affine", "eval.test_examples=40")
+    chunked = measured(own_conf, *PLANE, "model=affine", "eval.test_examples=40", "eval.batch_rows=7")
+    for name in ("nll_nats", "nll_standard_error", "recon_mse_noise", "mmd2"):
+        assert chunked[name] == pytest.approx(whole[name], rel=1e-5), name
+
+
+@pytest.mark.parametrize("where", ["shifts", "log_scale"])
+def test_weights_that_are_not_numbers_are_a_divergence(where: str, own_conf) -> None:
+    entry, dataset, config = built(own_conf, *PLANE, "model=affine", "eval.test_examples=40")
+    with torch.no_grad():
+        getattr(entry, where).fill_(math.nan)
+    with pytest.raises(Diverged):
+        evaluate(entry, dataset, config.eval)
+
+
+def test_samples_that_are_not_numbers_are_a_divergence(own_conf) -> None:
+    entry, dataset, config = built(own_conf, *PLANE, "model=loss_only", "eval.test_examples=40")
+    with torch.no_grad():
+        entry.shifts.fill_(math.inf)
+    with pytest.raises(Diverged, match="samples are not finite"):
+        evaluate(entry, dataset, config.eval)
+
+
+def test_a_bad_entry_shape_is_named(own_conf) -> None:
+    config = tiny(own_conf, "model=affine")
+    dataset = build.dataset(config)
+    entry = build.entry(config, dataset.spec)
+    entry.log_prob = lambda x, context=None: type(entry).log_prob(entry, x[:1])
+    with pytest.raises(Exception, match="shape"):
+        evaluate(entry, dataset, config.eval)

@@ -1,0 +1,323 @@
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from bench import run as run_module
+from bench.columns import COLUMNS
+from bench.config import Config
+from bench.errors import BenchError, CannotWrite
+from bench.run import identity, prepare, run
+from bench.store import Record, RunFolder
+from tests.helpers import CLOCKS, TINY, files_under, repeatable, tiny
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the package catches it."""
+
+
+def made(config: Config, root: Path, report=lambda history, share: None) -> Record:
+    return run(config, folder_of(config, root), report, "bench run ...")
+
+
+def folder_of(config: Config, root: Path) -> RunFolder:
+    return RunFolder(root / str(identity(config)["run_id"]))
+
+
+@pytest.fixture(scope="module")
+def noisy(own_conf, tmp_path_factory) -> tuple[Config, RunFolder, Record]:
+    """One finished run that many tests look at."""
+    root = tmp_path_factory.mktemp("runs")
+    config = tiny(own_conf, "model=noisy")
+    return config, folder_of(config, root), made(config, root)
+
+
+def test_a_run_leaves_its_files_and_no_others(noisy) -> None:
+    _, folder, _ = noisy
+    assert files_under(folder.path) == {
+        "config.yaml",
+        "history.csv",
+        "samples.npz",
+        "weights.safetensors",
+        "record.json",
+    }
+
+
+def test_the_record_on_disk_is_the_one_returned(noisy) -> None:
+    _, folder, record = noisy
+    stored = json.loads(folder.record_path.read_text())
+    assert list(stored)[: len(COLUMNS)] == list(COLUMNS)
+    assert {name: value for name, value in stored.items() if value is not None} == record
+
+
+def test_the_columns_say_what_was_asked_and_what_was_reached(noisy) -> None:
+    _, folder, record = noisy
+    assert record["status"] == "ok"
+    assert record["run_id"] == folder.path.name
+    assert record["run_id"].startswith("linear_gaussian-noisy-s0-")
+    assert (record["study"], record["data"], record["model"], record["family"]) == (
+        "scratch",
+        "linear_gaussian",
+        "noisy",
+        "affine",
+    )
+    assert record["matched_to"] == "parameters=60 steps=20"
+    assert record["parameters"] == 60
+    assert record["width"] == 19
+    assert record["steps"] == 20
+    assert record["selected_by"] == "nll(exact)"
+    assert record["threads"] == 1
+    assert record["torch_version"] == torch.__version__
+    assert record["recon_kind"] == "round_trip"
+
+
+def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
+    _, folder, _ = noisy
+    stored = json.loads(folder.record_path.read_text())
+    empty = {name for name, value in stored.items() if value is None}
+    lacking = {"error", "compile_seconds", "train_nfe", "eval_nfe", "nll_estimator_error", "bits_per_dim", "elbo_nats"}
+    # A checkout may be none, a second may be too short to see neighbours, and some kernels hide the peak memory.
+    assert lacking <= empty <= lacking | {"git_commit", "shared_machine", "peak_memory_bytes"}
+    numbers = [value for value in stored.values() if isinstance(value, float)]
+    assert all(map(math.isfinite, numbers))
+
+
+def test_the_configuration_is_stored_as_it_was_resolved(noisy) -> None:
+    config, folder, _ = noisy
+    stored = yaml.safe_load((folder.path / "config.yaml").read_text())
+    assert stored["budget"]["steps"] == 20
+    assert stored["model"] == config.model
+
+
+def test_the_history_has_a_line_a_validation(noisy) -> None:
+    _, folder, record = noisy
+    with open(folder.path / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["step", "train_seconds", "train_loss_nats", "val_nll_nats"]
+    assert [int(row["step"]) for row in rows] == [5, 10, 15, 20]
+    best = min(rows, key=lambda row: float(row["val_nll_nats"]))
+    assert int(best["step"]) == record["best_step"]
+    assert float(rows[-1]["train_seconds"]) == record["train_seconds"]
+
+
+def test_the_weights_and_samples_can_be_read_without_the_package(noisy) -> None:
+    _, folder, _ = noisy
+    weights = load_file(folder.path / "weights.safetensors")
+    assert set(weights) == {"shifts", "log_scale", "calls"}
+    assert int(weights["calls"]) in {5, 10, 15, 20}
+    with np.load(folder.path / "samples.npz", allow_pickle=False) as arrays:
+        assert arrays["samples"].shape[1:] == arrays["data"].shape[1:] == (3,)
+
+
+def test_the_same_configuration_gives_the_same_record_twice(noisy, tmp_path) -> None:
+    config, folder, record = noisy
+    torch.manual_seed(4321)
+    again = made(config, tmp_path)
+    assert repeatable_from(again) == repeatable_from(record)
+    assert weights_of(config, tmp_path) == (folder.path / "weights.safetensors").read_bytes()
+
+
+def test_another_seed_gives_another_record(noisy, own_conf, tmp_path) -> None:
+    _, _, record = noisy
+    other = made(tiny(own_conf, "model=noisy", "seed=1"), tmp_path)
+    assert other["run_id"] != record["run_id"]
+    assert other["nll_nats"] != record["nll_nats"]
+    assert other["oracle_nll_nats"] == record["oracle_nll_nats"]
+    assert other["mmd2_floor"] == record["mmd2_floor"]
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 4])
+def test_a_killed_run_ends_with_the_record_it_would_have_had(killed_at: int, noisy, own_conf, tmp_path) -> None:
+    _, folder, record = noisy
+    config = tiny(own_conf, "model=noisy", "train.checkpoint_seconds=1e-9")
+
+    def report(history: object, share: float) -> None:
+        if len(history.rows) == killed_at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        made(config, tmp_path, report)
+    assert not folder_of(config, tmp_path).record_path.exists()
+    resumed = made(config, tmp_path)
+    assert repeatable_from(resumed) == repeatable_from(record)
+    assert weights_of(config, tmp_path) == (folder.path / "weights.safetensors").read_bytes()
+    assert files_under(folder_of(config, tmp_path).path) == files_under(folder.path)
+
+
+def test_a_kill_during_the_evaluation_costs_only_that(noisy, own_conf, tmp_path, monkeypatch) -> None:
+    config, _, record = noisy
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "evaluate", killed)
+        with pytest.raises(Killed):
+            made(config, tmp_path)
+    assert folder_of(config, tmp_path).checkpoint_path.exists()
+    reports = []
+    assert repeatable_from(made(config, tmp_path, lambda *words: reports.append(words))) == repeatable_from(record)
+    assert reports == []
+
+
+def repeatable_from(record: Record) -> Record:
+    return repeatable(dict.fromkeys(COLUMNS) | record)
+
+
+def weights_of(config: Config, root: Path) -> bytes:
+    return (folder_of(config, root).path / "weights.safetensors").read_bytes()
+
+
+def test_clocks_are_the_only_columns_left_out_of_a_comparison() -> None:
+    assert COLUMNS.keys() >= CLOCKS
+
+
+def test_a_diverged_run_has_a_row_and_is_not_repeated(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=diverging")
+    record = made(config, tmp_path)
+    assert record["status"] == "diverged"
+    assert record["error"] == "the training loss is nan at step 7"
+    assert record["parameters"] == 60
+    assert record["status"] in run_module.FINISHED
+    assert files_under(folder_of(config, tmp_path).path) == {"config.yaml", "record.json"}
+
+
+def test_a_learning_rate_out_of_all_bounds_diverges(own_conf, tmp_path) -> None:
+    record = made(tiny(own_conf, "model=affine", "train.optimiser.learning_rate=1e6"), tmp_path)
+    assert record["status"] == "diverged"
+    assert "step" in record["error"] or "log-likelihood" in record["error"]
+
+
+def test_a_measurement_that_is_not_a_number_is_a_divergence_that_names_it(own_conf, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(run_module, "evaluate", lambda *_: ({"eval_seconds": 1.0, "mmd2": math.nan}, {}))
+    record = made(tiny(own_conf, "model=affine"), tmp_path)
+    assert record["status"] == "diverged"
+    assert record["error"] == "mmd2 of the trained entry: NaN or infinite"
+
+
+def test_a_crash_has_a_row_with_its_first_line_and_a_traceback_beside_it(own_conf, tmp_path) -> None:
+    mended = tmp_path / "mended"
+    config = tiny(own_conf, "model=crashing", f"model.mended={mended}")
+    record = made(config, tmp_path)
+    assert record["status"] == "failed"
+    assert record["error"] == "RuntimeError: the entry broke"
+    folder = folder_of(config, tmp_path)
+    assert "and said so on a second line" in (folder.path / "error.txt").read_text()
+    assert record["status"] not in run_module.FINISHED
+    mended.touch()
+    assert made(config, tmp_path)["status"] == "ok"
+    assert "error.txt" not in files_under(folder.path)
+
+
+def test_a_run_out_of_time_has_a_row_and_goes_on_when_given_more(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=slow", "model.seconds=0.01", "budget.timeout_seconds=0.05")
+    record = made(config, tmp_path)
+    assert record["status"] == "timeout"
+    assert "budget.timeout_seconds=0.05 passed at step" in record["error"]
+    longer = tiny(own_conf, "model=slow", "model.seconds=0.01", "budget.timeout_seconds=60")
+    assert identity(longer) == identity(config)
+    assert made(longer, tmp_path)["status"] == "ok"
+
+
+def test_data_of_another_kind_are_not_applicable(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=realnvp")
+    config.data = {"_target_": "bench.data.digits.digits", "name": "digits_binary", "binary": True}
+    prepare(config)
+    record = made(config, tmp_path)
+    assert record["status"] == "not_applicable"
+    assert record["error"] == "realnvp models continuous or discrete data; digits_binary is binary"
+
+
+def test_an_entry_that_refuses_the_data_as_it_is_built_is_not_applicable(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=realnvp", "data.dim=1", "data.latent=1")
+    prepare(config)
+    assert made(config, tmp_path)["status"] == "not_applicable"
+
+
+def test_tied_and_strided_parameters_are_stored(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=tied", "budget.parameters=null")
+    assert made(config, tmp_path)["status"] == "ok"
+    weights = load_file(folder_of(config, tmp_path).path / "weights.safetensors")
+    assert torch.equal(weights["same"], weights["log_scale"])
+
+
+def test_a_full_disk_ends_it_all_without_a_record(own_conf, tmp_path, monkeypatch) -> None:
+    config = tiny(own_conf, "model=affine")
+
+    def full(*_: object) -> None:
+        raise CannotWrite("no space")
+
+    monkeypatch.setattr(run_module, "write_atomically", full)
+    with pytest.raises(CannotWrite):
+        made(config, tmp_path)
+    assert not folder_of(config, tmp_path).record_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "changes"),
+    [
+        ("seed=1", True),
+        ("budget.steps=21", True),
+        ("eval.seed=1", True),
+        ("model.width=5", True),
+        ("data.noise=0.4", True),
+        ("results_dir=elsewhere", False),
+        ("data_root=/elsewhere", False),
+        ("budget.timeout_seconds=9", False),
+        ("train.checkpoint_seconds=9", False),
+        ("device=cpu", torch.cuda.is_available()),
+    ],
+)
+def test_the_name_of_a_run_follows_what_decides_its_record(override: str, changes: bool, own_conf) -> None:
+    one, other = identity(tiny(own_conf, "model=affine")), identity(tiny(own_conf, "model=affine", override))
+    assert (one["run_id"] != other["run_id"]) == changes
+
+
+def test_a_budget_of_null_keeps_the_width_of_the_yaml(own_conf, tmp_path) -> None:
+    record = made(tiny(own_conf, "model=affine", "budget.parameters=null"), tmp_path)
+    assert (record["width"], record["parameters"], record["matched_to"]) == (4, 15, "steps=20")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["model=affine", "budget.parameters=4"], "the nearest sizes are 6 (width 1) and 9 (width 2)"),
+        (["model=affine", "train.batch_size=257"], "train.batch_size=257: linear_gaussian has 256"),
+        (["model=unbuildable"], "model=unbuildable cannot be built"),
+        (["model=affine", "budget.parameters=null", "model.width=abc"], "width: Value 'abc'"),
+        (["model=affine", "data.dim=-1"], "dim"),
+    ],
+)
+def test_what_no_run_could_do_is_refused_before_it(overrides: list[str], named: str, own_conf) -> None:
+    with pytest.raises(BenchError) as raised:
+        prepare(tiny(own_conf, *overrides))
+    assert named in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_where_there_is_none(own_conf) -> None:
+    with pytest.raises(BenchError, match="device=cuda: torch sees no CUDA device here"):
+        prepare(tiny(own_conf, "model=affine", "device=cuda"))
+
+
+@pytest.mark.parametrize("model", ["vae", "realnvp", "cnf"])
+def test_the_projects_entries_run_from_end_to_end_on_pictures(model: str, tmp_path) -> None:
+    from bench.compose import compose
+
+    small = [word for word in TINY if not word.startswith("data.") and not word.startswith("budget.parameters")]
+    config = compose([*small, "data=digits", f"model={model}", "budget.parameters=8000", "budget.steps=6"])
+    config.eval.test_examples, config.eval.noise_scales = 32, [0.0]
+    record = made(config, tmp_path)
+    assert record["status"] == "ok", record.get("error")
+    assert record["parameters"] == pytest.approx(8000, rel=0.02)
+    assert record["nll_is_bound"] == (model == "vae")
+    assert ("elbo_nats" in record) == (model == "vae")
+    assert ("eval_nfe" in record and "train_nfe" in record) == (model == "cnf")
+    assert record["bits_per_dim"] == pytest.approx(record["nll_nats"] / (64 * math.log(2)))

@@ -1,0 +1,71 @@
+import math
+
+import pytest
+import torch
+
+from bench import build
+from bench.compose import compose
+from bench.errors import Diverged
+from bench.validate import Validation
+from tests.helpers import tiny
+
+
+def test_the_value_of_a_density_is_its_mean_nll_in_the_report_space(own_conf) -> None:
+    config = compose(["model=affine", "data=digits"], own_conf)
+    data = build.dataset(config)
+    entry = build.entry(config, data.spec)
+    validation = Validation(data, config)
+    value, name = validation.value(entry)
+    with torch.no_grad():
+        expected = -(entry.log_prob(validation.x).value + data.space.log_det(validation.x)).mean()
+    assert name == "nll(exact)"
+    assert value == pytest.approx(float(expected), rel=1e-6)
+    assert len(validation.x) == len(data.validation)
+
+
+def test_the_value_of_weights_is_a_bound_of_the_validations_own_size(own_conf) -> None:
+    config = tiny(own_conf, "model=vae", "budget.parameters=null")
+    data = build.dataset(config)
+    value, name = Validation(data, config).value(build.entry(config, data.spec))
+    assert name == "nll(iwae-4)"
+    assert math.isfinite(value)
+
+
+def test_an_entry_without_a_likelihood_is_validated_by_its_loss(own_conf) -> None:
+    config = tiny(own_conf, "model=loss_only")
+    data = build.dataset(config)
+    entry = build.entry(config, data.spec)
+    value, name = Validation(data, config).value(entry)
+    assert name == "loss"
+    with torch.no_grad():
+        assert value == pytest.approx(float(entry.loss(data.validation).mean()), rel=1e-6)
+
+
+def test_only_the_first_examples_are_looked_at(own_conf) -> None:
+    config = tiny(own_conf, "model=affine", "train.validation_examples=10")
+    data = build.dataset(config)
+    assert torch.equal(Validation(data, config).x, data.validation[:10])
+
+
+@pytest.mark.parametrize("model", ["vae", "noisy", "loss_only"])
+def test_it_repeats_and_leaves_random_state_and_modes_alone(model: str, own_conf) -> None:
+    config = tiny(own_conf, f"model={model}", "budget.parameters=null")
+    data = build.dataset(config)
+    entry = build.entry(config, data.spec).train()
+    before = torch.get_rng_state()
+    first = Validation(data, config).value(entry)
+    assert torch.equal(before, torch.get_rng_state())
+    assert entry.training
+    torch.manual_seed(99)
+    assert Validation(data, config).value(entry) == first
+
+
+@pytest.mark.parametrize("model", ["affine", "loss_only"])
+def test_a_value_that_is_not_finite_is_a_divergence(model: str, own_conf) -> None:
+    config = tiny(own_conf, f"model={model}")
+    data = build.dataset(config)
+    entry = build.entry(config, data.spec)
+    with torch.no_grad():
+        entry.shifts.fill_(math.nan)
+    with pytest.raises(Diverged):
+        Validation(data, config).value(entry)
