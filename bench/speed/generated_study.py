@@ -40,7 +40,7 @@ def write_run(folder: Path, config: Config, nll: float, family: str, draws: np.r
     record: Record = {**identity(config), **measured(nll, family)}
     run = RunFolder(folder / "runs" / record["run_id"])
     run.write_text("config.yaml", as_yaml(config))
-    rows = [f"{100 * n},{0.2 * n},{nll + 1 / n},{nll + 1 / n},2.0\n" for n in range(1, VALIDATIONS + 1)]
+    rows = [f"{100 * n},{0.2 * n},{nll + 1 / n},{nll + 1 / n}\n" for n in range(1, VALIDATIONS + 1)]
     run.write_text("history.csv", HISTORY_HEADER + "".join(rows))
     points = draws.normal(size=(2, POINTS, 2)).astype(np.float32)
     run.write_arrays("samples.npz", samples=points[0], data=points[1])

@@ -1,5 +1,6 @@
 """What the harness costs: the share of a training step that is not forward, backward or optimiser."""
 
+import math
 import statistics
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from bench.config import Config
 from bench.metrics.compute import count_flops
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, Spread, interleave
-from bench.speed.loops import endless, interval, loop_on
+from bench.speed.loops import endless, loop_on
+from bench.train import COUNT_EVERY
 
 MODELS = ("vae", "realnvp", "cnf")
 TARGET = Target(0.03)
@@ -24,13 +26,17 @@ def overhead(device: torch.device, effort: Effort) -> list[Figure]:
 def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]:
     """The share of one model's step that is harness, and its parts: the batch, the FLOP count and the rest.
 
-    A round takes as many steps as lie between two validations, four times over: through `Loop.interval`; through the
-    same trainer on batches made before; the batches alone; and one step under the FLOP counter. Near the start of an
-    endless warm-up the learning rate stays so small that both kinds of step meet the same weights.
+    A round takes as many steps as lie between two validations, through `Loop.interval` and through the same trainer on
+    batches made before; it makes that many batches alone, and takes one step under the FLOP counter. Near the start of
+    an endless warm-up the learning rate stays so small that all of them meet the same weights.
     """
     loop = loop_on(build.dataset(config), config, device)
     steps = config.train.validate_every
     batches = [loop.batches.next() for _ in range(steps)]
+
+    def plain() -> None:
+        loop.interval(deadline=math.inf)
+        loop.history.step = steps  # so that no interval but the first, the warm-up, counts FLOPs
 
     def bare() -> None:
         for x in batches:
@@ -43,9 +49,10 @@ def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]
     def counted() -> None:
         count_flops(lambda: loop.trainer.step(batches[0], 0.0))
 
-    seconds = interleave([interval(loop), bare, gather, counted], device, effort)
+    seconds = interleave([plain, bare, gather, counted], device, effort)
     rounds = [Round(steps, *each) for each in zip(*seconds, strict=True)]
-    step, step_alone = (1e3 * statistics.median(each) / steps for each in seconds[:2])
+    step = 1e3 / steps * statistics.median(each.whole for each in rounds)
+    step_alone = 1e3 / steps * statistics.median(each.bare for each in rounds)
     name = config.model["name"]
     note = f"{config.data['name']}, batch {config.train.batch_size}, {len(rounds)} rounds of {steps} steps"
     harness = Spread.of([each.harness for each in rounds])
@@ -68,18 +75,28 @@ class Round:
     """Seconds of one round, and the shares of its whole that they make.
 
     Attributes:
-        steps: in `whole`, `bare` and `batches`.
-        whole: through the loop.
+        steps: in `plain`, `bare` and `batches`.
+        plain: through the loop, FLOPs not counted.
         bare: forward, backward and optimiser.
         batches: gathered and dequantised.
         counted: one step under the FLOP counter.
     """
 
     steps: int
-    whole: float
+    plain: float
     bare: float
     batches: float
     counted: float
+
+    @property
+    def counting(self) -> float:
+        """Seconds that counted steps take beyond plain ones: one in `COUNT_EVERY` intervals is counted."""
+        return (self.counted - self.bare / self.steps) / COUNT_EVERY
+
+    @property
+    def whole(self) -> float:
+        """Seconds of an interval of a run."""
+        return self.plain + self.counting
 
     @property
     def harness(self) -> float:
@@ -93,8 +110,8 @@ class Round:
 
     @property
     def flop_count(self) -> float:
-        """What the counted step takes beyond a plain one; there is one among `steps`."""
-        return (self.counted - self.bare / self.steps) / self.whole
+        """Counting FLOPs."""
+        return self.counting / self.whole
 
     @property
     def rest(self) -> float:

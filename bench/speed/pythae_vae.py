@@ -4,6 +4,7 @@ Importing this needs pythae, which is not a dependency of the project.
 """
 
 import contextlib
+import copy
 import io
 import itertools
 import logging
@@ -20,42 +21,34 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor
 
-from bench.models.networks import BernoulliDecoder, GaussianPosterior, mlp
+from bench.models.networks import BernoulliDecoder, GaussianPosterior
 from bench.models.vae import VAE
 from bench.speed.interleave import Block
 
 
 class Encoder(BaseEncoder):  # type: ignore[misc]
-    """The perceptron of a `GaussianPosterior`, read as mean and log-variance."""
+    """A copy of our posterior network, read as pythae reads one."""
 
     def __init__(self, ours: GaussianPosterior) -> None:
         super().__init__()
-        self.net = mlp(layer_sizes(ours.net))
-        self.net.load_state_dict(ours.net.state_dict())
+        self.net = copy.deepcopy(ours)
 
     def forward(self, x: Tensor) -> ModelOutput:
-        """The posterior of x, `(batch, dim)`."""
-        mean, log_variance = self.net(x).chunk(2, -1)
-        return ModelOutput(embedding=mean, log_covariance=log_variance)
+        """The posterior of x, `(batch, dim)`, as mean and log-variance."""
+        mean, log_scale = self.net(x)
+        return ModelOutput(embedding=mean, log_covariance=2 * log_scale)
 
 
 class Decoder(BaseDecoder):  # type: ignore[misc]
-    """The perceptron of a `BernoulliDecoder`; pythae's cross-entropy wants probabilities."""
+    """A copy of our decoder network; pythae's cross-entropy wants probabilities."""
 
     def __init__(self, ours: BernoulliDecoder) -> None:
         super().__init__()
-        self.net = mlp(layer_sizes(ours.net))
-        self.net.load_state_dict(ours.net.state_dict())
+        self.net = copy.deepcopy(ours)
 
     def forward(self, z: Tensor) -> ModelOutput:
         """P(pixel = 1 | z), `(batch, dim)`."""
-        return ModelOutput(reconstruction=torch.sigmoid(self.net(z)))
-
-
-def layer_sizes(net: torch.nn.Sequential) -> list[int]:
-    """Input, hidden and output sizes of a perceptron."""
-    linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
-    return [linear[0].in_features, *(layer.out_features for layer in linear)]
+        return ModelOutput(reconstruction=self.net.mean(z))
 
 
 def same_layers(ours: VAE) -> PythaeVAE:

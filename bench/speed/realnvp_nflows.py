@@ -2,17 +2,28 @@
 
 import copy
 import statistics
+from dataclasses import replace
 
 import torch
 from nflows.distributions import StandardNormal
 from nflows.flows import Flow
-from nflows.transforms import AffineCouplingTransform, CompositeTransform, LULinear, RandomPermutation, Transform
-from torch import Tensor, nn
+from nflows.nn.nets import ResidualNet
+from nflows.transforms import (
+    ActNorm,
+    AffineCouplingTransform,
+    CompositeTransform,
+    LULinear,
+    RandomPermutation,
+    Transform,
+)
+from torch import nn
 
 from bench import build
 from bench.batches import Batches
 from bench.config import Config
-from bench.models.realnvp import ActivationNorm, AffineCoupling, LUMixing, RealNVP
+from bench.data.dataset import Dataset
+from bench.models.realnvp import CONDITIONER_SIZES, ActivationNorm, AffineCoupling, LUMixing, RealNVP
+from bench.run import sized_width
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
 from bench.speed.loops import endless, interval, loop_on
@@ -32,7 +43,8 @@ def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
 
     Ours is the whole of `Loop.interval`, learning-rate schedule and FLOP count included.
     """
-    loop = loop_on(build.dataset(config), config, device)
+    dataset = build.dataset(config)
+    loop = loop_on(dataset, even(config, dataset), device)
     assert isinstance(loop.entry, RealNVP)
     steps = config.train.validate_every
     batches = Batches(loop.batches.dataset, config.train.batch_size, config.seed)
@@ -51,6 +63,14 @@ def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
     )
 
 
+def even(config: Config, dataset: Dataset) -> Config:
+    """`config` with the largest width within its budget at which all hidden sizes are alike."""
+    width = sized_width(config, dataset)
+    sizes = CONDITIONER_SIZES * config.model["layers"]
+    model = {**config.model, "width": max(sizes, width - width % sizes)}
+    return replace(config, model=model, budget=replace(config.budget, parameters=None))
+
+
 def eager_loop(flow: Flow, batches: Batches, steps: int, rate: float, clip_norm: float) -> Block:
     """`steps` steps of the loop in nflows' examples, with the gradient clipped."""
     adam = torch.optim.Adam(flow.parameters(), lr=rate)
@@ -66,23 +86,11 @@ def eager_loop(flow: Flow, batches: Batches, steps: int, rate: float, clip_norm:
     return block
 
 
-class Conditioner(nn.Module):
-    """A copy of our coupling's conditioner, called as nflows calls one: with a context, which it does not use."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = copy.deepcopy(net)
-
-    def forward(self, inputs: Tensor, context: Tensor | None = None) -> Tensor:
-        """Parameters of the coupling, `(batch, 2 * changed)`."""
-        outputs: Tensor = self.net(inputs)
-        return outputs
-
-
 def same_layers(entry: RealNVP) -> Flow:
-    """nflows' flow with the layers of `entry`: as many couplings, linear maps, permutations, units; the same weights.
+    """nflows' flow with the layers of `entry`, every weight the same.
 
-    The halves that a coupling of ours swaps are those that nflows' alternating masks choose.
+    The halves that a coupling of ours swaps are those that nflows' alternating masks choose. Of the conditioners, ours
+    has one activation more; nflows' has one number for all of its hidden sizes, so that those of `entry` must be alike.
     """
     transforms: list[Transform] = []
     couplings = 0
@@ -92,8 +100,10 @@ def same_layers(entry: RealNVP) -> Flow:
             couplings += 1
         elif isinstance(ours, LUMixing):
             transforms.append(LULinear(ours.features, identity_init=True))
+        elif isinstance(ours, ActivationNorm):
+            transforms.append(ActNorm(len(ours.shift)))
         else:
-            assert isinstance(ours, (ActivationNorm, RandomPermutation))
+            assert isinstance(ours, RandomPermutation)
             transforms.append(copy.deepcopy(ours))
     flow = Flow(CompositeTransform(transforms), StandardNormal([entry.data.dim]))
     with torch.no_grad():
@@ -106,5 +116,9 @@ def coupling(ours: AffineCoupling, number: int) -> AffineCouplingTransform:
     """nflows' affine coupling in place of our coupling `number`, counted from 0."""
     changed = ours.features - ours.kept
     mask = [0] * ours.kept + [1] * changed if number % 2 == 0 else [1] * changed + [0] * ours.kept
+    size = ours.transform_net.first.out_features
 
-    return AffineCouplingTransform(mask, lambda inputs, outputs: Conditioner(ours.transform_net))
+    def conditioner(inputs: int, outputs: int) -> ResidualNet:
+        return ResidualNet(inputs, outputs, size, num_blocks=1, activation=nn.functional.silu)
+
+    return AffineCouplingTransform(mask, conditioner)

@@ -1,0 +1,47 @@
+import pytest
+import torch
+
+from bench import build
+from bench.match import parameter_count
+from bench.models.realnvp import RealNVP
+from bench.run import sized_width
+from bench.spec import DataSpec
+from bench.speed.interleave import Effort
+from bench.speed.loops import endless
+from bench.speed.realnvp_nflows import even, same_layers, step_time
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("dim", "layers"), [(2, 4), (5, 3), (64, 8)])
+def test_the_baseline_has_the_layers_and_the_weights_of_ours(dim: int, layers: int) -> None:
+    ours = RealNVP(DataSpec((dim,)), width=20 * layers, layers=layers)
+    theirs = same_layers(ours)
+    assert parameter_count(theirs) == parameter_count(ours)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(other, mine, rtol=0, atol=0)
+
+
+def test_the_baseline_changes_the_coordinates_that_ours_changes_after_its_swaps() -> None:
+    theirs = same_layers(RealNVP(DataSpec((5,)), width=60, layers=3, mixing="actnorm"))
+    couplings = [layer for layer in theirs._transform._transforms if hasattr(layer, "transform_features")]
+    assert [layer.transform_features.tolist() for layer in couplings] == [[2, 3, 4], [0, 1], [2, 3, 4]]
+
+
+def test_the_width_is_the_largest_within_the_budget_with_equal_hidden_sizes() -> None:
+    config = endless(["data=digits", "model=realnvp"])
+    dataset = build.dataset(config)
+    width = even(config, dataset).model["width"]
+    assert width % 16 == 0
+    assert 0 <= sized_width(config, dataset) - width < 16
+
+
+@pytest.mark.parametrize("data", ["digits", "8gaussians"])
+def test_a_shrunk_comparison_gives_a_figure(data: str) -> None:
+    config = endless([f"data={data}", "model=realnvp", "budget.parameters=5000", "train.validate_every=2"])
+    figure = step_time(config, CPU, Effort(seconds=0, rounds=2))
+    assert figure.ours is not None
+    assert figure.theirs is not None
+    assert figure.ratio is not None
+    assert figure.ratio.low > 0
+    assert figure.what == f"realnvp on {data}: step"

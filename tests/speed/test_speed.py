@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.errors import BenchError
+from bench.speed import speed as story
+from bench.speed.figure import COLUMNS, Figure, Target, read_rows
+
+
+@pytest.fixture
+def two_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = {
+        "first": lambda device, results_dir: [Figure("first", f"on {device}", "s", 1.0, target=Target(2.0))],
+        "second": lambda device, results_dir: [Figure("second", f"in {results_dir.name}", "s", 3.0)],
+    }
+    monkeypatch.setattr(story, "CASES", cases)
+
+
+def test_every_case_is_stored_and_printed_when_none_is_named(two_cases: None, tmp_path: Path) -> None:
+    lines = story.speed([], "cpu", tmp_path)
+    rows = read_rows(tmp_path / "speed" / "cpu.csv")
+    assert [(row["case"], row["what"], row["met"]) for row in rows] == [
+        ("first", "on cpu", "yes"), ("second", f"in {tmp_path.name}", "")
+    ]  # fmt: skip
+    assert all(list(row) == list(COLUMNS) for row in rows)
+    assert {row["threads"] for row in rows} == {str(torch.get_num_threads())}
+    assert lines[-1] == f"table: {tmp_path / 'speed' / 'cpu.csv'}"
+    assert any("on cpu" in line for line in lines)
+
+
+def test_a_case_timed_again_replaces_its_rows_and_leaves_the_others(two_cases: None, tmp_path: Path) -> None:
+    story.speed([], "cpu", tmp_path)
+    path = tmp_path / "speed" / "cpu.csv"
+    path.write_text(path.read_text().replace("on cpu", "before").replace("in ", "kept "))
+    story.speed(["first"], "cpu", tmp_path)
+    assert [row["what"] for row in read_rows(path)] == ["on cpu", f"kept {tmp_path.name}"]
+
+
+def test_a_misspelt_case_is_named_with_its_nearest(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"unknown case 'overhaed'.*overhead"):
+        story.speed(["overhaed"], "cpu", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")
+def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="--device cuda"):
+        story.speed([], "cuda", tmp_path)
+
+
+def test_the_cases_are_those_of_the_readme() -> None:
+    assert list(story.CASES) == ["overhead", "vae-pythae", "realnvp-nflows", "cli"]
