@@ -75,22 +75,22 @@ def mlp(sizes: Sequence[int], final_gain: float = 1.0) -> nn.Sequential:
 class ResidualNet(nn.Module):
     """A perceptron around one pre-activation residual block (He et al. 2016, arXiv:1603.05027).
 
-    h = A x,  h' = h + C s(B s(h)),  y = D s(h'), each of A, B, C, D with a bias and s = SiLU.
+    h = A x,  h' = h + C s(B s(h)),  y = D s(h'), each of A, B, C, D with a bias and s = ReLU.
     """
 
     def __init__(self, inputs: int, hidden: Sequence[int], outputs: int, final_gain: float = 1.0) -> None:
         """`hidden` is the size of h and that of the block's inside; `final_gain` scales C and D at first."""
         super().__init__()
         size, inside = hidden
-        self.first = nn.Linear(inputs, size)
+        self.first = linear(inputs, size)
         self.block = mlp([size, inside, size], final_gain)
         self.last = mlp([size, outputs], final_gain)
 
     def forward(self, x: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
         """`(batch, outputs)`."""
         h = self.first(x)
-        h = h + self.block(nn.functional.silu(h))
-        y: Tensor = self.last(nn.functional.silu(h))
+        h = h + self.block(torch.relu(h))
+        y: Tensor = self.last(torch.relu(h))
         return y
 
 
