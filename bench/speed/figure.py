@@ -11,7 +11,7 @@ COLUMNS = {
     "case": "the comparison, as `bench speed CASE` names it",
     "what": "what was timed",
     "ours": "median of this project's figure",
-    "theirs": "median of the other side's; for `overhead`, of the bare forward, backward and optimiser",
+    "theirs": "median of the other side's; for `overhead`, of forward, backward and optimiser alone",
     "unit": "of both",
     "ratio": "median over rounds of ours / theirs; for `overhead`, of the share of a training step",
     "ratio_low": "lower quartile over rounds",

@@ -2,11 +2,14 @@
 
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import torch
 
 from bench import build
+from bench.clock import Stopwatch
 from bench.config import Config
 from bench.metrics.compute import count_flops
 from bench.speed.figure import Figure, Target
@@ -14,79 +17,85 @@ from bench.speed.interleave import Effort, Spread, interleave
 from bench.speed.loops import endless, loop_on
 from bench.train import COUNT_EVERY
 
+CASE = "overhead"
 MODELS = ("vae", "realnvp", "cnf")
 TARGET = Target(0.03)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 def overhead(device: torch.device, effort: Effort) -> list[Figure]:
-    """Four figures for each model on digits, at the default budget, the study quick's."""
+    """Five figures for each model on digits, at the default budget, the study quick's."""
     return [figure for model in MODELS for figure in shares(endless([f"model={model}", "data=digits"]), device, effort)]
 
 
 def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]:
-    """The share of one model's step that is harness, and its parts: the batch, the FLOP count and the rest.
+    """The share of one model's step that is harness; its parts: the batch, the FLOP count and the rest; and a check.
 
-    A round takes as many steps as lie between two validations, through `Loop.interval` and through the same trainer on
-    batches made before; it makes that many batches alone, and takes one step under the FLOP counter. Near the start of
-    an endless warm-up the learning rate stays so small that all of them meet the same weights.
+    A round takes the steps between two validations through `Loop.interval`, with a watch on the trainer's steps and one
+    on the batches: what is outside the trainer is harness. Then it takes as many steps of the same trainer on batches
+    made before, and one under the FLOP counter. The check compares the two kinds of step, which were not taken at the
+    same time: it shows what the harness costs beyond its own seconds, such as a colder cache, and the machine's noise.
+    Near the start of an endless warm-up the learning rate stays so small that all steps meet the same weights.
+
+    On CUDA the watches wait for the device, so that nothing of the harness hides behind it: an upper bound.
     """
     loop = loop_on(build.dataset(config), config, device)
     steps = config.train.validate_every
-    batches = [loop.batches.next() for _ in range(steps)]
+    made = [loop.batches.next() for _ in range(steps)]
+    step = loop.trainer.step
+    on_trainer, on_batches = Stopwatch(device), Stopwatch(device)
+    loop.trainer.step = watched(step, on_trainer)  # type: ignore[method-assign]
+    loop.batches.next = watched(loop.batches.next, on_batches)  # type: ignore[method-assign]
+    inside: list[tuple[float, float]] = []
 
     def plain() -> None:
+        on_trainer.seconds = on_batches.seconds = 0.0
         loop.interval(deadline=math.inf)
+        inside.append((on_trainer.seconds, on_batches.seconds))
         loop.history.step = steps  # so that no interval but the first, the warm-up, counts FLOPs
 
     def bare() -> None:
-        for x in batches:
-            loop.trainer.step(x, 0.0)
-
-    def gather() -> None:
-        for _ in range(steps):
-            loop.batches.next()
+        for x in made:
+            step(x, 0.0)
 
     def counted() -> None:
-        count_flops(lambda: loop.trainer.step(batches[0], 0.0))
+        count_flops(lambda: step(made[0], 0.0))
 
-    seconds = interleave([plain, bare, gather, counted], device, effort)
-    rounds = [Round(steps, *each) for each in zip(*seconds, strict=True)]
-    step = 1e3 / steps * statistics.median(each.whole for each in rounds)
-    step_alone = 1e3 / steps * statistics.median(each.bare for each in rounds)
-    name = config.model["name"]
-    note = f"{config.data['name']}, batch {config.train.batch_size}, {len(rounds)} rounds of {steps} steps"
-    harness = Spread.of([each.harness for each in rounds])
-    parts = {
-        "the batch": Spread.of([each.batch for each in rounds]),
-        "the FLOP count": Spread.of([each.flop_count for each in rounds]),
-        "the rest": Spread.of([each.rest for each in rounds]),
-    }
-    return [
-        Figure("overhead", f"{name}: harness", "ms/step", step, step_alone, harness, TARGET, note),
-        *(
-            Figure("overhead", f"{name}: of it {part}", "ms/step", share.median * step, None, share)
-            for part, share in parts.items()
-        ),
-    ]
+    seconds = interleave([plain, bare, counted], device, effort)
+    rounds = [Round(steps, *outer, *inner) for *outer, inner in zip(*seconds, inside[1:], strict=True)]
+    return figures(config, rounds)
+
+
+def watched(function: Callable[Arguments, Result], watch: Stopwatch) -> Callable[Arguments, Result]:
+    """`function`, its seconds added up by `watch`."""
+
+    def call(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+        with watch:
+            return function(*arguments, **options)
+
+    return call
 
 
 @dataclass(frozen=True)
 class Round:
-    """Seconds of one round, and the shares of its whole that they make.
+    """Seconds of one round, and the shares of an interval of a run that they make.
 
     Attributes:
-        steps: in `plain`, `bare` and `batches`.
+        steps: in each of `plain` and `bare`.
         plain: through the loop, FLOPs not counted.
-        bare: forward, backward and optimiser.
-        batches: gathered and dequantised.
+        bare: forward, backward and optimiser on batches made before.
         counted: one step under the FLOP counter.
+        trainer: forward, backward and optimiser within `plain`.
+        batches: gathered and dequantised within `plain`.
     """
 
     steps: int
     plain: float
     bare: float
-    batches: float
     counted: float
+    trainer: float
+    batches: float
 
     @property
     def counting(self) -> float:
@@ -101,7 +110,7 @@ class Round:
     @property
     def harness(self) -> float:
         """Everything but forward, backward and optimiser."""
-        return 1 - self.bare / self.whole
+        return 1 - self.trainer / self.whole
 
     @property
     def batch(self) -> float:
@@ -115,5 +124,35 @@ class Round:
 
     @property
     def rest(self) -> float:
-        """Bookkeeping, by difference: noise can take it below 0."""
-        return self.harness - self.batch - self.flop_count
+        """Bookkeeping."""
+        return (self.plain - self.trainer - self.batches) / self.whole
+
+    @property
+    def difference(self) -> float:
+        """What `harness` should be, by the bare steps."""
+        return 1 - self.bare / self.whole
+
+
+def figures(config: Config, rounds: list[Round]) -> list[Figure]:
+    """The harness as a share of a step, its three parts, and the check."""
+    name, per_step = config.model["name"], 1e3 / rounds[0].steps
+    whole, trainer, bare = (
+        per_step * statistics.median(values)
+        for values in zip(*((each.whole, each.trainer, each.bare) for each in rounds), strict=True)
+    )
+    parts = {
+        "the batch": Spread.of([each.batch for each in rounds]),
+        "the FLOP count": Spread.of([each.flop_count for each in rounds]),
+        "the rest": Spread.of([each.rest for each in rounds]),
+    }
+    note = f"{config.data['name']}, batch {config.train.batch_size}, {len(rounds)} rounds of {rounds[0].steps} steps"
+    harness = Spread.of([each.harness for each in rounds])
+    difference = Spread.of([each.difference for each in rounds])
+    return [
+        Figure(CASE, f"{name}: harness", "ms/step", whole, trainer, harness, TARGET, note),
+        *(
+            Figure(CASE, f"{name}: of it {part}", "ms/step", share.median * whole, None, share)
+            for part, share in parts.items()
+        ),
+        Figure(CASE, f"{name}: check by bare steps in turn", "ms/step", whole, bare, difference),
+    ]

@@ -12,25 +12,28 @@ SHRUNK = ["budget.parameters=5000", "train.batch_size=32", "train.validate_every
 @pytest.mark.parametrize("model", ["vae", "realnvp", "cnf"])
 def test_each_model_gives_a_share_and_the_parts_it_consists_of(model: str) -> None:
     config = endless([f"model={model}", "data=digits", *SHRUNK])
-    harness, *parts = shares(config, torch.device("cpu"), Effort(seconds=0, rounds=2))
-    assert [figure.what for figure in parts] == [
-        f"{model}: of it the batch", f"{model}: of it the FLOP count", f"{model}: of it the rest"
-    ]  # fmt: skip
-    assert harness.ratio is not None
-    assert harness.ratio.high < 1
+    harness, *parts, check = shares(config, torch.device("cpu"), Effort(seconds=0, rounds=2))
+    names = ["of it the batch", "of it the FLOP count", "of it the rest"]
+    assert [figure.what for figure in parts] == [f"{model}: {name}" for name in names]
+    assert check.what == f"{model}: check by bare steps in turn"
     assert harness.met in {"yes", "no"}
     assert harness.ours is not None
-    assert harness.ours > 0
-    batch = parts[0].ratio
+    assert harness.theirs is not None
+    assert 0 < harness.theirs < harness.ours
+    batch, rest = parts[0].ratio, parts[2].ratio
     assert batch is not None
-    assert 0 < batch.median < 1
+    assert rest is not None
+    assert batch.low > 0
+    assert rest.low > 0
 
 
 def test_the_shares_of_a_round_of_known_seconds() -> None:
-    # 100 steps of 10 ms, of which 9 ms are bare; a counted step takes 40 ms, 31 ms more than a bare one.
-    one = Round(steps=100, plain=1.0, bare=0.9, batches=0.05, counted=0.04)
+    # 100 steps of 10 ms, of which 9.1 ms are the trainer's; a counted step takes 40 ms, 31 ms more than a bare one.
+    one = Round(steps=100, plain=1.0, bare=0.9, counted=0.04, trainer=0.91, batches=0.05)
     whole = 1.0 + 0.031 / COUNT_EVERY
-    assert one.harness == pytest.approx(1 - 0.9 / whole)
+    assert one.harness == pytest.approx(1 - 0.91 / whole)
     assert one.batch == pytest.approx(0.05 / whole)
     assert one.flop_count == pytest.approx(0.031 / COUNT_EVERY / whole)
-    assert one.rest == pytest.approx(0.05 / whole)
+    assert one.rest == pytest.approx(0.04 / whole)
+    assert one.harness == pytest.approx(one.batch + one.flop_count + one.rest)
+    assert one.difference == pytest.approx(1 - 0.9 / whole)
