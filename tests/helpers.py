@@ -49,9 +49,9 @@ def tiny(conf: Path, *overrides: str) -> Config:
 
 
 def repeatable(record: Record) -> Record:
-    """A record without what clocks and neighbours decide, and without the command, which names the folder."""
+    """A record without what clocks and neighbours decide, the command, which names the folder, and the commit."""
     assert COLUMNS.keys() <= record.keys()
-    return {name: value for name, value in record.items() if name not in CLOCKS | {"command"}}
+    return {name: value for name, value in record.items() if name not in CLOCKS | {"command", "git_commit"}}
 
 
 class Answer(NamedTuple):

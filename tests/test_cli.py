@@ -1,0 +1,220 @@
+import errno
+import gzip
+import os
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+
+import pytest
+import torch
+import yaml
+
+from bench.cli import main
+from bench.columns import COLUMNS
+from bench.locate import choices, conf_dir
+from tests.helpers import ROOT, TINY, environment, files_under
+
+
+@pytest.fixture
+def refused(bench_call, tmp_path):
+    """Calls `bench`, which must answer 2 with one line on stderr and write nothing."""
+
+    def call(*words: str) -> str:
+        before = files_under(tmp_path)
+        answer = bench_call(*words)
+        assert answer.code == 2, answer
+        assert answer.out == ""
+        assert len(answer.err.splitlines()) == 1, answer.err
+        assert answer.err.startswith("bench: ")
+        assert len(answer.err) < 400
+        assert files_under(tmp_path) == before
+        return answer.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["model=vea"], "did you mean vae"),
+        (["data=digit"], "did you mean digits"),
+        (["study=quik"], "did you mean quick"),
+        (["sed=0"], "did you mean seed"),
+        (["budget.step=5"], "did you mean steps"),
+        (["model.layer=5"], "did you mean layers"),
+        (["data.trian=5"], "unknown option 'trian' in data=linear_gaussian; did you mean train"),
+        (["seed=abc"], "could not be converted to Integer"),
+        (["model=cnf", "model.rtol=abc"], "rtol: Value 'abc'"),
+        (["model=cnf", "model.activation=relu"], "activation"),
+        (["model.mixing=lul"], "did you mean lu"),
+        (["train.batch_size=0"], "train.batch_size=0: must be more than zero"),
+        (["data.train=-1"], "train=-1"),
+        (["budget.parameters=10"], "the nearest sizes are"),
+        (["seed=0,1"], "add -m"),
+        (["device=cud"], "did you mean cuda"),
+        (["results_dir=file/inside"], "file is a file; choose another results_dir="),
+        (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
+        (["model"], "cannot read 'model'; write name=value"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(overrides, named, refused, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    assert named in refused("run", *TINY, "model=realnvp", *overrides)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_where_there_is_none(refused) -> None:
+    assert "no CUDA device" in refused("run", *TINY, "model=realnvp", "device=cuda")
+
+
+def test_missing_data_say_what_fetches_them(refused, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "run `bench data fetch mnist`" in refused("run", "data=mnist", f"data_root={tmp_path / 'empty'}")
+
+
+def test_corrupt_data_say_so(refused, tmp_path) -> None:
+    file = tmp_path / "mnist" / "train-images-idx3-ubyte.gz"
+    file.parent.mkdir()
+    file.write_bytes(gzip.compress(bytes(10_000))[:-20])
+    line = refused("run", "data=mnist", f"data_root={tmp_path}")
+    assert str(file) in line
+    assert "bench data fetch mnist" in line
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("class Mine(:", "SyntaxError"),
+        ("import nobody_has_this", "nobody_has_this"),
+        ("class Mine: ...", "not an Entry"),
+    ],
+)
+def test_a_users_entry_that_does_not_import(source, named, refused, tmp_path, monkeypatch) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text("_target_: cli_entry.Mine\nname: mine\nwidth: 3\n")
+    (tmp_path / "cli_entry.py").write_text(source)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.delitem(sys.modules, "cli_entry", raising=False)
+    assert named in refused("run", *TINY, "--config-dir", "conf", "model=mine")
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(bench_call, own_conf, tmp_path, monkeypatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    answer = bench_call("run", "--config-dir", own_conf, *TINY, "model=affine")
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+    assert "No space left on device; free some space or choose another results_dir=" in answer.err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
+
+
+def test_a_crash_of_the_package_itself_is_not_hidden(bench_call, monkeypatch) -> None:
+    from bench import sweep
+
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sweep, "run_command", crash)
+    with pytest.raises(ZeroDivisionError):
+        bench_call("run", "model=vae")
+
+
+def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
+    from bench import sweep
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "run_command", interrupt)
+    answer = bench_call("run", "model=vae")
+    assert answer.code == 130
+    assert answer.err == "bench: interrupted; the same command goes on from here\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "model=affine", "seed=0,1", "--config-dir", "CONF"],
+        ["model=affine", "-m", "seed=0,1", "--config-dir", "CONF"],
+        ["model=affine", "--config-dir", "CONF", "seed=0,1", "--multirun"],
+    ],
+)
+def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) -> None:
+    from bench import sweep
+
+    monkeypatch.setattr(sweep, "sweep", lambda cells: Counter(ok=len(cells)))
+    answer = bench_call("run", *TINY, *[own_conf if word == "CONF" else word for word in words])
+    assert "2 runs: 2 ok" in answer.out
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "--nope"], ["list", "models", "nope"], ["nope"], [], ["run", "a=1", "--cfg", "x"]]
+)
+def test_what_argparse_does_not_know_is_a_mistake(words, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    assert "usage: bench" in capsys.readouterr().err
+
+
+def test_cfg_shows_the_configuration_and_runs_nothing(bench_call, tmp_path) -> None:
+    answer = bench_call("run", "model=vae", "budget.steps=123", "--cfg", "job", "data.own=1")
+    assert answer.code == 0
+    shown = yaml.safe_load(answer.out)
+    assert shown["budget"]["steps"] == 123
+    assert shown["data"]["own"] == 1
+    assert files_under(tmp_path) == set()
+
+
+@pytest.mark.parametrize(("what", "group"), [("models", "model"), ("data", "data"), ("studies", "study")])
+def test_a_list_has_a_line_for_each_file(what: str, group: str, bench_call) -> None:
+    answer = bench_call("list", what)
+    lines = [line.split(maxsplit=1) for line in answer.out.splitlines()]
+    assert [name for name, _ in lines] == sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    assert all(len(text) > 20 for _, text in lines)
+
+
+def test_metrics_are_listed_with_their_units(bench_call) -> None:
+    lines = bench_call("list", "metrics").out.splitlines()
+    assert [line.split()[0] for line in lines] == list(COLUMNS)
+    assert any("nll_nats" in line and "[nats]" in line for line in lines)
+
+
+def test_a_list_of_all_and_of_ones_own(bench_call, own_conf, tmp_path) -> None:
+    everything = bench_call("list").out
+    assert all(f"\n{heading}\n" in f"\n{everything}" for heading in ("models", "data", "studies", "metrics"))
+    own = bench_call("list", "models", "--config-dir", own_conf).out
+    assert "affine" in own
+    assert "realnvp" in own
+    assert bench_call("list", "--config-dir", "nowhere").code == 2
+
+
+def test_every_shipped_name_is_its_files() -> None:
+    for group in ("model", "data"):
+        for choice in choices(group):
+            content = yaml.safe_load((conf_dir() / group / f"{choice.name}.yaml").read_text())
+            assert content["name"] == choice.name
+            assert choice.description
+
+
+def test_help_is_cheap() -> None:
+    """Neither torch nor hydra is imported, whatever the machine's speed."""
+    code = (
+        "import sys\nfrom bench.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as stopped:\n    assert stopped.code == 0\n"
+        "heavy = {'torch', 'hydra', 'omegaconf', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("run", "report", "list", "check", "new", "data", "speed", "reproduce"):
+        assert f"\n    {command}" in done.stdout
+
+
+def test_the_installed_command_is_this_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"]["bench"] == "bench.cli:main"

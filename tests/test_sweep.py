@@ -1,0 +1,219 @@
+import csv
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.store import RunFolder
+from tests.helpers import TINY, Answer, files_under, records, repeatable, start
+
+STUDY = """# @package _global_
+study: mixed
+grid:
+  - model: [crashing, diverging, affine]
+    seed: [0, 1]
+"""
+
+
+@pytest.fixture(scope="module")
+def study_conf(own_conf: Path) -> Path:
+    (own_conf / "study").mkdir(exist_ok=True)
+    (own_conf / "study" / "mixed.yaml").write_text(STUDY)
+    return own_conf
+
+
+def words(conf: Path, *overrides: str) -> list[str]:
+    return ["run", "--config-dir", str(conf), *TINY, *overrides]
+
+
+def names(answer: Answer, status: str) -> list[str]:
+    return [line for line in answer.out.splitlines() if f"  {status}" in line]
+
+
+def test_a_grid_goes_on_past_failures_and_counts_them(study_conf, bench_call, tmp_path) -> None:
+    command = words(study_conf, "study=mixed")
+    answer = bench_call(*command)
+    assert answer.code == 1
+    assert answer.err == ""
+    assert "6 runs: 2 ok, 2 diverged, 2 failed" in answer.out
+    study = tmp_path / "results" / "mixed"
+    found = records(study)
+    assert Counter(record["status"] for record in found.values()) == {"ok": 2, "diverged": 2, "failed": 2}
+    assert {record["error"] for record in found.values() if record["status"] == "failed"} == {
+        "RuntimeError: the entry broke"
+    }
+
+    before = {name: (study / "runs" / name / "record.json").stat().st_mtime_ns for name in found}
+    again = bench_call(*command)
+    assert again.code == 1
+    assert "6 runs: 2 ok, 2 diverged, 2 failed" in again.out
+    assert len(names(again, "finished before: ok")) == 2
+    assert len(names(again, "finished before: diverged")) == 2
+    changed = {name for name in found if (study / "runs" / name / "record.json").stat().st_mtime_ns != before[name]}
+    assert changed == {name for name, record in found.items() if record["status"] == "failed"}
+
+
+def test_a_plain_study_needs_no_flag_and_a_typed_axis_narrows_it(study_conf, bench_call, tmp_path) -> None:
+    answer = bench_call(*words(study_conf, "study=mixed", "model=affine", "seed=5"))
+    assert answer.code == 0
+    assert [name.split("-")[1:3] for name in records(tmp_path / "results" / "mixed")] == [["affine", "s5"]]
+    assert "1 runs: 1 ok" in answer.out
+    assert answer.out.splitlines()[-1] == "bench report mixed"
+
+
+def test_the_stored_command_makes_the_row_again(study_conf, bench_call, tmp_path) -> None:
+    bench_call(*words(study_conf, "-m", "model=affine,linear", "seed=3"))
+    first = records(tmp_path / "results" / "scratch")
+    assert len(first) == 2
+    for name, record in first.items():
+        bench, *command = shlex.split(record["command"])
+        assert bench == "bench"
+        answer = bench_call(*command, "results_dir=again")
+        assert answer.code == 0, answer.err
+        again = records(tmp_path / "again" / "scratch")
+        assert repeatable(again[name]) == repeatable(record)
+
+
+def test_what_does_not_apply_is_a_row_and_no_failure(bench_call, own_conf, tmp_path) -> None:
+    small = [word for word in TINY if not word.startswith("data")]
+    answer = bench_call("run", *small, "data=digits_binary", "model=realnvp")
+    assert answer.code == 0
+    assert "1 runs: 1 not_applicable" in answer.out
+    (record,) = records(tmp_path / "results" / "scratch").values()
+    assert "digits_binary is binary" in record["error"]
+
+
+def test_a_truncated_record_is_named_set_aside_and_made_again(bench_call, own_conf, tmp_path) -> None:
+    command = words(own_conf, "model=affine")
+    bench_call(*command)
+    (path,) = (tmp_path / "results").rglob("record.json")
+    whole = json.loads(path.read_text())
+    path.write_text(path.read_text()[:100])
+    answer = bench_call(*command)
+    assert answer.code == 0
+    assert "is broken" in answer.out
+    assert f"{path.parent.name}/record.json" in answer.out
+    assert (path.parent / "record.json.broken").exists()
+    assert repeatable(json.loads(path.read_text())) == repeatable(whole)
+
+
+def test_a_run_of_another_process_is_left_to_it(bench_call, own_conf, tmp_path) -> None:
+    command = words(own_conf, "model=affine", "-m", "seed=0,1")
+    bench_call(*command)
+    first = min((tmp_path / "results" / "scratch" / "runs").glob("l*"))
+    (first / "record.json").unlink()
+    with RunFolder(first.relative_to(tmp_path)).lock() as alone:
+        assert alone
+        answer = bench_call(*command)
+    assert answer.code == 0
+    assert "2 runs: 1 ok, 1 running elsewhere" in answer.out
+    assert not (first / "record.json").exists()
+
+
+def test_a_bad_cell_anywhere_stops_the_grid_before_it_begins(bench_call, own_conf, tmp_path) -> None:
+    answer = bench_call(*words(own_conf, "-m", "model=affine,unbuildable"))
+    assert answer.code == 2
+    assert files_under(tmp_path) == set()
+
+
+@pytest.mark.parametrize("mount", ["a study of many", "a study of nothing"])
+def test_one_study_at_a_time_and_none_without_cells(mount: str, study_conf, bench_call, tmp_path) -> None:
+    if mount == "a study of many":
+        answer = bench_call(*words(study_conf, "-m", "study=mixed,scratch"))
+        assert "one study at a time" in answer.err
+    else:
+        (study_conf / "study" / "nothing.yaml").write_text("# @package _global_\nstudy: nothing\ngrid:\n  - seed: []\n")
+        answer = bench_call(*words(study_conf, "study=nothing"))
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+    assert files_under(tmp_path) == set()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+def newer_checkpoint(folder: Path, since: int) -> Callable[[], bool]:
+    return lambda: any(path.stat().st_mtime_ns > since for path in folder.rglob("checkpoint.safetensors"))
+
+
+def test_a_process_interrupted_and_killed_goes_on_to_the_same_record(own_conf, bench_call, tmp_path) -> None:
+    command = words(own_conf, "model=slow", "model.seconds=0.05", "train.checkpoint_seconds=0.001")
+    folder = tmp_path / "disturbed"
+    folder.mkdir()
+    errors = []
+    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        process = start(folder, *command)
+        try:
+            wait_for(newer_checkpoint(folder, time.time_ns()))
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        errors.append(err)
+        assert process.returncode == code, err
+        assert not list(folder.rglob("record.json"))
+    assert errors[0] == "bench: interrupted; the same command goes on from here\n"
+
+    resumed = bench_call(*command, "results_dir=disturbed/results")
+    assert resumed.code == 0, resumed.err
+    assert "step 5," not in resumed.out, "it began anew"
+    assert bench_call(*command).code == 0
+    ((name, record),) = records(folder / "results" / "scratch").items()
+    ((same_name, expected),) = records(tmp_path / "results" / "scratch").items()
+    assert name == same_name
+    assert repeatable(record) == repeatable(expected)
+    weights = Path("results/scratch/runs", name, "weights.safetensors")
+    assert (folder / weights).read_bytes() == (tmp_path / weights).read_bytes()
+
+
+def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> None:
+    log = tmp_path / "log"
+    command = words(own_conf, "-m", "model=slow", "seed=0,1,2,3", "model.seconds=0.005", f"model.log={log}")
+    processes = [start(tmp_path, *command) for _ in range(2)]
+    answers = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers
+    found = records(tmp_path / "results" / "scratch")
+    assert sorted(record["seed"] for record in found.values()) == [0, 1, 2, 3]
+    assert {record["status"] for record in found.values()} == {"ok"}
+    begun = [line.split()[0] for line in log.read_text().splitlines()]
+    assert len(begun) == len(set(begun)) == 4
+    left = {Path(name).name for name in files_under(tmp_path / "results") if "/runs/linear" in name and "." in name}
+    assert left == {"config.yaml", "history.csv", "samples.npz", "weights.safetensors", "record.json"}
+
+
+def test_history_is_one_runs_own(own_conf, bench_call, tmp_path) -> None:
+    bench_call(*words(own_conf, "-m", "model=affine", "seed=0,1"))
+    one, two = sorted((tmp_path / "results").rglob("history.csv"))
+    with open(one) as first, open(two) as second:
+        assert [row["step"] for row in csv.DictReader(first)] == [row["step"] for row in csv.DictReader(second)]
+    assert one.read_text() != two.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_disk_that_fills_up_is_named_and_leaves_nothing_half_written(own_conf, bench_call, tmp_path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)]
+    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        answer = bench_call(*words(own_conf, "model=affine", f"results_dir={small}"))
+        left = {path.name for path in small.rglob("*") if path.is_file()}
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+    assert "No space left on device; free some space or choose another results_dir=" in answer.err
+    assert "record.json" not in left
+    assert not [name for name in left if name.startswith(".") and not name.endswith(".lock")]
