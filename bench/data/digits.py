@@ -12,7 +12,7 @@ TRAIN, VALIDATION = 1_077, 360
 SPLIT_SEED = 1_797
 
 
-def digits(name: str, *, alpha: float = 0.05, binary: bool = False) -> Dataset:
+def digits(name: str, *, alpha: float = 0.005, binary: bool = False) -> Dataset:
     """UCI's optical digits as events `(64,)` of 17 grey levels (0..16) with labels.
 
     1,077 examples for training, 360 for validation and 360 for testing, by one fixed permutation: the order of the

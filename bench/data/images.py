@@ -23,7 +23,7 @@ FITTED_ON = 10_000
 
 
 def idx_images(
-    name: str, *, folder: str, root: str | None = None, alpha: float = 0.05, binary: bool = False
+    name: str, *, folder: str, root: str | None = None, alpha: float = 1e-6, binary: bool = False
 ) -> Dataset:
     """MNIST, or a set in its format, as events `(784,)` of 256 grey levels with labels.
 
