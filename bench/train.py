@@ -105,6 +105,7 @@ class Loop:
 
     def __init__(self, entry: Entry, dataset: Dataset, config: Config) -> None:
         self.entry, self.config = entry, config
+        self.solves_ode = field_evaluations(entry) is not None
         self.device = dataset.train.device
         self.batches = Batches(dataset, config.train.batch_size, config.seed)
         self.trainer = entry.trainer(config.train.optimiser)
@@ -132,7 +133,7 @@ class Loop:
         """
         history, losses, times = self.history, list[Tensor](), list[float]()
         first_step = history.step + 1
-        evaluations = field_evaluations(self.entry) or 0
+        evaluations = self.evaluations()
         self.entry.train()
         every = self.config.train.validate_every
         counted_seconds = 0.0
@@ -156,24 +157,28 @@ class Loop:
             times = [elapsed / len(times)]
         typical = statistics.median(times) if times else counted_seconds
         history.seconds += elapsed + (typical if counted_seconds else 0.0)
-        history.field_evaluations += (field_evaluations(self.entry) or 0) - evaluations
+        history.field_evaluations += self.evaluations() - evaluations
         self.typical_milliseconds = 1e3 * typical
         self.mean_loss = finite_mean(torch.stack(losses), first_step)
 
     def step(self, seconds: float) -> Tensor:
         """One optimisation step; the mean loss before it."""
-        evaluations = field_evaluations(self.entry) or 0
+        evaluations = self.evaluations()
         loss = self.trainer.step(self.batches.next(), self.progress(seconds))
         self.history.step += 1
-        self.history.flops += self.price((field_evaluations(self.entry) or 0) - evaluations)
+        self.history.flops += self.price(self.evaluations() - evaluations)
         return loss
+
+    def evaluations(self) -> int:
+        """The entry's running count of field evaluations; 0 for an entry that solves no ODE."""
+        return (field_evaluations(self.entry) or 0) if self.solves_ode else 0
 
     def counted_step(self) -> Tensor:
         """One step under the FLOP counter, by which the next ones are priced."""
         history, losses = self.history, list[Tensor]()
-        spent, evaluations = history.flops, field_evaluations(self.entry) or 0
+        spent, evaluations = history.flops, self.evaluations()
         history.counted_flops = count_flops(lambda: losses.append(self.step(history.seconds)))
-        history.counted_evaluations = (field_evaluations(self.entry) or 0) - evaluations
+        history.counted_evaluations = self.evaluations() - evaluations
         history.flops = spent + history.counted_flops
         return losses[0]
 
