@@ -106,9 +106,7 @@ def test_no_file_and_a_broken_file_are_no_state(tmp_path: Path) -> None:
 
 
 def test_nothing_in_the_package_is_unpickled() -> None:
-    forbidden = re.compile(
-        r"torch\.load\(|import pickle|from pickle|pickle\.load|joblib\.load|allow_pickle=True"
-    )
+    forbidden = re.compile(r"torch\.load\(|import pickle|from pickle|pickle\.load|joblib\.load|allow_pickle=True")
     assert forbidden.search("torch.load(path)")
     assert forbidden.search("import pickle")
     offences = [

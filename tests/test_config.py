@@ -1,6 +1,10 @@
+from copy import deepcopy
+from operator import attrgetter
+
 import pytest
 
 from bench.compose import compose
+from bench.config import Config, check
 from bench.errors import BenchError
 
 
@@ -36,12 +40,20 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize("value", ["0", "-1"])
+@pytest.fixture(scope="module")
+def usual() -> Config:
+    return compose([])
+
+
+@pytest.mark.parametrize("value", [0, -1])
 @pytest.mark.parametrize("name", SIZES)
-def test_no_size_is_zero_or_less(name: str, value: str) -> None:
-    text = message(f"{name}={value}")
-    assert name in text
-    assert "must be more than zero" in text
+def test_no_size_is_zero_or_less(name: str, value: int, usual: Config) -> None:
+    config = deepcopy(usual)
+    group, _, option = name.rpartition(".")
+    setattr(attrgetter(group)(config) if group else config, option, value)
+    with pytest.raises(BenchError) as raised:
+        check(config)
+    assert str(raised.value) == f"{name}={value}: must be more than zero"
 
 
 @pytest.mark.parametrize("name", ["seed", "train.optimiser.warmup"])

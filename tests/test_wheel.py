@@ -43,7 +43,15 @@ def wheel(tmp_path_factory) -> Path:
 def installed(wheel: Path) -> Path:
     """A folder that holds the installed package and nothing else."""
     target = wheel.parent / "site"
-    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--target", str(target)]
+    options = [
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+        "--target",
+        str(target),
+    ]
     call("pip", "install", *options, str(wheel), cwd=wheel.parent)
     return target
 
