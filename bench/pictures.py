@@ -38,7 +38,7 @@ def density_grid(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> d
     axis = torch.linspace(-half, half, GRID, device=x.device)
     points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).flatten(0, 1)
     weights = GRID_IMPORTANCE_SAMPLES if isinstance(entry, HasLogWeights) else 1
-    chunks = points.split(max(1, settings.batch_rows // weights))
+    chunks = torch.split(points, max(1, settings.batch_rows // weights))
     arrays = {
         "log_density": as_grid(torch.cat([log_density(entry, chunk) for chunk in chunks])),
         "extent": np.asarray([-half, half, -half, half]),
