@@ -8,6 +8,7 @@ from torch import nn
 from bench.errors import BenchError
 
 WIDEST = 2**20
+LARGEST = 10**9
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -27,6 +28,8 @@ def matching_width(build: Callable[[int], nn.Module], target: int, tolerance: fl
     Raises:
         BenchError: no width comes within `tolerance`; the message names the nearest sizes.
     """
+    if target > LARGEST:
+        raise BenchError(f"budget.parameters={target}: more than one machine's memory holds; ask for {LARGEST} at most")
     counts: dict[int, int] = {}
 
     def count(width: int) -> int:
@@ -45,8 +48,10 @@ def matching_width(build: Callable[[int], nn.Module], target: int, tolerance: fl
         low, high = (middle, high) if count(middle) < target else (low, middle)
     best = min((low, high), key=lambda width: abs(count(width) - target))
     if abs(count(best) - target) > tolerance * target:
+        sizes = {count(width): width for width in (high, low)}
+        nearest = " and ".join(f"{size} (width {width})" for size, width in sorted(sizes.items()))
         raise BenchError(
-            f"budget.parameters={target} is out of reach for {what} within {tolerance:.0%}: the nearest sizes are "
-            f"{count(low)} (width {low}) and {count(high)} (width {high}); ask for one of them"
+            f"budget.parameters={target} is out of reach for {what} within {tolerance:.0%}: nearest is {nearest}; "
+            "ask for that, or raise budget.tolerance"
         )
     return best

@@ -51,6 +51,16 @@ def test_below_the_smallest_size() -> None:
         matching_width(lambda width: nn.Linear(width, 100), 10, tolerance=0.02, what="it")
 
 
+def test_sizes_that_are_equal_are_named_once() -> None:
+    with pytest.raises(BenchError, match=r"nearest is 112 \(width 1\); ask"):
+        matching_width(lambda width: nn.Linear(1, 56 * max(1, width // 2)), 10, tolerance=0.02, what="it")
+
+
+def test_a_size_beyond_any_memory_is_refused_unbuilt() -> None:
+    with pytest.raises(BenchError, match="at most"):
+        matching_width(lambda width: pytest.fail("built"), 10**12, tolerance=0.02, what="it")
+
+
 def test_an_entry_that_does_not_grow_is_named() -> None:
     with pytest.raises(BenchError, match="it does not grow with width"):
         matching_width(lambda width: nn.Linear(2, 2), 100, tolerance=0.02, what="it")

@@ -46,7 +46,7 @@ class Dataset:
     test: Shaped[Tensor, "test *event"]
     truth: Density | None = None
     image_shape: tuple[int, int] | None = None
-    labels: tuple[Tensor, Tensor, Tensor] | None = None
+    labels: tuple[Tensor, ...] | None = None
 
     def to(self, device: torch.device) -> "Dataset":
         """The same data set with its splits and space on `device`."""
