@@ -50,7 +50,7 @@ def refused(bench_call, tmp_path):
         (["model.mixing=lul"], "did you mean lu"),
         (["train.batch_size=0"], "train.batch_size=0: must be more than zero"),
         (["data.train=-1"], "train=-1"),
-        (["budget.parameters=10"], "the nearest sizes are"),
+        (["budget.parameters=10"], "nearest is"),
         (["seed=0,1"], "add -m"),
         (["device=cud"], "did you mean cuda"),
         (["results_dir=file/inside"], "file is a file; choose another results_dir="),

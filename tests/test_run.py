@@ -287,7 +287,7 @@ def test_a_budget_of_null_keeps_the_width_of_the_yaml(own_conf, tmp_path) -> Non
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [
-        (["model=affine", "budget.parameters=4"], "the nearest sizes are 6 (width 1) and 9 (width 2)"),
+        (["model=affine", "budget.parameters=4"], "nearest is 6 (width 1) and 9 (width 2)"),
         (["model=affine", "train.batch_size=257"], "train.batch_size=257: linear_gaussian has 256"),
         (["model=unbuildable"], "model=unbuildable cannot be built"),
         (["model=affine", "budget.parameters=null", "model.width=abc"], "width: Value 'abc'"),
