@@ -10,7 +10,7 @@ bench: $(VENV)/.installed
 	$(RUN)bench run study=$(STUDY); status=$$?; $(RUN)bench report $(STUDY) && exit $$status
 
 test: $(VENV)/.installed-dev
-	$(RUN)python -m pytest $(ARGS)
+	$(RUN)python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN)ruff check .
