@@ -83,7 +83,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Rec
         record["kl_to_truth"], record["kl_standard_error"] = mean_and_error(true_log_prob - log_prob)
     before = field_evaluations(entry)
     if before is not None and isinstance(entry, HasLogProb):
-        entry.log_prob(x[:1000])
+        entry.log_prob(x[: settings.batch_rows])
         record["eval_nfe"] = (field_evaluations(entry) or 0) - before
     return record
 
