@@ -10,7 +10,7 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.errors import Diverged
 from bench.evaluate import evaluate
-from bench.models.entry import Entry
+from bench.models.entry import Entry, HasLogProb
 from bench.store import Record
 from tests.helpers import CLOCKS, TINY, TINY_DATA, tiny
 
@@ -198,3 +198,19 @@ def test_a_bad_entry_shape_is_named(own_conf) -> None:
     entry.log_prob = lambda x, context=None: type(entry).log_prob(entry, x[:1])
     with pytest.raises(Exception, match="shape"):
         evaluate(entry, dataset, config.eval)
+
+
+def test_no_density_call_holds_more_rows_than_asked(own_conf, monkeypatch) -> None:
+    entry, dataset, config = built(own_conf, *PLANE, "model=cnf", "model.width=6", "eval.batch_rows=150")
+    assert isinstance(entry, HasLogProb)
+    log_prob, rows = entry.log_prob, []
+
+    def counted(x, context=None):
+        rows.append(len(x))
+        return log_prob(x)
+
+    monkeypatch.setattr(entry, "log_prob", counted)
+    record = evaluate(entry, dataset, config.eval)[0]
+    assert record["eval_nfe"] > 0
+    assert rows
+    assert max(rows) == 150
