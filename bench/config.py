@@ -7,6 +7,11 @@ from bench.errors import BenchError, unknown
 
 DEVICES = ("auto", "cpu", "cuda")
 
+NOT_IDENTITY = frozenset(
+    {"study", "results_dir", "data_root", "grid", "data.root", "budget.timeout_seconds", "train.checkpoint_seconds"}
+)
+"""Options that decide nothing in a record but where it lies and how long it may take: no part of a run's id."""
+
 
 @dataclass
 class Budget:

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import math
-import time
 import traceback
 from dataclasses import asdict
 from typing import Any
@@ -14,22 +13,23 @@ from safetensors.torch import save
 
 from bench import build
 from bench.batches import Batches
-from bench.clock import Neighbours
+from bench.clock import either
 from bench.compose import as_yaml
-from bench.config import Config
+from bench.config import NOT_IDENTITY, Config
 from bench.data.dataset import Dataset
+from bench.deadline import Deadline
 from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
-from bench.models.entry import Entry, field_evaluations
+from bench.models.entry import Entry
 from bench.provenance import device_name, git_commit
 from bench.store import Record, RunFolder, write_atomically
 from bench.streams import stream_seed
 from bench.train import History, Report, copied_weights, train
 
-NOT_IDENTITY = {"study", "results_dir", "data_root", "grid"}
-HISTORY_HEADER = "step,train_seconds,train_loss_nats,val_nll_nats\n"
+OWN_THREADS = torch.get_num_threads()
+"""What torch chose for itself, before any configuration did."""
 
 
 def run(config: Config, folder: RunFolder, report: Report, command: str) -> Record:
@@ -45,21 +45,16 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         CannotWrite: the results folder is not writable or full.
         KeyboardInterrupt: the run was interrupted; its checkpoint stays, and the next call goes on from it.
     """
+    deadline, history = Deadline(config.budget.timeout_seconds), History()
     device = chosen_device(config)
     record = {**identity(config), **surroundings(config, device), "command": command}
     folder.write_text("config.yaml", as_yaml(config))
     (folder.path / "error.txt").unlink(missing_ok=True)
     try:
         entry, dataset, record = prepared(config, device, record)
-        memory, neighbours = PeakMemory(device), Neighbours()
-        deadline = time.monotonic() + (config.budget.timeout_seconds or math.inf)
-        history = train(entry, dataset, config, folder.checkpoint_path, deadline, report)
-        record |= spent(history, entry) | {"shared_machine": neighbours.shared()}
-        folder.write_text(
-            "history.csv", HISTORY_HEADER + "".join(",".join(map(repr, row[:4])) + "\n" for row in history.rows)
-        )
-        measured, arrays = evaluate(entry, dataset, config.eval)
-        measured["eval_seconds"] += history.validation_seconds
+        memory = PeakMemory(device)
+        train(entry, dataset, config, history, folder.checkpoint_path, deadline, report)
+        measured, arrays = evaluate(entry, dataset, config.eval, deadline)
         check_finite(measured)
         record |= measured | {"peak_memory_bytes": memory.read_bytes(), "status": "ok"}
         for name, content in arrays.items():
@@ -76,6 +71,9 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
     except Exception as error:
         folder.write_text("error.txt", traceback.format_exc())
         record |= {"status": "failed", "error": one_line(error)}
+    record |= spent(history, record)
+    if history.rows:
+        folder.write_text("history.csv", history.csv_text())
     folder.write_record(record)
     if record["status"] != "timeout":
         folder.checkpoint_path.unlink(missing_ok=True)
@@ -147,10 +145,11 @@ def matched_to(config: Config) -> str:
 
 def identity(config: Config) -> Record:
     """Who the run is: study, run_id, data, model, seed. The id's hash covers all that decides the record."""
-    content: dict[str, Any] = {name: value for name, value in asdict(config).items() if name not in NOT_IDENTITY}
-    content["data"] = {name: value for name, value in content["data"].items() if name != "root"}
+    content: dict[str, Any] = asdict(config)
+    for option in NOT_IDENTITY:
+        group, _, name = option.rpartition(".")
+        (content[group] if group else content).pop(name, None)
     content["device"] = chosen_device(config).type
-    del content["budget"]["timeout_seconds"], content["train"]["checkpoint_seconds"]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     data, model = config.data["name"], config.model["name"]
     run_id = f"{data}-{model}-s{config.seed}-{digest}"
@@ -159,8 +158,7 @@ def identity(config: Config) -> Record:
 
 def surroundings(config: Config, device: torch.device) -> Record:
     """Where the run happens; sets torch's thread count."""
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
+    torch.set_num_threads(config.threads or OWN_THREADS)
     return {
         "device": device_name(device),
         "threads": torch.get_num_threads(),
@@ -169,19 +167,22 @@ def surroundings(config: Config, device: torch.device) -> Record:
     }
 
 
-def spent(history: History, entry: Entry) -> Record:
-    """The training half of the record."""
-    record: Record = {
+def spent(history: History, record: Record) -> Record:
+    """The training half of the record, as far as training came; clocks of the evaluation half are added to its own."""
+    if history.step == 0:
+        return {}
+    evaluations = history.field_evaluations
+    return {
         "steps": history.step,
-        "best_step": history.best_step,
+        "best_step": history.best_step if history.rows else None,
         "selected_by": history.selected_by,
         "train_seconds": history.seconds,
+        "eval_seconds": history.validation_seconds + record.get("eval_seconds", 0.0),
         "step_milliseconds": history.step_milliseconds,
         "train_flops": history.flops,
+        "train_nfe": None if evaluations is None else evaluations / history.step,
+        "shared_machine": either(history.shared_machine, record.get("shared_machine")),
     }
-    if field_evaluations(entry) is not None:
-        record["train_nfe"] = history.field_evaluations / history.step
-    return record
 
 
 def check_finite(record: Record) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from bench.config import NOT_IDENTITY
 from bench.report.pictures import archive, pictures_of
 from bench.report.study import (
     CURVE_COLUMNS,
@@ -26,7 +27,7 @@ from bench.report.study import (
 from bench.store import Record, RunFolder, write_atomically
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
-NOT_A_SETTING = {"seed", "study", "results_dir", "data_root", "grid"}
+NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
 
 
 @dataclass
@@ -133,9 +134,8 @@ def _settings(path: Path, warnings: list[str]) -> dict[str, str]:
     """The configuration of a run, flat (`budget.steps` -> `2000`), without what does not tell models apart."""
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), Loader) or {}
-        return {
-            name: text for key, value in config.items() if key not in NOT_A_SETTING for name, text in _flat(key, value)
-        }
+        flat = dict(pair for key, value in config.items() for pair in _flat(key, value))
+        return {name: text for name, text in flat.items() if name not in NOT_A_SETTING}
     except (OSError, yaml.YAMLError, AttributeError) as error:
         warnings.append(f"{path} cannot be read ({type(error).__name__}); its settings are not compared")
         return {}

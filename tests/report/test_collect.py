@@ -48,6 +48,24 @@ def test_what_else_varies_gets_its_own_rows(tmp_path: Path) -> None:
     assert {label(run) for run in load(tmp_path).runs} == {"vae (budget.steps=500)", "vae (budget.steps=2000)"}
 
 
+def test_what_the_run_id_ignores_and_the_device_split_no_row(tmp_path: Path) -> None:
+    for seed, (device, root, number) in enumerate([("auto", None, 60.0), ("cpu", "/data", None), ("cuda", "/d", 9.0)]):
+        write_run(
+            tmp_path,
+            record("toy", "vae", seed),
+            data={"name": "toy", "root": root, "noise": 0.1},
+            budget={"steps": 500, "timeout_seconds": number},
+            train={"batch_size": 64, "checkpoint_seconds": number},
+            study=f"study{seed}",
+            results_dir=f"results{seed}",
+            data_root=root,
+            grid=[{"seed": [seed]}],
+            device=device,
+        )
+    collect(tmp_path)
+    assert {label(run) for run in load(tmp_path).runs} == {"vae"}
+
+
 def test_runs_that_nothing_tells_apart_are_not_averaged(tmp_path: Path) -> None:
     for digits in ("0000000a", "0000000b"):
         write_run(tmp_path, record("toy", "vae", 0, run_id=f"toy-vae-s0-{digits}"))
