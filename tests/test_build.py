@@ -30,6 +30,7 @@ def refusal(*overrides: str, conf=None) -> str:
         (["model=realnvp", "model.layers=0"], "model.layers=0"),
         (["model=realnvp", "model.layers=-3"], "model.layers=-3"),
         (["model=vae", "model.latent_size=0"], "model.latent_size=0"),
+        (["model=vae", "model.importance_samples=9"], "unknown option 'importance_samples' in model=vae"),
         (["model=realnvp", "model.layer=3"], "unknown option 'layer' in model=realnvp; did you mean layers?"),
         (["model=realnvp", "model.mixing=lul"], "unknown model.mixing 'lul' in model=realnvp; did you mean lu"),
         (["model=cnf", "model.adjoint=7.5"], "model=cnf: adjoint"),

@@ -6,32 +6,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.errors import BenchError
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.importance import iwae
-from bench.spec import DataSpec, Kind
+from bench.spec import Kind
 
 CHUNK_ELEMENTS = 2**21
 """Coordinates that one chunk of importance samples holds: 8 MB a tensor, which stays near the cache."""
 
 
 class LatentEntry(Entry):
-    """An entry with `log_weights`, and from them a `log_prob`: the IWAE-K bound with K = `importance_samples`."""
+    """An entry with `log_weights`, and from them a `log_prob`: the IWAE-K bound with K = `importance_samples`.
+
+    A run's record takes its own K from `eval.importance_samples`, by way of `log_weights`.
+    """
 
     family: ClassVar[str] = "VAE"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete", "binary"})
     latent = "posterior_mean"
-
-    def __init__(self, data: DataSpec, *, width: int, importance_samples: int = 1000) -> None:
-        """`importance_samples` is the K of `log_prob`.
-
-        Raises:
-            BenchError: for fewer than 2 importance samples, of which no standard error can be given.
-        """
-        super().__init__(data, width=width)
-        if importance_samples < 2:
-            raise BenchError(f"model.importance_samples={importance_samples} is too few: give at least 2")
-        self.importance_samples = importance_samples
+    importance_samples: ClassVar[int] = 1_000
 
     def log_weights(
         self, x: Float[Tensor, "batch *event"], samples: int, context: Context = None

@@ -27,22 +27,19 @@ class VAE(LatentEntry):
     The decoder is Gaussian with a learned scale, or Bernoulli for binary data.
     """
 
-    def __init__(
-        self, data: DataSpec, *, width: int, latent_size: int | None = None, importance_samples: int = 1000
-    ) -> None:
+    def __init__(self, data: DataSpec, *, width: int, latent_size: int | None = None) -> None:
         """Builds encoder and decoder.
 
         Args:
             data: what an example is.
             width: hidden units in all, spread over the layers of encoder and decoder.
             latent_size: dimension of z; null takes that of x, and at most 16.
-            importance_samples: K of the IWAE-K that `log_prob` returns.
 
         Raises:
             BenchError: for a latent size below 1.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width, importance_samples=importance_samples)
+        super().__init__(data, width=width)
         unconditional(data, "VAE")
         if latent_size is None:
             latent_size = min(data.dim, LARGEST_DEFAULT_LATENT)
