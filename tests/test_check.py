@@ -10,11 +10,11 @@ from bench.build import entry
 from bench.check import CONTRACTS, FOUNDATIONS, check_entry
 from bench.compose import compose
 from bench.contract.grid import Cube, Plane
-from bench.contract.stage import Build, correlated_bits, linear_gaussian, skewed
+from bench.contract.stage import Build, Subject, correlated_bits, linear_gaussian, skewed
 from bench.locate import choices
 from bench.models.entry import Entry
 from tests.mutants import BROKEN, MeanOverCoordinates, NoTrainer
-from tests.sound import SOUND
+from tests.sound import SOUND, Latent
 
 
 def builder(cls: type[Entry]) -> Build:
@@ -50,6 +50,12 @@ def test_every_contract_is_broken_by_a_mutant():
 def test_every_model_of_the_project_passes(model):
     config = compose([f"model={model}"])
     assert check_entry(lambda spec, width: entry(config, spec, width), report=lambda line: None) == []
+
+
+def test_only_discrete_data_have_levels():
+    subject = Subject(builder(Latent))
+    specs = [*subject.specs.values(), *(stage.spec for stage in subject.stages)]
+    assert {(spec.kind, spec.levels) for spec in specs} == {("continuous", None), ("discrete", 17), ("binary", None)}
 
 
 def test_a_fallen_foundation_skips_the_rest():

@@ -28,7 +28,7 @@ SPECS: dict[str, DataSpec] = {
     "2 coordinates": DataSpec((2,)),
     "8 coordinates": DataSpec((8,)),
     "64 discrete pixels": DataSpec((64,), "discrete", levels=17),
-    "64 binary pixels": DataSpec((64,), "binary", levels=2),
+    "64 binary pixels": DataSpec((64,), "binary"),
 }
 
 
@@ -126,7 +126,7 @@ class Subject:
         """
         real: list[tuple[Kind, int | None]] = [("continuous", None), ("discrete", 17)]
         plane = [spec for kind, levels in real if self.models(spec := DataSpec((2,), kind, levels))][:1]
-        cube = [spec for spec in [DataSpec((4,), "binary", levels=2)] if self.models(spec)]
+        cube = [spec for spec in [DataSpec((4,), "binary")] if self.models(spec)]
         stages = [
             Stage("plane", spec, self.build, skewed(4096, 2), skewed(512, 3), torch.tensor([9.0, -7.0]))
             for spec in plane
