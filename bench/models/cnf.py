@@ -97,7 +97,8 @@ class CNF(Entry):
             solve = odeint_adjoint
             extra = {
                 "adjoint_params": tuple(self.field.parameters()),
-                "adjoint_options": {k: v for k, v in options.items() if k == "step_size"} | {"norm": "seminorm"},
+                "adjoint_options": {k: v for k, v in options.items() if k in {"step_size", "max_num_steps"}}
+                | {"norm": "seminorm"},
             }
         times = torch.linspace(0, 1, 2, device=x.device)
         with self._failures():

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
+from bench.models import cnf as cnf_module
 from bench.models.cnf import ADAPTIVE, CNF, FIXED_GRID
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
@@ -121,6 +122,16 @@ def test_a_field_that_blows_up_is_divergence(adjoint: bool) -> None:
         model.log_prob(torch.ones(2, 3))
     with pytest.raises(Diverged, match="solver stopped near t="):
         model.trainer(Optimiser()).step(torch.ones(2, 3), 0.1)
+
+
+def test_a_stiff_backward_solve_is_divergence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steep gates and a steep field: about 20 steps forward and 45 back, with a limit between them."""
+    monkeypatch.setattr(cnf_module, "MAX_STEPS", 30)
+    model = perturbed(CNF(TOY, width=24, adjoint=True), 8.0)
+    x = torch.ones(2, 3)
+    assert torch.isfinite(model.loss(x)).all()
+    with pytest.raises(Diverged, match="solver stopped near t=.*max_num_steps exceeded"):
+        model.trainer(Optimiser()).step(x, 0.1)
 
 
 def test_a_nan_is_divergence() -> None:
