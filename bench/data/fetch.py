@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from bench.data.sources import SOURCES, RemoteFile, Source, data_root, source
+from bench.data.sources import SOURCES, RemoteFile, Source, data_root, fetch_command, source
 from bench.errors import BenchError
 
 TIMEOUT_SECONDS = 30.0
@@ -81,7 +81,7 @@ def verify(name: str, root: str | None) -> list[str]:
     folder = data_root(root) / name
     faults = [fault for file in wanted.files if (fault := _fault(folder / file.name, file))]
     if faults:
-        raise BenchError(f"{name} in {folder}: {'; '.join(faults)}; run `bench data fetch {name}`")
+        raise BenchError(f"{name} in {folder}: {'; '.join(faults)}; run `{fetch_command(name, root)}`")
     return [f"{folder / file.name}: {file.checksum} right" for file in wanted.files]
 
 

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from bench.data.dataset import Dataset
-from bench.data.sources import data_root
+from bench.data.sources import data_root, fetch_command
 from bench.data.spaces import Binary, DequantisedLogit
 from bench.errors import BenchError
 from bench.spec import DataSpec
@@ -42,8 +42,8 @@ def idx_images(
         BenchError: a file is missing, corrupt, not in the format or not of the official size, or alpha out of range.
     """
     place = data_root(root) / folder
-    images, labels = _pair(place, "train", TRAIN + VALIDATION)
-    test, test_labels = _pair(place, "t10k", TEST)
+    images, labels = _pair(place, "train", TRAIN + VALIDATION, root)
+    test, test_labels = _pair(place, "t10k", TEST, root)
     train = images[:TRAIN]
     space = Binary(LEVELS) if binary else DequantisedLogit.fitted(train[:FITTED_ON], LEVELS, alpha)
     return Dataset(
@@ -58,44 +58,48 @@ def idx_images(
     )
 
 
-def read_idx(path: Path) -> UInt8[Tensor, "..."]:
+def read_idx(path: Path, root: str | None = None) -> UInt8[Tensor, "..."]:
     """A gzipped IDX file of unsigned bytes (LeCun's format: 0, 0, 8, number of axes, big-endian sizes, the bytes).
 
+    Args:
+        path: of the file, in the folder that has the data set's name.
+        root: the data root that was asked for, if any.
+
     Raises:
-        BenchError: there is no such file, or it is not whole and in the format; the message names it.
+        BenchError: there is no such file, or it is not whole and in the format; the message names it and the command
+            that brings it.
     """
-    name = path.parent.name
     try:
         with gzip.open(path) as stream:
             content = bytearray(stream.read())
     except FileNotFoundError as error:
-        raise BenchError(f"no {path.name} in {path.parent}: run `bench data fetch {name}`") from error
+        raise BenchError(f"no {path.name} in {path.parent}: run `{fetch_command(path.parent.name, root)}`") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise _unfit(path, f"cannot be read ({error})") from error
+        raise _unfit(path, root, f"cannot be read ({error})") from error
     if content[:3] != b"\x00\x00\x08" or len(content) < 4:
-        raise _unfit(path, f"does not start like an IDX file of bytes (0x000008.., found 0x{content[:4].hex()})")
+        raise _unfit(path, root, f"does not start like an IDX file of bytes (0x000008.., found 0x{content[:4].hex()})")
     start = 4 + 4 * content[3]
     if len(content) < start:
-        raise _unfit(path, f"ends within its header of {start} bytes")
+        raise _unfit(path, root, f"ends within its header of {start} bytes")
     sizes = struct.unpack(f">{content[3]}I", content[4:start])
     if prod(sizes) != len(content) - start or len(content) == start:
         shape = "x".join(map(str, sizes))
-        raise _unfit(path, f"says that it holds {shape} bytes and holds {len(content) - start}")
+        raise _unfit(path, root, f"says that it holds {shape} bytes and holds {len(content) - start}")
     return torch.frombuffer(content, dtype=torch.uint8, offset=start).view(sizes)
 
 
-def _pair(folder: Path, part: str, count: int) -> tuple[UInt8[Tensor, "n 784"], UInt8[Tensor, " n"]]:
+def _pair(folder: Path, part: str, count: int, root: str | None) -> tuple[UInt8[Tensor, "n 784"], UInt8[Tensor, " n"]]:
     """The pictures, laid flat, and labels of one part of the data set."""
     pictures, classes = folder / f"{part}-images-idx3-ubyte.gz", folder / f"{part}-labels-idx1-ubyte.gz"
-    images, labels = read_idx(pictures), read_idx(classes)
+    images, labels = read_idx(pictures, root), read_idx(classes, root)
     if images.shape[1:] != (SIDE, SIDE):
-        raise _unfit(pictures, f"has the shape {tuple(images.shape)}, expected ({count}, {SIDE}, {SIDE})")
+        raise _unfit(pictures, root, f"has the shape {tuple(images.shape)}, expected ({count}, {SIDE}, {SIDE})")
     if labels.shape != images.shape[:1]:
-        raise _unfit(classes, f"has labels of shape {tuple(labels.shape)} for {len(images)} pictures")
+        raise _unfit(classes, root, f"has labels of shape {tuple(labels.shape)} for {len(images)} pictures")
     if len(images) != count:
-        raise _unfit(pictures, f"holds {len(images)} examples, expected {count}")
+        raise _unfit(pictures, root, f"holds {len(images)} examples, expected {count}")
     return images.flatten(1), labels
 
 
-def _unfit(path: Path, fault: str) -> BenchError:
-    return BenchError(f"{path} {fault}: run `bench data fetch {path.parent.name}` to replace it")
+def _unfit(path: Path, root: str | None, fault: str) -> BenchError:
+    return BenchError(f"{path} {fault}: run `{fetch_command(path.parent.name, root)}` to replace it")

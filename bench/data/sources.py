@@ -1,6 +1,7 @@
 """What data there is, where it comes from and on what terms. A new downloadable set is a new row of `SOURCES`."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,3 +88,8 @@ def data_root(root: str | None) -> Path:
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "generative-bench"
+
+
+def fetch_command(name: str, root: str | None) -> str:
+    """What to type to bring the set `name` to where it is looked for when the data root is `root`."""
+    return f"bench data fetch {name}" + (f" --data-root {shlex.quote(root)}" if root else "")

@@ -189,7 +189,7 @@ def test_a_wrong_file_is_found_by_verify_and_replaced_by_fetch(server: Server, t
         fetch.verify("small", str(tmp_path))
     text = message(error)
     assert re.search(r"images\.gz has sha256:\w{64}, expected sha256:\w{64}; labels\.gz is missing", text)
-    assert "bench data fetch small" in text
+    assert f"bench data fetch small --data-root {tmp_path}" in text
     fetch.fetch("small", str(tmp_path))
     assert contents(tmp_path / "small") == WHOLE
 

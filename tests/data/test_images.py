@@ -83,8 +83,23 @@ def test_an_idx_file_keeps_its_axes(tmp_path: Path) -> None:
 def test_a_missing_file_names_the_command_and_the_folder(tmp_path: Path) -> None:
     with pytest.raises(BenchError) as error:
         idx_images("mnist", folder="mnist", root=str(tmp_path))
-    assert "bench data fetch mnist" in str(error.value)
+    assert f"`bench data fetch mnist --data-root {tmp_path}`" in str(error.value)
     assert str(tmp_path / "mnist") in str(error.value)
+
+
+def test_the_command_for_a_missing_file_names_no_root_that_was_not_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    with pytest.raises(BenchError, match=r"run `bench data fetch mnist`$"):
+        idx_images("mnist", folder="mnist")
+
+
+def test_the_command_for_a_corrupt_file_survives_a_root_with_a_space(tmp_path: Path) -> None:
+    root = tmp_path / "my data"
+    write(root / "mnist" / "train-images-idx3-ubyte.gz", b"<html>")
+    with pytest.raises(BenchError, match=f"run `bench data fetch mnist --data-root '{root}'` to replace it"):
+        idx_images("mnist", folder="mnist", root=str(root))
 
 
 def truncated(path: Path) -> None:
