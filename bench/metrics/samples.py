@@ -18,8 +18,8 @@ def compare(
 ) -> dict[str, float]:
     """`mmd2`, `sliced_w2` and `c2st` of `samples` against as many `real` examples.
 
-    Called with held-out real examples for `samples`, it gives the floors. Two sets of different size are cut to the
-    smaller one: all three distances depend on the size.
+    Called with training examples for `samples` and test examples for `real`, it gives the floors. Two sets of different
+    size are cut to the smaller one: all three distances depend on the size.
 
     Args:
         samples: what a model drew.

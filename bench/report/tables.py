@@ -15,7 +15,8 @@ BOLD_RULE = (
 NOTES = {
     "interval": "± is the half-width of the 95 % t interval of the mean over seeds; a single seed has none.",
     "bound": "≤ marks an upper bound: the true value may be lower.",
-    "floor": "In brackets: the same metric, real test data against real test data; no model can be expected below it.",
+    "floor": "In brackets: the same metric between real training and real test examples. That is one draw, itself "
+    "uncertain and the same for every seed: a good model can fall below it by chance.",
     "shared": f"{DAGGER} timed while other processes used the machine.",
 }
 

@@ -27,7 +27,11 @@ def test_timings_of_a_shared_machine_are_marked() -> None:
 
 
 def test_sample_metrics_stand_beside_their_floor() -> None:
-    assert row(grids(summarise(RUNS))[1], "cnf")["sliced W2 (floor)"].text.endswith("(0.030)")
+    quality = grids(summarise(RUNS))[1]
+    assert row(quality, "cnf")["sliced W2 (floor)"].text.endswith("(0.030)")
+    (note,) = [note for note in quality.notes if note.startswith("In brackets")]
+    assert "training" in note
+    assert "by chance" in note
 
 
 def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
