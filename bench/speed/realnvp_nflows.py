@@ -91,6 +91,8 @@ def same_layers(entry: RealNVP) -> Flow:
 
     The halves that a coupling of ours swaps are those that nflows' alternating masks choose. Of the conditioners, ours
     has one activation more; nflows' has one number for all of its hidden sizes, so that those of `entry` must be alike.
+    Of a conditioner's output, nflows reads the shift first and a scale below 1.001, ours the log-scale first. LU layers
+    between swaps meet the coordinates in another order.
     """
     transforms: list[Transform] = []
     couplings = 0
@@ -101,7 +103,7 @@ def same_layers(entry: RealNVP) -> Flow:
         elif isinstance(ours, LUMixing):
             transforms.append(LULinear(ours.features, identity_init=True))
         elif isinstance(ours, ActivationNorm):
-            transforms.append(ActNorm(len(ours.shift)))
+            transforms.append(activation_norm(len(ours.shift)))
         else:
             assert isinstance(ours, RandomPermutation)
             transforms.append(copy.deepcopy(ours))
@@ -112,6 +114,13 @@ def same_layers(entry: RealNVP) -> Flow:
     return flow.to(next(entry.parameters()).device)
 
 
+def activation_norm(dim: int) -> ActNorm:
+    """nflows' activation norm, told not to replace its weights by what it sees in the first batch."""
+    norm = ActNorm(dim)
+    norm.initialized.fill_(True)
+    return norm
+
+
 def coupling(ours: AffineCoupling, number: int) -> AffineCouplingTransform:
     """nflows' affine coupling in place of our coupling `number`, counted from 0."""
     changed = ours.features - ours.kept
@@ -119,6 +128,6 @@ def coupling(ours: AffineCoupling, number: int) -> AffineCouplingTransform:
     size = ours.transform_net.first.out_features
 
     def conditioner(inputs: int, outputs: int) -> ResidualNet:
-        return ResidualNet(inputs, outputs, size, num_blocks=1, activation=nn.functional.silu)
+        return ResidualNet(inputs, outputs, size, num_blocks=1, activation=nn.functional.relu)
 
     return AffineCouplingTransform(mask, conditioner)

@@ -1,9 +1,12 @@
 import pytest
 import torch
+from nflows.flows import Flow
+from nflows.transforms import AffineCouplingTransform
+from torch import nn
 
 from bench import build
 from bench.match import parameter_count
-from bench.models.realnvp import RealNVP
+from bench.models.realnvp import LOG_SCALE_BOUND, RealNVP
 from bench.run import sized_width
 from bench.spec import DataSpec
 from bench.speed.interleave import Effort
@@ -26,6 +29,38 @@ def test_the_baseline_changes_the_coordinates_that_ours_changes_after_its_swaps(
     theirs = same_layers(RealNVP(DataSpec((5,)), width=60, layers=3, mixing="actnorm"))
     couplings = [layer for layer in theirs._transform._transforms if hasattr(layer, "transform_features")]
     assert [layer.transform_features.tolist() for layer in couplings] == [[2, 3, 4], [0, 1], [2, 3, 4]]
+
+
+@pytest.mark.parametrize(("dim", "mixing", "noise"), [(2, "lu", 0.0), (6, "actnorm", 0.1), (7, "actnorm", 0.1)])
+def test_without_the_documented_differences_the_outputs_are_those_of_ours(dim: int, mixing: str, noise: float) -> None:
+    # After an even number of swaps the coordinates stand in their old order. LU layers between swaps are compared where
+    # they start, at the identity; all other weights get noise.
+    ours = RealNVP(DataSpec((dim,)), width=80, layers=4, mixing=mixing)
+    with torch.no_grad():
+        for name, parameter in ours.named_parameters():
+            parameter += (noise or 0.1 * ("transform_net" in name)) * torch.randn_like(parameter)
+    theirs = same_layers(ours)
+    x = torch.randn(50, dim)
+    expected = ours.encode(x)
+    assert not torch.allclose(theirs.transform_to_noise(x), expected, atol=1e-2)
+    undo_documented_differences(theirs)
+    # In training mode, as timed: a layer that looks at its batch first would show. Single precision, a few layers deep.
+    torch.testing.assert_close(theirs.transform_to_noise(x), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(theirs.log_prob(x), ours.log_prob(x).value, rtol=1e-4, atol=1e-5)
+
+
+def undo_documented_differences(flow: Flow) -> None:
+    """A ReLU before each conditioner's last layer, and our reading of what that layer gives."""
+    for layer in flow._transform._transforms:
+        if isinstance(layer, AffineCouplingTransform):
+            net = layer.transform_net
+            net.final_layer = nn.Sequential(nn.ReLU(), net.final_layer)
+            layer._scale_and_shift = scale_and_shift
+
+
+def scale_and_shift(output: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    raw, shift = output.chunk(2, 1)
+    return torch.exp(LOG_SCALE_BOUND * torch.tanh(raw / LOG_SCALE_BOUND)), shift
 
 
 def test_the_width_is_the_largest_within_the_budget_with_equal_hidden_sizes() -> None:
