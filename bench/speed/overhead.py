@@ -25,8 +25,13 @@ Result = TypeVar("Result")
 
 
 def overhead(device: torch.device, effort: Effort) -> list[Figure]:
-    """Five figures for each model on digits, at the default budget, the study quick's."""
-    return [figure for model in MODELS for figure in shares(endless([f"model={model}", "data=digits"]), device, effort)]
+    """Five figures for each model on digits, at the parameters and the batch size of the study quick."""
+    return [figure for model in MODELS for figure in shares(of_quick(model), device, effort)]
+
+
+def of_quick(model: str) -> Config:
+    """The study quick's configuration of one model on digits."""
+    return endless(["study=quick", f"model={model}", "data=digits"])
 
 
 def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]:

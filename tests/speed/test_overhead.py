@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from bench.compose import compose
 from bench.speed.interleave import Effort
 from bench.speed.loops import endless
-from bench.speed.overhead import Round, shares
+from bench.speed.overhead import Round, of_quick, shares
 from bench.train import COUNT_EVERY
 
 SHRUNK = ["budget.parameters=5000", "train.batch_size=32", "train.validate_every=3"]
@@ -25,6 +26,13 @@ def test_each_model_gives_a_share_and_the_parts_it_consists_of(model: str) -> No
     assert rest is not None
     assert batch.low > 0
     assert rest.low > 0
+
+
+def test_the_budget_is_that_of_the_study_quick() -> None:
+    config, quick = of_quick("cnf"), compose(["study=quick", "model=cnf"])
+    assert config.budget.parameters == quick.budget.parameters == 20_000
+    assert config.train == quick.train
+    assert (config.model["name"], config.data["name"]) == ("cnf", "digits")
 
 
 def test_the_shares_of_a_round_of_known_seconds() -> None:
