@@ -130,7 +130,7 @@ def test_a_stiff_backward_solve_is_divergence_too(monkeypatch: pytest.MonkeyPatc
     torch.manual_seed(3)
     model, x = perturbed(CNF(TOY, width=24, adjoint=True), 8.0), torch.ones(2, 3)
     assert torch.isfinite(model.loss(x)).all()
-    with pytest.raises(Diverged, match="solver stopped near t=.*max_num_steps exceeded"):
+    with pytest.raises(Diverged, match=r"max_num_steps exceeded$"):
         model.trainer(Optimiser()).step(x, 0.1)
 
 
