@@ -28,11 +28,12 @@ def dataset(config: Config) -> Dataset:
     options = dict(config.data)
     key = repr(sorted(options.items()))
     if key not in loaded:
-        target, where = options.pop("_target_"), f"data={options['name']}"
-        function = locate(target, "data")
-        built = called(function, where, **checked(function, options, where))
+        where = f"data={options['name']}"
+        built = called(locate(options["_target_"], "data"), where, **data_options(config))
         if not isinstance(built, Dataset):
-            raise BenchError(f"{where}: {target} returned a {type(built).__name__}; let it return a Dataset")
+            raise BenchError(
+                f"{where}: {options['_target_']} returned a {type(built).__name__}; let it return a Dataset"
+            )
         loaded[key] = built
     return loaded[key]
 
@@ -57,19 +58,37 @@ def entry(config: Config, spec: DataSpec, width: int | None = None) -> Entry:
         BenchError: an unknown option, a wrong type, an option that the entry refuses, or whatever else it fails with.
         NotApplicable: the entry cannot model such data.
     """
-    cls = entry_class(config)
+    options = model_options(config)
+    if width is not None:
+        options["width"] = width
+    built: Entry = called(entry_class(config), f"model={config.model['name']}", spec, **options)
+    return built
+
+
+def data_options(config: Config) -> dict[str, Any]:
+    """The options of `config.data`, held against the signature of its function, which is not called.
+
+    Raises:
+        BenchError: the function cannot be imported, or an option is unknown, missing or of a wrong type.
+    """
+    options = {key: value for key, value in config.data.items() if key != "_target_"}
+    return checked(locate(config.data["_target_"], "data"), options, f"data={options['name']}")
+
+
+def model_options(config: Config) -> dict[str, Any]:
+    """The options of `config.model`, held against the signature of its class, of which nothing is built.
+
+    Raises:
+        BenchError: the class cannot be imported, or an option is unknown, missing or of a wrong type.
+    """
     where = f"model={config.model['name']}"
-    options = checked(
-        cls.__init__, {key: value for key, value in config.model.items() if key not in {"_target_", "name"}}, where
-    )
+    options = {key: value for key, value in config.model.items() if key not in {"_target_", "name"}}
+    options = checked(entry_class(config).__init__, options, where)
     if "width" not in options:
         raise BenchError(f"{where}: its YAML gives no width; add one, such as width: 64")
     if options["width"] < 1:
         raise BenchError(f"model.width={options['width']}: must be more than zero")
-    if width is not None:
-        options["width"] = width
-    built: Entry = called(cls, where, spec, **options)
-    return built
+    return options
 
 
 def called(function: Callable[..., Any], where: str, *arguments: Any, **options: Any) -> Any:

@@ -124,9 +124,13 @@ def call_run(arguments: argparse.Namespace) -> int:
 
     config_dir = existing(arguments.config_dir)
     if arguments.cfg:
+        from bench.build import data_options, model_options
         from bench.compose import as_yaml, compose
 
-        print(as_yaml(compose(arguments.overrides, config_dir)), end="")
+        config = compose(arguments.overrides, config_dir)
+        data_options(config)
+        model_options(config)
+        print(as_yaml(config), end="")
         return 0
     return run_command(arguments.overrides, arguments.multirun, config_dir)
 

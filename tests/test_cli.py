@@ -162,12 +162,26 @@ def test_what_argparse_does_not_know_is_a_mistake(words, capsys, monkeypatch) ->
 
 
 def test_cfg_shows_the_configuration_and_runs_nothing(bench_call, tmp_path) -> None:
-    answer = bench_call("run", "model=vae", "budget.steps=123", "--cfg", "job", "data.own=1")
+    answer = bench_call("run", "model=vae", "budget.steps=123", "--cfg", "job", "data.alpha=0.01")
     assert answer.code == 0
     shown = yaml.safe_load(answer.out)
     assert shown["budget"]["steps"] == 123
-    assert shown["data"]["own"] == 1
+    assert shown["data"]["alpha"] == 0.01
     assert files_under(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("model.widht=3", "unknown option 'widht' in model=vae; did you mean width"),
+        ("model.width=abc", "model=vae: width: Value 'abc'"),
+        ("data.trian=5", "unknown option 'trian' in data=moons; did you mean train"),
+    ],
+)
+def test_cfg_shows_no_configuration_that_could_not_run(typed: str, named: str, bench_call) -> None:
+    answer = bench_call("run", "model=vae", "data=moons", typed, "--cfg", "job")
+    assert (answer.code, answer.out) == (2, "")
+    assert named in answer.err
 
 
 @pytest.mark.parametrize(("what", "group"), [("models", "model"), ("data", "data"), ("studies", "study")])
