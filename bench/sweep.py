@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -33,10 +33,10 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None) -> list[
     Raises:
         BenchError: a mistake in the command, in one line.
     """
-    study_named = [argument for argument in arguments if argument.startswith("study=")]
-    if any(override.is_sweep_override() for override in parse(study_named)):
-        raise BenchError(f"{study_named[0]}: run one study at a time")
-    grid = compose(study_named, config_dir).grid
+    about_grid = [argument for argument in arguments if argument.startswith(("study=", "grid="))]
+    if any(override.is_sweep_override() for override in parse(about_grid)):
+        raise BenchError(f"{' '.join(about_grid)}: run one study at a time")
+    grid = compose(about_grid, config_dir).grid
     cells = []
     for overrides in expand(arguments, grid, multirun):
         config = compose(overrides, config_dir)
@@ -44,7 +44,7 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None) -> list[
         check_writable(study)
         prepare(config)
         folder = RunFolder(study / "runs" / str(identity(config)["run_id"]))
-        cells.append(Cell(config, folder, command_line(overrides, config_dir)))
+        cells.append(Cell(config, folder, command_line(overrides, grid, config_dir)))
     return cells
 
 
@@ -110,10 +110,11 @@ def closing_lines(outcomes: Counter[str]) -> list[str]:
     return [f"{outcomes.total()} runs: {counts}"]
 
 
-def command_line(overrides: list[str], config_dir: Path | None) -> str:
-    """The command that makes one cell again."""
+def command_line(overrides: list[str], grid: list[dict[str, list[Any]]], config_dir: Path | None) -> str:
+    """The command that makes one cell again and no other, with `grid=[]` where the grid would add axes to it."""
     where = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    return shlex.join(["bench", "run", *where, *overrides])
+    alone = ["grid=[]"] if len(expand(overrides, grid, multirun=False)) > 1 else []
+    return shlex.join(["bench", "run", *where, *overrides, *alone])
 
 
 def say(line: str) -> None:

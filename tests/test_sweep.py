@@ -20,6 +20,16 @@ grid:
     seed: [0, 1]
 """
 
+UNION = """# @package _global_
+study: union
+grid:
+  - model: [affine]
+    seed: [0]
+  - model: [affine]
+    seed: [0]
+    train.optimiser.learning_rate: [0.1, 0.2]
+"""
+
 
 @pytest.fixture(scope="module")
 def study_conf(own_conf: Path) -> Path:
@@ -79,6 +89,21 @@ def test_the_stored_command_makes_the_row_again(study_conf, bench_call, tmp_path
     again = records(tmp_path / "again" / "mixed")
     assert again.keys() == {name}
     assert repeatable(again[name]) == repeatable(first[name])
+
+
+def test_the_stored_command_of_a_union_of_products_makes_its_row_alone(study_conf, bench_call, tmp_path) -> None:
+    """The cell of the first product names no learning rate, an axis of the second."""
+    (study_conf / "study" / "union.yaml").write_text(UNION)
+    answer = bench_call(*words(study_conf, "study=union"))
+    assert "3 runs: 3 ok" in answer.out
+    made = records(tmp_path / "results" / "union")
+    for number, (name, record) in enumerate(made.items()):
+        _, *command = shlex.split(record["command"])
+        assert bench_call(*command, f"results_dir=again{number}").code == 0
+        again = records(tmp_path / f"again{number}" / "union")
+        assert again.keys() == {name}
+        assert repeatable(again[name]) == repeatable(record)
+    assert sorted("grid=[]" in record["command"] for record in made.values()) == [False, False, True]
 
 
 def test_what_does_not_apply_is_a_row_and_no_failure(bench_call, own_conf, tmp_path) -> None:
