@@ -20,7 +20,7 @@ def draw(study: Study, cells: list[Cell]) -> list[Plot]:
             for group in by_data.values()
             for plot in (
                 plots_likelihood.dots(group, look),
-                plots_likelihood.pareto(group, look),
+                *(plots_likelihood.pareto(group, look, cost) for cost in plots_likelihood.COSTS),
                 plots_likelihood.training(study, group, look),
                 plots_curves.k_curve(study, group, look),
                 plots_curves.reconstruction(study, group, look),

@@ -1,19 +1,21 @@
-"""Plots of the test likelihood: with its intervals, against training time, and while training."""
+"""Plots of the test likelihood: with its intervals, against what training cost, and while training."""
 
 import textwrap
-from typing import Any
+from collections import Counter, defaultdict
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from bench.report.numbers import plain
-from bench.report.study import Array, Study
+from bench.report.numbers import plain, quantity
+from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
-from bench.report.summary import ORACLE, Cell
+from bench.report.summary import ORACLE, Cell, count_words
 from bench.report.tables import DAGGER, NOTES
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
 NAME_WIDTH = 22  # characters of a name on one line
+Line = tuple[str, Run, Array]  # model, run, its `(points, 2)` seconds and validation NLL
 INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
 
 
@@ -56,77 +58,144 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     )
 
 
-def pareto(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
-    """Test NLL against the training seconds that it cost."""
-    shown = [cell for cell in _entries(cells) if "train_seconds" in cell.intervals]
+class Cost(NamedTuple):
+    """What a likelihood may be held against.
+
+    Attributes:
+        column: of the record.
+        name: of the plot's file, before the data set.
+        words: what the axis says, without the unit.
+        unit: of the column.
+        timing: whether sharing the machine spoils it.
+        note: what a reader must know of it.
+    """
+
+    column: str
+    name: str
+    words: str
+    unit: str
+    timing: bool
+    note: str = ""
+
+
+COSTS = (
+    Cost("train_seconds", "pareto", "training time", "s", timing=True),
+    Cost(
+        "train_flops",
+        "pareto-flops",
+        "training compute",
+        "FLOP",
+        timing=False,
+        note=" FLOPs count matrix products and convolutions only, forward and backward, of all steps.",
+    ),
+)
+
+
+def pareto(cells: list[Cell], look: dict[str, Style], cost: Cost) -> Plot | None:
+    """Test NLL against what training cost."""
+    shown = [cell for cell in _entries(cells) if cost.column in cell.intervals]
     if not shown:
         return None
     made, axes = plane([*(f"{cell.model} (≤)" for cell in shown), "oracle"])
     for cell in shown:
-        style, seconds, nll = look[cell.model], cell.by_seed("train_seconds"), cell.by_seed("nll_nats")
-        both = sorted(seconds.keys() & nll.keys())
-        axes.plot(
-            [seconds[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0
-        )
-        (x, dx, _), (y, dy, _) = cell.intervals["train_seconds"], cell.intervals["nll_nats"]
+        style, spent, nll = look[cell.model], cell.by_seed(cost.column), cell.by_seed("nll_nats")
+        both = sorted(spent.keys() & nll.keys())
+        axes.plot([spent[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0)
+        (x, dx, _), (y, dy, _) = cell.intervals[cost.column], cell.intervals["nll_nats"]
         across = None if dx is None else np.array([[min(dx, 0.9 * x)], [dx]])  # a logarithmic axis cannot show 0
         name = f"{cell.model} (≤)" if cell.is_bound else cell.model
         axes.errorbar(x, y, dy, across, color=style.colour, marker=style.marker, ms=8, capsize=3, label=name, ls="")
-    _frontier(axes, shown)
+    front = frontier([(c.intervals[cost.column].mean, c.intervals["nll_nats"].mean) for c in shown])
+    if len(front) > 1:
+        axes.step(*zip(*front, strict=True), where="post", color="#999999", lw=1, zorder=0)
     _oracle(axes, cells, vertical=False)
-    log_axis(axes, "x", [value for cell in shown for value in cell.by_seed("train_seconds").values()])
-    axes.set(xlabel="training time, s", ylabel="test NLL, nats")
+    log_axis(axes, "x", [value for cell in shown for value in cell.by_seed(cost.column).values()])
+    axes.set(xlabel=f"{cost.words}, {cost.unit}", ylabel="test NLL, nats")
     axes.margins(0.1)
     legend(axes)
     data = cells[0].data
     points = "; ".join(
-        f"{c.model} {plain(c.intervals['nll_nats'].mean)} nats in {plain(c.intervals['train_seconds'].mean)} s"
+        f"{c.model} {plain(c.intervals['nll_nats'].mean)} nats in "
+        f"{quantity(c.intervals[cost.column]._replace(half_width=None))} {cost.unit}"
         for c in shown
     )
     return Plot(
-        f"pareto-{data}",
+        f"{cost.name}-{data}",
         data,
-        "Test NLL against training time",
-        f"Mean test NLL and training time on {data}: {points}.",
-        "Down and left is better; the grey line joins the models that no other beats in both mean time and mean NLL. "
-        f"{INTERVAL_WORDS}{_shared_words(shown)}{_oracle_words(cells)}",
+        f"Test NLL against {cost.words}",
+        f"Mean test NLL and {cost.words} on {data}: {points}.",
+        f"Down and left is better; the grey line joins the models that no other beats in both mean {cost.words} and "
+        f"mean NLL. {INTERVAL_WORDS}{cost.note}{_shared_words(shown) if cost.timing else ''}{_oracle_words(cells)}",
         png(made),
     )
 
 
+def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points (cost, NLL) that no other beats in both, by rising cost."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(points):
+        if not front or y < front[-1][1]:
+            front.append((x, y))
+    return front
+
+
 def training(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | None:
-    """Validation NLL against training seconds, a line a run."""
-    curves = {cell.model: [c for run in cell.runs for c in [_curve(study, run["run_id"])] if len(c)] for cell in cells}
-    every = [curve for found in curves.values() for curve in found]
-    if not every:
+    """Validation NLL against training seconds, a line a run; what did not finish ends in a cross."""
+    lines: list[Line] = [
+        (cell.model, run, c) for cell in cells for run in cell.runs if len(c := _curve(study, run["run_id"]))
+    ]
+    if not lines:
         return None
-    made, axes = plane([*(model for model, found in curves.items() if found), "oracle"])
-    for model, found in curves.items():
-        style = look.get(model)
-        for index, curve in enumerate(found):
-            name = model if index == 0 else None
-            alpha = max(0.25, min(0.9, 3 / len(found)))
-            axes.plot(*curve.T, color=style.colour, ls=style.line, lw=1.4, alpha=alpha, label=name) if style else None
+    models = Counter(model for model, _, _ in lines)
+    low, high = shown_range(lines, cells)
+    made, axes = plane([*models, "oracle"])
+    named: set[str] = set()
+    for model, run, curve in lines:
+        style, alpha = look[model], max(0.25, min(0.9, 3 / models[model]))
+        name = None if model in named else model
+        axes.plot(*curve.T, color=style.colour, ls=style.line, lw=1.4, alpha=alpha, label=name)
+        if run["status"] != "ok":
+            axes.plot(curve[-1, 0], min(curve[-1, 1], high), "x", color=style.colour, ms=7, mew=1.8, clip_on=False)
+        named.add(model)
     _oracle(axes, cells, vertical=False)
-    log_axis(axes, "x", [x for curve in every for x in (curve[0, 0], curve[-1, 0])])
-    low, high = min(c[:, 1].min() for c in every), max(float(np.quantile(c[:, 1], 0.8)) for c in every)
-    low = min([low, *(cell.intervals["nll_nats"].mean for cell in cells if cell.oracle)])
-    cut = high < max(c[:, 1].max() for c in every)
-    pad = 0.06 * (high - low) or 0.5
-    axes.set(xlabel="training time, s", ylabel="validation NLL, nats", ylim=(low - pad, high + pad))
+    log_axis(axes, "x", [x for _, _, curve in lines for x in (curve[0, 0], curve[-1, 0])])
+    axes.set(xlabel="training time, s", ylabel="validation NLL, nats", ylim=(low, high))
     legend(axes)
     data = cells[0].data
-    ends = "; ".join(f"{m} ends at {plain(float(np.mean([c[-1, 1] for c in f])))}" for m, f in curves.items() if f)
+    stopped = [run for _, run, _ in lines if run["status"] != "ok"]
+    stops = f"; a cross ends those of runs that did not finish ({count_words(stopped)})" if stopped else ""
+    cut = any(curve[:, 1].max() > high for _, _, curve in lines)
     return Plot(
         f"training-{data}",
         data,
         "Validation NLL while training",
-        f"Validation NLL against training seconds on {data}: {ends} nats.",
-        "One line a seed, also of runs that did not finish. Bounds by importance sampling use fewer samples here than "
-        f"in the tables.{' The start of training lies above the axis.' if cut else ''}"
-        f"{_shared_words(cells)}{_oracle_words(cells)}",
+        f"Validation NLL against training seconds on {data}{_ends(lines)}.",
+        f"One line a seed{stops}. Bounds by importance sampling use fewer samples here than in the tables."
+        f"{' Parts of lines lie above the axis.' if cut else ''}{_shared_words(cells)}{_oracle_words(cells)}",
         png(made),
     )
+
+
+def _ends(lines: list[Line]) -> str:
+    """Where each model's finished runs end, mean over seeds, in words."""
+    ends: dict[str, list[float]] = defaultdict(list)
+    for model, run, curve in lines:
+        if run["status"] == "ok":
+            ends[model].append(float(curve[-1, 1]))
+    words = "; ".join(f"{model} ends at {plain(float(np.mean(found)))} nats" for model, found in ends.items())
+    return f": {words}" if words else ""
+
+
+def shown_range(lines: list[Line], cells: list[Cell]) -> tuple[float, float]:
+    """Ends of the axis of NLL: the oracle and all curves but the highest fifth of each, which would flatten the rest.
+
+    What runs that did not finish went through counts only where no run finished.
+    """
+    curves = [curve for _, run, curve in lines if run["status"] == "ok"] or [curve for _, _, curve in lines]
+    low, high = min(c[:, 1].min() for c in curves), max(float(np.quantile(c[:, 1], 0.8)) for c in curves)
+    low = min([low, *(cell.intervals["nll_nats"].mean for cell in cells if cell.oracle)])
+    pad = 0.06 * (high - low) or 0.5
+    return low - pad, high + pad
 
 
 def _entries(cells: list[Cell]) -> list[Cell]:
@@ -155,14 +224,3 @@ def _oracle_words(cells: list[Cell]) -> str:
 def _shared_words(cells: list[Cell]) -> str:
     shared = ", ".join(cell.model for cell in cells if cell.shared_machine)
     return f" {DAGGER} Others used the machine while some of these were timed: {shared}." if shared else ""
-
-
-def _frontier(axes: Axes, cells: list[Cell]) -> None:
-    """The staircase of cells that none beats in both means."""
-    points = sorted((c.intervals["train_seconds"].mean, c.intervals["nll_nats"].mean) for c in cells)
-    front: list[tuple[float, float]] = []
-    for x, y in points:
-        if not front or y < front[-1][1]:
-            front.append((x, y))
-    if len(front) > 1:
-        axes.step(*zip(*front, strict=True), where="post", color="#999999", lw=1, zorder=0)

@@ -3,16 +3,19 @@ from pathlib import Path
 import numpy as np
 
 from bench.report.plots import draw
+from bench.report.plots_likelihood import frontier, shown_range
 from bench.report.plots_pictures import mosaic
 from bench.report.study import Study, checked, load
+from bench.report.style import Plot
 from bench.report.summary import summarise
+from bench.store import Record
 from tests.report.synthetic import record
 
 
 def test_every_kind_of_plot_is_there_with_words(made: Path) -> None:
     study = load(made)
     plots = draw(study, summarise(study.runs))
-    common = {"nll", "pareto", "training", "k-curve", "reconstruction", "samples"}
+    common = {"nll", "pareto", "pareto-flops", "training", "k-curve", "reconstruction", "samples"}
     assert {p.name for p in plots if p.data == "digits"} == {f"{kind}-digits" for kind in common}
     toy = {f"{kind}-eight_gaussians" for kind in common | {"density"}}
     assert {p.name for p in plots if p.data == "eight_gaussians"} == toy
@@ -34,7 +37,55 @@ def test_one_seed_of_one_model_is_enough() -> None:
     runs = [checked(record("toy", "mine", 0))]
     history = np.array([[100.0, 1.0, np.nan, np.inf], [200.0, 0.0, 3.0, 2.9]])
     study = Study("made", runs, {runs[0]["run_id"]: history}, {}, {})
-    assert {plot.name for plot in draw(study, summarise(runs))} == {"nll-toy", "pareto-toy", "training-toy"}
+    assert {plot.name for plot in draw(study, summarise(runs))} == {
+        f"{kind}-toy" for kind in ("nll", "pareto", "pareto-flops", "training")
+    }
+
+
+def plots_of(*records: Record) -> dict[str, Plot]:
+    """name -> plot, of runs on `toy` whose histories have two validations, 3 and 2 nats."""
+    runs = [checked(found) for found in records]
+    histories = {run["run_id"]: np.array([[100, 1, 3.1, 3], [200, 2, 2.1, 2]], float) for run in runs}
+    return {plot.name: plot for plot in draw(Study("made", runs, histories, {}, {}), summarise(runs))}
+
+
+def test_compute_has_a_plot_of_its_own_in_flop() -> None:
+    found = plots_of(record("toy", "cnf", 0, train_flops=3.2e13), record("toy", "vae", 0, train_flops=1.5e11))
+    plot = found["pareto-flops-toy"]
+    assert "3.200·10¹³ FLOP" in plot.alt
+    assert "1.500·10¹¹ FLOP" in plot.alt
+    assert "matrix products and convolutions" in plot.caption
+    assert "†" in found["pareto-toy"].caption  # the synthetic cnf was timed beside others,
+    assert "†" not in plot.caption  # which changes no FLOP
+
+
+def test_without_flops_only_time_is_drawn() -> None:
+    found = plots_of(record("toy", "vae", 0, train_flops=None))
+    assert "pareto-toy" in found
+    assert "pareto-flops-toy" not in found
+
+
+def test_the_frontier_keeps_what_no_other_beats_in_both() -> None:
+    assert frontier([(3.0, 1.0), (1.0, 2.0), (2.0, 2.5), (1.0, 2.2), (4.0, 1.0)]) == [(1.0, 2.0), (3.0, 1.0)]
+
+
+def test_training_says_which_lines_stopped_and_how() -> None:
+    good = plots_of(record("toy", "vae", 0), record("toy", "cnf", 0))["training-toy"]
+    assert "cross" not in good.caption
+    bad = record("toy", "vae", 0, status="timeout"), record("toy", "cnf", 0), record("toy", "cnf", 1, status="diverged")
+    mixed = plots_of(*bad)["training-toy"]
+    assert "a cross ends those of runs that did not finish (1 diverged, 1 timeout)" in mixed.caption
+    assert "vae ends" not in mixed.alt
+    assert "cnf ends at 2 nats" in mixed.alt
+
+
+def test_a_diverged_run_does_not_stretch_the_axis_of_the_others() -> None:
+    runs = [checked(record("toy", "vae", 0)), checked(record("toy", "vae", 1, status="diverged"))]
+    calm, wild = np.array([[1, 3.0], [2, 2.0]]), np.array([[1, 3.0], [2, 1e6]])
+    ends = shown_range([("vae", runs[0], calm), ("vae", runs[1], wild)], summarise(runs))
+    assert ends == shown_range([("vae", runs[0], calm)], summarise(runs))
+    assert ends[1] < 4
+    assert shown_range([("vae", runs[1], wild)], summarise(runs))[1] > 1e5
 
 
 def test_a_mosaic_keeps_every_pixel_in_reading_order() -> None:
