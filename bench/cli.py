@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="train and evaluate: one run, a grid (-m) or a study (study=NAME)")
     run.add_argument("overrides", nargs="*", help="Hydra overrides, such as model=vae budget.steps=500")
     run.add_argument("-m", "--multirun", action="store_true", help="lists of values make a grid")
+    run.add_argument("--again", action="store_true", help="make finished runs anew")
     run.add_argument("--cfg", choices=["job"], help="show the configuration and run nothing")
     add_config_dir(run)
     run.set_defaults(call=call_run)
@@ -132,7 +133,7 @@ def call_run(arguments: argparse.Namespace) -> int:
         model_options(config)
         print(as_yaml(config), end="")
         return 0
-    return run_command(arguments.overrides, arguments.multirun, config_dir)
+    return run_command(arguments.overrides, arguments.multirun, arguments.again, config_dir)
 
 
 def call_report(arguments: argparse.Namespace) -> int:

@@ -79,6 +79,11 @@ def busy_ticks(line: str) -> int:
     return user + nice + system + steal
 
 
+def either(a: bool | None, b: bool | None) -> bool | None:
+    """What two witnesses of two stretches of time say together: None only where neither can tell."""
+    return (a or b) if a is not None and b is not None else (b if a is None else a)
+
+
 def _read() -> Reading | None:
     """All three clocks now; None where there is no /proc/stat, or an empty one as in some sandboxes."""
     try:

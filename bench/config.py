@@ -123,6 +123,9 @@ class Config:
     grid: list[dict[str, list[Any]]] = field(default_factory=list)
 
 
+FEWEST = 10
+"""Examples below which a sample metric means nothing."""
+
 MAY_BE_ZERO = {"seed", "warmup", "noise_scales"}
 
 
@@ -144,6 +147,10 @@ def check(config: Config) -> None:
     budget = config.budget
     if budget.steps is None and budget.seconds is None and budget.flops is None:
         raise BenchError("budget: training would never end; set budget.steps, budget.seconds or budget.flops")
+    for name in ("test_examples", "sample_size"):
+        size = getattr(config.eval, name)
+        if size is not None and size < FEWEST:
+            raise BenchError(f"eval.{name}={size}: too few to compare samples with; give at least {FEWEST}")
     if config.device not in DEVICES:
         raise unknown("device", config.device, DEVICES)
     if not config.train.optimiser.warmup < 1:

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.clock import Stopwatch
+from bench.clock import Neighbours, Stopwatch
 from bench.config import Eval
 from bench.data.dataset import Dataset
+from bench.deadline import Deadline
 from bench.metrics import samples as sample_metrics
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.likelihood import estimate, evaluating, mean_and_error
@@ -27,35 +28,42 @@ COLUMN_NOISE = 0.1
 Arrays = dict[str, dict[str, Any]]
 
 
-def evaluate(entry: Entry, dataset: Dataset, settings: Eval) -> tuple[Record, Arrays]:
+def evaluate(entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline) -> tuple[Record, Arrays]:
     """The evaluation half of a run's record, and the arrays that its pictures are drawn from.
 
     Every draw comes from `settings.seed`, so that all runs meet the same noise; torch's random state is left as it was.
 
     Raises:
         Diverged: a likelihood, a sample or a reconstruction is not finite.
+        TimedOut: the deadline passed between two chunks of the likelihood or between two metrics.
     """
     device = dataset.test.device
-    watch = Stopwatch(device)
+    watch, neighbours = Stopwatch(device), Neighbours()
     with watch, torch.no_grad(), evaluating(entry), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
-        record = {
-            **likelihood(entry, dataset, x, settings),
-            **reconstruction(entry, dataset, x, settings),
-            **sampling(entry, dataset, x, settings),
-        }
+        record = likelihood(entry, dataset, x, settings, deadline)
+        for metric in (reconstruction, sampling):
+            deadline.check()
+            record |= metric(entry, dataset, x, settings)
+        deadline.check()
         arrays: Arrays = {"samples.npz": picture_samples(entry, dataset, x)}
         if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
             arrays["density.npz"] = density_grid(entry, dataset, x, settings)
-    return record | {"eval_seconds": watch.seconds}, arrays
+    return record | {"eval_seconds": watch.seconds, "shared_machine": neighbours.shared()}, arrays
 
 
-def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadline: Deadline) -> Record:
     """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth."""
     watch = Stopwatch(x.device)
     with watch:
-        found = estimate(entry, x, importance_samples=settings.importance_samples, batch_rows=settings.batch_rows)
+        found = estimate(
+            entry,
+            x,
+            importance_samples=settings.importance_samples,
+            batch_rows=settings.batch_rows,
+            tick=deadline.check,
+        )
     if found is None:
         return {}
     log_det = dataset.space.log_det(x)

@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import inspect
 import json
 import math
 import traceback
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -144,16 +146,26 @@ def matched_to(config: Config) -> str:
 
 
 def identity(config: Config) -> Record:
-    """Who the run is: study, run_id, data, model, seed. The id's hash covers all that decides the record."""
+    """Who the run is: study, run_id, data, model, seed. The id's hash covers all that decides the record.
+
+    Of the code only a user's own entry is in it; the commit of the project's stands in the record.
+    """
     content: dict[str, Any] = asdict(config)
     for option in NOT_IDENTITY:
         group, _, name = option.rpartition(".")
         (content[group] if group else content).pop(name, None)
     content["device"] = chosen_device(config).type
+    if not config.model["_target_"].startswith("bench."):
+        content["source"] = source(build.entry_class(config))
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     data, model = config.data["name"], config.model["name"]
     run_id = f"{data}-{model}-s{config.seed}-{digest}"
     return {"study": config.study, "run_id": run_id, "data": data, "model": model, "seed": config.seed}
+
+
+def source(cls: type[Entry]) -> str:
+    """The text of the file that a user's own entry is written in, so that an edit makes another run."""
+    return Path(inspect.getfile(cls)).read_text()
 
 
 def surroundings(config: Config, device: torch.device) -> Record:

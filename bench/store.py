@@ -5,6 +5,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from bench.columns import COLUMNS
 from bench.errors import CannotWrite
 
 Record = dict[str, Any]
+
+LEAST_FREE_BYTES = 10_000_000
+"""Free space below which no run begins: weights, checkpoint and samples of a small run."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -114,7 +118,7 @@ def check_writable(folder: Path) -> None:
     """Fails early when `folder` could not be created or written; creates nothing.
 
     Raises:
-        CannotWrite: the nearest existing ancestor is not a folder or not writable.
+        CannotWrite: the nearest existing ancestor is not a folder, not writable, or on a full disk.
     """
     ancestor = folder.absolute()
     while not ancestor.exists():
@@ -123,3 +127,7 @@ def check_writable(folder: Path) -> None:
         raise CannotWrite(f"cannot write results to {folder}: {ancestor} is a file; choose another results_dir=")
     if not os.access(ancestor, os.W_OK | os.X_OK):
         raise CannotWrite(f"cannot write results to {folder}: {ancestor} is not writable; choose another results_dir=")
+    free = shutil.disk_usage(ancestor).free
+    if free < LEAST_FREE_BYTES:
+        hint = f"free {LEAST_FREE_BYTES / 1e6:.0f} MB or choose another results_dir="
+        raise CannotWrite(f"cannot write results to {folder}: the disk is full ({free / 1e6:.1f} MB left); {hint}")

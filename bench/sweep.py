@@ -12,6 +12,7 @@ from bench.columns import STATUSES
 from bench.compose import compose, expand, parse
 from bench.config import Config
 from bench.errors import BenchError
+from bench.provenance import git_commit
 from bench.run import FINISHED, identity, prepare, run
 from bench.store import Record, RunFolder, check_writable
 from bench.train import History
@@ -48,10 +49,11 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None) -> list[
     return cells
 
 
-def sweep(cells: list[Cell]) -> Counter[str]:
+def sweep(cells: list[Cell], again: bool = False) -> Counter[str]:
     """Makes each cell's record that is not there yet; how many ended with each status.
 
-    Cells that another process is running are left to it and looked at again at the end.
+    With `again` a record that is there is made anew. Cells that another process is running are left to it and looked
+    at again at the end.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
@@ -61,18 +63,18 @@ def sweep(cells: list[Cell]) -> Counter[str]:
     waiting = []
     for number, cell in enumerate(cells, 1):
         label = f"[{number}/{len(cells)}] {cell.folder.path.name}"
-        record = attempt(cell, label)
+        record = attempt(cell, label, again)
         if record is None:
             waiting.append((cell, label))
         else:
             outcomes[record["status"]] += 1
     for cell, label in waiting:
-        record = attempt(cell, label)
+        record = attempt(cell, label, again)
         outcomes[ELSEWHERE if record is None else record["status"]] += 1
     return outcomes
 
 
-def attempt(cell: Cell, label: str) -> Record | None:
+def attempt(cell: Cell, label: str, again: bool) -> Record | None:
     """The cell's record, made now where there is none that counts; None where another process is making it."""
     with cell.folder.lock() as alone:
         if not alone:
@@ -81,13 +83,19 @@ def attempt(cell: Cell, label: str) -> Record | None:
         record, broken = cell.folder.read_or_set_aside()
         if broken:
             say(broken)
-        if record is not None and record["status"] in FINISHED:
-            say(f"{label}  finished before: {record['status']}")
+        if record is not None and record["status"] in FINISHED and not again:
+            say(f"{label}  finished before: {record['status']}{other_code(record)}")
             return record
         with Progress(label) as progress:
             record = run(cell.config, cell.folder, progress, cell.command)
     say(f"{label}  {summary(record)}")
     return record
+
+
+def other_code(record: Record) -> str:
+    """A hint where a stored record was made by other code than is here now."""
+    made_by = record["git_commit"]
+    return "" if made_by == git_commit() else f" by the code of {made_by}; --again makes it anew"
 
 
 def summary(record: Record) -> str:
@@ -148,12 +156,12 @@ class Progress:
             say(f"{self.label}  {share:.0%}  {value}")
 
 
-def run_command(arguments: list[str], multirun: bool, config_dir: Path | None) -> int:
+def run_command(arguments: list[str], multirun: bool, again: bool, config_dir: Path | None) -> int:
     """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise."""
     cells = plan(arguments, multirun, config_dir)
     if not cells:
         raise BenchError("the grid of this study is empty; give it at least one list of cells")
-    outcomes = sweep(cells)
+    outcomes = sweep(cells, again)
     for line in closing_lines(outcomes):
         say(line)
     config = cells[0].config

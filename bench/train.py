@@ -12,10 +12,11 @@ from torch import Tensor
 
 from bench.batches import Batches
 from bench.checkpoint import load_state, save_state
-from bench.clock import Stopwatch, synchronise
+from bench.clock import Neighbours, Stopwatch, either, synchronise
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.errors import Diverged, TimedOut
+from bench.deadline import Deadline
+from bench.errors import Diverged
 from bench.metrics.compute import count_flops
 from bench.models.entry import Entry, field_evaluations
 from bench.streams import stream_seed
@@ -23,6 +24,9 @@ from bench.validate import Validation
 
 COUNT_EVERY = 10
 """Intervals between two counts of a step's FLOPs: under the counter a step takes two to three times as long."""
+
+
+HISTORY_HEADER = "step,train_seconds,train_loss_nats,val_nll_nats"
 
 
 @dataclass
@@ -35,11 +39,12 @@ class History:
         validation_seconds: on the evaluation clock.
         flops: of all steps.
         counted_flops, counted_evaluations: FLOPs and field evaluations of the last step taken under the FLOP counter.
-        field_evaluations: of all steps; stays 0 for an entry that solves no ODE.
+        field_evaluations: of all steps; None for an entry that solves no ODE.
         best_step, best_value: step of the kept weights and their validation value, nats.
         stale: validations since then.
         ended: whether a limit was met or training stopped early.
         selected_by: the name of the validation value, such as `nll(exact)`.
+        shared_machine: whether others used the machine while training ran; None while too short to tell.
         rows: one `(step, train_seconds, train_loss_nats, val_nll_nats, step_milliseconds)` a validation.
     """
 
@@ -49,24 +54,38 @@ class History:
     flops: float = 0.0
     counted_flops: int = 0
     counted_evaluations: int = 0
-    field_evaluations: int = 0
+    field_evaluations: int | None = None
     best_step: int = 0
     best_value: float = float("inf")
     stale: int = 0
     ended: bool = False
-    selected_by: str = ""
+    selected_by: str | None = None
+    shared_machine: bool | None = None
     rows: list[tuple[int, float, float, float, float]] = field(default_factory=list)
 
     @property
-    def step_milliseconds(self) -> float:
-        """Median over validations of the median time of a step between them."""
-        return statistics.median(row[-1] for row in self.rows)
+    def step_milliseconds(self) -> float | None:
+        """Median over validations of the median time of a step between them; None before the first."""
+        return statistics.median(row[-1] for row in self.rows) if self.rows else None
+
+    def csv_text(self) -> str:
+        """history.csv: a line for each validation."""
+        lines = [HISTORY_HEADER, *(",".join(map(repr, row[:4])) for row in self.rows)]
+        return "\n".join(lines) + "\n"
 
 
 Report = Callable[[History, float], None]
 
 
-def train(entry: Entry, dataset: Dataset, config: Config, checkpoint: Path, deadline: float, report: Report) -> History:
+def train(
+    entry: Entry,
+    dataset: Dataset,
+    config: Config,
+    history: History,
+    checkpoint: Path,
+    deadline: Deadline,
+    report: Report,
+) -> None:
     """Trains `entry` within the budget and leaves it with the weights that validated best.
 
     Goes on from `checkpoint` where there is one, to the same end as if it had never been stopped.
@@ -75,42 +94,41 @@ def train(entry: Entry, dataset: Dataset, config: Config, checkpoint: Path, dead
         entry: on the device of `dataset`; trained in place.
         dataset: on its device.
         config: the run's.
+        history: empty; filled as training goes, and left as far as it came when training fails.
         checkpoint: the file to go on from and to write to.
-        deadline: reading of `time.monotonic()` after which to give up.
+        deadline: looked at before each step and each validated chunk.
         report: called after each validation with the history and the share of the budget used.
 
     Raises:
         Diverged: a loss or a validation value is NaN or infinite.
-        TimedOut: the deadline passed; a checkpoint is left behind.
+        TimedOut: the deadline passed; the checkpoint of the last validation is left behind.
     """
-    loop = Loop(entry, dataset, config)
+    loop = Loop(entry, dataset, config, history, deadline)
     loop.resume_or_begin(checkpoint)
-    history, saved_at = loop.history, loop.history.seconds
+    saved_at = history.seconds
+    save_after = 0.0 if deadline.seconds else config.train.checkpoint_seconds
     while not history.ended:
-        loop.interval(deadline)
+        loop.interval()
         loop.validate()
         report(history, loop.progress(history.seconds))
-        late = time.monotonic() > deadline and not history.ended
-        if late or history.ended or history.seconds - saved_at >= config.train.checkpoint_seconds:
+        if history.ended or history.seconds - saved_at >= save_after:
             save_state(checkpoint, loop.state_dict())
             saved_at = history.seconds
-        if late:
-            raise TimedOut(f"budget.timeout_seconds={config.budget.timeout_seconds} passed at step {history.step}")
     entry.load_state_dict(loop.best_weights)
-    return history
 
 
 class Loop:
     """The steps between two validations, and the state carried over them."""
 
-    def __init__(self, entry: Entry, dataset: Dataset, config: Config) -> None:
+    def __init__(self, entry: Entry, dataset: Dataset, config: Config, history: History, deadline: Deadline) -> None:
         self.entry, self.config = entry, config
+        self.history, self.deadline = history, deadline
+        self.neighbours = Neighbours()
         self.solves_ode = field_evaluations(entry) is not None
         self.device = dataset.train.device
         self.batches = Batches(dataset, config.train.batch_size, config.seed)
         self.trainer = entry.trainer(config.train.optimiser)
         self.validation = Validation(dataset, config)
-        self.history = History()
         self.best_weights = copied_weights(entry)
 
     def progress(self, seconds: float) -> float:
@@ -122,14 +140,15 @@ class Loop:
             history.flops / budget.flops if budget.flops else 0.0,
         )
 
-    def interval(self, deadline: float) -> None:
-        """Steps until the next validation is due, or the budget or the deadline is met.
+    def interval(self) -> None:
+        """Steps until the next validation is due or the budget is met.
 
         In each `COUNT_EVERY`th interval the first step is taken under the FLOP counter, hence off the clock, and
         charged at the median of the rest.
 
         Raises:
             Diverged: a loss is NaN or infinite; the message names the step.
+            TimedOut: the deadline passed.
         """
         history, losses, times = self.history, list[Tensor](), list[float]()
         first_step = history.step + 1
@@ -143,7 +162,7 @@ class Loop:
             synchronise(self.device)
             counted_seconds = time.perf_counter() - began
         began = before = time.perf_counter()
-        while not losses or (history.step % every and time.monotonic() < deadline):
+        while not losses or history.step % every:
             seconds = history.seconds + before - began
             if losses and self.progress(seconds) >= 1:
                 break
@@ -157,12 +176,14 @@ class Loop:
             times = [elapsed / len(times)]
         typical = statistics.median(times) if times else counted_seconds
         history.seconds += elapsed + (typical if counted_seconds else 0.0)
-        history.field_evaluations += self.evaluations() - evaluations
+        if self.solves_ode:
+            history.field_evaluations = (history.field_evaluations or 0) + self.evaluations() - evaluations
         self.typical_milliseconds = 1e3 * typical
         self.mean_loss = finite_mean(torch.stack(losses), first_step)
 
     def step(self, seconds: float) -> Tensor:
         """One optimisation step; the mean loss before it."""
+        self.deadline.check()
         evaluations = self.evaluations()
         loss = self.trainer.step(self.batches.next(), self.progress(seconds))
         self.history.step += 1
@@ -197,7 +218,7 @@ class Loop:
         history, patience = self.history, self.config.train.patience
         watch = Stopwatch(self.device)
         with watch:
-            value, history.selected_by = self.validation.value(self.entry)
+            value, history.selected_by = self.validation.value(self.entry, self.deadline)
         history.validation_seconds += watch.seconds
         history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
         if value < history.best_value:
@@ -206,17 +227,18 @@ class Loop:
         else:
             history.stale += 1
         out_of_patience = patience is not None and history.stale >= patience
+        history.shared_machine = either(history.shared_machine, self.neighbours.shared())
         history.ended = out_of_patience or self.progress(history.seconds) >= 1
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how training goes on."""
-        cuda = self.device.type == "cuda"
+        cuda = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
         return {
             "entry": dict(self.entry.state_dict()),
             "best_weights": self.best_weights,
             "trainer": self.trainer.state_dict(),
             "batches": self.batches.state_dict(),
-            "random_state": torch.cuda.get_rng_state(self.device) if cuda else torch.get_rng_state(),
+            "random_states": [torch.get_rng_state(), *cuda],
             "history": asdict(self.history),
         }
 
@@ -230,11 +252,11 @@ class Loop:
         self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
         self.trainer.load_state_dict(state["trainer"])
         self.batches.load_state_dict(state["batches"])
-        self.history = History(**state["history"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random_state"], self.device)
-        else:
-            torch.set_rng_state(state["random_state"])
+        vars(self.history).update(state["history"])
+        on_cpu, *on_cuda = state["random_states"]
+        torch.set_rng_state(on_cpu)
+        for random_state in on_cuda:
+            torch.cuda.set_rng_state(random_state, self.device)
 
 
 def copied_weights(entry: Entry) -> dict[str, Tensor]:

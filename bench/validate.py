@@ -6,8 +6,9 @@ import torch
 
 from bench.config import Config
 from bench.data.dataset import Dataset
+from bench.deadline import Deadline
 from bench.errors import Diverged
-from bench.metrics.likelihood import estimate
+from bench.metrics.likelihood import estimate, evaluating
 from bench.models.entry import Entry
 from bench.streams import stream_seed
 
@@ -24,21 +25,30 @@ class Validation:
         )
         self.log_det = dataset.space.log_det(self.x)
 
-    def value(self, entry: Entry) -> tuple[float, str]:
+    def value(self, entry: Entry, deadline: Deadline) -> tuple[float, str]:
         """Mean validation value in nats of the report space, smaller is better, and its name, such as `nll(exact)`.
 
         The random state is left as it was.
 
         Raises:
             Diverged: it is NaN or infinite.
+            TimedOut: the deadline passed between two chunks.
         """
         devices = [self.x.device] if self.x.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.no_grad():
             torch.manual_seed(stream_seed(self.seed, "validation", "estimate"))
-            likelihood = estimate(entry, self.x, importance_samples=self.importance_samples, batch_rows=self.batch_rows)
+            likelihood = estimate(
+                entry,
+                self.x,
+                importance_samples=self.importance_samples,
+                batch_rows=self.batch_rows,
+                tick=deadline.check,
+            )
             if likelihood is not None:
                 return float(-(likelihood.log_prob + self.log_det).mean()), f"nll({likelihood.estimator})"
-            value = float((entry.loss(self.x) - self.log_det).mean())
+            with evaluating(entry):
+                losses = torch.cat([entry.loss(chunk) for chunk in torch.split(self.x, self.batch_rows)])
+            value = float((losses - self.log_det).mean())
         if not math.isfinite(value):
             raise Diverged(f"the validation loss is {value}")
         return value, "loss"

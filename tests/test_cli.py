@@ -70,7 +70,7 @@ def test_cuda_where_there_is_none(refused) -> None:
 
 def test_missing_data_say_what_fetches_them(refused, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "run `bench data fetch mnist`" in refused("run", "data=mnist", f"data_root={tmp_path / 'empty'}")
+    assert "run `bench data fetch mnist --data-root" in refused("run", "data=mnist", f"data_root={tmp_path / 'empty'}")
 
 
 def test_corrupt_data_say_so(refused, tmp_path) -> None:
@@ -145,7 +145,7 @@ def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
 def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) -> None:
     from bench import sweep
 
-    monkeypatch.setattr(sweep, "sweep", lambda cells: Counter(ok=len(cells)))
+    monkeypatch.setattr(sweep, "sweep", lambda cells, again: Counter(ok=len(cells)))
     answer = bench_call("run", *TINY, *[own_conf if word == "CONF" else word for word in words])
     assert "2 runs: 2 ok" in answer.out
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from bench.clock import Neighbours, Reading, Stopwatch, busy_ticks, cores_of_others
+from bench.clock import Neighbours, Reading, Stopwatch, busy_ticks, cores_of_others, either
 
 CPU = torch.device("cpu")
 BUSY = "import time\nend = time.monotonic() + 20\nwhile time.monotonic() < end: pass"
@@ -74,3 +74,11 @@ def test_a_busy_neighbour_is_seen() -> None:
 
 def test_an_interval_shorter_than_the_kernels_ticks_tells_nothing() -> None:
     assert Neighbours().shared() is None
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "both"),
+    [(None, None, None), (None, False, False), (True, None, True), (False, True, True), (False, False, False)],
+)
+def test_two_witnesses_know_what_one_of_them_knows(a: bool | None, b: bool | None, both: bool | None) -> None:
+    assert either(a, b) is both

@@ -8,6 +8,7 @@ from bench.columns import COLUMNS
 from bench.compose import compose
 from bench.config import Config
 from bench.data.dataset import Dataset
+from bench.deadline import Deadline
 from bench.errors import Diverged
 from bench.evaluate import evaluate
 from bench.models.entry import Entry, HasLogProb
@@ -28,13 +29,13 @@ def built(own_conf, *overrides: str) -> tuple[Entry, Dataset, Config]:
 
 def measured(own_conf, *overrides: str) -> Record:
     entry, dataset, config = built(own_conf, *overrides)
-    return evaluate(entry, dataset, config.eval)[0]
+    return evaluate(entry, dataset, config.eval, Deadline(None))[0]
 
 
 @pytest.fixture(scope="module")
 def truth(own_conf) -> tuple[Record, dict]:
     entry, dataset, config = built(own_conf, *PLANE, "model=truth", "eval.sample_size=500")
-    return evaluate(entry, dataset, config.eval)
+    return evaluate(entry, dataset, config.eval, Deadline(None))
 
 
 def test_the_truth_is_at_no_distance_from_itself(truth) -> None:
@@ -76,7 +77,7 @@ def test_digits_are_reported_as_pixels(model: str, own_conf) -> None:
     """log p(pixels) = log p(model space) + log det, added up by hand here; the space itself has tests of its own."""
     entry, dataset, config = built(own_conf, *DIGITS, f"model={model}")
     if model == "affine":
-        record = evaluate(entry, dataset, config.eval)[0]
+        record = evaluate(entry, dataset, config.eval, Deadline(None))[0]
         from bench.streams import stream_seed
 
         x = dataset.fixed(dataset.test[:40], stream_seed(config.eval.seed, "test"))
@@ -86,7 +87,7 @@ def test_digits_are_reported_as_pixels(model: str, own_conf) -> None:
         assert abs(float(offset)) > 10
         assert record["nll_nats"] == pytest.approx(float(model_space - offset), rel=1e-6)
     else:
-        record = evaluate(entry, dataset, config.eval)[0]
+        record = evaluate(entry, dataset, config.eval, Deadline(None))[0]
         assert record["elbo_nats"] < -record["nll_nats"]
         assert record["k_curve"][-1] == [10, pytest.approx(record["nll_nats"], rel=1e-6)]
         assert record["k_curve"][0] == [1, pytest.approx(-record["elbo_nats"], rel=1e-6)]
@@ -105,7 +106,7 @@ def test_random_state_and_modes_are_left_as_they_were(model: str, own_conf) -> N
     flags = [module.training for module in entry.modules()]
     weights = {name: value.clone() for name, value in entry.state_dict().items()}
     before = torch.get_rng_state()
-    evaluate(entry, dataset, config.eval)
+    evaluate(entry, dataset, config.eval, Deadline(None))
     assert torch.equal(before, torch.get_rng_state())
     assert [module.training for module in entry.modules()] == flags
     assert all(torch.equal(weights[name], value) for name, value in entry.state_dict().items())
@@ -117,7 +118,7 @@ def test_every_run_meets_the_same_noise(own_conf) -> None:
     one = measured(own_conf, *words)
     entry, dataset, config = built(own_conf, *words)
     torch.manual_seed(99)
-    other = evaluate(entry, dataset, config.eval)[0]
+    other = evaluate(entry, dataset, config.eval, Deadline(None))[0]
     assert without_clocks(one) == without_clocks(other)
     changed = measured(own_conf, *words, "eval.seed=1")
     assert changed["nll_nats"] != one["nll_nats"]
@@ -142,6 +143,7 @@ def test_an_entry_of_loss_and_samples_has_only_what_samples_tell(own_conf) -> No
     assert record.keys() == distances | {f"{name}_floor" for name in distances} | {
         "sample_seconds_per_1k",
         "eval_seconds",
+        "shared_machine",
     }
 
 
@@ -160,7 +162,7 @@ def test_a_flow_comes_back_and_a_bound_is_marked(own_conf) -> None:
 
 def test_examples_and_samples_are_as_many_as_asked_for(own_conf) -> None:
     entry, dataset, config = built(own_conf, *PLANE, "model=affine", "eval.test_examples=37", "eval.sample_size=5000")
-    record, arrays = evaluate(entry, dataset, config.eval)
+    record, arrays = evaluate(entry, dataset, config.eval, Deadline(None))
     assert len(arrays["samples.npz"]["data"]) == 37
     x = dataset.test[:37]
     with torch.no_grad():
@@ -180,7 +182,7 @@ def test_weights_that_are_not_numbers_are_a_divergence(where: str, own_conf) -> 
     with torch.no_grad():
         getattr(entry, where).fill_(math.nan)
     with pytest.raises(Diverged):
-        evaluate(entry, dataset, config.eval)
+        evaluate(entry, dataset, config.eval, Deadline(None))
 
 
 def test_samples_that_are_not_numbers_are_a_divergence(own_conf) -> None:
@@ -188,7 +190,7 @@ def test_samples_that_are_not_numbers_are_a_divergence(own_conf) -> None:
     with torch.no_grad():
         entry.shifts.fill_(math.inf)
     with pytest.raises(Diverged, match="samples are not finite"):
-        evaluate(entry, dataset, config.eval)
+        evaluate(entry, dataset, config.eval, Deadline(None))
 
 
 def test_a_bad_entry_shape_is_named(own_conf) -> None:
@@ -197,7 +199,7 @@ def test_a_bad_entry_shape_is_named(own_conf) -> None:
     entry = build.entry(config, dataset.spec)
     entry.log_prob = lambda x, context=None: type(entry).log_prob(entry, x[:1])
     with pytest.raises(Exception, match="shape"):
-        evaluate(entry, dataset, config.eval)
+        evaluate(entry, dataset, config.eval, Deadline(None))
 
 
 def test_no_density_call_holds_more_rows_than_asked(own_conf, monkeypatch) -> None:
@@ -210,7 +212,7 @@ def test_no_density_call_holds_more_rows_than_asked(own_conf, monkeypatch) -> No
         return log_prob(x)
 
     monkeypatch.setattr(entry, "log_prob", counted)
-    record = evaluate(entry, dataset, config.eval)[0]
+    record = evaluate(entry, dataset, config.eval, Deadline(None))[0]
     assert record["eval_nfe"] > 0
     assert rows
     assert max(rows) == 150

@@ -185,7 +185,8 @@ def test_a_diverged_run_has_a_row_and_is_not_repeated(own_conf, tmp_path) -> Non
     assert record["error"] == "the training loss is nan at step 7"
     assert record["parameters"] == 60
     assert record["status"] in run_module.FINISHED
-    assert files_under(folder_of(config, tmp_path).path) == {"config.yaml", "record.json"}
+    assert record["steps"] == 10
+    assert files_under(folder_of(config, tmp_path).path) == {"config.yaml", "history.csv", "record.json"}
 
 
 def test_a_learning_rate_out_of_all_bounds_diverges(own_conf, tmp_path) -> None:
@@ -215,14 +216,30 @@ def test_a_crash_has_a_row_with_its_first_line_and_a_traceback_beside_it(own_con
     assert "error.txt" not in files_under(folder.path)
 
 
-def test_a_run_out_of_time_has_a_row_and_goes_on_when_given_more(own_conf, tmp_path) -> None:
-    config = tiny(own_conf, "model=slow", "model.seconds=0.01", "budget.timeout_seconds=0.05")
+def test_a_run_out_of_time_has_a_row_and_goes_on_when_given_more(own_conf, tmp_path, noisy) -> None:
+    """After `noisy`, so that what a process does once is done."""
+    config = tiny(own_conf, "model=slow", "model.seconds=0.1", "budget.timeout_seconds=1.5")
     record = made(config, tmp_path)
     assert record["status"] == "timeout"
-    assert "budget.timeout_seconds=0.05 passed at step" in record["error"]
-    longer = tiny(own_conf, "model=slow", "model.seconds=0.01", "budget.timeout_seconds=60")
+    assert "budget.timeout_seconds=1.5 passed" in record["error"]
+    assert 0 < record["steps"] < 20
+    longer = tiny(own_conf, "model=slow", "model.seconds=0.1", "budget.timeout_seconds=60")
     assert identity(longer) == identity(config)
-    assert made(longer, tmp_path)["status"] == "ok"
+    assert repeatable_from(made(longer, tmp_path)) == repeatable_from(made(longer, tmp_path / "whole"))
+
+
+def test_evaluation_can_run_out_of_time_too(own_conf, tmp_path) -> None:
+    """A million importance samples of each example would take minutes."""
+    slow = [
+        "model=vae",
+        "model.width=8",
+        "budget.parameters=null",
+        "eval.importance_samples=1000000",
+        "budget.timeout_seconds=2",
+    ]
+    record = made(tiny(own_conf, *slow), tmp_path)
+    assert record["status"] == "timeout", record["error"]
+    assert record["steps"] == 20
 
 
 def test_data_of_another_kind_are_not_applicable(own_conf, tmp_path) -> None:

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from bench import store
 from bench.store import RunFolder
 from tests.helpers import TINY, Answer, files_under, records, repeatable, start
 
@@ -218,19 +219,55 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
-def test_a_disk_that_fills_up_is_named_and_leaves_nothing_half_written(own_conf, bench_call, tmp_path) -> None:
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 16 kB."""
     small = tmp_path / "small"
     small.mkdir()
     options = ["-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)]
     if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
         pytest.skip("mounting is not permitted here")
-    try:
-        answer = bench_call(*words(own_conf, "model=affine", f"results_dir={small}"))
-        left = {path.name for path in small.rglob("*") if path.is_file()}
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+    yield small
+    subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_full_disk_is_refused_and_nothing_written(own_conf, bench_call, small_disk) -> None:
+    answer = bench_call(*words(own_conf, "model=affine", f"results_dir={small_disk}"))
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+    assert "the disk is full (0.0 MB left); free 10 MB or choose another results_dir=" in answer.err
+    assert not list(small_disk.iterdir())
+
+
+def test_a_disk_that_fills_up_is_named_and_leaves_nothing_half_written(
+    own_conf, bench_call, small_disk, monkeypatch
+) -> None:
+    monkeypatch.setattr(store, "LEAST_FREE_BYTES", 0)
+    answer = bench_call(*words(own_conf, "model=affine", f"results_dir={small_disk}"))
+    left = {path.name for path in small_disk.rglob("*") if path.is_file()}
     assert answer.code == 2
     assert len(answer.err.splitlines()) == 1
     assert "No space left on device; free some space or choose another results_dir=" in answer.err
     assert "record.json" not in left
     assert not [name for name in left if name.startswith(".") and not name.endswith(".lock")]
+
+
+def test_again_makes_a_finished_run_anew(own_conf, bench_call, tmp_path) -> None:
+    command = words(own_conf, "model=affine")
+    bench_call(*command)
+    (path,) = (tmp_path / "results").glob("scratch/runs/*/record.json")
+    before = path.stat().st_mtime_ns
+    assert "finished before: ok" in bench_call(*command).out
+    assert path.stat().st_mtime_ns == before
+    assert "finished before" not in bench_call(*command, "--again").out
+    assert path.stat().st_mtime_ns > before
+
+
+def test_an_edit_of_a_users_own_entry_makes_another_run(tmp_path, bench_call, monkeypatch) -> None:
+    assert bench_call("new", "edited_entry", "--dir", ".").code == 0
+    command = words(tmp_path / "conf", "model=edited_entry", "budget.parameters=null")
+    bench_call(*command)
+    source = tmp_path / "edited_entry.py"
+    source.write_text(source.read_text() + "\n# another thought\n")
+    bench_call(*command)
+    assert len(list(tmp_path.glob("results/scratch/runs/*/record.json"))) == 2

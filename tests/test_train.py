@@ -1,4 +1,3 @@
-import math
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from bench import build
 from bench.checkpoint import load_state
 from bench.config import Config
 from bench.data.dataset import Dataset
+from bench.deadline import Deadline
 from bench.errors import Diverged, TimedOut
 from bench.models.entry import Entry
 from bench.train import History, train
@@ -22,12 +22,14 @@ class Killed(Exception):
 
 
 def trained(
-    config: Config, checkpoint: Path, report=lambda history, share: None, deadline: float = math.inf
+    config: Config, checkpoint: Path, report=lambda history, share: None, deadline: Deadline | None = None
 ) -> tuple[Entry, Dataset, History]:
     dataset = build.dataset(config)
     torch.manual_seed(config.seed)
     entry = build.entry(config, dataset.spec)
-    return entry, dataset, train(entry, dataset, config, checkpoint, deadline, report)
+    history = History()
+    train(entry, dataset, config, history, checkpoint, deadline or Deadline(None), report)
+    return entry, dataset, history
 
 
 def weights(entry: Entry) -> list[Tensor]:
@@ -65,7 +67,7 @@ def test_the_weights_that_validated_best_are_kept(own_conf, tmp_path) -> None:
     values = {row[0]: row[3] for row in history.rows}
     assert history.best_value == min(values.values()) == values[history.best_step]
     assert history.best_step != history.step
-    assert Validation(dataset, config).value(entry)[0] == history.best_value
+    assert Validation(dataset, config).value(entry, Deadline(None))[0] == history.best_value
 
 
 def test_patience_stops_early(own_conf, tmp_path) -> None:
@@ -205,14 +207,16 @@ def test_a_loss_that_is_not_a_number_names_its_step(step: int, own_conf, tmp_pat
         trained(config, tmp_path / "c")
 
 
-def test_the_deadline_leaves_a_checkpoint_to_go_on_from(own_conf, tmp_path) -> None:
-    config = tiny(own_conf, "model=slow", "model.seconds=0.01", "budget.timeout_seconds=0.06")
-    with pytest.raises(TimedOut, match=r"budget\.timeout_seconds=0\.06 passed at step \d+$"):
-        trained(config, tmp_path / "c", deadline=time.monotonic() + 0.06)
+def test_the_deadline_leaves_the_last_validations_checkpoint(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=slow", "model.seconds=0.05", "budget.timeout_seconds=0.6")
+    with pytest.raises(TimedOut, match=r"budget\.timeout_seconds=0\.6 passed"):
+        trained(config, tmp_path / "c", deadline=Deadline(0.6))
     state = load_state(tmp_path / "c")
     assert state is not None
     assert 1 <= state["history"]["step"] < 20
-    assert trained(config, tmp_path / "c")[2].step == 20
+    assert state["history"]["step"] % config.train.validate_every == 0
+    resumed, whole = trained(config, tmp_path / "c")[2], trained(config, tmp_path / "whole")[2]
+    assert without_clocks(resumed) == without_clocks(whole)
 
 
 def test_field_evaluations_are_counted_over_a_kill(own_conf, tmp_path) -> None:

@@ -19,7 +19,7 @@ def loop_of(model: str) -> Loop:
 def test_the_flops_of_a_run_are_those_of_its_steps_though_few_are_counted(model: str) -> None:
     loop = loop_of(model)
     for _ in range(COUNT_EVERY + 1):
-        loop.interval(deadline=float("inf"))
+        loop.interval()
     one = count_flops(lambda: loop.trainer.step(loop.batches.next(), 0.0))
     assert loop.history.step == 3 * (COUNT_EVERY + 1)
     assert loop.history.flops == one * loop.history.step
@@ -27,7 +27,7 @@ def test_the_flops_of_a_run_are_those_of_its_steps_though_few_are_counted(model:
 
 def test_the_steps_of_an_ode_are_priced_by_their_field_evaluations() -> None:
     loop = loop_of("cnf")
-    loop.interval(deadline=float("inf"))
+    loop.interval()
     easy = loop.history.counted_evaluations
     with torch.no_grad():
         for parameter in loop.entry.parameters():

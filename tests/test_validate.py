@@ -5,9 +5,11 @@ import torch
 
 from bench import build
 from bench.compose import compose
+from bench.deadline import Deadline
 from bench.errors import Diverged
 from bench.validate import Validation
 from tests.helpers import tiny
+from tests.own_entries import LossOnly
 
 
 def test_the_value_of_a_density_is_its_mean_nll_in_the_report_space(own_conf) -> None:
@@ -15,7 +17,7 @@ def test_the_value_of_a_density_is_its_mean_nll_in_the_report_space(own_conf) ->
     data = build.dataset(config)
     entry = build.entry(config, data.spec)
     validation = Validation(data, config)
-    value, name = validation.value(entry)
+    value, name = validation.value(entry, Deadline(None))
     with torch.no_grad():
         expected = -(entry.log_prob(validation.x).value + data.space.log_det(validation.x)).mean()
     assert name == "nll(exact)"
@@ -26,7 +28,7 @@ def test_the_value_of_a_density_is_its_mean_nll_in_the_report_space(own_conf) ->
 def test_the_value_of_weights_is_a_bound_of_the_validations_own_size(own_conf) -> None:
     config = tiny(own_conf, "model=vae", "budget.parameters=null")
     data = build.dataset(config)
-    value, name = Validation(data, config).value(build.entry(config, data.spec))
+    value, name = Validation(data, config).value(build.entry(config, data.spec), Deadline(None))
     assert name == "nll(iwae-4)"
     assert math.isfinite(value)
 
@@ -35,7 +37,7 @@ def test_an_entry_without_a_likelihood_is_validated_by_its_loss(own_conf) -> Non
     config = tiny(own_conf, "model=loss_only")
     data = build.dataset(config)
     entry = build.entry(config, data.spec)
-    value, name = Validation(data, config).value(entry)
+    value, name = Validation(data, config).value(entry, Deadline(None))
     assert name == "loss"
     with torch.no_grad():
         assert value == pytest.approx(float(entry.loss(data.validation).mean()), rel=1e-6)
@@ -53,11 +55,11 @@ def test_it_repeats_and_leaves_random_state_and_modes_alone(model: str, own_conf
     data = build.dataset(config)
     entry = build.entry(config, data.spec).train()
     before = torch.get_rng_state()
-    first = Validation(data, config).value(entry)
+    first = Validation(data, config).value(entry, Deadline(None))
     assert torch.equal(before, torch.get_rng_state())
     assert entry.training
     torch.manual_seed(99)
-    assert Validation(data, config).value(entry) == first
+    assert Validation(data, config).value(entry, Deadline(None)) == first
 
 
 @pytest.mark.parametrize("model", ["affine", "loss_only"])
@@ -68,4 +70,26 @@ def test_a_value_that_is_not_finite_is_a_divergence(model: str, own_conf) -> Non
     with torch.no_grad():
         entry.shifts.fill_(math.nan)
     with pytest.raises(Diverged):
-        Validation(data, config).value(entry)
+        Validation(data, config).value(entry, Deadline(None))
+
+
+class Noisier(LossOnly):
+    """A loss that is larger in training mode, and counts how many examples it is given at once."""
+
+    most = 0
+
+    def loss(self, x, context=None):
+        self.most = max(self.most, len(x))
+        return super().loss(x) + self.training
+
+
+def test_a_loss_is_taken_in_evaluation_mode_and_in_chunks(own_conf) -> None:
+    config = tiny(own_conf, "model=loss_only", "eval.batch_rows=10")
+    data = build.dataset(config)
+    entry = Noisier(data.spec, width=4).train()
+    plain = LossOnly(data.spec, width=4)
+    plain.load_state_dict(entry.state_dict())
+    value, _ = Validation(data, config).value(entry, Deadline(None))
+    assert value == Validation(data, config).value(plain.eval(), Deadline(None))[0]
+    assert entry.most <= 10
+    assert entry.training

@@ -1,7 +1,7 @@
 """The likelihood of examples under an entry, in model space: exact, or an importance-sampled bound."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -36,7 +36,12 @@ class Likelihood:
 
 
 def estimate(
-    entry: nn.Module, x: Float[Tensor, "n *event"], *, importance_samples: int, batch_rows: int
+    entry: nn.Module,
+    x: Float[Tensor, "n *event"],
+    *,
+    importance_samples: int,
+    batch_rows: int,
+    tick: Callable[[], None] = lambda: None,
 ) -> Likelihood | None:
     """The log-likelihood of each example: IWAE-K of an entry with `log_weights`, else the entry's `log_prob`.
 
@@ -48,6 +53,7 @@ def estimate(
         x: examples in model space.
         importance_samples: K of IWAE-K.
         batch_rows: most examples in one call, importance samples counted in.
+        tick: called before each chunk; it may raise to stop.
 
     Returns:
         The likelihood, or None for an entry with neither capability.
@@ -58,9 +64,9 @@ def estimate(
     """
     with evaluating(entry), torch.no_grad():
         if isinstance(entry, HasLogWeights):
-            return _importance_sampled(entry, x, importance_samples, batch_rows)
+            return _importance_sampled(entry, x, importance_samples, batch_rows, tick)
         if isinstance(entry, HasLogProb):
-            return _direct(entry, x, batch_rows)
+            return _direct(entry, x, batch_rows, tick)
     return None
 
 
@@ -90,22 +96,27 @@ def evaluating(entry: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _direct(entry: HasLogProb, x: Tensor, rows: int) -> Likelihood:
+def _direct(entry: HasLogProb, x: Tensor, rows: int, tick: Callable[[], None]) -> Likelihood:
     """The entry's own `log_prob`, `rows` examples at a time."""
-    parts = [entry.log_prob(chunk) for chunk in torch.split(x, rows)]
+    parts = []
+    for chunk in torch.split(x, rows):
+        tick()
+        parts.append(entry.log_prob(chunk))
     value, error = _joined(parts)
     _check_shape(entry, "log_prob", value, (len(x),))
     _check_finite("log-likelihood", value)
     return Likelihood(value, parts[0].estimator, parts[0].is_bound, error, elbo=None, k_curve=[])
 
 
-def _importance_sampled(entry: HasLogWeights, x: Tensor, samples: int, rows: int) -> Likelihood:
+def _importance_sampled(
+    entry: HasLogWeights, x: Tensor, samples: int, rows: int, tick: Callable[[], None]
+) -> Likelihood:
     """IWAE-K of `samples` weights, as many examples at a time as `rows` samples allow, in float64 from the weights."""
     draws = min(samples, rows)
     sizes = curve_sizes(samples)
     bounds, elbos, curves = [], [], []
     for chunk in torch.split(x, max(1, rows // samples)):
-        weights = _log_weights(entry, chunk, samples, draws).double()
+        weights = _log_weights(entry, chunk, samples, draws, tick).double()
         bounds.append(iwae(weights))
         elbos.append(weights.mean(0))
         curves.append(torch.stack([_mean_bound(weights, k).sum() for k in sizes]))
@@ -117,10 +128,11 @@ def _importance_sampled(entry: HasLogWeights, x: Tensor, samples: int, rows: int
     return Likelihood(value, bounds[0].estimator, True, error, elbo, list(zip(sizes, curve, strict=True)))
 
 
-def _log_weights(entry: HasLogWeights, x: Tensor, samples: int, draws: int) -> Tensor:
+def _log_weights(entry: HasLogWeights, x: Tensor, samples: int, draws: int, tick: Callable[[], None]) -> Tensor:
     """`(samples, batch)` log weights, at most `draws` of them in one call."""
     parts = []
     for start in range(0, samples, draws):
+        tick()
         count = min(draws, samples - start)
         part = entry.log_weights(x, count)
         _check_shape(entry, "log_weights", part, (count, len(x)))

@@ -9,8 +9,9 @@ import numpy as np
 
 from bench.compose import as_yaml, compose
 from bench.config import Config
-from bench.run import HISTORY_HEADER, identity
+from bench.run import identity
 from bench.store import Record, RunFolder
+from bench.train import HISTORY_HEADER
 
 FAMILIES = ("VAE", "flow", "ODE flow")
 VALIDATIONS = 20
@@ -46,7 +47,7 @@ def write_run(folder: Path, base: Config, data: int, model: int, seed: int) -> N
     run = RunFolder(folder / "runs" / record["run_id"])
     run.write_text("config.yaml", as_yaml(config))
     rows = [f"{100 * n},{0.2 * n},{nll + 1 / n},{nll + 1 / n}\n" for n in range(1, VALIDATIONS + 1)]
-    run.write_text("history.csv", HISTORY_HEADER + "".join(rows))
+    run.write_text("history.csv", HISTORY_HEADER + "\n" + "".join(rows))
     points = draws.normal(size=(2, POINTS, 2)).astype(np.float32)
     run.write_arrays("samples.npz", samples=points[0], data=points[1])
     axis = np.linspace(-4, 4, GRID, dtype=np.float32)

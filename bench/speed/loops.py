@@ -6,9 +6,10 @@ from bench import build
 from bench.compose import compose
 from bench.config import Config
 from bench.data.dataset import Dataset
+from bench.deadline import Deadline
 from bench.run import sized_width
 from bench.speed.interleave import Block
-from bench.train import Loop
+from bench.train import History, Loop
 
 ENDLESS = 10**9
 
@@ -23,9 +24,9 @@ def loop_on(dataset: Dataset, config: Config, device: torch.device) -> Loop:
     width = sized_width(config, dataset)
     torch.manual_seed(0)
     entry = build.entry(config, dataset.spec, width).to(device)
-    return Loop(entry, dataset.to(device), config)
+    return Loop(entry, dataset.to(device), config, History(), Deadline(None))
 
 
 def interval(loop: Loop) -> Block:
     """`train.validate_every` steps as a run takes them, the FLOP-counting one included."""
-    return lambda: loop.interval(deadline=float("inf"))
+    return loop.interval

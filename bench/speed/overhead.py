@@ -1,6 +1,5 @@
 """What the harness costs: the share of a training step that is not forward, backward or optimiser."""
 
-import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]
 
     def plain() -> None:
         on_trainer.seconds = on_batches.seconds = 0.0
-        loop.interval(deadline=math.inf)
+        loop.interval()
         inside.append((on_trainer.seconds, on_batches.seconds))
         loop.history.step = steps  # so that no interval but the first, the warm-up, counts FLOPs
 

@@ -1,0 +1,24 @@
+"""The time after which a run gives up."""
+
+import math
+import time
+
+from bench.errors import TimedOut
+
+
+class Deadline:
+    """`budget.timeout_seconds` of one call, from its construction on."""
+
+    def __init__(self, seconds: float | None) -> None:
+        """`seconds` of wall-clock time; None never ends."""
+        self.seconds = seconds
+        self.end = time.monotonic() + (math.inf if seconds is None else seconds)
+
+    def check(self) -> None:
+        """Looks at the clock.
+
+        Raises:
+            TimedOut: the time is over.
+        """
+        if time.monotonic() > self.end:
+            raise TimedOut(f"budget.timeout_seconds={self.seconds:g} passed; the same command with more of it goes on")
