@@ -218,7 +218,6 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
     assert left == {"config.yaml", "history.csv", "samples.npz", "weights.safetensors", "record.json"}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of 16 kB."""
@@ -231,6 +230,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", str(small)], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_full_disk_is_refused_and_nothing_written(own_conf, bench_call, small_disk) -> None:
     answer = bench_call(*words(own_conf, "model=affine", f"results_dir={small_disk}"))
     assert answer.code == 2
@@ -239,6 +239,7 @@ def test_a_full_disk_is_refused_and_nothing_written(own_conf, bench_call, small_
     assert not list(small_disk.iterdir())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_disk_that_fills_up_is_named_and_leaves_nothing_half_written(
     own_conf, bench_call, small_disk, monkeypatch
 ) -> None:
