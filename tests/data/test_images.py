@@ -60,14 +60,14 @@ def test_the_configuration_builds_the_data_set(name: str, root: Path) -> None:
     assert set(x.unique().tolist()) == {0.0, 1.0} or not binary
 
 
-def test_the_splits_are_the_first_50000_the_last_10000_and_the_test_file(root: Path) -> None:
+def test_the_splits_are_the_first_50000_the_last_10000_and_the_test_file_shuffled(root: Path) -> None:
     data = idx_images("mnist", folder="mnist", root=str(root), binary=True)
     assert data.image_shape == (28, 28)
     assert data.labels is not None
+    shuffled = torch.randperm(10_000, generator=torch.Generator().manual_seed(0))
     parts = (data.train, data.validation, data.test)
-    for images, labels, order in zip(
-        parts, data.labels, (torch.arange(50_000), torch.arange(50_000, 60_000), torch.arange(10_000)), strict=True
-    ):
+    orders = (torch.arange(50_000), torch.arange(50_000, 60_000), shuffled)
+    for images, labels, order in zip(parts, data.labels, orders, strict=True):
         assert images.dtype == torch.uint8
         assert images.shape == (len(order), 784)
         assert torch.equal(images[:, 0].long(), order % 251)
