@@ -76,7 +76,7 @@ class Binary:
 
     def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
         """One Bernoulli draw a pixel."""
-        return (uniform(raw.shape, generator).mul_(self.levels - 1) < raw).float()
+        return uniform(raw.shape, generator).mul_(self.levels - 1).lt_(raw.float())
 
     def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
         """Zeros: a probability of pixels needs no Jacobian."""
@@ -128,9 +128,9 @@ class DequantisedLogit:
 
     def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
         """Fresh uniform noise, logit and standardisation."""
-        y = uniform(raw.shape, generator).add_(raw)
+        y = uniform(raw.shape, generator).add_(raw.float())
         s = y.mul_((1 - 2 * self.alpha) / self.levels).add_(self.alpha)
-        return torch.logit(s, eps=1e-7).sub_(self.shift).div_(self.scale)
+        return s.logit_(eps=1e-7).sub_(self.shift).div_(self.scale)
 
     def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
         """log |det dx/dy|, with ds/dy = (1 - 2 alpha) / levels and dlogit/ds = 1 / (s (1 - s))."""
@@ -158,4 +158,4 @@ def uniform(shape: torch.Size, generator: torch.Generator) -> Float[Tensor, "*sh
     count = shape.numel()
     words = torch.empty((count + 3) // 4, dtype=torch.int64, device=generator.device)
     words.random_(-(2**63), None, generator=generator)
-    return words.view(torch.int16)[:count].view(shape).mul(2**-16).add_(0.5)
+    return words.view(torch.int16)[:count].view(shape).float().mul_(2**-16).add_(0.5)
