@@ -1,31 +1,43 @@
 """Every plot of a study, data set by data set."""
 
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
 from matplotlib import style
 
 from bench.report import plots_curves, plots_likelihood, plots_pictures
 from bench.report.study import Study
-from bench.report.style import RC, Plot, styles
+from bench.report.style import RC, Plot, Style, styles
 from bench.report.summary import Cell
 
 
 def draw(study: Study, cells: list[Cell]) -> list[Plot]:
-    """The plots that the study has something to show in; equal records give equal bytes."""
+    """The plots that the study has something to show in; equal records give equal bytes, on any number of cores."""
     look = styles(cell.model for cell in cells if not cell.oracle)
     by_data: dict[str, list[Cell]] = {}
     for cell in cells:
         by_data.setdefault(cell.data, []).append(cell)
+    plots_of = partial(of_one_data_set, study, look)
+    workers = min(len(by_data), os.cpu_count() or 1)
+    if workers == 1:
+        found = [plots_of(group) for group in by_data.values()]
+    else:
+        with ProcessPoolExecutor(workers) as pool:
+            found = list(pool.map(plots_of, by_data.values()))
+    return [plot for group in found for plot in group]
+
+
+def of_one_data_set(study: Study, look: dict[str, Style], group: list[Cell]) -> list[Plot]:
+    """The plots of one data set, likelihood first."""
     with style.context(["default", RC]):
         found = [
-            plot
-            for group in by_data.values()
-            for plot in (
-                plots_likelihood.dots(group, look),
-                *(plots_likelihood.pareto(group, look, cost) for cost in plots_likelihood.COSTS),
-                plots_likelihood.training(study, group, look),
-                plots_curves.k_curve(study, group, look),
-                plots_curves.reconstruction(study, group, look),
-                plots_pictures.densities(study, group),
-                plots_pictures.samples(study, group, look),
-            )
+            plots_likelihood.dots(group, look),
+            *(plots_likelihood.pareto(group, look, cost) for cost in plots_likelihood.COSTS),
+            plots_likelihood.training(study, group, look),
+            plots_curves.k_curve(study, group, look),
+            plots_curves.reconstruction(study, group, look),
+            plots_pictures.densities(study, group),
+            plots_pictures.samples(study, group, look),
         ]
     return [plot for plot in found if plot is not None]
