@@ -29,8 +29,9 @@ def idx_images(
 
     The first 50,000 examples of the training file are for training, its last 10,000 for validation, the test file's
     10,000 for testing, in an order fixed at random: MNIST's first 5,000 test digits are written more neatly than its
-    last 5,000, so that the first so many of the file would not stand for the whole. The dequantised space is standardised on the first 10,000 training examples, which halves the
-    time to load. Checksums are the business of `bench data verify`.
+    last 5,000, so that the first so many of the file would not stand for the whole. The dequantised space is
+    standardised on the first 10,000 training examples, which halves the time to load. Checksums are the business of
+    `bench data verify`.
 
     Args:
         name: the name of the data set's file in conf/data.
