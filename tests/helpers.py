@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,7 @@ def environment() -> dict[str, str]:
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """`bench` in a process of its own, in `folder`."""
+    """`bench` in a process of its own, in `folder`, that an interrupt reaches even where this one is deaf to it."""
     return subprocess.Popen(
         [sys.executable, "-m", "bench.cli", *words],
         cwd=folder,
@@ -76,6 +77,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -60,6 +60,11 @@ def session(chosen: list[Step], out: Path, seconds: float) -> list[Outcome]:
     return outcomes
 
 
+def hear_interrupts() -> None:
+    """Undoes what a background job of a shell inherits: deafness to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def attempt(step: Step, log: Path, seconds: float) -> Outcome:
     """One command, its output in `log`; after `seconds` it is interrupted as by Ctrl-C, and killed if it goes on."""
     command = [sys.executable, *step.arguments]
@@ -68,7 +73,7 @@ def attempt(step: Step, log: Path, seconds: float) -> Outcome:
     began = time.monotonic()
     interrupted = False
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, preexec_fn=hear_interrupts)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
