@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from bench.data.dataset import Dataset
@@ -32,47 +32,47 @@ class Batches:
         self.seed = seed
         self.device = dataset.train.device
         self.noise = torch.Generator(self.device).manual_seed(stream_seed(seed, "noise"))
-        self.noise_before = self.noise.get_state()
-        self.begin(epoch=0)
-
-    def begin(self, epoch: int) -> None:
-        """Shuffles for `epoch`: the order depends on the seed and the epoch alone."""
-        order = torch.Generator(self.device).manual_seed(stream_seed(self.seed, "order", epoch))
-        self.epoch, self.position, self.filled_at = epoch, 0, 0
+        self.per_epoch = len(dataset.train) // batch_size
+        self.together = max(1, MADE_TOGETHER // (batch_size * dataset.spec.dim))
+        self.taken = 0
         self.ready: list[Tensor] = []
-        self.order = torch.randperm(len(self.dataset.train), generator=order, device=self.device)
+        self.shuffle(epoch=0)
 
     def next(self) -> Float[Tensor, "batch *event"]:
         """The next batch, in model space."""
-        if self.position + self.batch_size > len(self.order):
-            self.begin(self.epoch + 1)
         if not self.ready:
             self.fill()
-        self.position += self.batch_size
+        self.taken += 1
         return self.ready.pop()
 
     def fill(self) -> None:
-        """Makes the next batches of this epoch, as many as `MADE_TOGETHER` allows and one at least."""
-        self.filled_at, self.noise_before = self.position, self.noise.get_state()
-        left = (len(self.order) - self.position) // self.batch_size
-        together = max(1, MADE_TOGETHER // (self.batch_size * self.dataset.spec.dim))
-        chosen = self.order[self.position :][: min(left, together) * self.batch_size]
+        """Makes the next batches, as many as `MADE_TOGETHER` allows and one at least, of as many epochs as that takes."""
+        self.filled_at, self.noise_before = self.taken, self.noise.get_state()
+        chosen = torch.cat([self.chosen(self.taken + ahead) for ahead in range(self.together)])
         x = self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
         self.ready = list(reversed(torch.split(x, self.batch_size)))
 
+    def chosen(self, batch: int) -> Int[Tensor, " batch"]:
+        """Indices of the examples of the stream's batch of that number, counted from 0."""
+        epoch, within = divmod(batch, self.per_epoch)
+        if epoch != self.epoch:
+            self.shuffle(epoch)
+        return self.order[within * self.batch_size :][: self.batch_size]
+
+    def shuffle(self, epoch: int) -> None:
+        """Draws the order of `epoch`, which depends on the seed and the epoch alone."""
+        generator = torch.Generator(self.device).manual_seed(stream_seed(self.seed, "order", epoch))
+        self.epoch = epoch
+        self.order = torch.randperm(len(self.dataset.train), generator=generator, device=self.device)
+
     def state_dict(self) -> dict[str, Any]:
         """Where the stream stands, and where it stood when batches were last made."""
-        return {
-            "epoch": self.epoch,
-            "position": self.position,
-            "filled_at": self.filled_at,
-            "noise_before": self.noise_before,
-        }
+        made = (self.filled_at, self.noise_before) if self.ready else (self.taken, self.noise.get_state())
+        return {"taken": self.taken, "filled_at": made[0], "noise_before": made[1]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from where another stream stood."""
-        self.begin(state["epoch"])
-        self.position = state["filled_at"]
+        self.ready, self.taken = [], state["filled_at"]
         self.noise.set_state(state["noise_before"])
-        while self.position < state["position"]:
+        while self.taken < state["taken"]:
             self.next()

@@ -163,10 +163,10 @@ class Loop:
             counted_seconds = time.perf_counter() - began
         began = before = time.perf_counter()
         while not losses or history.step % every:
-            seconds = history.seconds + before - began
-            if losses and self.progress(seconds) >= 1:
+            progress = self.progress(history.seconds + before - began)
+            if losses and progress >= 1:
                 break
-            losses.append(self.step(seconds))
+            losses.append(self.step(progress))
             now = time.perf_counter()
             times.append(now - before)
             before = now
@@ -181,11 +181,11 @@ class Loop:
         self.typical_milliseconds = 1e3 * typical
         self.mean_loss = finite_mean(torch.stack(losses), first_step)
 
-    def step(self, seconds: float) -> Tensor:
-        """One optimisation step; the mean loss before it."""
+    def step(self, progress: float) -> Tensor:
+        """One optimisation step at that share of the budget; the mean loss before it."""
         self.deadline.check()
         evaluations = self.evaluations()
-        loss = self.trainer.step(self.batches.next(), self.progress(seconds))
+        loss = self.trainer.step(self.batches.next(), progress)
         self.history.step += 1
         self.history.flops += self.price(self.evaluations() - evaluations)
         return loss
@@ -197,8 +197,8 @@ class Loop:
     def counted_step(self) -> Tensor:
         """One step under the FLOP counter, by which the next ones are priced."""
         history, losses = self.history, list[Tensor]()
-        spent, evaluations = history.flops, self.evaluations()
-        history.counted_flops = count_flops(lambda: losses.append(self.step(history.seconds)))
+        spent, evaluations, progress = history.flops, self.evaluations(), self.progress(history.seconds)
+        history.counted_flops = count_flops(lambda: losses.append(self.step(progress)))
         history.counted_evaluations = self.evaluations() - evaluations
         history.flops = spent + history.counted_flops
         return losses[0]

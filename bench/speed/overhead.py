@@ -24,13 +24,14 @@ Result = TypeVar("Result")
 
 
 def overhead(device: torch.device, effort: Effort) -> list[Figure]:
-    """Five figures for each model on digits, at the parameters and the batch size of the study quick."""
-    return [figure for model in MODELS for figure in shares(of_quick(model), device, effort)]
+    """Five figures for each model on digits, at the small budget of the study quick and at the default one."""
+    return [figure for config in configurations() for figure in shares(config, device, effort)]
 
 
-def of_quick(model: str) -> Config:
-    """The study quick's configuration of one model on digits."""
-    return endless(["study=quick", f"model={model}", "data=digits"])
+def configurations() -> list[Config]:
+    """Each model on digits, first as the study quick trains it and then as a run without options does."""
+    studies: tuple[list[str], ...] = (["study=quick"], [])
+    return [endless([*study, f"model={model}", "data=digits"]) for study in studies for model in MODELS]
 
 
 def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]:
@@ -139,7 +140,7 @@ class Round:
 
 def figures(config: Config, rounds: list[Round]) -> list[Figure]:
     """The harness as a share of a step, its three parts, and the check."""
-    name, per_step = config.model["name"], 1e3 / rounds[0].steps
+    name, per_step = f"{config.model['name']}, {config.budget.parameters} parameters", 1e3 / rounds[0].steps
     whole, trainer, bare = (
         per_step * statistics.median(values)
         for values in zip(*((each.whole, each.trainer, each.bare) for each in rounds), strict=True)

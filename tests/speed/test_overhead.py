@@ -4,7 +4,7 @@ import torch
 from bench.compose import compose
 from bench.speed.interleave import Effort
 from bench.speed.loops import endless
-from bench.speed.overhead import Round, of_quick, shares
+from bench.speed.overhead import Round, configurations, shares
 from bench.train import COUNT_EVERY
 
 SHRUNK = ["budget.parameters=5000", "train.batch_size=32", "train.validate_every=3"]
@@ -15,8 +15,8 @@ def test_each_model_gives_a_share_and_the_parts_it_consists_of(model: str) -> No
     config = endless([f"model={model}", "data=digits", *SHRUNK])
     harness, *parts, check = shares(config, torch.device("cpu"), Effort(seconds=0, rounds=2))
     names = ["of it the batch", "of it the FLOP count", "of it the rest"]
-    assert [figure.what for figure in parts] == [f"{model}: {name}" for name in names]
-    assert check.what == f"{model}: check by bare steps in turn"
+    assert [figure.what for figure in parts] == [f"{model}, 5000 parameters: {name}" for name in names]
+    assert check.what == f"{model}, 5000 parameters: check by bare steps in turn"
     assert harness.met in {"yes", "no"}
     assert harness.ours is not None
     assert harness.theirs is not None
@@ -28,11 +28,13 @@ def test_each_model_gives_a_share_and_the_parts_it_consists_of(model: str) -> No
     assert rest.low > 0
 
 
-def test_the_budget_is_that_of_the_study_quick() -> None:
-    config, quick = of_quick("cnf"), compose(["study=quick", "model=cnf"])
-    assert config.budget.parameters == quick.budget.parameters == 20_000
-    assert config.train == quick.train
-    assert (config.model["name"], config.data["name"]) == ("cnf", "digits")
+def test_the_budgets_are_those_of_the_study_quick_and_of_a_plain_run() -> None:
+    quick, plain = compose(["study=quick", "model=cnf"]), compose(["model=cnf", "data=digits"])
+    of_cnf = [config for config in configurations() if config.model["name"] == "cnf"]
+    assert [config.budget.parameters for config in of_cnf] == [quick.budget.parameters, plain.budget.parameters]
+    assert [config.budget.parameters for config in of_cnf] == [20_000, 50_000]
+    assert [config.train for config in of_cnf] == [quick.train, plain.train]
+    assert {config.data["name"] for config in configurations()} == {"digits"}
 
 
 def test_the_shares_of_a_round_of_known_seconds() -> None:
