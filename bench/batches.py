@@ -46,7 +46,7 @@ class Batches:
         return self.ready.pop()
 
     def fill(self) -> None:
-        """Makes the next batches, as many as `MADE_TOGETHER` allows and one at least, of as many epochs as that takes."""
+        """Makes the next batches, of one epoch or several: as many as `MADE_TOGETHER` allows, and one at least."""
         self.filled_at, self.noise_before = self.taken, self.noise.get_state()
         chosen = torch.cat([self.chosen(self.taken + ahead) for ahead in range(self.together)])
         x = self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
