@@ -1,35 +1,89 @@
-"""What latent-variable entries share: a likelihood estimated from log importance weights."""
+"""What latent-variable entries share: a posterior, a prior and a decoder, and a likelihood from importance weights."""
 
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from bench.errors import BenchError
+from bench.models.coders import Decoder
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.importance import iwae
-from bench.spec import Kind
+from bench.models.networks import standard_normal_log_prob, unconditional
+from bench.spec import DataSpec, Kind
 
 CHUNK_ELEMENTS = 2**21
 """Coordinates that one chunk of importance samples holds: 8 MB a tensor, which stays near the cache."""
 
+LARGEST_DEFAULT_LATENT = 16
+
+
+class Posterior(Protocol):
+    """q(z | x) of a batch of examples: drawn from by reparameterisation, its density known where it draws."""
+
+    @property
+    def mean(self) -> Float[Tensor, "batch latent"]:
+        """E[z | x], or the point that stands for it where there is no mean."""
+        ...
+
+    def draw(self, samples: int) -> tuple[Float[Tensor, "samples batch latent"], Float[Tensor, "samples batch"]]:
+        """z ~ q(z | x) and log q(z | x) in nats, both with gradients."""
+        ...
+
 
 class LatentEntry(Entry):
-    """An entry with `log_weights`, and from them a `log_prob`: the IWAE-K bound with K = `importance_samples`.
+    """p(x) = ∫ p(x | z) p(z) dz, with an approximate posterior q(z | x).
 
-    A run's record takes its own K from `eval.importance_samples`, by way of `log_weights`.
+    A subclass sets `decoder` and defines `posterior`; where its prior is not N(0, I), also `log_prior` and
+    `prior_sample`. It inherits `loss` (the one-sample ELBO, its KL divergence by Monte Carlo) and all capabilities. A
+    run's record takes its own K from `eval.importance_samples`, by way of `log_weights`.
     """
 
     family: ClassVar[str] = "VAE"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete", "binary"})
     latent = "posterior_mean"
     importance_samples: ClassVar[int] = 1_000
+    decoder: Decoder
+
+    def __init__(self, data: DataSpec, *, width: int, latent_size: int | None = None) -> None:
+        """Settles the latent's size: null takes that of x, and at most 16.
+
+        Raises:
+            BenchError: for a latent size below 1.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width)
+        unconditional(data, type(self).__name__)
+        if latent_size is None:
+            latent_size = min(data.dim, LARGEST_DEFAULT_LATENT)
+        if latent_size < 1:
+            raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
+        self.latent_size = latent_size
+
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> Posterior:
+        """q(z | x) of each example."""
+        raise NotImplementedError(f"{type(self).__name__} must define posterior(x)")
+
+    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
+        """log p(z) in nats; here of N(0, I)."""
+        return standard_normal_log_prob(z)
+
+    def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """`n` draws of z from the prior; here N(0, I)."""
+        like = next(self.parameters())
+        return torch.randn(n, self.latent_size, dtype=like.dtype, device=like.device)
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-ELBO in nats, from one draw of z."""
+        return -self.log_weights(x, 1)[0]
 
     def log_weights(
         self, x: Float[Tensor, "batch *event"], samples: int, context: Context = None
     ) -> Float[Tensor, "samples batch"]:
-        """`(samples, batch)` nats of log p(x, z) - log q(z | x), with z drawn from q."""
-        raise NotImplementedError(f"{type(self).__name__} must define log_weights(x, samples, context=None)")
+        """`(samples, batch)` nats of log p(x | z) + log p(z) - log q(z | x), with z drawn from q."""
+        z, log_posterior = self.posterior(x).draw(samples)
+        return self.decoder.log_prob(x.flatten(1), z) + self.log_prior(z) - log_posterior
 
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
@@ -37,3 +91,15 @@ class LatentEntry(Entry):
         chunk = max(1, CHUNK_ELEMENTS // max(1, x.numel()))
         sizes = [min(chunk, self.importance_samples - done) for done in range(0, self.importance_samples, chunk)]
         return iwae(torch.cat([self.log_weights(x, size, context) for size in sizes]))
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """Draws from the model's density: z from the prior, then x from p(x | z) with its noise."""
+        return self.decoder.sample(self.prior_sample(n)).reshape(n, *self.data.event_shape)
+
+    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch latent"]:
+        """The posterior mean, `(batch, latent_size)`."""
+        return self.posterior(x).mean
+
+    def decode(self, z: Float[Tensor, "batch latent"], context: Context = None) -> Float[Tensor, "batch *event"]:
+        """The decoder's mean in model space; the probability of a 1 for binary data."""
+        return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)

@@ -1,4 +1,4 @@
-"""Small networks that entries share: perceptrons, a Gaussian posterior and two kinds of decoder.
+"""Small networks that entries share: linear layers with a sound start, perceptrons, a residual net.
 
 Every size is derived from `width`, the number of hidden units that an entry has in all. Spreading that number over the
 hidden layers, and not giving it to each of them, keeps the steps between parameter counts small enough for a budget to
@@ -13,25 +13,36 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import BenchError, NotApplicable
+from bench.errors import BenchError, NotApplicable, unknown
 from bench.spec import DataSpec
 
-LOG_SCALE_BOUND = 5.0
-"""Largest |log-scale| of a predicted Gaussian: standard deviations from 0.007 to 148 in model space."""
-
-INITIAL_LOG_SCALE = -2.0
-"""Where predicted log-scales start: Gaussians as wide as the data would teach the decoder to ignore its latent."""
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
-def spread(width: int, layers: int) -> list[int]:
-    """`width` hidden units over `layers` layers as evenly as they go, at least one each.
+def activation_named(name: str) -> type[nn.Module]:
+    """The class of an activation.
 
     Raises:
-        BenchError: for a width below 1.
+        BenchError: there is none of that name.
+    """
+    if name not in ACTIVATIONS:
+        raise unknown("activation", name, ACTIVATIONS, "model.activation")
+    return ACTIVATIONS[name]
+
+
+def spread(width: int, shape: Sequence[int]) -> list[int]:
+    """`width` hidden units over layers in proportion to `shape`, at least one each.
+
+    Raises:
+        BenchError: for a width below 1, or a proportion below 1.
     """
     if width < 1:
         raise BenchError(f"model.width={width} is not a size: give at least 1 hidden unit")
-    return [max(1, (width + layer) // layers) for layer in range(layers)]
+    if not shape or min(shape) < 1:
+        raise BenchError(
+            f"model.shape={list(shape)} is no list of proportions: give whole numbers from 1, such as [2, 1]"
+        )
+    return [max(1, (width * share + layer) // sum(shape)) for layer, share in enumerate(shape)]
 
 
 def unconditional(data: DataSpec, name: str) -> None:
@@ -58,16 +69,21 @@ def linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
     return layer
 
 
-def mlp(sizes: Sequence[int], final_gain: float = 1.0) -> nn.Sequential:
-    """A perceptron with ReLU between linear layers of `sizes`, from input to output.
+def mlp(sizes: Sequence[int], final_gain: float = 1.0, activation: str = "relu") -> nn.Sequential:
+    """A perceptron with an activation between linear layers of `sizes`, from input to output.
 
     Args:
         sizes: input, hidden and output sizes, at least two numbers.
         final_gain: standard deviation of a new perceptron's outputs for inputs of unit variance.
+        activation: a key of `ACTIVATIONS`.
+
+    Raises:
+        BenchError: for an unknown activation.
     """
+    nonlinear = activation_named(activation)
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes[:-1]):
-        layers += [linear(inputs, outputs, gain=math.sqrt(2)), nn.ReLU()]
+        layers += [linear(inputs, outputs, gain=math.sqrt(2)), nonlinear()]
     # A ReLU halves the mean square that it gets.
     return nn.Sequential(*layers, linear(sizes[-2], sizes[-1], final_gain))
 
@@ -110,95 +126,3 @@ def gaussian_log_prob(
     """log N(x; mean, diag exp(2 log_scale)) in nats, summed over the last axis."""
     residual = (x - mean) * torch.exp(-log_scale)
     return standard_normal_log_prob(residual) - log_scale.sum(-1)
-
-
-class LogScaleHead(nn.Module):
-    """A linear layer that predicts log-scales, softly clamped, and starts near `INITIAL_LOG_SCALE` for any input."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.linear = linear(inputs, outputs, gain=0.1)
-        nn.init.constant_(self.linear.bias, INITIAL_LOG_SCALE)
-
-    def forward(self, hidden: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
-        """Log-scales within ±`LOG_SCALE_BOUND`."""
-        return soft_clamp(self.linear(hidden), LOG_SCALE_BOUND)
-
-
-class GaussianPosterior(nn.Module):
-    """q(z | x) = N(mean(x), diag exp(2 log_scale(x))), both read off one perceptron."""
-
-    def __init__(self, dim: int, hidden: Sequence[int], latent_size: int) -> None:
-        super().__init__()
-        self.trunk = nn.Sequential(mlp([dim, *hidden], math.sqrt(2)), nn.ReLU())
-        self.mean_head = linear(hidden[-1], latent_size)
-        self.scale_head = LogScaleHead(hidden[-1], latent_size)
-
-    def forward(
-        self, x: Float[Tensor, "batch dim"]
-    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
-        """Mean and log-scale."""
-        hidden = self.trunk(x)
-        return self.mean_head(hidden), self.scale_head(hidden)
-
-
-class GaussianDecoder(nn.Module):
-    """p(x | z) = N(mean(z), diag exp(2 log_scale(z))) with the scale learned per coordinate and per latent.
-
-    Mean and log-scale share the first hidden layers and have a last one each.
-    """
-
-    hidden_layers = 3
-
-    def __init__(self, latent_size: int, hidden: Sequence[int], dim: int) -> None:
-        """`hidden` ends with the size of the mean's last hidden layer and that of the log-scale's."""
-        super().__init__()
-        *shared, mean_size, scale_size = hidden
-        self.sizes = [mean_size, scale_size]
-        self.trunk = nn.Sequential(mlp([latent_size, *shared, mean_size + scale_size], math.sqrt(2)), nn.ReLU())
-        self.mean_head = linear(mean_size, dim)
-        self.scale_head = LogScaleHead(scale_size, dim)
-
-    def forward(
-        self, z: Float[Tensor, "*batch latent"]
-    ) -> tuple[Float[Tensor, "*batch dim"], Float[Tensor, "*batch dim"]]:
-        """Mean and log-scale."""
-        for_mean, for_scale = self.trunk(z).split(self.sizes, -1)
-        return self.mean_head(for_mean), self.scale_head(for_scale)
-
-    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z), `(*samples, batch)` nats."""
-        return gaussian_log_prob(x, *self(z))
-
-    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """E[x | z]."""
-        mean: Tensor = self(z)[0]
-        return mean
-
-    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """A draw of x given z."""
-        mean, log_scale = self(z)
-        return torch.addcmul(mean, torch.exp(log_scale), torch.randn_like(mean))
-
-
-class BernoulliDecoder(nn.Module):
-    """p(x | z): independent pixels of 0 or 1 with logits read off one perceptron."""
-
-    hidden_layers = 2
-
-    def __init__(self, latent_size: int, hidden: Sequence[int], dim: int) -> None:
-        super().__init__()
-        self.net = mlp([latent_size, *hidden, dim])
-
-    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z) = Σ x l - softplus(l) with logits l, `(*samples, batch)` nats."""
-        logits: Tensor = self.net(z)
-        return (x * logits - nn.functional.softplus(logits)).sum(-1)
-
-    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """P(x = 1 | z)."""
-        return torch.sigmoid(self.net(z))
-
-    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """A draw of x given z."""
-        return torch.bernoulli(self.mean(z))

@@ -152,7 +152,7 @@ class RealNVP(Entry):
         if mixing not in ("auto", "lu", "actnorm"):
             raise unknown("mixing", mixing, ("auto", "lu", "actnorm"), "model.mixing")
         lu = mixing == "lu" or (mixing == "auto" and dim <= LU_LARGEST_DIM)
-        hidden = spread(width, layers * CONDITIONER_SIZES)
+        hidden = spread(width, [1] * (layers * CONDITIONER_SIZES))
         transforms: list[Transform] = []
         for layer in range(layers):
             if lu:

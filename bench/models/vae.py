@@ -1,90 +1,117 @@
 """The variational autoencoder with a Gaussian latent (Kingma & Welling 2014, arXiv:1312.6114)."""
 
-import torch
+from collections.abc import Sequence
+from typing import Literal
+
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench.config import Optimiser
+from bench.errors import BenchError, unknown
+from bench.models.coders import DiagonalEncoder, FullEncoder, decoder_for, hidden_sizes
 from bench.models.entry import Context
+from bench.models.gaussian import DiagonalGaussian, FullGaussian
 from bench.models.latent import LatentEntry
-from bench.models.networks import (
-    BernoulliDecoder,
-    GaussianDecoder,
-    GaussianPosterior,
-    spread,
-    standard_normal_log_prob,
-    unconditional,
-)
+from bench.models.optimise import GradientStep, Trainer
 from bench.spec import DataSpec
 
-ENCODER_LAYERS = 2
-LARGEST_DEFAULT_LATENT = 16
+ENCODERS = {"diagonal": DiagonalEncoder, "full": FullEncoder}
 
 
 class VAE(LatentEntry):
-    """p(x) = ∫ p(x | z) N(z; 0, I) dz, trained on the one-sample ELBO with the analytic KL divergence.
+    """p(x) = ∫ p(x | z) N(z; 0, I) dz, trained on the ELBO with the analytic KL divergence.
 
     The decoder is Gaussian with a learned scale, or Bernoulli for binary data.
     """
 
-    def __init__(self, data: DataSpec, *, width: int, latent_size: int | None = None) -> None:
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        shape: Sequence[int] = (1, 1),
+        activation: str = "relu",
+        posterior: Literal["diagonal", "full"] = "diagonal",
+        samples: int = 1,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        kl_warmup: float = 0.0,
+    ) -> None:
         """Builds encoder and decoder.
 
         Args:
             data: what an example is.
             width: hidden units in all, spread over the layers of encoder and decoder.
             latent_size: dimension of z; null takes that of x, and at most 16.
+            shape: proportions of the encoder's hidden layers; the decoder mirrors them.
+            activation: `relu` or `tanh`.
+            posterior: covariance of q(z | x), `diagonal` or `full`.
+            samples: draws of z per example and step.
+            beta: weight of the KL divergence in training (Higgins et al. 2017); only 1 trains on the ELBO.
+            free_bits: nats of each latent coordinate's KL divergence that cost nothing (Kingma et al. 2016, appendix
+                C.8), counted per example and not per batch, so that an example's loss is its own.
+            kl_warmup: share of the budget over which the KL divergence's weight rises from 0 to `beta`
+                (Bowman et al. 2016).
 
         Raises:
-            BenchError: for a latent size below 1.
+            BenchError: for a size, a number of samples or a share out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width)
-        unconditional(data, "VAE")
-        if latent_size is None:
-            latent_size = min(data.dim, LARGEST_DEFAULT_LATENT)
-        if latent_size < 1:
-            raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
-        self.latent_size = latent_size
-        decoder = BernoulliDecoder if data.kind == "binary" else GaussianDecoder
-        hidden = spread(width, ENCODER_LAYERS + decoder.hidden_layers)
-        self.encoder = GaussianPosterior(data.dim, hidden[:ENCODER_LAYERS], latent_size)
-        self.decoder = decoder(latent_size, hidden[ENCODER_LAYERS:], data.dim)
+        super().__init__(data, width=width, latent_size=latent_size)
+        if posterior not in ENCODERS:
+            raise unknown("posterior", posterior, ENCODERS, "model.posterior")
+        check_options(samples=samples, beta=beta, free_bits=free_bits, kl_warmup=kl_warmup)
+        self.samples, self.beta, self.free_bits, self.kl_warmup = samples, beta, free_bits, kl_warmup
+        self.kl_weight = beta
+        encoder_sizes, decoder_sizes = hidden_sizes(data, width, shape)
+        self.encoder = ENCODERS[posterior](data.dim, encoder_sizes, self.latent_size, activation)
+        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
+
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian | FullGaussian:
+        """q(z | x) = N(mean(x), covariance(x))."""
+        law: DiagonalGaussian | FullGaussian = self.encoder(x.flatten(1))
+        return law
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
-        """-ELBO in nats: KL(q(z | x) || N(0, I)) - log p(x | z) at one reparameterised z (equation 10)."""
-        flat = x.flatten(1)
-        mean, log_scale = self.encoder(flat)
-        scale = torch.exp(log_scale)
-        z = torch.addcmul(mean, scale, torch.randn_like(mean))
-        kl: Tensor = 0.5 * (scale.square() + mean.square() - 1).sum(-1) - log_scale.sum(-1)
-        return kl - self.decoder.log_prob(flat, z)
+        """-ELBO in nats: KL(q(z | x) || N(0, I)) - log p(x | z) at reparameterised z (equation 10), as weighted."""
+        posterior = self.posterior(x)
+        z, _ = posterior.draw(self.samples)
+        kl = posterior.kl_by_coordinate()
+        if self.free_bits:
+            kl = kl.clamp(min=self.free_bits)
+        fit: Tensor = self.decoder.log_prob(x.flatten(1), z).mean(0)
+        return self.kl_weight * kl.sum(-1) - fit
 
-    def log_weights(
-        self, x: Float[Tensor, "batch *event"], samples: int, context: Context = None
-    ) -> Float[Tensor, "samples batch"]:
-        """`(samples, batch)` nats of log p(x | z) + log p(z) - log q(z | x), with z drawn from q."""
-        flat = x.flatten(1)
-        mean, log_scale = self.encoder(flat)
-        noise = torch.randn(samples, *mean.shape, dtype=mean.dtype, device=mean.device)
-        z = torch.addcmul(mean, torch.exp(log_scale), noise)
-        log_posterior = standard_normal_log_prob(noise) - log_scale.sum(-1)
-        log_weight: Tensor = self.decoder.log_prob(flat, z) + standard_normal_log_prob(z) - log_posterior
-        return log_weight
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """The usual gradient step, with the KL divergence warmed up where that is asked for."""
+        return WarmedUp(self, settings) if self.kl_warmup else GradientStep(self, settings)
 
-    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
-        """Draws from the model's density: z from the prior, then x from p(x | z) with its noise."""
-        return self.decoder.sample(self._prior(n)).reshape(n, *self.data.event_shape)
 
-    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch latent"]:
-        """The posterior mean, `(batch, latent_size)`."""
-        mean: Tensor = self.encoder(x.flatten(1))[0]
-        return mean
+class WarmedUp(GradientStep):
+    """The usual step, at a weight of the KL divergence that follows from how much of the budget is used."""
 
-    def decode(self, z: Float[Tensor, "batch latent"], context: Context = None) -> Float[Tensor, "batch *event"]:
-        """The decoder's mean in model space; the probability of a 1 for binary data."""
-        return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
+    entry: VAE
 
-    def _prior(self, n: int) -> Float[Tensor, "n latent"]:
-        like = next(self.parameters())
-        return torch.randn(n, self.latent_size, dtype=like.dtype, device=like.device)
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """One forward, backward and update."""
+        self.entry.kl_weight = self.entry.beta * min(1.0, progress / self.entry.kl_warmup)
+        try:
+            return super().step(x, progress)
+        finally:
+            self.entry.kl_weight = self.entry.beta
+
+
+def check_options(*, samples: int, beta: float, free_bits: float, kl_warmup: float) -> None:
+    """Refuses what no training could use.
+
+    Raises:
+        BenchError: fewer samples than 1, a negative weight, free bits below 0, a share outside [0, 1].
+    """
+    if samples < 1:
+        raise BenchError(f"model.samples={samples} is not a number of draws: give at least 1")
+    for name, value in {"beta": beta, "free_bits": free_bits}.items():
+        if not value >= 0:
+            raise BenchError(f"model.{name}={value} is negative: give 0 or more")
+    if not 0 <= kl_warmup <= 1:
+        raise BenchError(f"model.kl_warmup={kl_warmup} is not a share of the budget: give 0 to 1")

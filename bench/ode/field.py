@@ -55,13 +55,22 @@ class _Pass(NamedTuple):
 class ConcatSquashField(nn.Module):
     """f(t, x) of this file's head, for x of shape `(batch, dim)` and t a scalar tensor."""
 
-    def __init__(self, dim: int, hidden: tuple[int, int], activation: str = "tanh", final_gain: float = 0.01) -> None:
+    def __init__(
+        self,
+        dim: int,
+        hidden: tuple[int, int],
+        activation: str = "tanh",
+        input_gain: float = 1.0,
+        final_gain: float = 0.01,
+    ) -> None:
         """Builds the field.
 
         Args:
             dim: coordinates of x.
             hidden: sizes of the two hidden layers.
             activation: a key of `ACTIVATIONS`.
+            input_gain: factor on the first layer's initial weights and bias: a fine density needs features that change
+                within a fraction of the data's spread, and training finds them slowly.
             final_gain: factor on the last layer's initial weights and bias: a small field is a flow near the identity.
 
         Raises:
@@ -75,8 +84,9 @@ class ConcatSquashField(nn.Module):
         units = sum(self.sizes)
         linear = [nn.Linear(i, o) for i, o in zip([dim, *hidden], self.sizes, strict=True)]
         with torch.no_grad():
-            for parameter in linear[-1].parameters():
-                parameter.mul_(final_gain)
+            for layer, gain in ((linear[0], input_gain), (linear[-1], final_gain)):
+                for parameter in layer.parameters():
+                    parameter.mul_(gain)
         self.weights = nn.ParameterList(layer.weight for layer in linear)
         self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in linear]))
         self.gate_slope = nn.Parameter(torch.randn(units))

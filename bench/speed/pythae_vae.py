@@ -21,7 +21,7 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor
 
-from bench.models.networks import BernoulliDecoder, GaussianPosterior
+from bench.models.coders import BernoulliDecoder, DiagonalEncoder
 from bench.models.vae import VAE
 from bench.speed.interleave import Block
 
@@ -29,14 +29,14 @@ from bench.speed.interleave import Block
 class Encoder(BaseEncoder):  # type: ignore[misc]
     """A copy of our posterior network, read as pythae reads one."""
 
-    def __init__(self, ours: GaussianPosterior) -> None:
+    def __init__(self, ours: DiagonalEncoder) -> None:
         super().__init__()
         self.net = copy.deepcopy(ours)
 
     def forward(self, x: Tensor) -> ModelOutput:
         """The posterior of x, `(batch, dim)`, as mean and log-variance."""
-        mean, log_scale = self.net(x)
-        return ModelOutput(embedding=mean, log_covariance=2 * log_scale)
+        posterior = self.net(x)
+        return ModelOutput(embedding=posterior.mean, log_covariance=2 * posterior.log_scale)
 
 
 class Decoder(BaseDecoder):  # type: ignore[misc]
@@ -54,6 +54,7 @@ class Decoder(BaseDecoder):  # type: ignore[misc]
 def same_layers(ours: VAE) -> PythaeVAE:
     """pythae's VAE with the layers and the weights of `ours`, which models binary data."""
     assert isinstance(ours.decoder, BernoulliDecoder)
+    assert isinstance(ours.encoder, DiagonalEncoder)
     config = VAEConfig(input_dim=(ours.data.dim,), latent_dim=ours.latent_size, reconstruction_loss="bce")
     return PythaeVAE(config, encoder=Encoder(ours.encoder), decoder=Decoder(ours.decoder))
 

@@ -82,6 +82,18 @@ def test_a_new_field_is_small() -> None:
     assert model(torch.tensor(0.5), x).abs().max() < 0.1
 
 
+def test_the_input_gain_sharpens_the_first_layer_alone() -> None:
+    fields = []
+    for gain in (1.0, 4.0):
+        torch.manual_seed(0)
+        fields.append(ConcatSquashField(4, (5, 6), input_gain=gain))
+    one, four = fields
+    torch.testing.assert_close(four.weights[0], 4 * one.weights[0])
+    torch.testing.assert_close(four.bias[:5], 4 * one.bias[:5])
+    torch.testing.assert_close(four.weights[1], one.weights[1])
+    torch.testing.assert_close(four.bias[5:], one.bias[5:])
+
+
 def test_an_unknown_activation_is_named() -> None:
     with pytest.raises(BenchError, match="did you mean softplus"):
         ConcatSquashField(2, (4, 4), "softpluss")
