@@ -7,6 +7,9 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
 - `encode(x, context=None)` and `decode(z, context=None)`: the latent of x and the way back;
 - `log_weights(x, samples, context=None)`: log importance weights, from which the bench makes IWAE-K, its standard
   error, the K-curve and the ELBO;
+- `log_likelihood(x, z)`, `log_prior(z)` and `prior_sample(n)`: a decoder's density, from which the bench makes an
+  estimate by annealed importance sampling where `eval.estimator=ais` asks for it;
+- `finish(x)`: what the entry fits once, after training, such as the density of its latents;
 - an attribute `nfe`: the running count of evaluations of an ODE's field.
 
 Randomness comes from torch's global seeded generators alone. `width` is the one size knob: the parameter count must
@@ -104,6 +107,39 @@ class HasLogWeights(Protocol):
 
     def log_weights(self, x: Tensor, samples: int, context: Context = None) -> Tensor:
         """`(samples, batch)` log p(x, z) - log q(z | x), z drawn from q: exp has mean p(x)."""
+        ...
+
+
+@runtime_checkable
+class HasDecoder(Protocol):
+    """An entry with a decoder's density p(x | z) and a prior p(z) on R^latent, for annealed importance sampling."""
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """`(*samples, batch)` nats of log p(x | z), in model space, for z `(*samples, batch, latent)`."""
+        ...
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """`(*samples, batch)` nats of log p(z), differentiable in z."""
+        ...
+
+    def prior_sample(self, n: int) -> Tensor:
+        """`(n, latent)` independent draws of z from the prior."""
+        ...
+
+
+@runtime_checkable
+class HasFinish(Protocol):
+    """An entry that fits something once, after its training: a noise scale, or a density of its latents."""
+
+    def finish(self, x: Float[Tensor, "batch *event"]) -> None:
+        """Fits it to training examples, on the training clock.
+
+        The entry has the weights that validated best and is in evaluation mode, with gradients on. What is fitted goes
+        into parameters or buffers whose shapes the constructor knows, so that stored weights load into a new entry.
+
+        Args:
+            x: some thousand training examples in model space, their noise fixed by the run's seed.
+        """
         ...
 
 

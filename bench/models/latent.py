@@ -19,6 +19,19 @@ CHUNK_ELEMENTS = 2**21
 LARGEST_DEFAULT_LATENT = 16
 
 
+def settled_size(data: DataSpec, latent_size: int | None) -> int:
+    """The latent's size: `latent_size`, or for None that of x and at most 16.
+
+    Raises:
+        BenchError: it is below 1.
+    """
+    if latent_size is None:
+        return min(data.dim, LARGEST_DEFAULT_LATENT)
+    if latent_size < 1:
+        raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
+    return latent_size
+
+
 class Posterior(Protocol):
     """q(z | x) of a batch of examples: drawn from by reparameterisation, its density known where it draws."""
 
@@ -55,11 +68,7 @@ class LatentEntry(Entry):
         """
         super().__init__(data, width=width)
         unconditional(data, type(self).__name__)
-        if latent_size is None:
-            latent_size = min(data.dim, LARGEST_DEFAULT_LATENT)
-        if latent_size < 1:
-            raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
-        self.latent_size = latent_size
+        self.latent_size = settled_size(data, latent_size)
 
     def posterior(self, x: Float[Tensor, "batch *event"]) -> Posterior:
         """q(z | x) of each example."""
@@ -74,6 +83,12 @@ class LatentEntry(Entry):
         like = next(self.parameters())
         return torch.randn(n, self.latent_size, dtype=like.dtype, device=like.device)
 
+    def log_likelihood(
+        self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "*samples batch latent"]
+    ) -> Float[Tensor, "*samples batch"]:
+        """log p(x | z) in nats."""
+        return self.decoder.log_prob(x.flatten(1), z)
+
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-ELBO in nats, from one draw of z."""
         return -self.log_weights(x, 1)[0]
@@ -83,7 +98,7 @@ class LatentEntry(Entry):
     ) -> Float[Tensor, "samples batch"]:
         """`(samples, batch)` nats of log p(x | z) + log p(z) - log q(z | x), with z drawn from q."""
         z, log_posterior = self.posterior(x).draw(samples)
-        return self.decoder.log_prob(x.flatten(1), z) + self.log_prior(z) - log_posterior
+        return self.log_likelihood(x, z) + self.log_prior(z) - log_posterior
 
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
