@@ -22,6 +22,7 @@ from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
+from bench.finish import finish
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
 from bench.models.entry import Entry
@@ -56,6 +57,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         entry, dataset, record = prepared(config, device, record)
         memory = PeakMemory(device)
         train(entry, dataset, config, history, folder.checkpoint_path, deadline, report)
+        finish(entry, dataset, config.seed, history, deadline)
         measured, arrays = evaluate(entry, dataset, config.eval, deadline)
         check_finite(measured)
         record |= measured | {"peak_memory_bytes": memory.read_bytes(), "status": "ok"}

@@ -13,7 +13,7 @@ from bench.contract.grid import Cube, Partition, Plane
 from bench.contract.likelihood import Mass, mass
 from bench.contract.outcome import Absent, Broken, described
 from bench.errors import NotApplicable
-from bench.models.entry import Entry
+from bench.models.entry import Entry, HasFinish
 from bench.models.optimise import Trainer
 from bench.spec import DataSpec, Kind
 
@@ -61,11 +61,14 @@ class Stage:
 
     @cached_property
     def entry(self) -> Entry:
-        """The trained entry, in evaluation mode."""
+        """The trained entry, finished where it has a `finish`, in evaluation mode."""
         torch.manual_seed(1)
         entry = self.build(self.spec, WIDTH)
         train(entry, entry.trainer(Optimiser(learning_rate=5e-3)), self.train, steps=self.steps)
-        return entry.eval()
+        entry.eval()
+        if isinstance(entry, HasFinish):
+            entry.finish(self.train)
+        return entry
 
     @cached_property
     def mass(self) -> Mass:

@@ -49,11 +49,16 @@ class GradientStep:
         for group in self.adam.param_groups:
             group["lr"] = learning_rate(self.settings, progress)
         self.adam.zero_grad()
-        loss: Tensor = self.entry.loss(x).mean()  # type: ignore[operator]
+        loss = self.objective(x)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm, foreach=True)
         self.adam.step()
         return loss.detach()
+
+    def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
+        """What the step descends, in nats: the mean loss, to which a subclass may add a penalty on the whole batch."""
+        mean: Tensor = self.entry.loss(x).mean()  # type: ignore[operator]
+        return mean
 
     def state_dict(self) -> dict[str, Any]:
         """Adam's moments and step counts."""

@@ -1,0 +1,39 @@
+"""What an entry fits once, after its training."""
+
+import torch
+
+from bench.clock import Stopwatch
+from bench.data.dataset import Dataset
+from bench.deadline import Deadline
+from bench.metrics.likelihood import evaluating
+from bench.models.entry import Entry, HasFinish
+from bench.streams import stream_seed
+from bench.train import History
+
+EXAMPLES = 5_000
+"""Most training examples that an entry gets to see then."""
+
+
+def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline: Deadline) -> None:
+    """Has the entry fit what it fits after training; nothing for an entry without `finish`.
+
+    Training's last checkpoint lies before this, so that a run which is killed later fits the same again.
+
+    Args:
+        entry: with its best weights; changed in place.
+        dataset: on the device of `entry`.
+        seed: the run's: of the noise of the examples and of all that the entry draws.
+        history: its training clock goes on.
+        deadline: looked at once, before.
+
+    Raises:
+        TimedOut: the deadline passed.
+    """
+    if not isinstance(entry, HasFinish):
+        return
+    deadline.check()
+    watch = Stopwatch(dataset.train.device)
+    with watch, evaluating(entry):
+        torch.manual_seed(stream_seed(seed, "finish"))
+        entry.finish(dataset.fixed(dataset.train[:EXAMPLES], stream_seed(seed, "finish noise")))
+    history.seconds += watch.seconds
