@@ -172,11 +172,30 @@ def hidden_sizes(data: DataSpec, width: int, shape: Sequence[int]) -> tuple[list
     Raises:
         BenchError: for a width or a proportion below 1.
     """
+    encoder, decoder, _ = shared_sizes(data, width, shape, [])
+    return encoder, decoder
+
+
+def shared_sizes(
+    data: DataSpec, width: int, shape: Sequence[int], others: Sequence[int]
+) -> tuple[list[int], list[int], list[int]]:
+    """Hidden sizes of encoder, decoder and the entry's other nets, for `width` hidden units in all.
+
+    Args:
+        data: as in `hidden_sizes`.
+        width: as in `hidden_sizes`.
+        shape: as in `hidden_sizes`.
+        others: proportions of further layers, on the scale of `shape`.
+
+    Raises:
+        BenchError: for a width or a proportion below 1.
+    """
     mirrored = [*reversed(shape)]
     if data.kind != "binary":
         mirrored.append(mirrored[-1])
-    sizes = spread(width, [*shape, *mirrored])
-    return sizes[: len(shape)], sizes[len(shape) :]
+    sizes = spread(width, [*shape, *mirrored, *others])
+    decoder_start, others_start = len(shape), len(shape) + len(mirrored)
+    return sizes[:decoder_start], sizes[decoder_start:others_start], sizes[others_start:]
 
 
 def decoder_for(

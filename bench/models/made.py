@@ -1,0 +1,87 @@
+"""A masked autoregressive perceptron with a context: MADE (Germain et al. 2015, arXiv:1502.03509)."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from bench.models.networks import activation_named
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer in which an output of degree d reads inputs of degree up to d; the last layer, below d.
+
+    Weights start with variances that make up for the masked ones, which stay 0.
+    """
+
+    def __init__(
+        self, in_degrees: Int[Tensor, " inputs"], out_degrees: Int[Tensor, " outputs"], gain: float, last: bool = False
+    ) -> None:
+        super().__init__(len(in_degrees), len(out_degrees))
+        read = out_degrees[:, None] > in_degrees if last else out_degrees[:, None] >= in_degrees
+        self.mask: Tensor
+        self.register_buffer("mask", read.float(), persistent=False)
+        scale = gain / self.mask.sum(1, keepdim=True).clamp(min=1).sqrt()
+        with torch.no_grad():
+            self.weight.normal_().mul_(scale * self.mask)
+            self.bias.mul_(gain)
+
+    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        """`(*batch, outputs)`."""
+        return nn.functional.linear(x, self.weight * self.mask, self.bias)
+
+
+class MADE(nn.Module):
+    """Outputs for each coordinate of z, made from the coordinates before it and a context.
+
+    nflows' MADE has one size for all layers, units for the first coordinates only where there are fewer units than
+    coordinates, and no unit that reads the context alone, so that its first outputs are constants. Here degrees run
+    evenly from 0, the context alone, to dim - 1.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden: Sequence[int],
+        context_size: int,
+        outputs: int,
+        final_gain: float,
+        activation: str = "relu",
+    ) -> None:
+        """Builds the net.
+
+        Args:
+            dim: coordinates of z, at least 2.
+            hidden: sizes of the hidden layers.
+            context_size: size of the context, which the first hidden layer reads.
+            outputs: outputs per coordinate.
+            final_gain: standard deviation of a new net's outputs for inputs of unit variance.
+            activation: `relu` or `tanh`.
+
+        Raises:
+            BenchError: for an unknown activation.
+        """
+        super().__init__()
+        self.outputs = outputs
+        coordinates = torch.arange(1, dim + 1)
+        degrees = [coordinates, *[torch.arange(size) * dim // size for size in hidden]]
+        gain = math.sqrt(2)
+        self.context = nn.Linear(context_size, hidden[0], bias=False)
+        nn.init.normal_(self.context.weight, std=gain / math.sqrt(context_size))
+        self.first = MaskedLinear(degrees[0], degrees[1], gain)
+        layers: list[nn.Module] = [activation_named(activation)()]
+        for before, after in pairwise(degrees[1:]):
+            layers += [MaskedLinear(before, after, gain), activation_named(activation)()]
+        self.rest = nn.Sequential(
+            *layers, MaskedLinear(degrees[-1], coordinates.repeat(outputs), final_gain, last=True)
+        )
+
+    def forward(
+        self, z: Float[Tensor, "*samples batch dim"], context: Float[Tensor, "batch context"]
+    ) -> tuple[Float[Tensor, "*samples batch dim"], ...]:
+        """As many tensors of the shape of z as there are outputs per coordinate."""
+        hidden = self.first(z) + self.context(context)
+        return self.rest(hidden).chunk(self.outputs, -1)  # type: ignore[no-any-return]

@@ -1,0 +1,69 @@
+"""A VAE whose prior is a RealNVP flow (Chen et al. 2017, arXiv:1611.02731; Dinh et al. 2017, arXiv:1605.08803)."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.errors import BenchError
+from bench.models.coders import DiagonalEncoder, decoder_for, shared_sizes
+from bench.models.gaussian import DiagonalGaussian
+from bench.models.latent import LatentEntry
+from bench.models.realnvp import CONDITIONER_SIZES, RealNVP
+from bench.spec import DataSpec
+
+
+class FlowPriorVAE(LatentEntry):
+    """p(x) = ∫ p(x | z) p(z) dz with p(z) a flow, its density exact, trained with the rest on the ELBO."""
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        shape: Sequence[int] = (1, 1),
+        activation: str = "relu",
+        flow_layers: int = 4,
+    ) -> None:
+        """Builds encoder, decoder and prior.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all, spread over the layers of encoder, decoder and the prior's conditioners, which
+                have two of the size of the encoder's last.
+            latent_size: dimension of z, at least 2; null takes that of x, and at most 16.
+            shape: proportions of the encoder's hidden layers; the decoder mirrors them.
+            activation: of encoder and decoder, `relu` or `tanh`.
+            flow_layers: couplings of the prior.
+
+        Raises:
+            BenchError: for a size or a number of couplings out of range, or an unknown name.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width, latent_size=latent_size)
+        if self.latent_size < 2:
+            raise BenchError(
+                f"model.latent_size={self.latent_size} leaves the couplings of the prior nothing to condition on: "
+                "give at least 2"
+            )
+        if flow_layers < 1:
+            raise BenchError(f"model.flow_layers={flow_layers} is not a number of couplings: give at least 1")
+        own = [shape[-1]] * (CONDITIONER_SIZES * flow_layers)
+        encoder_sizes, decoder_sizes, prior_sizes = shared_sizes(data, width, shape, own)
+        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
+        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
+        self.prior = RealNVP(DataSpec((self.latent_size,)), width=sum(prior_sizes), layers=flow_layers)
+
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian:
+        """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
+        law: DiagonalGaussian = self.encoder(x.flatten(1))
+        return law
+
+    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
+        """log p(z) in nats, exact."""
+        return self.prior.log_prob(z.reshape(-1, self.latent_size)).value.reshape(z.shape[:-1])
+
+    def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """`n` draws of z, pushed through the flow."""
+        return self.prior.sample(n)
