@@ -9,7 +9,11 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
   error, the K-curve and the ELBO;
 - `log_likelihood(x, z)`, `log_prior(z)` and `prior_sample(n)`: a decoder's density, from which the bench makes an
   estimate by annealed importance sampling where `eval.estimator=ais` asks for it;
+- `posterior(x)` beside them: rate, distortion, active units and the aggregate posterior;
 - `finish(x)`: what the entry fits once, after training, such as the density of its latents;
+- `classify(x)`: probabilities of the classes of data with labels; `fresh_classifier()`: the same net anew, which the
+  bench trains on the labels alone to stand beside it;
+- `cluster(x)`: probabilities of clusters found without labels;
 - an attribute `nfe`: the running count of evaluations of an ODE's field.
 
 Randomness comes from torch's global seeded generators alone. `width` is the one size knob: the parameter count must
@@ -22,6 +26,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.config import Optimiser
+from bench.errors import NotApplicable
+from bench.models.conditional import ConditionalStep
 from bench.models.optimise import GradientStep, Trainer
 from bench.spec import DataSpec, Kind
 
@@ -50,16 +56,25 @@ class Entry(nn.Module):
     Class attributes:
         family: what the table groups it under, such as `VAE`, `flow`, `ODE flow`.
         kinds: the kinds of data it can model; on any other its row says `not_applicable`.
+        conditional: whether it takes a context; one that does not is refused data that have one, as of labels.
         latent: `exact` when `decode` inverts `encode`; `posterior_mean` when `encode` gives the mean of a posterior.
     """
 
     family: ClassVar[str] = "other"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete"})
+    conditional: ClassVar[bool] = False
     latent: ClassVar[Literal["exact", "posterior_mean"]] = "posterior_mean"
 
     def __init__(self, data: DataSpec, *, width: int) -> None:
-        """Builds the entry for events of `data`; subclasses add their own keyword options."""
+        """Builds the entry for events of `data`; subclasses add their own keyword options.
+
+        Raises:
+            NotApplicable: `data` have a context, such as labels, and the entry is not `conditional`.
+        """
         super().__init__()
+        if data.context_size and not self.conditional:
+            shown = "labels: leave data.labelled null" if data.classes else f"context, here of size {data.context_size}"
+            raise NotApplicable(f"{type(self).__name__} takes no {shown}")
         self.data = data
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
@@ -74,9 +89,10 @@ class Entry(nn.Module):
         """How the entry learns from one batch: the hook for adversarial or two-phase training.
 
         Override it to return any object with the three methods of `Trainer`; all that it must remember between steps
-        goes into its `state_dict`, so that a killed run resumes.
+        goes into its `state_dict`, so that a killed run resumes. The step of a `conditional` entry takes the batch's
+        context as a third argument, see `ConditionalTrainer`.
         """
-        return GradientStep(self, settings)
+        return ConditionalStep(self, settings) if self.conditional else GradientStep(self, settings)
 
 
 @runtime_checkable
@@ -127,6 +143,28 @@ class HasDecoder(Protocol):
         ...
 
 
+class LatentLaw(Protocol):
+    """q(z | x) of a batch of examples: drawn from by reparameterisation, its density known where it draws."""
+
+    @property
+    def mean(self) -> Float[Tensor, "batch latent"]:
+        """E[z | x], or the point that stands for it where there is no mean."""
+        ...
+
+    def draw(self, samples: int) -> tuple[Float[Tensor, "samples batch latent"], Float[Tensor, "samples batch"]]:
+        """z ~ q(z | x) and log q(z | x) in nats, both with gradients."""
+        ...
+
+
+@runtime_checkable
+class HasPosterior(HasDecoder, Protocol):
+    """An entry with a posterior beside its decoder, for the diagnostics of its latent."""
+
+    def posterior(self, x: Tensor) -> LatentLaw:
+        """q(z | x) of each example, x in model space."""
+        ...
+
+
 @runtime_checkable
 class HasFinish(Protocol):
     """An entry that fits something once, after its training: a noise scale, or a density of its latents."""
@@ -140,6 +178,33 @@ class HasFinish(Protocol):
         Args:
             x: some thousand training examples in model space, their noise fixed by the run's seed.
         """
+        ...
+
+
+@runtime_checkable
+class HasClasses(Protocol):
+    """An entry that says which class an example is of."""
+
+    def classify(self, x: Tensor) -> Tensor:
+        """`(batch, classes)` probabilities of the classes of `DataSpec.classes`."""
+        ...
+
+
+@runtime_checkable
+class HasClassifier(HasClasses, Protocol):
+    """An entry whose classifier is a net of its own, so that the same net can be trained without the rest."""
+
+    def fresh_classifier(self) -> nn.Module:
+        """A newly initialised net of the same layers: examples `(batch, *event)` to logits `(batch, classes)`."""
+        ...
+
+
+@runtime_checkable
+class HasClusters(Protocol):
+    """An entry that groups examples without labels."""
+
+    def cluster(self, x: Tensor) -> Tensor:
+        """`(batch, clusters)` probabilities; the order of the clusters means nothing."""
         ...
 
 

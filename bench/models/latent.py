@@ -1,6 +1,6 @@
 """What latent-variable entries share: a posterior, a prior and a decoder, and a likelihood from importance weights."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -8,9 +8,9 @@ from torch import Tensor
 
 from bench.errors import BenchError
 from bench.models.coders import Decoder
-from bench.models.entry import Context, Entry, LogProb
+from bench.models.entry import Context, Entry, LatentLaw, LogProb
 from bench.models.importance import iwae
-from bench.models.networks import standard_normal_log_prob, unconditional
+from bench.models.networks import standard_normal_log_prob
 from bench.spec import DataSpec, Kind
 
 CHUNK_ELEMENTS = 2**21
@@ -30,19 +30,6 @@ def settled_size(data: DataSpec, latent_size: int | None) -> int:
     if latent_size < 1:
         raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
     return latent_size
-
-
-class Posterior(Protocol):
-    """q(z | x) of a batch of examples: drawn from by reparameterisation, its density known where it draws."""
-
-    @property
-    def mean(self) -> Float[Tensor, "batch latent"]:
-        """E[z | x], or the point that stands for it where there is no mean."""
-        ...
-
-    def draw(self, samples: int) -> tuple[Float[Tensor, "samples batch latent"], Float[Tensor, "samples batch"]]:
-        """z ~ q(z | x) and log q(z | x) in nats, both with gradients."""
-        ...
 
 
 class LatentEntry(Entry):
@@ -67,10 +54,9 @@ class LatentEntry(Entry):
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width)
-        unconditional(data, type(self).__name__)
         self.latent_size = settled_size(data, latent_size)
 
-    def posterior(self, x: Float[Tensor, "batch *event"]) -> Posterior:
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:
         """q(z | x) of each example."""
         raise NotImplementedError(f"{type(self).__name__} must define posterior(x)")
 

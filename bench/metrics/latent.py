@@ -1,0 +1,110 @@
+"""What the latent of a trained entry is used for: rate and distortion, active units, the aggregate posterior, noise.
+
+Everything here needs an entry with a posterior that can be drawn from and a decoder with a density; none of it needs
+gradients but `gradient_noise`.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.metrics.samples import mmd2
+from bench.models.entry import HasPosterior
+
+ACTIVE_VARIANCE = 0.01
+"""Variance over examples of a coordinate's posterior mean above which it counts as active (Burda et al. 2016)."""
+
+REPEATS = 16
+
+
+def diagnostics(entry: HasPosterior, x: Float[Tensor, "n *event"], batch_rows: int) -> dict[str, float]:
+    """The columns that one draw of z for each example gives.
+
+    Args:
+        entry: in evaluation mode.
+        x: examples in model space.
+        batch_rows: most examples in one call.
+
+    Returns:
+        `rate_nats`, mean log q(z | x) - log p(z), an estimate of E KL(q(z | x) || p(z)); `distortion_nats`, mean
+        -log p(x | z) in model space (Alemi et al. 2018); `latent_size`; `active_units`, how many coordinates' posterior
+        means vary over examples by more than 0.01; `posterior_collapse`, 1 where none does; `aggregate_mmd2`, unbiased
+        squared MMD between draws of the aggregate posterior and of the prior; `aggregate_kl_nats`, the divergence
+        between the Gaussians with the moments of the two.
+    """
+    draws, means, rates, fits = [], [], [], []
+    for chunk in torch.split(x, batch_rows):
+        posterior = entry.posterior(chunk)
+        z, log_q = posterior.draw(1)
+        rates.append((log_q - entry.log_prior(z))[0])
+        fits.append(entry.log_likelihood(chunk, z)[0])
+        draws.append(z[0])
+        means.append(posterior.mean)
+    aggregate, centres = torch.cat(draws), torch.cat(means)
+    prior = entry.prior_sample(len(x))
+    active = int((centres.double().var(0) > ACTIVE_VARIANCE).sum())
+    return {
+        "rate_nats": float(torch.cat(rates).double().mean()),
+        "distortion_nats": -float(torch.cat(fits).double().mean()),
+        "latent_size": aggregate.shape[1],
+        "active_units": active,
+        "posterior_collapse": int(active == 0),
+        "aggregate_mmd2": mmd2(aggregate, prior),
+        "aggregate_kl_nats": gaussian_divergence(aggregate, prior),
+    }
+
+
+def gaussian_divergence(draws: Float[Tensor, "n latent"], reference: Float[Tensor, "m latent"]) -> float:
+    """KL(N(m, S) || N(m0, S0)) in nats with the moments of `draws` and those of `reference`.
+
+    With n draws of a law like the reference's it is not 0 but near (latent² + 3 latent) / (4 n), and the same again for
+    the reference.
+    """
+    latent = draws.shape[1]
+    mean, reference_mean = draws.double().mean(0), reference.double().mean(0)
+    covariance, reference_covariance = (torch.atleast_2d(torch.cov(each.double().T)) for each in (draws, reference))
+    ridge = 1e-9 * torch.eye(latent, dtype=torch.float64, device=draws.device)
+    factor = torch.linalg.cholesky(reference_covariance + ridge)
+    spread = torch.cholesky_solve(covariance, factor).diagonal().sum()
+    shift = (reference_mean - mean) @ torch.cholesky_solve((reference_mean - mean).unsqueeze(1), factor)[:, 0]
+    log_volumes = 2 * factor.diagonal().log().sum() - torch.logdet(covariance + ridge)
+    return 0.5 * float(spread + shift - latent + log_volumes)
+
+
+def gradient_noise(entry: nn.Module, x: Float[Tensor, "batch *event"], draws: list[int]) -> list[tuple[int, float]]:
+    """How noisy the gradient of the mean loss is because z is drawn, for several numbers of draws per example.
+
+    Args:
+        entry: with a `loss` and a number of draws `samples`, which is put back.
+        x: one batch; the noise is that of z alone, not of which examples a batch holds.
+        draws: values of `samples`.
+
+    Returns:
+        (k, total variance of the gradient over parameters / squared norm of its mean), from 16 gradients each. The
+        squared norm is corrected for the noise that is left in the mean; where nothing is left of it, the ratio is
+        infinite and not listed.
+    """
+    parameters = [p for p in entry.parameters() if p.requires_grad]
+    before: int = entry.samples  # type: ignore[assignment]
+    ratios = []
+    try:
+        for k in draws:
+            entry.samples = k  # type: ignore[assignment]
+            gradients = torch.stack([_gradient(entry, x, parameters) for _ in range(REPEATS)])
+            variance = float(gradients.var(0).sum())
+            signal = float(gradients.mean(0).square().sum()) - variance / REPEATS
+            if signal > 0:
+                ratios.append((k, variance / signal))
+    finally:
+        entry.samples = before  # type: ignore[assignment]
+    return ratios
+
+
+def _gradient(entry: nn.Module, x: Tensor, parameters: list[nn.Parameter]) -> Float[Tensor, " parameters"]:
+    """The gradient of the mean loss as one vector."""
+    with torch.enable_grad():
+        loss: Tensor = entry.loss(x).mean()  # type: ignore[operator]
+        parts = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return torch.cat(
+        [torch.zeros(p.numel()).to(p) if g is None else g.flatten() for p, g in zip(parameters, parts, strict=True)]
+    )
