@@ -62,7 +62,9 @@ def gaussian_divergence(draws: Float[Tensor, "n latent"], reference: Float[Tenso
     """
     latent = draws.shape[1]
     mean, reference_mean = draws.double().mean(0), reference.double().mean(0)
-    covariance, reference_covariance = (torch.atleast_2d(torch.cov(each.double().T)) for each in (draws, reference))
+    covariance, reference_covariance = (
+        torch.cov(each.double().T).reshape(latent, latent) for each in (draws, reference)
+    )
     ridge = 1e-9 * torch.eye(latent, dtype=torch.float64, device=draws.device)
     factor = torch.linalg.cholesky(reference_covariance + ridge)
     spread = torch.cholesky_solve(covariance, factor).diagonal().sum()
@@ -105,6 +107,5 @@ def _gradient(entry: nn.Module, x: Tensor, parameters: list[nn.Parameter]) -> Fl
     with torch.enable_grad():
         loss: Tensor = entry.loss(x).mean()  # type: ignore[operator]
         parts = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return torch.cat(
-        [torch.zeros(p.numel()).to(p) if g is None else g.flatten() for p, g in zip(parameters, parts, strict=True)]
-    )
+    found = zip(parameters, parts, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in found])
