@@ -77,11 +77,15 @@ class VAE(LatentEntry):
         """-ELBO in nats: KL(q(z | x) || N(0, I)) - log p(x | z) at reparameterised z (equation 10), as weighted."""
         posterior = self.posterior(x)
         z, _ = posterior.draw(self.samples)
+        fit: Tensor = self.decoder.log_prob(x.flatten(1), z).mean(0)
+        return self.divergence(posterior) - fit
+
+    def divergence(self, posterior: DiagonalGaussian | FullGaussian) -> Float[Tensor, " batch"]:
+        """KL(q(z | x) || N(0, I)) in nats as training weighs it: its free bits paid for, times `kl_weight`."""
         kl = posterior.kl_by_coordinate()
         if self.free_bits:
             kl = kl.clamp(min=self.free_bits)
-        fit: Tensor = self.decoder.log_prob(x.flatten(1), z).mean(0)
-        return self.kl_weight * kl.sum(-1) - fit
+        return self.kl_weight * kl.sum(-1)
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step, with the KL divergence warmed up where that is asked for."""

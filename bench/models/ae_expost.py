@@ -1,0 +1,131 @@
+"""An autoencoder whose density of codes is fitted afterwards (Ghosh et al. 2020, arXiv:1903.12436)."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.config import Optimiser
+from bench.errors import unknown
+from bench.models.ae import AE
+from bench.models.latent_density import FlowDensity, KernelDensity, LatentDensity, Mixture
+from bench.models.optimise import GradientStep, Trainer
+from bench.models.realnvp import RealNVP
+from bench.spec import DataSpec
+
+DENSITIES = ("gaussian", "mixture", "kde", "flow")
+
+FLOW_SHARE = 4
+"""A fourth of the hidden units is the flow's."""
+
+
+class AEExPost(AE):
+    """The deterministic autoencoder with a prior that is fitted to its codes and no part of its training.
+
+    `finish` fits it; a flow, which learns by steps and whose parameters count in the budget, learns in each step from
+    the codes that the autoencoder has by then, and no gradient of it reaches the autoencoder.
+    """
+
+    density: LatentDensity
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        shape: Sequence[int] = (1, 1),
+        activation: str = "relu",
+        noise_scale: float | None = None,
+        density: Literal["gaussian", "mixture", "kde", "flow"] = "mixture",
+        components: int = 10,
+        flow_layers: int = 4,
+    ) -> None:
+        """Builds encoder, decoder and the density of codes.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all, a fourth of them the flow's where there is one.
+            latent_size: dimension of z; null takes that of x, and at most 16.
+            shape: proportions of the encoder's hidden layers; the decoder mirrors them.
+            activation: `relu` or `tanh`.
+            noise_scale: see `AE`.
+            density: `gaussian`, with a full covariance; `mixture` of such; `kde`, a kernel on each of up to 2,000
+                codes; `flow`, a RealNVP.
+            components: Gaussians of the mixture.
+            flow_layers: couplings of the flow.
+
+        Raises:
+            BenchError: for a size, a number or a scale out of range, or an unknown name.
+            NotApplicable: for data with a context.
+        """
+        if density not in DENSITIES:
+            raise unknown("density", density, DENSITIES, "model.density")
+        flow_width = max(1, width // FLOW_SHARE) if density == "flow" else 0
+        super().__init__(
+            data,
+            width=width - flow_width,
+            latent_size=latent_size,
+            shape=shape,
+            activation=activation,
+            noise_scale=noise_scale,
+        )
+        if density == "flow":
+            self.density = FlowDensity(self.latent_size, flow_width, flow_layers)
+        elif density == "kde":
+            self.density = KernelDensity(self.latent_size)
+        else:
+            self.density = Mixture(self.latent_size, components if density == "mixture" else 1)
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """The usual gradient step, with one of the flow after it where there is a flow."""
+        if isinstance(self.density, FlowDensity):
+            return ThenFlow(self, self.density.flow, settings)
+        return GradientStep(self, settings)
+
+    @torch.no_grad()
+    def finish(self, x: Float[Tensor, "batch *event"]) -> None:
+        """Fits the noise scale and the density of codes.
+
+        Raises:
+            BenchError: there are fewer examples than components.
+            Diverged: a residual or a code is NaN or infinite, or all codes are the same.
+        """
+        super().finish(x)
+        self.density.fit(self.encode(x))
+
+    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
+        """log p(z) of the fitted density, in nats."""
+        return self.density.log_prob(z.flatten(0, -2)).reshape(z.shape[:-1])
+
+    def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """`n` draws of z from the fitted density."""
+        return self.density.sample(n)
+
+
+class ThenFlow:
+    """A gradient step of the autoencoder, then one of the flow, by its own Adam, on the codes of the same batch."""
+
+    def __init__(self, entry: AEExPost, flow: RealNVP, settings: Optimiser) -> None:
+        self.entry = entry
+        self.autoencoder = GradientStep(entry, settings)
+        self.flow = GradientStep(flow, settings)
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """Two forwards, backwards and updates; the autoencoder's mean loss."""
+        loss = self.autoencoder.step(x, progress)
+        with torch.no_grad():
+            z = self.entry.encode(x)
+        self.flow.step(z, progress)
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """The moments of both."""
+        return {"autoencoder": self.autoencoder.state_dict(), "flow": self.flow.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from another pair's moments."""
+        self.autoencoder.load_state_dict(state["autoencoder"])
+        self.flow.load_state_dict(state["flow"])

@@ -1,0 +1,195 @@
+"""Densities of codes that are fitted when the autoencoder is trained: Gaussian, mixture, kernels, or a flow.
+
+Each is a module with `log_prob`, `sample` and `fit`. What is fitted lies in buffers of known shapes, and all of them
+are N(0, I) until then. Codes are whitened before anything is fitted, so that no fit depends on their units.
+"""
+
+import math
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
+
+from bench.errors import BenchError, Diverged
+from bench.models.networks import standard_normal_log_prob
+from bench.models.realnvp import RealNVP
+from bench.spec import DataSpec
+
+KERNELS = 2_000
+"""Most codes that carry a kernel: each evaluation of the density looks at all of them."""
+
+RIDGE = 1e-6
+"""Added to a covariance, relative to its mean variance; and, to a component's of whitened codes, a hundred times it."""
+
+
+class LatentDensity(Protocol):
+    """A density of codes, a module."""
+
+    def log_prob(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, " n"]:
+        """log p(z) in nats, differentiable in z."""
+        ...
+
+    def sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """`n` independent draws."""
+        ...
+
+    def fit(self, z: Float[Tensor, "n latent"]) -> None:
+        """Fits the density to codes, where its training has not done so already."""
+        ...
+
+
+class Mixture(nn.Module):
+    """Σₖ wₖ N(mₖ, Lₖ Lₖᵀ): one full-covariance Gaussian by its moments, or several by expectation maximisation."""
+
+    weights: Tensor
+    means: Tensor
+    triangles: Tensor
+
+    def __init__(self, latent_size: int, components: int) -> None:
+        """The components' weights `(k,)`, means `(k, d)` and lower triangles `(k, d, d)` are buffers.
+
+        Raises:
+            BenchError: for fewer components than 1.
+        """
+        super().__init__()
+        if components < 1:
+            raise BenchError(f"model.components={components} is not a number of Gaussians: give at least 1")
+        self.register_buffer("weights", torch.full((components,), 1 / components))
+        self.register_buffer("means", torch.zeros(components, latent_size))
+        self.register_buffer("triangles", torch.eye(latent_size).repeat(components, 1, 1))
+
+    def log_prob(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, " n"]:
+        """log p(z) in nats."""
+        residual = torch.linalg.solve_triangular(self.triangles, (z - self.means[:, None]).mT, upper=False)
+        log_scale = torch.log(torch.diagonal(self.triangles, dim1=1, dim2=2)).sum(1)
+        by_component = standard_normal_log_prob(residual.mT) + (torch.log(self.weights) - log_scale)[:, None]
+        return torch.logsumexp(by_component, 0)
+
+    def sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """A component by its weight, then a draw from it."""
+        k = torch.multinomial(self.weights, n, replacement=True)
+        noise = torch.randn(n, self.means.shape[1], dtype=self.means.dtype, device=self.means.device)
+        return self.means[k] + torch.einsum("nij,nj->ni", self.triangles[k], noise)
+
+    def fit(self, z: Float[Tensor, "n latent"]) -> None:
+        """Moments, or scikit-learn's expectation maximisation from k-means, seeded by torch's generator.
+
+        Raises:
+            BenchError: there are fewer codes than components.
+            Diverged: the codes are not finite or all the same.
+        """
+        mean, triangle = moments(z)
+        components = len(self.weights)
+        if components == 1:
+            self.means.copy_(mean[None])
+            self.triangles.copy_(triangle[None])
+            return
+        if len(z) < components:
+            raise BenchError(f"model.components={components}: there are {len(z)} codes to fit; give at most so many")
+        seed = int(torch.randint(2**31, ()))
+        found = GaussianMixture(components, reg_covar=100 * RIDGE, max_iter=300, random_state=seed)
+        found.fit(whitened(z, mean, triangle).cpu().numpy())
+        weights, means, covariances = (
+            torch.from_numpy(part).to(mean) for part in (found.weights_, found.means_, found.covariances_)
+        )
+        self.weights.copy_(weights)
+        self.means.copy_(mean + means @ triangle.T)
+        self.triangles.copy_(triangle @ torch.linalg.cholesky(covariances))
+
+
+class KernelDensity(nn.Module):
+    """The mean of Gaussians around codes, their covariance that of the codes times n^(-2 / (d + 4)): Scott's rule.
+
+    D. W. Scott, Multivariate Density Estimation (1992), equation 6.44.
+    """
+
+    centres: Tensor
+    log_weights: Tensor
+    triangle: Tensor
+
+    def __init__(self, latent_size: int) -> None:
+        """The centres `(KERNELS, d)`, their log-weights and the kernels' lower triangle `(d, d)` are buffers."""
+        super().__init__()
+        log_weights = torch.full((KERNELS,), -math.inf)
+        log_weights[0] = 0.0
+        self.register_buffer("centres", torch.zeros(KERNELS, latent_size))
+        self.register_buffer("log_weights", log_weights)
+        self.register_buffer("triangle", torch.eye(latent_size))
+
+    def log_prob(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, " n"]:
+        """log p(z) in nats; memory is n x KERNELS."""
+        middle = self.centres.mean(0)
+        points, kernels = (whitened(part, middle, self.triangle) for part in (z, self.centres))
+        squares = points.square().sum(1)[:, None] - 2 * points @ kernels.T + kernels.square().sum(1)
+        constant = torch.log(torch.diagonal(self.triangle)).sum() + 0.5 * z.shape[1] * math.log(2 * math.pi)
+        return torch.logsumexp(self.log_weights - 0.5 * squares, 1) - constant
+
+    def sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """A centre by chance, and a draw around it."""
+        centre = self.centres[torch.multinomial(torch.exp(self.log_weights), n, replacement=True)]
+        return centre + torch.randn_like(centre) @ self.triangle.T
+
+    def fit(self, z: Float[Tensor, "n latent"]) -> None:
+        """Places a kernel on each of the first `KERNELS` codes.
+
+        Raises:
+            Diverged: the codes are not finite or all the same.
+        """
+        z = z[:KERNELS]
+        n, latent = z.shape
+        mean, triangle = moments(z)
+        self.centres.copy_(mean).index_copy_(0, torch.arange(n, device=z.device), z)
+        self.log_weights.fill_(-math.inf)
+        self.log_weights[:n] = -math.log(n)
+        self.triangle.copy_(n ** (-1 / (latent + 4)) * triangle)
+
+
+class FlowDensity(nn.Module):
+    """A RealNVP of codes. It has parameters, and learns beside the autoencoder, step by step."""
+
+    def __init__(self, latent_size: int, width: int, layers: int) -> None:
+        """A flow with `width` hidden units and `layers` couplings.
+
+        Raises:
+            BenchError: for a latent of one coordinate, which leaves a coupling nothing to condition on.
+        """
+        super().__init__()
+        if latent_size < 2:
+            raise BenchError(f"model.latent_size={latent_size}: density=flow needs at least 2 coordinates")
+        self.flow = RealNVP(DataSpec((latent_size,)), width=width, layers=layers)
+
+    def log_prob(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, " n"]:
+        """log p(z) in nats."""
+        return self.flow.log_prob(z).value
+
+    def sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """Draws of N(0, I), pushed through the inverse."""
+        return self.flow.sample(n)
+
+    def fit(self, z: Float[Tensor, "n latent"]) -> None:
+        """Nothing: the flow was trained."""
+
+
+def moments(z: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, " latent"], Float[Tensor, "latent latent"]]:
+    """Mean and the lower triangle of the covariance (of n codes, not n - 1), in float64; a ridge keeps it regular.
+
+    Raises:
+        Diverged: the codes are not finite or all the same.
+    """
+    z = z.double()
+    mean = z.mean(0)
+    covariance = (z - mean).T @ (z - mean) / len(z)
+    variance = covariance.diagonal().mean()
+    if not (variance.isfinite() and variance > 0):
+        raise Diverged(f"the density of {len(z)} codes cannot be fitted: their mean variance is {variance.item()}")
+    return mean, torch.linalg.cholesky(covariance + RIDGE * variance * torch.eye(len(mean)).to(covariance))
+
+
+def whitened(
+    z: Float[Tensor, "n latent"], mean: Float[Tensor, " latent"], triangle: Float[Tensor, "latent latent"]
+) -> Float[Tensor, "n latent"]:
+    """L⁻¹ (z - m), in the precision of `triangle`."""
+    columns: Tensor = torch.linalg.solve_triangular(triangle, (z - mean).to(triangle).mT, upper=False)
+    return columns.mT
