@@ -72,7 +72,10 @@ def data_options(config: Config) -> dict[str, Any]:
         BenchError: the function cannot be imported, or an option is unknown, missing or of a wrong type.
     """
     options = {key: value for key, value in config.data.items() if key != "_target_"}
-    return checked(locate(config.data["_target_"], "data"), options, f"data={options['name']}")
+    function, where = locate(config.data["_target_"], "data"), f"data={options['name']}"
+    if "labelled" in options and "labelled" not in inspect.signature(function).parameters:
+        raise BenchError(f"{where} has no labels to show; take data.labelled away, or digits or mnist as data")
+    return checked(function, options, where)
 
 
 def model_options(config: Config) -> dict[str, Any]:

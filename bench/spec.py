@@ -16,12 +16,15 @@ class DataSpec:
         kind: `continuous`; `discrete` (integer levels, dequantised before an entry sees them); or `binary` (0 or 1).
         levels: number of integer levels of discrete data before dequantisation; None otherwise.
         context_size: size of the conditioning vector handed to an entry beside x; 0 when there is none.
+        classes: number of classes of which an entry may see labels. The context is then a label of that size: a one-hot
+            row for a labelled example, a row of zeros for an unlabelled one. 0 when no labels are shown.
     """
 
     event_shape: tuple[int, ...]
     kind: Kind = "continuous"
     levels: int | None = None
     context_size: int = 0
+    classes: int = 0
 
     @property
     def dim(self) -> int:

@@ -18,6 +18,7 @@ from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged
 from bench.metrics.compute import count_flops
+from bench.models.conditional import ConditionalTrainer
 from bench.models.entry import Entry, field_evaluations
 from bench.streams import stream_seed
 from bench.validate import Validation
@@ -185,10 +186,17 @@ class Loop:
         """One optimisation step at that share of the budget; the mean loss before it."""
         self.deadline.check()
         evaluations = self.evaluations()
-        loss = self.trainer.step(self.batches.next(), progress)
+        loss = self.learn(self.batches.next(), progress)
         self.history.step += 1
         self.history.flops += self.price(self.evaluations() - evaluations)
         return loss
+
+    def learn(self, x: Tensor, progress: float) -> Tensor:
+        """The trainer's step; its third argument is the batch's context, where the data have one."""
+        if self.batches.context is None:
+            return self.trainer.step(x, progress)
+        assert isinstance(self.trainer, ConditionalTrainer)
+        return self.trainer.step(x, progress, self.batches.context)
 
     def evaluations(self) -> int:
         """The entry's running count of field evaluations; 0 for an entry that solves no ODE."""

@@ -97,3 +97,67 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
     with pytest.raises(BenchError, match=r"train\.batch_size=11: numbers has 10 training examples"):
         Batches(numbered(10), 11, seed=0)
     assert len(Batches(numbered(10), 10, seed=0).next()) == 10
+
+
+def with_ten_labels(n: int = 200) -> Dataset:
+    """Numbered examples of two classes, odd and even, of which the first ten show their label."""
+    data = numbered(n)
+    parity = torch.arange(n) % 2
+    spec = replace(data.spec, context_size=2, classes=2)
+    return replace(data, spec=spec, labels=(parity, parity[:2], parity[:2]), labelled=torch.arange(10))
+
+
+def test_every_batch_has_as_many_labelled_examples_with_their_own_labels() -> None:
+    batches = Batches(with_ten_labels(), 32, seed=0)
+    for _ in range(30):
+        numbers = batches.next().flatten().long()
+        context = batches.context
+        assert context is not None
+        shown = context.sum(1) == 1
+        assert torch.equal(shown, numbers < 10)
+        assert shown.sum() == 4
+        assert torch.equal(context[shown].argmax(1), numbers[shown] % 2)
+        assert not context[~shown].any()
+
+
+def test_labelled_examples_and_others_come_up_evenly() -> None:
+    """60 batches of 4 and 28: each of ten is met 24 times, each of 190 eight or nine times."""
+    batches = Batches(with_ten_labels(), 32, seed=0)
+    counts = torch.bincount(torch.tensor(epoch(batches, 60)), minlength=200)
+    assert set(counts[:10].tolist()) == {24}
+    assert set(counts[10:].tolist()) == {8, 9}
+
+
+def test_labelled_examples_keep_their_share_of_the_data_where_that_is_larger() -> None:
+    half = replace(with_ten_labels(), labelled=torch.arange(100))
+    every = replace(half, labelled=torch.arange(200))
+    for data, size in ((half, 16), (every, 32)):
+        batches = Batches(data, 32, seed=0)
+        batches.next()
+        assert batches.context is not None
+        assert batches.context.sum() == size
+
+
+@pytest.mark.parametrize("taken", [0, 5, 17])
+def test_a_labelled_stream_goes_on_bit_for_bit(taken: int) -> None:
+    data = digits("digits", labelled=100)
+    batches, other = Batches(data, 64, seed=0), Batches(data, 64, seed=0)
+    for _ in range(taken):
+        batches.next()
+    other.load_state_dict(batches.state_dict())
+    for _ in range(20):
+        assert torch.equal(other.next(), batches.next())
+        assert other.context is not None
+        assert batches.context is not None
+        assert torch.equal(other.context, batches.context)
+
+
+def test_labels_change_nothing_for_data_that_show_none() -> None:
+    batches = Batches(digits("digits"), 64, seed=0)
+    batches.next()
+    assert batches.context is None
+
+
+def test_a_batch_of_one_has_no_room_for_both_kinds() -> None:
+    with pytest.raises(BenchError, match=r"train\.batch_size=1: .*at least 2"):
+        Batches(with_ten_labels(), 1, seed=0)

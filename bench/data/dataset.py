@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from bench.data.spaces import Space
@@ -36,6 +36,7 @@ class Dataset:
         truth: the distribution the examples were drawn from, where it is known.
         image_shape: `(height, width)` when an event is a picture laid flat; None otherwise.
         labels: class of each training, validation and test example, where there are classes.
+        labelled: indices of the training examples whose labels an entry may see; None where it may see none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Dataset:
     truth: Density | None = None
     image_shape: tuple[int, int] | None = None
     labels: tuple[Tensor, ...] | None = None
+    labelled: Int[Tensor, " labelled"] | None = None
 
     def to(self, device: torch.device) -> "Dataset":
         """The same data set with its splits and space on `device`."""
@@ -57,6 +59,7 @@ class Dataset:
             validation=self.validation.to(device),
             test=self.test.to(device),
             labels=None if self.labels is None else tuple(part.to(device) for part in self.labels),
+            labelled=None if self.labelled is None else self.labelled.to(device),
         )
 
     def fixed(self, raw: Shaped[Tensor, "batch *event"], seed: int) -> Float[Tensor, "batch *event"]:

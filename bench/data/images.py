@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from bench.data.dataset import Dataset
+from bench.data.labelled import with_labels
 from bench.data.sources import data_root, fetch_command
 from bench.data.spaces import Binary, DequantisedLogit
 from bench.errors import BenchError
@@ -23,7 +24,13 @@ FITTED_ON = 10_000
 
 
 def idx_images(
-    name: str, *, folder: str, root: str | None = None, alpha: float = 1e-6, binary: bool = False
+    name: str,
+    *,
+    folder: str,
+    root: str | None = None,
+    alpha: float = 1e-6,
+    binary: bool = False,
+    labelled: int | None = None,
 ) -> Dataset:
     """MNIST, or a set in its format, as events `(784,)` of 256 grey levels with labels.
 
@@ -39,9 +46,11 @@ def idx_images(
         root: the data root; None means $BENCH_DATA or the user's cache.
         alpha: keeps the logit away from 0 and 1, see `DequantisedLogit`; without effect on binary data.
         binary: draws 0/1 pixels anew each time, in place of dequantised levels.
+        labelled: training examples whose labels an entry may see, see `with_labels`; null shows none.
 
     Raises:
-        BenchError: a file is missing, corrupt, not in the format or not of the official size, or alpha out of range.
+        BenchError: a file is missing, corrupt, not in the format or not of the official size, or alpha or the number of
+            labels is out of range.
     """
     place = data_root(root) / folder
     images, labels = _pair(place, "train", TRAIN + VALIDATION, root)
@@ -50,7 +59,7 @@ def idx_images(
     test, test_labels = test[shuffled], test_labels[shuffled]
     train = images[:TRAIN]
     space = Binary(LEVELS) if binary else DequantisedLogit.fitted(train[:FITTED_ON], LEVELS, alpha)
-    return Dataset(
+    data = Dataset(
         name=name,
         spec=DataSpec((SIDE * SIDE,), "binary") if binary else DataSpec((SIDE * SIDE,), "discrete", LEVELS),
         space=space,
@@ -60,6 +69,7 @@ def idx_images(
         image_shape=(SIDE, SIDE),
         labels=(labels[:TRAIN], labels[TRAIN:], test_labels),
     )
+    return with_labels(data, labelled)
 
 
 def read_idx(path: Path, root: str | None = None) -> UInt8[Tensor, "..."]:

@@ -20,7 +20,7 @@ from torchdiffeq import odeint, odeint_adjoint
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged, unknown
 from bench.models.entry import Context, Entry, LogProb
-from bench.models.networks import spread, standard_normal_log_prob, unconditional
+from bench.models.networks import spread, standard_normal_log_prob
 from bench.models.optimise import GradientStep, Trainer
 from bench.ode.field import ConcatSquashField
 from bench.spec import DataSpec
@@ -78,7 +78,6 @@ class CNF(Entry):
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width)
-        unconditional(data, "CNF")
         _check_options(divergence, solver, step_size, rtol=rtol, atol=atol, eval_rtol=eval_rtol, eval_atol=eval_atol)
         if not input_gain > 0:
             raise BenchError(f"model.input_gain={input_gain} is not a factor: give a number above 0")
