@@ -69,7 +69,7 @@ def normalised(subject: Subject) -> None:
     """exp(log_prob) sums to 1 over the whole space; that of a bound to no more than 1."""
     for stage in subject.stages:
         found = stage.mass
-        total, slack = float(found.value.sum()), MASS_ERROR + LEVEL * found.standard_error
+        total, slack = float(found.value.sum()), MASS_ERROR + LEVEL * float(found.standard_error.norm())
         where = f"exp(log_prob) integrates to {total:.4g} over the {stage.name}"
         require(total <= 1 + slack, where, "check the log-determinant's sign and every normalising constant")
         if isinstance(stage.entry, HasLogWeights):

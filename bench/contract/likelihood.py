@@ -14,6 +14,8 @@ from bench.models.importance import iwae
 
 CHUNK = 4096
 IMPORTANCE_SAMPLES = 32
+DRAWS = CHUNK * IMPORTANCE_SAMPLES
+"""Importance samples of a chunk in all: a few examples get many each, since a cell of a whole cube hangs on one."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,19 @@ class Mass:
 
     Attributes:
         value: `(fine,)` density times volume of each piece.
-        standard_error: of the sum of all, from the estimator's own error of each.
+        standard_error: `(fine,)` the estimator's own error of each value; zeros where it gives none.
         is_bound: whether the values only bound the density from below.
     """
 
     value: Float[Tensor, " fine"]
-    standard_error: float
+    standard_error: Float[Tensor, " fine"]
     is_bound: bool
 
 
 def likelihood(entry: Entry, x: Float[Tensor, "batch event"], seed: int) -> LogProb:
-    """The entry's log-likelihood of x, in chunks: IWAE-32 from log weights where it has them, else its `log_prob`.
+    """The entry's log-likelihood of x, in chunks: IWAE-K from log weights where it has them, else its `log_prob`.
+
+    K is 32, and more where there are few examples.
 
     Raises:
         Absent: the entry has neither.
@@ -52,7 +56,7 @@ def likelihood(entry: Entry, x: Float[Tensor, "batch event"], seed: int) -> LogP
 def of_chunk(entry: Entry, x: Float[Tensor, "batch event"]) -> LogProb:
     """`likelihood` of one chunk."""
     if isinstance(entry, HasLogWeights):
-        return iwae(entry.log_weights(x, IMPORTANCE_SAMPLES))
+        return iwae(entry.log_weights(x, max(IMPORTANCE_SAMPLES, DRAWS // len(x))))
     if isinstance(entry, HasLogProb):
         return entry.log_prob(x)
     raise Absent("no log_prob and no log_weights")
@@ -69,7 +73,7 @@ def mass(entry: Entry, partition: Partition) -> Mass:
     bad = int((log_prob.value.isnan() | (log_prob.value == math.inf)).sum())
     require(bad == 0, f"log_prob is NaN or +inf at {bad} points", "return a finite number or -inf everywhere")
     value = torch.exp(log_prob.value.double()) * partition.volume
-    error = 0.0
+    error = torch.zeros_like(value)
     if log_prob.standard_error is not None:
-        error = float((value * log_prob.standard_error.nan_to_num(0.0)).square().sum().sqrt())
+        error = value * log_prob.standard_error.nan_to_num(0.0)
     return Mass(value, error, log_prob.is_bound)

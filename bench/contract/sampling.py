@@ -19,17 +19,21 @@ def samples(subject: Subject) -> None:
     """Counts of samples in coarse cells agree with the density summed over those cells (Pearson's χ²).
 
     The threshold is the 1 - 10⁻⁶ quantile of the noncentral χ² whose noncentrality N δ² is that of cell masses wrong by
-    a share δ: an entry whose density is summed to better than that share fails once in a million checks at most.
+    a share δ: an entry whose density is summed to better than that share fails once in a million checks at most. The
+    variance of a count has the estimator's own added, so that a cell with one heavy importance weight decides nothing.
     """
     for stage in subject.stages:
-        counted, expected, is_bound = counts(stage)
+        counted, expected, variance, is_bound = counts(stage)
         big = expected >= 10
-        counted = torch.cat([counted[big], counted[~big].sum(0, keepdim=True)])
-        expected = torch.cat([expected[big], expected[~big].sum(0, keepdim=True).clamp(min=5)])
-        statistic = float(((counted - expected).square() / expected).sum())
+        counted, expected, variance = (
+            torch.cat([values[big], values[~big].sum(0, keepdim=True)]) for values in (counted, expected, variance)
+        )
+        expected[-1].clamp_(min=5)
+        terms = (counted - expected).square() / (expected + variance)
+        statistic = float(terms.sum())
         forgiven = SAMPLES * CELL_ERROR["bound" if is_bound else "exact"] ** 2
         threshold = float(stats.ncx2.isf(FALSE_ALARM, len(expected) - 1, forgiven))
-        worst = int(((counted - expected).square() / expected).argmax())
+        worst = int(terms.argmax())
         require(
             statistic <= threshold,
             f"{SAMPLES} samples on the {stage.name} disagree with the density: chi-square {statistic:.0f} where "
@@ -38,8 +42,10 @@ def samples(subject: Subject) -> None:
         )
 
 
-def counts(stage: Stage) -> tuple[torch.Tensor, torch.Tensor, bool]:
-    """Samples counted and expected in each coarse cell; expected counts are scaled to the samples' number.
+def counts(stage: Stage) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
+    """Samples counted and expected in each coarse cell, the variance of the expectation, and whether it is a bound.
+
+    Expected counts are scaled to the samples' number.
 
     Raises:
         Broken: the density is NaN, infinite or zero everywhere.
@@ -51,11 +57,15 @@ def counts(stage: Stage) -> tuple[torch.Tensor, torch.Tensor, bool]:
     found = stage.mass
     coarse = stage.partition.coarse
     n = int(coarse.max()) + 1
-    expected = torch.zeros(n, dtype=torch.float64).index_add(0, coarse, found.value)
+    expected, variance = (
+        torch.zeros(n, dtype=torch.float64).index_add(0, coarse, values)
+        for values in (found.value, found.standard_error.square())
+    )
     total = float(expected.sum())
     require(
         math.isfinite(total) and total > 0,
         f"log_prob gives the {stage.name} a mass of {total}",
         "return finite log-densities",
     )
-    return torch.bincount(cells, minlength=n).double(), expected * SAMPLES / total, found.is_bound
+    scale = SAMPLES / total
+    return torch.bincount(cells, minlength=n).double(), expected * scale, variance * scale**2, found.is_bound
