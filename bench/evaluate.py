@@ -12,9 +12,11 @@ from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.metrics import samples as sample_metrics
 from bench.metrics.compute import seconds_per_1k
+from bench.metrics.latent import diagnostics, gradient_noise
 from bench.metrics.likelihood import estimate, evaluating, mean_and_error
 from bench.metrics.reconstruction import noise_curve
-from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, field_evaluations
+from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
+from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, HasPosterior, field_evaluations
 from bench.pictures import density_grid, picture_samples
 from bench.store import Record
 from bench.streams import stream_seed
@@ -25,6 +27,8 @@ REPORT_SPACE = {
     "continuous": "nats in the data's own coordinates",
 }
 COLUMN_NOISE = 0.1
+GRADIENT_BATCH = 128
+GRADIENT_DRAWS = (1, 5, 25)
 Arrays = dict[str, dict[str, Any]]
 
 
@@ -43,7 +47,7 @@ def evaluate(entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline)
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
         record = likelihood(entry, dataset, x, settings, deadline)
-        for metric in (reconstruction, sampling):
+        for metric in (reconstruction, sampling, latent_use):
             deadline.check()
             record |= metric(entry, dataset, x, settings)
         deadline.check()
@@ -108,7 +112,7 @@ def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) ->
         "recon_mse_noise": dict(curve)[COLUMN_NOISE],
         "recon_kind": "round_trip" if entry.latent == "exact" else "posterior_mean",
         "noise_curve": [list(point) for point in curve],
-    }
+    } | sharpness(dataset, reconstructions=dataset.space.to_data(entry.decode(entry.encode(x[: settings.batch_rows]))))
 
 
 def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
@@ -122,4 +126,35 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
     found = sample_metrics.compare(drawn, real, projections=settings.projections, seed=seed)
     floor = sample_metrics.compare(other, real, projections=settings.projections, seed=seed)
     per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
-    return found | {f"{name}_floor": value for name, value in floor.items()} | {"sample_seconds_per_1k": per_1k}
+    floors = {f"{name}_floor": value for name, value in floor.items()}
+    images = {"samples": drawn, "data": real}
+    if isinstance(entry, HasPosterior) and isinstance(entry, HasLatent):
+        images["sample_means"] = to_data(entry.decode(entry.prior_sample(n)))
+    return found | floors | sharpness(dataset, **images) | {"sample_seconds_per_1k": per_1k}
+
+
+def latent_use(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+    """What the latent of an entry with a posterior is used for, and how noisy drawing it makes a training gradient."""
+    if not isinstance(entry, HasPosterior):
+        return {}
+    x = x[: settings.sample_size]
+    record: Record = diagnostics(entry, x, settings.batch_rows)
+    record["distortion_nats"] -= float(dataset.space.log_det(x).double().mean())
+    if isinstance(entry, HasLatent):
+        chunks = torch.split(x, settings.batch_rows)
+        drawn = torch.cat([entry.decode(entry.posterior(chunk).draw(1)[0][0]) for chunk in chunks])
+        record["recon_mse_sampled"] = float((dataset.space.to_data(drawn) - dataset.space.to_data(x)).square().mean())
+    draws = getattr(entry, "samples", None)
+    if isinstance(draws, int):
+        curve = gradient_noise(entry, x[:GRADIENT_BATCH], sorted({draws, *GRADIENT_DRAWS}))
+        record["gradient_curve"] = [list(point) for point in curve]
+        record["gradient_noise"] = dict(curve).get(draws)
+    return record
+
+
+def sharpness(dataset: Dataset, **images: Tensor) -> Record:
+    """`sharpness_<name>` of each set of images in data space; nothing for data that are no images of 3 x 3 or more."""
+    shape = dataset.image_shape
+    if shape is None or min(shape[-2:]) < SMALLEST_IMAGE:
+        return {}
+    return {f"sharpness_{name}": laplacian_variance(each, shape) for name, each in images.items()}

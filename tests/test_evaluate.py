@@ -113,6 +113,19 @@ def test_random_state_and_modes_are_left_as_they_were(model: str, own_conf) -> N
     assert all(parameter.grad is None for parameter in entry.parameters())
 
 
+def test_what_the_latent_is_used_for(own_conf) -> None:
+    record = measured(own_conf, *DIGITS, "model=vae", "model.latent_size=3", "model.samples=2")
+    assert record["latent_size"] == 3
+    assert 0 <= record["active_units"] <= 3
+    assert record["posterior_collapse"] == (record["active_units"] == 0)
+    # Both sides estimate E log p(x | z) - KL for 40 test digits, by one draw of z and by the importance samples.
+    assert record["rate_nats"] + record["distortion_nats"] == pytest.approx(-record["elbo_nats"], rel=0.05)
+    assert record["recon_mse_sampled"] > 0
+    assert [k for k, _ in record["gradient_curve"]] == [1, 2, 5, 25]
+    assert record["gradient_noise"] == dict(record["gradient_curve"])[2]
+    assert record["sharpness_sample_means"] < record["sharpness_samples"]
+
+
 def test_every_run_meets_the_same_noise(own_conf) -> None:
     words = [*TINY_DATA, "budget.parameters=null", "model=vae", "model.width=6"]
     one = measured(own_conf, *words)
@@ -131,9 +144,9 @@ def without_clocks(record: Record) -> Record:
 @pytest.mark.parametrize("model", ["affine", "vae", "realnvp", "cnf", "loss_only"])
 def test_all_that_is_measured_is_a_finite_column_of_the_table(model: str, own_conf) -> None:
     record = measured(own_conf, *PLANE, f"model={model}", "eval.test_examples=40", "model.width=6")
-    assert record.keys() <= COLUMNS.keys() | {"k_curve", "noise_curve"}
+    assert record.keys() <= COLUMNS.keys() | {"k_curve", "noise_curve", "gradient_curve"}
     assert all(math.isfinite(value) for value in record.values() if isinstance(value, (int, float)))
-    for curve in ("k_curve", "noise_curve"):
+    for curve in ("k_curve", "noise_curve", "gradient_curve"):
         assert all(math.isfinite(number) for point in record.get(curve, []) for number in point)
 
 

@@ -82,6 +82,16 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
     stored = json.loads(folder.record_path.read_text())
     empty = {name for name, value in stored.items() if value is None}
     lacking = {"error", "compile_seconds", "train_nfe", "eval_nfe", "nll_estimator_error", "bits_per_dim", "elbo_nats"}
+    lacking |= {
+        "rate_nats",
+        "distortion_nats",
+        "latent_size",
+        "active_units",
+        "posterior_collapse",
+        "recon_mse_sampled",
+    }
+    lacking |= {"aggregate_mmd2", "aggregate_kl_nats", "gradient_noise"}
+    lacking |= {f"sharpness_{name}" for name in ("samples", "sample_means", "reconstructions", "data")}
     # A checkout may be none, a second may be too short to see neighbours, and some kernels hide the peak memory.
     assert lacking <= empty <= lacking | {"git_commit", "shared_machine", "peak_memory_bytes"}
     numbers = [value for value in stored.values() if isinstance(value, float)]

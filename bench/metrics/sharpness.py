@@ -6,6 +6,9 @@ from torch import Tensor
 
 from bench.errors import BenchError
 
+SMALLEST_IMAGE = 3
+"""Pixels a side below which no pixel has four neighbours."""
+
 
 def laplacian_variance(images: Float[Tensor, "n *event"], image_shape: tuple[int, ...]) -> float:
     """Mean over images of the variance over pixels of the four-neighbour Laplacian.
@@ -23,7 +26,7 @@ def laplacian_variance(images: Float[Tensor, "n *event"], image_shape: tuple[int
         BenchError: an image is smaller than 3 x 3.
     """
     height, width = image_shape[-2:]
-    if min(height, width) < 3:
+    if min(height, width) < SMALLEST_IMAGE:
         raise BenchError(f"sharpness needs images of at least 3 x 3 pixels, not {height} x {width}")
     planes = images.reshape(-1, height, width).double()
     inner = planes[:, 1:-1, 1:-1]
