@@ -6,6 +6,7 @@ from typing import Any
 from bench.errors import BenchError, unknown
 
 DEVICES = ("auto", "cpu", "cuda")
+ESTIMATORS = ("auto", "iwae", "ais")
 
 NOT_IDENTITY = frozenset(
     {"study", "results_dir", "data_root", "grid", "data.root", "budget.timeout_seconds", "train.checkpoint_seconds"}
@@ -79,7 +80,12 @@ class Eval:
     Attributes:
         seed: of dequantisation noise, importance samples, projections and classifiers; the same for every run.
         test_examples: first so many examples of the test split; null takes them all.
+        estimator: of the likelihood. `iwae` takes importance weights; `ais` annealed importance sampling, for entries
+            with a decoder density; `auto` importance weights where the entry has them, else its own density.
         importance_samples: K of IWAE-K.
+        ais_chains: annealed chains of each example.
+        ais_steps: distributions from the prior to the posterior that each of them passes.
+        ais_examples: first so many test examples that are annealed, as it is slow; the row's likelihood is theirs.
         sample_size: samples that the sample metrics compare with as many test examples.
         projections: random directions of sliced W2.
         noise_scales: standard deviations of the latent noise of reconstruction at equal noise.
@@ -88,7 +94,11 @@ class Eval:
 
     seed: int = 20_240_101
     test_examples: int | None = None
+    estimator: str = "auto"
     importance_samples: int = 1_000
+    ais_chains: int = 16
+    ais_steps: int = 1_000
+    ais_examples: int = 100
     sample_size: int = 2_000
     projections: int = 256
     noise_scales: list[float] = field(default_factory=lambda: [0.0, 0.05, 0.1, 0.2, 0.5, 1.0])
@@ -151,6 +161,8 @@ def check(config: Config) -> None:
         size = getattr(config.eval, name)
         if size is not None and size < FEWEST:
             raise BenchError(f"eval.{name}={size}: too few to compare samples with; give at least {FEWEST}")
+    if config.eval.estimator not in ESTIMATORS:
+        raise unknown("estimator", config.eval.estimator, ESTIMATORS, "eval.estimator")
     if config.device not in DEVICES:
         raise unknown("device", config.device, DEVICES)
     if not config.train.optimiser.warmup < 1:

@@ -33,6 +33,9 @@ SIZES = [
     "train.optimiser.clip_norm",
     "eval.test_examples",
     "eval.importance_samples",
+    "eval.ais_chains",
+    "eval.ais_steps",
+    "eval.ais_examples",
     "eval.sample_size",
     "eval.projections",
     "eval.batch_rows",
@@ -98,3 +101,7 @@ def test_a_model_has_a_target_and_a_name(tmp_path) -> None:
     (tmp_path / "model" / "mine.yaml").write_text("_target_: mine.Mine\n")
     with pytest.raises(BenchError, match=r"mine\.Mine has no name"):
         compose(["model=mine"], tmp_path)
+
+
+def test_an_unknown_estimator_is_refused_with_the_nearest() -> None:
+    assert message("eval.estimator=iwaee") == "unknown estimator 'iwaee' in eval.estimator; did you mean iwae?"

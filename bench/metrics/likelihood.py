@@ -1,4 +1,4 @@
-"""The likelihood of examples under an entry, in model space: exact, or an importance-sampled bound."""
+"""The likelihood of examples under an entry, in model space: exact, or a bound by importance or annealed sampling."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import BenchError, Diverged
-from bench.models.entry import HasLogProb, HasLogWeights, LogProb
-from bench.models.importance import iwae
+from bench.errors import BenchError, Diverged, NotApplicable
+from bench.metrics import ais
+from bench.metrics.ais import Annealing
+from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, LogProb
+from bench.models.importance import effective_sample_size, iwae
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,13 @@ class Likelihood:
 
     Attributes:
         log_prob: `(n,)`, finite.
-        estimator: its name in the row, such as `exact` or `iwae-1000`.
+        estimator: its name in the row, such as `exact`, `iwae-1000` or `ais-16x1000`.
         is_bound: True when E[log_prob] is only a lower bound of the log-density.
         standard_error: `(n,)`, the estimator's own error; None where it is exact, or not known (one weight).
         elbo: `(n,)`, the mean log weight; None for an entry without importance weights.
         k_curve: (k, mean over examples of log p_k) for k = 1, 2, 5, 10, ..., K; empty without importance weights.
+        weights: importance weights or annealed chains of each example; None where there are none.
+        effective: `(n,)`, the effective sample size of each example's weights, from 1 to `weights`.
     """
 
     log_prob: Float[Tensor, " n"]
@@ -33,6 +37,25 @@ class Likelihood:
     standard_error: Float[Tensor, " n"] | None
     elbo: Float[Tensor, " n"] | None
     k_curve: list[tuple[int, float]]
+    weights: int | None = None
+    effective: Float[Tensor, " n"] | None = None
+
+
+def check_estimator(entry: nn.Module, estimator: str) -> None:
+    """Refuses an entry that the estimator cannot measure.
+
+    Args:
+        entry: of the run.
+        estimator: `eval.estimator`.
+
+    Raises:
+        NotApplicable: `iwae` without importance weights, `ais` without a decoder density.
+    """
+    name = type(entry).__name__
+    if estimator == "iwae" and not isinstance(entry, HasLogWeights):
+        raise NotApplicable(f"{name} has no importance weights for eval.estimator=iwae; use eval.estimator=auto")
+    if estimator == "ais" and not isinstance(entry, HasDecoder):
+        raise NotApplicable(f"{name} has no decoder density for eval.estimator=ais; use eval.estimator=auto")
 
 
 def estimate(
@@ -41,9 +64,12 @@ def estimate(
     *,
     importance_samples: int,
     batch_rows: int,
+    annealing: Annealing | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Likelihood | None:
     """The log-likelihood of each example: IWAE-K of an entry with `log_weights`, else the entry's `log_prob`.
+
+    Where `annealing` is given, that of an entry with a decoder density is estimated by annealed importance sampling.
 
     The entry is put into evaluation mode and back. Gradients are off, but not by inference mode: an entry that needs
     them inside, for a divergence, turns them on with `torch.enable_grad`.
@@ -52,7 +78,8 @@ def estimate(
         entry: the entry, on the device of `x`.
         x: examples in model space.
         importance_samples: K of IWAE-K.
-        batch_rows: most examples in one call, importance samples counted in.
+        batch_rows: most examples in one call, importance samples counted in; of annealed chains one example's at least.
+        annealing: chains and steps of annealed importance sampling; None leaves it.
         tick: called before each chunk; it may raise to stop.
 
     Returns:
@@ -63,6 +90,8 @@ def estimate(
         BenchError: the entry returned a wrong shape.
     """
     with evaluating(entry), torch.no_grad():
+        if annealing is not None and isinstance(entry, HasDecoder):
+            return _annealed(entry, x, annealing, batch_rows, tick)
         if isinstance(entry, HasLogWeights):
             return _importance_sampled(entry, x, importance_samples, batch_rows, tick)
         if isinstance(entry, HasLogProb):
@@ -114,10 +143,11 @@ def _importance_sampled(
     """IWAE-K of `samples` weights, as many examples at a time as `rows` samples allow, in float64 from the weights."""
     draws = min(samples, rows)
     sizes = curve_sizes(samples)
-    bounds, elbos, curves = [], [], []
+    bounds, elbos, curves, effective = [], [], [], []
     for chunk in torch.split(x, max(1, rows // samples)):
         weights = _log_weights(entry, chunk, samples, draws, tick).double()
         bounds.append(iwae(weights))
+        effective.append(effective_sample_size(weights))
         elbos.append(weights.mean(0))
         curves.append(torch.stack([_mean_bound(weights, k).sum() for k in sizes]))
     value, error = _joined(bounds)
@@ -125,7 +155,20 @@ def _importance_sampled(
     _check_finite("log-likelihood", value)
     _check_finite("ELBO", elbo)
     curve = (torch.stack(curves).sum(0) / len(x)).tolist()
-    return Likelihood(value, bounds[0].estimator, True, error, elbo, list(zip(sizes, curve, strict=True)))
+    points = list(zip(sizes, curve, strict=True))
+    return Likelihood(value, bounds[0].estimator, True, error, elbo, points, samples, torch.cat(effective))
+
+
+def _annealed(entry: HasDecoder, x: Tensor, annealing: Annealing, rows: int, tick: Callable[[], None]) -> Likelihood:
+    """The logarithm of the mean weight of annealed chains, as many examples at a time as `rows` chains allow."""
+    bounds, effective = [], []
+    for chunk in torch.split(x, max(1, rows // (annealing.chains + ais.PILOTS))):
+        weights = ais.log_weights(entry, chunk, annealing, tick)
+        bounds.append(iwae(weights))
+        effective.append(effective_sample_size(weights))
+    value, error = _joined(bounds)
+    _check_finite("log-likelihood", value)
+    return Likelihood(value, annealing.name, True, error, None, [], annealing.chains, torch.cat(effective))
 
 
 def _log_weights(entry: HasLogWeights, x: Tensor, samples: int, draws: int, tick: Callable[[], None]) -> Tensor:

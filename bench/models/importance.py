@@ -23,3 +23,11 @@ def iwae(log_weights: Float[Tensor, "samples batch"]) -> LogProb:
     ratio = torch.exp(log_weights - value)
     error = ratio.std(0) / math.sqrt(samples) if samples > 1 else None
     return LogProb(value, f"iwae-{samples}", is_bound=True, standard_error=error)
+
+
+def effective_sample_size(log_weights: Float[Tensor, "samples batch"]) -> Float[Tensor, " batch"]:
+    """(Σ w)² / Σ w² (Kong 1992): how many equal weights would estimate as well; from 1 to `samples`.
+
+    The logarithm of the mean weight has a variance near 1 / ESS - 1 / K, and lies about half of that too low.
+    """
+    return 1 / torch.softmax(log_weights, 0).square().sum(0)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from bench.errors import BenchError, Diverged
-from bench.metrics.likelihood import curve_sizes, estimate, mean_and_error
+from bench.errors import BenchError, Diverged, NotApplicable
+from bench.metrics.ais import PILOTS, Annealing
+from bench.metrics.likelihood import check_estimator, curve_sizes, estimate, mean_and_error
 from bench.models.entry import LogProb
 
 Q_SCALE = 0.9
@@ -28,6 +29,16 @@ class LinearGaussian(nn.Module):
         q = Normal(x / 2, Q_SCALE)
         z = q.sample((samples,))
         return Normal(0, 1).log_prob(z) + Normal(z, 1).log_prob(x) - q.log_prob(z)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        self.calls.append((len(z), len(x)))
+        return Normal(z[..., 0], 1).log_prob(x[:, 0])
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        return Normal(0, 1).log_prob(z[..., 0])
+
+    def prior_sample(self, n: int) -> Tensor:
+        return torch.randn(n, 1)
 
     @staticmethod
     def evidence(x: Tensor) -> Tensor:
@@ -83,6 +94,51 @@ def test_importance_sampling_meets_the_evidence_within_its_own_standard_error() 
     # 500 z-scores: their mean has sd 0.045 and their sd has sd 0.03; four of each
     assert abs(z.mean()) < 0.18
     assert abs(z.std() - 1) < 0.13
+
+
+def test_annealed_chains_meet_the_evidence_and_no_call_holds_more_rows_than_it_may() -> None:
+    x = math.sqrt(2) * torch.randn(100, 1)
+    entry = LinearGaussian()
+    rows = 30 * (PILOTS + 8)
+    found = estimate(entry, x, importance_samples=10, batch_rows=rows, annealing=Annealing(8, 40))
+    assert found is not None
+    assert (found.estimator, found.is_bound, found.weights) == ("ais-8x40", True, 8)
+    assert (found.elbo, found.k_curve) == (None, [])
+    assert found.effective is not None
+    assert bool(((found.effective > 1) & (found.effective <= 8 + 1e-9)).all())
+    # Log weights have an sd of 0.3: the bias is 0.006 nats, and the mean of 800 chains errs by 0.01.
+    assert abs((found.log_prob - entry.evidence(x)).mean()) < 0.05
+    assert {count * batch for count, batch in entry.calls} == {rows, 10 * (PILOTS + 8)}
+
+
+def test_annealing_is_only_for_decoders() -> None:
+    found = estimate(WithLogProb(standard_normal), torch.randn(3, 2), importance_samples=1, batch_rows=10)
+    asked = estimate(
+        WithLogProb(standard_normal), torch.zeros(3, 2), importance_samples=1, batch_rows=10, annealing=Annealing(2, 3)
+    )
+    assert found is not None
+    assert asked is not None
+    assert found.estimator == asked.estimator == "exact"
+    assert (found.weights, found.effective) == (None, None)
+
+
+def test_an_estimator_that_the_entry_has_nothing_for_is_not_applicable() -> None:
+    for estimator in ("auto", "iwae", "ais"):
+        check_estimator(LinearGaussian(), estimator)
+    check_estimator(WithLogProb(standard_normal), "auto")
+    with pytest.raises(NotApplicable, match=r"WithLogProb has no importance weights for eval\.estimator=iwae"):
+        check_estimator(WithLogProb(standard_normal), "iwae")
+    with pytest.raises(NotApplicable, match=r"FixedWeights has no decoder density for eval\.estimator=ais"):
+        check_estimator(FixedWeights(torch.zeros(1, 1)), "ais")
+
+
+def test_effective_samples_of_each_example_are_counted() -> None:
+    table = torch.zeros(20, 3)
+    table[1:, 1], table[10:, 2] = -100.0, -100.0
+    found = estimate(FixedWeights(table), columns(3), importance_samples=20, batch_rows=40)
+    assert found is not None
+    assert found.weights == 20
+    torch.testing.assert_close(found.effective, torch.tensor([20.0, 1.0, 10.0], dtype=torch.float64))
 
 
 def test_the_elbo_lies_below_the_evidence_by_the_kl_divergence() -> None:
