@@ -11,9 +11,10 @@ from bench.config import Eval
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.metrics import samples as sample_metrics
+from bench.metrics.ais import Annealing
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.latent import diagnostics, gradient_noise
-from bench.metrics.likelihood import estimate, evaluating, mean_and_error
+from bench.metrics.likelihood import Likelihood, estimate, evaluating, mean_and_error
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
 from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, HasPosterior, field_evaluations
@@ -27,6 +28,10 @@ REPORT_SPACE = {
     "continuous": "nats in the data's own coordinates",
 }
 COLUMN_NOISE = 0.1
+LOW_QUANTILE = 0.05
+FEWEST_EFFECTIVE = 5.0
+"""Effective samples below which a row warns: the logarithm of the mean weight then lies 1 / (2 ESS) > 0.1 nats low, and
+so few large weights cannot tell how much further."""
 GRADIENT_BATCH = 128
 GRADIENT_DRAWS = (1, 5, 25)
 Arrays = dict[str, dict[str, Any]]
@@ -58,7 +63,13 @@ def evaluate(entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline)
 
 
 def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadline: Deadline) -> Record:
-    """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth."""
+    """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth.
+
+    Where annealed importance sampling is asked for, all of that is of the first `settings.ais_examples` alone.
+    """
+    annealing = Annealing(settings.ais_chains, settings.ais_steps) if settings.estimator == "ais" else None
+    if annealing is not None:
+        x = x[: settings.ais_examples]
     watch = Stopwatch(x.device)
     with watch:
         found = estimate(
@@ -66,6 +77,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
             x,
             importance_samples=settings.importance_samples,
             batch_rows=settings.batch_rows,
+            annealing=annealing,
             tick=deadline.check,
         )
     if found is None:
@@ -79,9 +91,10 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         "nll_standard_error": error,
         "nll_estimator": found.estimator,
         "nll_is_bound": found.is_bound,
+        "nll_examples": len(x),
         "nll_space": REPORT_SPACE[dataset.spec.kind],
         "nll_seconds_per_1k": watch.seconds * 1000 / len(x),
-    }
+    } | effective_samples(found)
     if found.standard_error is not None:
         record["nll_estimator_error"] = float(found.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
     if dataset.image_shape is not None:
@@ -97,6 +110,20 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if before is not None and isinstance(entry, HasLogProb):
         entry.log_prob(x[: settings.batch_rows])
         record["eval_nfe"] = (field_evaluations(entry) or 0) - before
+    return record
+
+
+def effective_samples(found: Likelihood) -> Record:
+    """How many of an example's importance weights count, and a warning where that is too few for a tight bound.
+
+    With `FEWEST_EFFECTIVE` weights or fewer the estimator's name says as much.
+    """
+    if found.effective is None or found.weights is None:
+        return {}
+    median = float(found.effective.median())
+    record: Record = {"ess_median": median, "ess_low": float(found.effective.quantile(LOW_QUANTILE))}
+    if median < FEWEST_EFFECTIVE < found.weights:
+        record["warning"] = f"effective sample size {median:.1f} of {found.weights}: the bound is loose"
     return record
 
 

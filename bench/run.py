@@ -25,6 +25,7 @@ from bench.evaluate import evaluate
 from bench.finish import finish
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
+from bench.metrics.likelihood import check_estimator
 from bench.models.entry import Entry
 from bench.provenance import device_name, git_commit
 from bench.store import Record, RunFolder, write_atomically
@@ -108,7 +109,7 @@ def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entr
     """The entry, sized and initialised from the run's seed, and the data set, both on `device`.
 
     Raises:
-        NotApplicable: the entry cannot model this kind of data.
+        NotApplicable: the entry cannot model this kind of data, or has nothing for `eval.estimator`.
     """
     dataset = build.dataset(config)
     cls = build.entry_class(config)
@@ -119,6 +120,7 @@ def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entr
     width = sized_width(config, dataset)
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
     entry = build.entry(config, dataset.spec, width).to(device)
+    check_estimator(entry, config.eval.estimator)
     record |= {"parameters": parameter_count(entry), "width": width, "matched_to": matched_to(config)}
     return entry, dataset.to(device), record
 

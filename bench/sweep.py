@@ -108,6 +108,8 @@ def summary(record: Record) -> str:
         parts.append(f"NLL {bound} {record['nll_nats']:.3f} nats ({record['nll_estimator']})")
     if record.get("kl_to_truth") is not None:
         parts.append(f"KL {record['kl_to_truth']:.3f}")
+    if record.get("warning") is not None:
+        parts.append(f"warning: {record['warning']}")
     return "  ".join(parts)
 
 

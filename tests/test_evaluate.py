@@ -14,6 +14,7 @@ from bench.evaluate import evaluate
 from bench.models.entry import Entry, HasLogProb
 from bench.store import Record
 from tests.helpers import CLOCKS, TINY, TINY_DATA, tiny
+from tests.own_entries import LossOnly
 
 SMALL = [word for word in TINY if word.startswith(("eval.", "train."))]
 PLANE = ["data=8gaussians", "data.train=600", "data.validation=50", "data.test=500", "budget.parameters=null"]
@@ -171,6 +172,44 @@ def test_a_flow_comes_back_and_a_bound_is_marked(own_conf) -> None:
     assert (latent["nll_is_bound"], latent["nll_estimator"]) == (True, "iwae-10")
     assert latent["nll_estimator_error"] > 0
     assert flow["mmd2_floor"] == latent["mmd2_floor"]
+
+
+def test_annealing_measures_the_first_examples_and_the_row_says_how_many(own_conf) -> None:
+    words = [*PLANE, "model=vae", "model.width=6", "eval.test_examples=40"]
+    annealed = ["eval.estimator=ais", "eval.ais_chains=8", "eval.ais_steps=60", "eval.ais_examples=12"]
+    entry, dataset, config = built(own_conf, *words, *annealed, "eval.batch_rows=50")
+    record, arrays = evaluate(entry, dataset, config.eval, Deadline(None))
+    assert (record["nll_estimator"], record["nll_is_bound"], record["nll_examples"]) == ("ais-8x60", True, 12)
+    assert 1 <= record["ess_low"] <= record["ess_median"] <= 8
+    assert {"elbo_nats", "k_curve"}.isdisjoint(record)
+    assert len(arrays["samples.npz"]["data"]) == 40
+    assert record["kl_to_truth"] == pytest.approx(record["nll_nats"] - record["oracle_nll_nats"], rel=1e-4)
+    oracle = -dataset.truth.log_prob(dataset.test[:12]).double().mean()
+    assert record["oracle_nll_nats"] == pytest.approx(float(oracle))
+
+
+class Weighted(LossOnly):
+    """Of its importance weights all but the first are less by `gap` nats."""
+
+    gap = 0.0
+
+    def log_weights(self, x, samples, context=None):
+        return torch.zeros(samples, len(x)).index_fill(0, torch.arange(1, samples), -self.gap)
+
+
+@pytest.mark.parametrize(("gap", "samples", "size"), [(0.0, 10, 10.0), (2.0, 10, 4.223), (2.0, 5, 2.214)])
+def test_a_row_warns_of_few_effective_samples_of_many(gap: float, samples: int, size: float, own_conf) -> None:
+    """(1 + 9 w)² / (1 + 9 w²) with w = exp(-2), and five weights are few by name."""
+    _, dataset, config = built(
+        own_conf, *PLANE, "model=loss_only", "eval.test_examples=40", f"eval.importance_samples={samples}"
+    )
+    entry = Weighted(dataset.spec, width=4)
+    entry.gap = gap
+    record = evaluate(entry, dataset, config.eval, Deadline(None))[0]
+    assert record["ess_median"] == pytest.approx(size, abs=1e-3)
+    assert record["ess_low"] == pytest.approx(size, abs=1e-3)
+    warning = {4.223: "effective sample size 4.2 of 10: the bound is loose"}.get(size)
+    assert record.get("warning") == warning
 
 
 def test_examples_and_samples_are_as_many_as_asked_for(own_conf) -> None:

@@ -82,6 +82,7 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
     stored = json.loads(folder.record_path.read_text())
     empty = {name for name, value in stored.items() if value is None}
     lacking = {"error", "compile_seconds", "train_nfe", "eval_nfe", "nll_estimator_error", "bits_per_dim", "elbo_nats"}
+    lacking |= {"ess_median", "ess_low", "warning"}
     lacking |= {
         "rate_nats",
         "distortion_nats",
@@ -348,3 +349,10 @@ def test_the_projects_entries_run_from_end_to_end_on_pictures(model: str, tmp_pa
     assert ("elbo_nats" in record) == (model == "vae")
     assert ("eval_nfe" in record and "train_nfe" in record) == (model == "cnf")
     assert record["bits_per_dim"] == pytest.approx(record["nll_nats"] / (64 * math.log(2)))
+
+
+def test_an_estimator_that_the_entry_has_nothing_for_is_not_applicable_before_any_training(own_conf, tmp_path) -> None:
+    record = made(tiny(own_conf, "model=affine", "eval.estimator=ais"), tmp_path)
+    assert record["status"] == "not_applicable"
+    assert record["error"] == "Affine has no decoder density for eval.estimator=ais; use eval.estimator=auto"
+    assert record.get("steps") is None

@@ -22,6 +22,7 @@ RUN_COLUMNS = {
     "best_step": "best step",
     "steps": "steps",
     "error": "error",
+    "warning": "warning",
     "device": "device",
     "threads": "threads",
     "shared_machine": "shared machine",

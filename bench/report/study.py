@@ -41,6 +41,7 @@ TEXT = frozenset(
         "git_commit",
         "nll_estimator",
         "nll_space",
+        "warning",
         "recon_kind",
         "command",
     ]

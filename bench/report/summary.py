@@ -14,6 +14,7 @@ METRICS = (
     "bits_per_dim",
     "kl_to_truth",
     "elbo_nats",
+    "ess_median",
     "recon_mse",
     "recon_mse_noise",
     "mmd2",

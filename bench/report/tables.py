@@ -75,6 +75,7 @@ LAYOUTS = (
             Metric("bits_per_dim", "bits/dim"),
             Metric("kl_to_truth", "KL to truth, nats"),
             Metric("elbo_nats", "ELBO, nats"),
+            Metric("ess_median", "effective samples"),
         ),
         {"nll_estimator": "estimator"},
     ),
