@@ -1,0 +1,78 @@
+"""What latent-variable entries share that train on the ELBO with a divergence in closed form, whatever the law."""
+
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.config import Optimiser
+from bench.models.entry import Context, LatentLaw
+from bench.models.latent import LatentEntry
+from bench.models.optimise import GradientStep, Trainer
+from bench.models.vae import WarmedUp, check_options
+from bench.spec import DataSpec
+
+
+class DivergentPosterior(LatentLaw, Protocol):
+    """A posterior whose divergence from the entry's prior is known."""
+
+    def kl(self) -> Float[Tensor, " batch"]:
+        """KL(q(z | x) || p(z)) in nats."""
+        ...
+
+
+class WeightedELBO(LatentEntry):
+    """A latent-variable entry trained on -E log p(x | z) + weight KL(q(z | x) || p(z))."""
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        samples: int = 1,
+        beta: float = 1.0,
+        kl_warmup: float = 0.0,
+    ) -> None:
+        """Settles the latent's size and the loss.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all.
+            latent_size: dimension of z; null takes that of x, and at most 16.
+            samples: draws of z per example and step.
+            beta: weight of the KL divergence in training (Higgins et al. 2017); only 1 trains on the ELBO.
+            kl_warmup: share of the budget over which that weight rises from 0 to `beta` (Bowman et al. 2016).
+
+        Raises:
+            BenchError: for a size, a number of samples or a share out of range.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width, latent_size=latent_size)
+        check_options(samples=samples, beta=beta, free_bits=0.0, kl_warmup=kl_warmup)
+        self.samples, self.beta, self.kl_warmup = samples, beta, kl_warmup
+        self.kl_weight = beta
+
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> DivergentPosterior:
+        """q(z | x) of each example."""
+        raise NotImplementedError(f"{type(self).__name__} must define posterior(x)")
+
+    def divergence(
+        self,
+        posterior: DivergentPosterior,
+        z: Float[Tensor, "samples batch latent"],
+        log_posterior: Float[Tensor, "samples batch"],
+    ) -> Float[Tensor, " batch"]:
+        """KL(q(z | x) || p(z)) in nats: in closed form, which needs none of the draws `z` and their log-densities."""
+        return posterior.kl()
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-ELBO in nats, its divergence weighted."""
+        posterior = self.posterior(x)
+        z, log_posterior = posterior.draw(self.samples)
+        fit = self.log_likelihood(x, z).mean(0)
+        return self.kl_weight * self.divergence(posterior, z, log_posterior) - fit
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """The usual gradient step, with the KL divergence warmed up where that is asked for."""
+        return WarmedUp(self, settings) if self.kl_warmup else GradientStep(self, settings)
