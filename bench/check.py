@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.contract import density, interface, isolation, latent, sampling, training
+from bench.contract import density, finishing, interface, isolation, latent, sampling, training
 from bench.contract.outcome import Absent, Broken, described
 from bench.contract.stage import Build, Subject
 
@@ -27,6 +27,7 @@ CONTRACTS: dict[str, Contract] = {
     "gradients": training.gradients,
     "per-example": training.per_example,
     "resumes": training.resumes,
+    "finishes": finishing.finishes,
     "estimator": density.estimator,
     "normalised": density.normalised,
     "bound": density.bound,

@@ -12,6 +12,8 @@ from tests.mutants_training import (
     BroadcastLoss,
     DetachedConditioner,
     DoubleParameters,
+    FinishOutsideTheState,
+    FinishThatGrows,
     FixedWidth,
     ForgetfulTrainer,
     IdleParameter,
@@ -20,6 +22,7 @@ from tests.mutants_training import (
     ReversedLoss,
     ScalarLoss,
     Unbuildable,
+    UnseededFinish,
 )
 from tests.sound import Flow, Latent, standard_normal, uncoupled
 
@@ -230,6 +233,9 @@ BROKEN: dict[type[Entry], tuple[str, ...]] = {
     IdleParameter: ("gradients",),
     DetachedConditioner: ("gradients",),
     ForgetfulTrainer: ("resumes",),
+    FinishOutsideTheState: ("finishes",),
+    FinishThatGrows: ("finishes",),
+    UnseededFinish: ("finishes",),
     NoTrainer: ("trains",),
     FixedWidth: ("width",),
     Unbuildable: ("builds",),

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from bench.models.optimise import GradientStep
-from tests.sound import Flow, Latent
+from tests.sound import Centred, Flow, Latent
 
 
 class ScalarLoss(Flow):
@@ -47,6 +48,26 @@ class Forgetful(GradientStep):
 class ForgetfulTrainer(Flow):
     def trainer(self, settings):
         return Forgetful(self, settings)
+
+
+class FinishOutsideTheState(Centred):
+    def __init__(self, data, *, width: int) -> None:
+        super().__init__(data, width=width)
+        del self.centre
+        self.centre = torch.zeros(data.dim)
+
+
+class FinishThatGrows(Centred):
+    def finish(self, x):
+        self.centre = x[: len(self.centre) + 1].mean(1)
+
+    def sample(self, n, context=None):
+        return super(Centred, self).sample(n) + self.centre.mean()
+
+
+class UnseededFinish(Centred):
+    def finish(self, x):
+        self.centre.fill_(np.random.default_rng().standard_normal())
 
 
 class NoTrainer(Flow):

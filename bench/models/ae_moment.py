@@ -34,7 +34,7 @@ class AEMoment(AE):
         activation: str = "relu",
         noise_scale: float | None = None,
         penalty: Literal["moment", "mmd"] = "moment",
-        weight: float = 10.0,
+        weight: float | None = None,
     ) -> None:
         """Builds encoder and decoder.
 
@@ -47,7 +47,8 @@ class AEMoment(AE):
             noise_scale: see `AE`.
             penalty: `moment`, the divergence of a Gaussian with the batch's moments from N(0, I); `mmd`, that of the
                 Wasserstein autoencoder (Tolstikhin et al. 2018).
-            weight: factor on the penalty.
+            weight: factor on the penalty; null takes 1 for `moment`, whose unit is the error's, and 100 for `mmd`, which
+                is small wherever the penalty matters.
 
         Raises:
             BenchError: for a size, a scale or a weight out of range, or an unknown name.
@@ -58,9 +59,10 @@ class AEMoment(AE):
         )
         if penalty not in PENALTIES:
             raise unknown("penalty", penalty, PENALTIES, "model.penalty")
-        if not weight >= 0:
-            raise BenchError(f"model.weight={weight} is negative: give 0 or more")
-        self.penalty, self.weight = PENALTIES[penalty], weight
+        if weight is not None and not weight >= 0:
+            raise BenchError(f"model.weight={weight} is negative: give 0 or more, or null")
+        self.penalty, usual_weight = PENALTIES[penalty]
+        self.weight = usual_weight if weight is None else weight
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step on the penalised mean."""
@@ -116,4 +118,8 @@ def multiquadratic(x: Float[Tensor, "n latent"], y: Float[Tensor, "m latent"], c
     return constant / (constant + torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square())
 
 
-PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {"moment": moment_divergence, "mmd": kernel_discrepancy}
+PENALTIES: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    "moment": (moment_divergence, 1.0),
+    "mmd": (kernel_discrepancy, 100.0),
+}
+"""Each penalty with its usual weight."""
