@@ -77,6 +77,13 @@ COLUMNS: dict[str, Column] = {
     "sliced_w2_floor": Column("", "the same, training against test examples"),
     "c2st": Column("", "held-out accuracy of a classifier of samples against test; 0.5 is indistinguishable"),
     "c2st_floor": Column("", "the same, training against test examples"),
+    "labelled": Column("examples", "training examples whose labels the entry saw; empty where it saw none"),
+    "accuracy": Column("", "share of test examples whose most probable class is the true one"),
+    "accuracy_supervised": Column("", "the same for the entry's classifier net trained on the labelled examples alone"),
+    "cluster_accuracy": Column(
+        "", "share of test examples in the cluster assigned to their class, at the best matching"
+    ),
+    "cluster_nmi": Column("", "normalised mutual information of clusters and classes of the test split; 1 is the same"),
     "sample_seconds_per_1k": Column("s", "seconds to draw 1,000 samples"),
     "nll_seconds_per_1k": Column("s", "seconds to evaluate the density of 1,000 examples"),
     "command": Column("", "the command that makes this row again"),

@@ -1,6 +1,7 @@
 """Asks a trained entry for what it can do, measures that on the test split, and leaves the rest empty."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from bench.clock import Neighbours, Stopwatch
 from bench.config import Eval
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
+from bench.metrics import labels as label_metrics
 from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.compute import seconds_per_1k
@@ -17,10 +19,21 @@ from bench.metrics.latent import diagnostics, gradient_noise
 from bench.metrics.likelihood import Likelihood, estimate, evaluating, mean_and_error
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
-from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, HasPosterior, field_evaluations
+from bench.models.entry import (
+    Entry,
+    HasClasses,
+    HasClassifier,
+    HasClusters,
+    HasLatent,
+    HasLogProb,
+    HasLogWeights,
+    HasPosterior,
+    field_evaluations,
+)
 from bench.pictures import density_grid, picture_samples
 from bench.store import Record
 from bench.streams import stream_seed
+from bench.supervised import supervised_accuracy
 
 REPORT_SPACE = {
     "discrete": "nats of dequantised pixels",
@@ -52,7 +65,7 @@ def evaluate(entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline)
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
         record = likelihood(entry, dataset, x, settings, deadline)
-        for metric in (reconstruction, sampling, latent_use):
+        for metric in (reconstruction, sampling, latent_use, classes):
             deadline.check()
             record |= metric(entry, dataset, x, settings)
         deadline.check()
@@ -185,3 +198,25 @@ def sharpness(dataset: Dataset, **images: Tensor) -> Record:
     if shape is None or min(shape[-2:]) < SMALLEST_IMAGE:
         return {}
     return {f"sharpness_{name}": laplacian_variance(each, shape) for name, each in images.items()}
+
+
+def classes(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+    """Agreement of predicted classes, or of clusters, with the test labels, which nothing else ever looks at."""
+    record: Record = {} if dataset.labelled is None else {"labelled": len(dataset.labelled)}
+    if dataset.labels is None:
+        return record
+    truth = dataset.labels[2][: len(x)]
+    if isinstance(entry, HasClasses):
+        record["accuracy"] = label_metrics.accuracy(in_chunks(entry.classify, x, settings), truth)
+    if isinstance(entry, HasClassifier) and dataset.labelled is not None:
+        record["accuracy_supervised"] = supervised_accuracy(entry, dataset, x, settings.seed)
+    if isinstance(entry, HasClusters):
+        found = in_chunks(entry.cluster, x, settings).argmax(1)
+        record["cluster_accuracy"] = label_metrics.cluster_accuracy(found, truth)
+        record["cluster_nmi"] = label_metrics.cluster_nmi(found, truth)
+    return record
+
+
+def in_chunks(method: Callable[[Tensor], Tensor], x: Tensor, settings: Eval) -> Tensor:
+    """The method's answer for all of x, `batch_rows` examples at a time."""
+    return torch.cat([method(chunk) for chunk in torch.split(x, settings.batch_rows)])

@@ -1,18 +1,19 @@
 """What an entry is watched on: small data of each kind it models, and one trained copy of it for each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.contract.grid import Cube, Partition, Plane
 from bench.contract.likelihood import Mass, mass
 from bench.contract.outcome import Absent, Broken, described
 from bench.errors import NotApplicable
+from bench.models.conditional import ConditionalTrainer
 from bench.models.entry import Entry, HasFinish
 from bench.models.optimise import Trainer
 from bench.spec import DataSpec, Kind
@@ -90,7 +91,7 @@ class Subject:
             Broken: the constructor refuses every spec.
         """
         reasons = []
-        for spec in SPECS.values():
+        for spec in map(self.told, SPECS.values()):
             try:
                 return self.build(spec, None).kinds
             except Exception as error:  # whatever stops the constructor is the finding
@@ -100,7 +101,24 @@ class Subject:
     @cached_property
     def specs(self) -> dict[str, DataSpec]:
         """The specs that the entry can model."""
-        return {name: spec for name, spec in SPECS.items() if self.models(spec)}
+        return {name: spec for name, plain in SPECS.items() if self.models(spec := self.told(plain))}
+
+    def told(self, spec: DataSpec) -> DataSpec:
+        """`spec`, with labels where the entry needs them."""
+        return with_labels(spec) if self.needs_labels else spec
+
+    @cached_property
+    def needs_labels(self) -> bool:
+        """Whether the entry can be built for no data without labels, but for some with them."""
+        return not any(map(self.builds, SPECS.values())) and any(map(self.builds, map(with_labels, SPECS.values())))
+
+    def builds(self, spec: DataSpec) -> bool:
+        """Whether the constructor takes `spec`; why it does not is the business of `kinds` and `models`."""
+        try:
+            self.build(spec, None)
+        except Exception:
+            return False
+        return True
 
     def models(self, spec: DataSpec) -> bool:
         """Whether `spec` is of the entry's kinds and its constructor does not call it not applicable.
@@ -128,8 +146,8 @@ class Subject:
             Absent: it models neither.
         """
         real: list[tuple[Kind, int | None]] = [("continuous", None), ("discrete", 17)]
-        plane = [spec for kind, levels in real if self.models(spec := DataSpec((2,), kind, levels))][:1]
-        cube = [spec for spec in [DataSpec((4,), "binary")] if self.models(spec)]
+        plane = [spec for kind, levels in real if self.models(spec := self.told(DataSpec((2,), kind, levels)))][:1]
+        cube = [spec for spec in [self.told(DataSpec((4,), "binary"))] if self.models(spec)]
         stages = [
             Stage("plane", spec, self.build, skewed(4096, 2), skewed(512, 3), torch.tensor([9.0, -7.0]))
             for spec in plane
@@ -148,7 +166,7 @@ class Subject:
         Raises:
             Absent: the entry does not model continuous data.
         """
-        spec = DataSpec((4,))
+        spec = self.told(DataSpec((4,)))
         if not self.models(spec):
             raise Absent("it does not model four continuous coordinates")
         torch.manual_seed(3)
@@ -157,11 +175,28 @@ class Subject:
 
 
 def train(entry: Entry, trainer: Trainer, data: Float[Tensor, "n event"], steps: int, seed: int = 4) -> None:
-    """`steps` steps on batches drawn from `data`, all randomness from `seed`."""
+    """`steps` steps on batches drawn from `data`, with some labels for an entry built for them, all from `seed`."""
     entry.train()
     torch.manual_seed(seed)
     for step in range(steps):
-        trainer.step(data[torch.randint(len(data), (BATCH,))], step / steps)
+        x = data[torch.randint(len(data), (BATCH,))]
+        if entry.data.classes:
+            assert isinstance(trainer, ConditionalTrainer)
+            trainer.step(x, step / steps, some_labels(x))
+        else:
+            trainer.step(x, step / steps)
+
+
+def with_labels(spec: DataSpec) -> DataSpec:
+    """`spec`, told that some labels of two classes are shown."""
+    return replace(spec, context_size=2, classes=2)
+
+
+def some_labels(x: Float[Tensor, "batch event"]) -> Float[Tensor, "batch 2"]:
+    """Which sign the first coordinate has, shown of every fourth example."""
+    context = torch.zeros(len(x), 2)
+    context[::4] = nn.functional.one_hot((x[::4, 0] > 0).long(), 2).float()
+    return context
 
 
 def skewed(n: int, seed: int) -> Float[Tensor, "n 2"]:

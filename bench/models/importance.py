@@ -1,6 +1,7 @@
 """Importance-sampled bounds on a log-likelihood from log weights."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -31,3 +32,10 @@ def effective_sample_size(log_weights: Float[Tensor, "samples batch"]) -> Float[
     The logarithm of the mean weight has a variance near 1 / ESS - 1 / K, and lies about half of that too low.
     """
     return 1 / torch.softmax(log_weights, 0).square().sum(0)
+
+
+def iwae_in_chunks(log_weights: Callable[[int], Float[Tensor, "draws batch"]], samples: int, chunk: int) -> LogProb:
+    """`iwae` of `samples` weights, of which one call of `log_weights` draws at most `chunk`, and one at least."""
+    most = max(1, chunk)
+    sizes = [min(most, samples - done) for done in range(0, samples, most)]
+    return iwae(torch.cat([log_weights(size) for size in sizes]))

@@ -9,7 +9,7 @@ from torch import Tensor
 from bench.errors import BenchError
 from bench.models.coders import Decoder
 from bench.models.entry import Context, Entry, LatentLaw, LogProb
-from bench.models.importance import iwae
+from bench.models.importance import iwae_in_chunks
 from bench.models.networks import standard_normal_log_prob
 from bench.spec import DataSpec, Kind
 
@@ -89,9 +89,8 @@ class LatentEntry(Entry):
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
         """The IWAE-K bound of each example, in nats and without gradient; memory does not grow with K."""
-        chunk = max(1, CHUNK_ELEMENTS // max(1, x.numel()))
-        sizes = [min(chunk, self.importance_samples - done) for done in range(0, self.importance_samples, chunk)]
-        return iwae(torch.cat([self.log_weights(x, size, context) for size in sizes]))
+        chunk = CHUNK_ELEMENTS // max(1, x.numel())
+        return iwae_in_chunks(lambda size: self.log_weights(x, size, context), self.importance_samples, chunk)
 
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Draws from the model's density: z from the prior, then x from p(x | z) with its noise."""

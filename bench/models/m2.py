@@ -1,0 +1,170 @@
+"""The semi-supervised variational autoencoder M2 (Kingma, Rezende, Mohamed & Welling 2014, arXiv:1406.5298)."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.errors import BenchError, NotApplicable
+from bench.models.coders import Encoder, LogScaleHead, decoder_for, shared_sizes
+from bench.models.entry import Context, Entry, LogProb
+from bench.models.gaussian import DiagonalGaussian
+from bench.models.importance import iwae_in_chunks
+from bench.models.latent import CHUNK_ELEMENTS, settled_size
+from bench.models.networks import activation_named, linear, mlp, standard_normal_log_prob
+from bench.spec import DataSpec, Kind
+
+
+class ClassEncoder(nn.Module):
+    """q(z | x, y) for every class y: the first hidden layers read x once, the last one their features and the class."""
+
+    def __init__(self, dim: int, classes: int, hidden: Sequence[int], latent_size: int, activation: str) -> None:
+        super().__init__()
+        *before, last = hidden
+        self.trunk = Encoder(dim, before, activation) if before else nn.Identity()
+        self.from_features = linear(before[-1] if before else dim, last, gain=math.sqrt(2))
+        self.from_class = nn.Parameter(torch.randn(classes, last))
+        self.activation = activation_named(activation)()
+        self.mean_head = linear(last, latent_size)
+        self.scale_head = LogScaleHead(last, latent_size)
+
+    def forward(self, x: Float[Tensor, "batch dim"]) -> DiagonalGaussian:
+        """One law for each class and example, `classes * batch` rows: all examples with the first class, and so on."""
+        hidden = self.from_features(self.trunk(x)) + self.from_class[:, None]
+        features = self.activation(hidden).flatten(0, 1)
+        return DiagonalGaussian(self.mean_head(features), self.scale_head(features))
+
+
+class M2(Entry):
+    """p(x) = Σ_y p(y) ∫ p(x | y, z) N(z; 0, I) dz with y uniform over classes, and q(y, z | x) = q(y | x) q(z | x, y).
+
+    A labelled example is trained on the bound of log p(x, y) and on log q(y | x), an unlabelled one on the bound of
+    log p(x), in which y is summed over. The decoder reads z and the class as a one-hot vector of length √classes, whose
+    coordinates then have a mean square of 1 as those of z have.
+    """
+
+    family: ClassVar[str] = "VAE"
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete", "binary"})
+    conditional = True
+    importance_samples: ClassVar[int] = 1_000
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        shape: Sequence[int] = (1, 1),
+        activation: str = "relu",
+        alpha: float = 50.0,
+    ) -> None:
+        """Builds classifier, encoder and decoder.
+
+        Args:
+            data: what an example is, with classes.
+            width: hidden units in all, spread over the layers of the three nets.
+            latent_size: dimension of z; null takes that of x, and at most 16.
+            shape: proportions of the hidden layers of the encoder and of the classifier; the decoder mirrors them.
+            activation: `relu` or `tanh`.
+            alpha: weight of a labelled example's -log q(y | x) beside its bound. Equation 9 has 0.1 N on their mean: 50
+                an example for 100 labels among 50,000.
+
+        Raises:
+            BenchError: for a size or a weight out of range, or an unknown activation.
+            NotApplicable: for data that show no labels.
+        """
+        super().__init__(data, width=width)
+        if not data.classes:
+            raise NotApplicable("M2 learns from some labels and these data show none: set data.labelled, such as 100")
+        if not alpha >= 0:
+            raise BenchError(f"model.alpha={alpha} is negative: give 0 or more")
+        self.alpha, self.activation = alpha, activation
+        self.latent_size = settled_size(data, latent_size)
+        encoder_sizes, decoder_sizes, self.classifier_sizes = shared_sizes(data, width, shape, shape)
+        self.codes: Tensor
+        self.register_buffer("codes", math.sqrt(data.classes) * torch.eye(data.classes), persistent=False)
+        self.classifier = self.fresh_classifier()
+        self.encoder = ClassEncoder(data.dim, data.classes, encoder_sizes, self.latent_size, activation)
+        self.decoder = decoder_for(data, self.latent_size + data.classes, decoder_sizes, activation)
+
+    def fresh_classifier(self) -> nn.Module:
+        """A new net of the classifier's layers: `(batch, *event)` to logits `(batch, classes)`, near 0 at first."""
+        sizes = [self.data.dim, *self.classifier_sizes, self.data.classes]
+        return nn.Sequential(nn.Flatten(), mlp(sizes, final_gain=0.1, activation=self.activation))
+
+    def classify(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch classes"]:
+        """q(y | x), the probability of each class."""
+        return torch.softmax(self.classifier(x), 1)
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """Nats: -L(x, y) - α log q(y | x) of a labelled example, -U(x) of another (equations 6 to 9).
+
+        L(x, y) takes one draw of z and the analytic KL divergence; U(x) = Σ_y q(y | x) (L(x, y) - log q(y | x)).
+        """
+        posterior = self.encoder(x.flatten(1))
+        z, _ = posterior.draw(1)
+        bounds = (self.fit(x, z)[0] - self.by_class(posterior.kl())) - math.log(self.data.classes)
+        log_q = torch.log_softmax(self.classifier(x), 1).T
+        unlabelled = (torch.exp(log_q) * (bounds - log_q)).sum(0)
+        if context is None:
+            return -unlabelled
+        labelled = (context.T * (bounds + self.alpha * log_q)).sum(0)
+        return -torch.where(context.any(1), labelled, unlabelled)
+
+    def log_weights(
+        self, x: Float[Tensor, "batch *event"], samples: int, context: Context = None
+    ) -> Float[Tensor, "samples batch"]:
+        """`(samples, batch)` nats of log Σ_y p(y) p(x | y, z_y) p(z_y) / q(z_y | x, y), each z_y drawn from its q.
+
+        The classes are summed over, as their draws would add variance. Where `context` has a label, that of
+        p(x | y) alone.
+        """
+        z, log_posterior = self.encoder(x.flatten(1)).draw(samples)
+        each = self.fit(x, z) + self.by_class(standard_normal_log_prob(z) - log_posterior)
+        whole = torch.logsumexp(each, 1) - math.log(self.data.classes)
+        if context is None:
+            return whole
+        return torch.where(context.any(1), (context.T * each).sum(1), whole)
+
+    @torch.no_grad()
+    def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
+        """The IWAE-K bound of log p(x), or of log p(x | y) where `context` has a label, without gradient."""
+        chunk = CHUNK_ELEMENTS // max(1, x.numel() * self.data.classes)
+        return iwae_in_chunks(lambda samples: self.log_weights(x, samples, context), self.importance_samples, chunk)
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """Draws of x, of the class that `context` labels or else of a uniform one."""
+        drawn = torch.randint(self.data.classes, (n,), device=self.codes.device)
+        classes = self.codes[drawn]
+        if context is not None:
+            classes = torch.where(context.any(1, keepdim=True), context @ self.codes, classes)
+        z = torch.randn(n, self.latent_size, dtype=classes.dtype, device=classes.device)
+        return self.decoder.sample(torch.cat([z, classes], 1)).reshape(n, *self.data.event_shape)
+
+    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch code"]:
+        """The posterior mean of z and of the class's code, `(batch, latent_size + classes)`; labels count as known."""
+        q = self.classify(x)
+        if context is not None:
+            q = torch.where(context.any(1, keepdim=True), context, q)
+        means = self.encoder(x.flatten(1)).mean.view(self.data.classes, len(x), -1)
+        return torch.cat([torch.einsum("bc,cbl->bl", q, means), q @ self.codes], 1)
+
+    def decode(self, z: Float[Tensor, "batch code"], context: Context = None) -> Float[Tensor, "batch *event"]:
+        """The decoder's mean in model space, z and the class's code as `encode` gives them."""
+        return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
+
+    def fit(
+        self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "samples rows latent"]
+    ) -> Float[Tensor, "samples classes batch"]:
+        """log p(x | y, z) in nats, the rows of z being those of the encoder."""
+        z = z.view(len(z), self.data.classes, len(x), -1)
+        codes = self.codes[:, None].expand(*z.shape[:-1], -1)
+        log_prob: Tensor = self.decoder.log_prob(x.flatten(1), torch.cat([z, codes], -1))
+        return log_prob
+
+    def by_class(self, rows: Float[Tensor, "*samples rows"]) -> Float[Tensor, "*samples classes batch"]:
+        """Values of the encoder's rows, class by class."""
+        return rows.view(*rows.shape[:-1], self.data.classes, -1)
