@@ -1,8 +1,8 @@
 """The angle θ between a von Mises-Fisher draw and its mean direction: an exact sampler with exact gradients.
 
 On the unit sphere of R^dim its density is f(θ) ∝ exp(κ cos θ) sin^{dim-2} θ on [0, π]. A uniform number is sent through
-the inverse of the distribution function F, tabulated for each κ: there is no rejection, so that every draw takes as much
-randomness as any other and the gradient needs no correction (that of Davidson et al. 2018, arXiv:1804.00891). It is
+the inverse of the distribution function F, tabulated for each κ. There is no rejection: every draw takes as much
+randomness as any other, and the gradient needs no correction (that of Davidson et al. 2018, arXiv:1804.00891). It is
 dθ/dκ = -(∂F/∂κ) / f by implicit differentiation (Figurnov et al. 2018, arXiv:1805.08498), the integral by
 Gauss-Legendre quadrature from the end of [0, π] that lies behind θ, where nothing cancels.
 """
@@ -46,8 +46,10 @@ class Window:
 
     def log_density(self, angle: Tensor) -> Tensor:
         """log f without its constant."""
-        power = torch.as_tensor(self.power, dtype=angle.dtype, device=angle.device)
-        return -2 * self.concentration * torch.sin(angle / 2).square() + torch.xlogy(power, torch.sin(angle))
+        half = torch.sin(angle / 2).square()
+        # sin² θ = 4 h (1 - h) with h = sin²(θ/2)
+        log_sine = torch.xlogy(self.power / 2, 4 * half * (1 - half))
+        return log_sine - 2 * self.concentration * half
 
 
 def inverse_distribution(window: Window, uniform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch samples"]:

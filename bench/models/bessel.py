@@ -44,15 +44,12 @@ def debye_polynomials(terms: int) -> tuple[list[Polynomial], list[Polynomial]]:
 U, S = debye_polynomials(TERMS)
 
 
-def series(polynomials: list[Polynomial], order: float, p: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Σ_k u_k(p) / order^k, summed as one polynomial in p."""
-    coefficients = [0.0] * len(polynomials[-1])
+def coefficients(polynomials: list[Polynomial], order: float) -> list[float]:
+    """Σ_k u_k(p) / order^k as one polynomial in p, by rising powers."""
+    total = [0.0] * (3 * TERMS)
     for k, polynomial in enumerate(polynomials):
         for power, fraction in enumerate(polynomial):
-            coefficients[power] += float(fraction) / order**k
-    total = torch.zeros_like(p)
-    for coefficient in reversed(coefficients):
-        total = total * p + coefficient
+            total[power] += float(fraction) / order**k
     return total
 
 
@@ -62,16 +59,19 @@ def at_order(order: float, x: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*
     top = order + steps
     x = x.detach().double()
     root = torch.sqrt(1 + (x / top).square())
-    u, s = series(U, top, 1 / root), series(S, top, 1 / root)
+    both = torch.tensor([coefficients(U, top), coefficients(S, top)], dtype=x.dtype, device=x.device)
+    powers = (1 / root).unsqueeze(-1) ** torch.arange(3 * TERMS, device=x.device)
+    u, s = (powers @ both.T).unbind(-1)
     quotient = (1 / (1 + root) - s / (u * root * top)) / top
     stirling = math.lgamma(top + 1) - top * math.log(top) + top - 0.5 * math.log(2 * math.pi * top)
     rise = x.square() / (top * (1 + root))  # top (root - 1) without cancellation
     log_series = rise - top * torch.log1p(rise / (2 * top)) + torch.log(u / root.sqrt()) + stirling
+    squared, growth = x.square(), torch.ones_like(x)
     for above in (top - k for k in range(steps)):
-        product = x.square() * quotient
-        log_series = log_series + torch.log1p(product / (2 * above))
-        quotient = 1 / (2 * above + product)
-    return log_series, quotient
+        excess = squared * quotient / (2 * above)
+        growth = growth + growth * excess
+        quotient = 1 / (2 * above * (1 + excess))
+    return log_series + torch.log(growth), quotient
 
 
 class _Bessel(torch.autograd.Function):
