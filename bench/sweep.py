@@ -150,7 +150,7 @@ class Progress:
 
     def __call__(self, history: History, share: float) -> None:
         """Called after each validation."""
-        value = f"step {history.step}, validation {history.rows[-1][3]:.3f} nats"
+        value = f"step {history.step}, validation {history.selected_by} {history.rows[-1][3]:.5g}"
         self.bar.set_postfix_str(value)
         self.bar.update(min(100, round(100 * share)) - self.bar.n)
         if not self.terminal and int(4 * share) > self.quarter:

@@ -41,12 +41,12 @@ class History:
         flops: of all steps.
         counted_flops, counted_evaluations: FLOPs and field evaluations of the last step taken under the FLOP counter.
         field_evaluations: of all steps; None for an entry that solves no ODE.
-        best_step, best_value: step of the kept weights and their validation value, nats.
+        best_step, best_value: step of the kept weights and their validation value.
         stale: validations since then.
         ended: whether a limit was met or training stopped early.
-        selected_by: the name of the validation value, such as `nll(exact)`.
+        selected_by: the name of the validation value, such as `nll(exact)`, which is in nats, or `mmd2`.
         shared_machine: whether others used the machine while training ran; None while too short to tell.
-        rows: one `(step, train_seconds, train_loss_nats, val_nll_nats, step_milliseconds)` a validation.
+        rows: one `(step, train_seconds, train_loss_nats, validation value, step_milliseconds)` a validation.
     """
 
     step: int = 0
@@ -70,9 +70,10 @@ class History:
         return statistics.median(row[-1] for row in self.rows) if self.rows else None
 
     def csv_text(self) -> str:
-        """history.csv: a line for each validation."""
-        lines = [HISTORY_HEADER, *(",".join(map(repr, row[:4])) for row in self.rows)]
-        return "\n".join(lines) + "\n"
+        """history.csv: a line for each validation; val_nll_nats is empty where it is not what validates."""
+        likelihood = (self.selected_by or "").startswith("nll")
+        lines = [",".join([*map(repr, row[:3]), repr(row[3]) if likelihood else ""]) for row in self.rows]
+        return "\n".join([HISTORY_HEADER, *lines]) + "\n"
 
 
 Report = Callable[[History, float], None]

@@ -1,4 +1,4 @@
-"""The validation value that chooses the weights: by likelihood, or by the loss where an entry has none."""
+"""The validation value that chooses the weights: the likelihood, or where there is none the loss or the samples."""
 
 import math
 
@@ -9,6 +9,7 @@ from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged
 from bench.metrics.likelihood import estimate, evaluating
+from bench.metrics.samples import mmd2
 from bench.models.entry import Entry
 from bench.streams import stream_seed
 
@@ -24,11 +25,13 @@ class Validation:
             dataset.validation[: config.train.validation_examples], stream_seed(self.seed, "validation")
         )
         self.log_det = dataset.space.log_det(self.x)
+        self.to_data = dataset.space.to_data
 
     def value(self, entry: Entry, deadline: Deadline) -> tuple[float, str]:
-        """Mean validation value in nats of the report space, smaller is better, and its name, such as `nll(exact)`.
+        """The validation value, smaller is better, and its name, such as `nll(exact)`, `loss` or `mmd2`.
 
-        The random state is left as it was.
+        The first two are means in nats of the report space, the last is a distance of samples in data space. The
+        random state is left as it was.
 
         Raises:
             Diverged: it is NaN or infinite.
@@ -47,8 +50,16 @@ class Validation:
             if likelihood is not None:
                 return float(-(likelihood.log_prob + self.log_det).mean()), f"nll({likelihood.estimator})"
             with evaluating(entry):
-                losses = torch.cat([entry.loss(chunk) for chunk in torch.split(self.x, self.batch_rows)])
-            value = float((losses - self.log_det).mean())
+                value = self.distance(entry) if entry.validated_by == "mmd2" else self.loss(entry)
         if not math.isfinite(value):
-            raise Diverged(f"the validation loss is {value}")
-        return value, "loss"
+            raise Diverged(f"the validation {entry.validated_by} is {value}")
+        return value, entry.validated_by
+
+    def loss(self, entry: Entry) -> float:
+        """Mean loss in nats of the report space."""
+        losses = torch.cat([entry.loss(chunk) for chunk in torch.split(self.x, self.batch_rows)])
+        return float((losses - self.log_det).mean())
+
+    def distance(self, entry: Entry) -> float:
+        """Squared MMD between the validation examples and as many samples."""
+        return mmd2(self.to_data(entry.sample(len(self.x))), self.to_data(self.x))

@@ -232,3 +232,9 @@ def test_field_evaluations_are_counted_over_a_kill(own_conf, tmp_path) -> None:
     resumed = trained(config, tmp_path / "c")[2]
     assert expected.field_evaluations > 10 * 6
     assert resumed.field_evaluations == expected.field_evaluations
+
+
+@pytest.mark.parametrize(("selected_by", "cell"), [("nll(exact)", "2.5"), ("mmd2", ""), ("loss", "")])
+def test_a_history_holds_only_likelihoods_as_likelihoods(selected_by: str, cell: str) -> None:
+    history = History(selected_by=selected_by, rows=[(10, 0.5, 3.0, 2.5, 1.0)])
+    assert history.csv_text() == f"step,train_seconds,train_loss_nats,val_nll_nats\n10,0.5,3.0,{cell}\n"

@@ -7,6 +7,7 @@ from bench import build
 from bench.compose import compose
 from bench.deadline import Deadline
 from bench.errors import Diverged
+from bench.metrics.samples import mmd2
 from bench.validate import Validation
 from tests.helpers import tiny
 from tests.own_entries import LossOnly
@@ -41,6 +42,33 @@ def test_an_entry_without_a_likelihood_is_validated_by_its_loss(own_conf) -> Non
     assert name == "loss"
     with torch.no_grad():
         assert value == pytest.approx(float(entry.loss(data.validation).mean()), rel=1e-6)
+
+
+class BySamples(LossOnly):
+    validated_by = "mmd2"
+
+
+def test_an_entry_may_be_validated_by_its_samples_in_data_space(own_conf) -> None:
+    config = compose(["model=loss_only", "data=digits", "train.validation_examples=60"], own_conf)
+    data = build.dataset(config)
+    entry, validation = BySamples(data.spec, width=4).train(), Validation(data, config)
+    value, name = validation.value(entry, Deadline(None))
+    assert (name, entry.training) == ("mmd2", True)
+    assert validation.value(entry, Deadline(None))[0] == value
+    to_data = data.space.to_data
+    values = [mmd2(to_data(entry.sample(60)), to_data(validation.x)) for _ in range(20)]
+    # The same law drawn twenty times more: within their range, widened by itself.
+    assert 2 * min(values) - max(values) < value < 2 * max(values) - min(values)
+
+
+def test_samples_that_are_not_finite_are_a_divergence(own_conf) -> None:
+    config = tiny(own_conf, "model=loss_only")
+    data = build.dataset(config)
+    entry = BySamples(data.spec, width=4)
+    with torch.no_grad():
+        entry.shifts.fill_(math.nan)
+    with pytest.raises(Diverged, match="the validation mmd2 is nan"):
+        Validation(data, config).value(entry, Deadline(None))
 
 
 def test_only_the_first_examples_are_looked_at(own_conf) -> None:

@@ -58,12 +58,15 @@ class Entry(nn.Module):
         kinds: the kinds of data it can model; on any other its row says `not_applicable`.
         conditional: whether it takes a context; one that does not is refused data that have one, as of labels.
         latent: `exact` when `decode` inverts `encode`; `posterior_mean` when `encode` gives the mean of a posterior.
+        validated_by: what chooses the weights of an entry without a likelihood: its `loss`, or `mmd2`, the squared MMD
+            between samples and validation examples.
     """
 
     family: ClassVar[str] = "other"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete"})
     conditional: ClassVar[bool] = False
     latent: ClassVar[Literal["exact", "posterior_mean"]] = "posterior_mean"
+    validated_by: ClassVar[Literal["loss", "mmd2"]] = "loss"
 
     def __init__(self, data: DataSpec, *, width: int) -> None:
         """Builds the entry for events of `data`; subclasses add their own keyword options.

@@ -1,0 +1,215 @@
+"""The generative adversarial network (Goodfellow et al. 2014, arXiv:1406.2661): the reference in questions of blur."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.config import Optimiser
+from bench.errors import BenchError, Diverged, unknown
+from bench.models.ae import SMALLEST_SCALE, MeanDecoder
+from bench.models.entry import Context, Entry
+from bench.models.latent import settled_size
+from bench.models.networks import mlp, spread, standard_normal_log_prob
+from bench.models.optimise import Trainer, learning_rate
+from bench.spec import DataSpec
+
+OBJECTIVES = ("non_saturating", "wgan_gp")
+PENALTY = 10.0
+"""Weight of WGAN-GP's gradient penalty; this, its critic's steps and its betas are those of its paper's algorithm 1."""
+
+CRITIC_STEPS = {"non_saturating": 1, "wgan_gp": 5}
+"""Steps of the discriminator for one of the generator."""
+
+BETAS = {"non_saturating": (0.5, 0.999), "wgan_gp": (0.0, 0.9)}
+"""Adam's; those of the non-saturating loss after Radford et al. (2016, arXiv:1511.06434)."""
+
+KERNELS = 2_000
+"""Samples, and at most as many examples, that the noise scale is fitted to."""
+
+FITTING_STEPS = 30
+
+
+class GAN(Entry):
+    """x = g(z) with z ~ N(0, I), the generator g trained against a discriminator D of real and generated examples.
+
+    There is no likelihood: the weights are chosen by the squared MMD between samples and validation examples. `loss`
+    is what the generator minimises over its own samples, here of x: -log σ(D(x)), the discriminator's surprise in nats
+    that x is real, or -D(x) of a WGAN-GP's critic, in no unit. Either says how the game stands, never how good the
+    samples are.
+
+    `sample` gives g(z) alone. A noise model put around it afterwards, p(x | z) = N(g(z), scale² I) (Wu et al. 2017,
+    arXiv:1611.04273), gives annealed importance sampling a likelihood, that of samples with such noise.
+    """
+
+    family = "GAN"
+    validated_by = "mmd2"
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        shape: Sequence[int] = (1, 1),
+        activation: str = "relu",
+        objective: Literal["non_saturating", "wgan_gp"] = "non_saturating",
+        noise_scale: float | None = None,
+    ) -> None:
+        """Builds generator and discriminator.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all, spread over the layers of generator and discriminator.
+            latent_size: dimension of z; null takes that of x, and at most 16.
+            shape: proportions of the discriminator's hidden layers; the generator mirrors them.
+            activation: `relu` or `tanh`.
+            objective: `non_saturating` (Goodfellow et al. 2014, section 3) or `wgan_gp`, the Wasserstein critic with a
+                gradient penalty (Gulrajani et al. 2017, arXiv:1704.00028).
+            noise_scale: standard deviation, in model space, of the noise model around a sample; null fits it after
+                training.
+
+        Raises:
+            BenchError: for a size or a scale out of range, or an unknown objective or activation.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width)
+        if objective not in OBJECTIVES:
+            raise unknown("objective", objective, OBJECTIVES, "model.objective")
+        if noise_scale is not None and not 0 < noise_scale < math.inf:
+            raise BenchError(f"model.noise_scale={noise_scale} is not a standard deviation: give more than 0, or null")
+        self.objective, self.noise_scale = objective, noise_scale
+        self.latent_size = settled_size(data, latent_size)
+        sizes = spread(width, [*shape, *reversed(shape)])
+        self.discriminator = mlp([data.dim, *sizes[: len(shape)], 1], activation=activation)
+        if objective == "wgan_gp":  # only differences of the critic's values count: a constant would lie idle
+            self.discriminator[-1].register_parameter("bias", None)
+        self.generator = MeanDecoder(self.latent_size, sizes[len(shape) :], data.dim, activation)
+        if noise_scale is not None:
+            self.generator.scale.fill_(noise_scale)
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-log σ(D(x)) in nats, or -D(x) of a WGAN-GP."""
+        return self.cost(self.score(x))
+
+    def score(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
+        """D(x): large where x seems real."""
+        score: Tensor = self.discriminator(x.flatten(1))
+        return score.squeeze(1)
+
+    def cost(self, score: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """What a score costs who wants it large; of one who wants it small it is the cost of its negative."""
+        return -score if self.objective == "wgan_gp" else nn.functional.softplus(-score)
+
+    def penalty(
+        self, real: Float[Tensor, "batch *event"], generated: Float[Tensor, "batch *event"]
+    ) -> Float[Tensor, ""]:
+        """λ E(|∇D| - 1)² at random points between real and generated ones (Gulrajani et al. 2017, equation 3)."""
+        share = torch.rand(len(real), dtype=real.dtype, device=real.device).view(-1, *[1] * (real.ndim - 1))
+        between = torch.lerp(real, generated, share).requires_grad_()
+        (slope,) = torch.autograd.grad(self.score(between).sum(), between, create_graph=True)
+        excess: Tensor = slope.flatten(1).norm(dim=1) - 1
+        return PENALTY * excess.square().mean()
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """Two optimisers that take turns."""
+        return AdversarialSteps(self, settings)
+
+    @torch.no_grad()
+    def finish(self, x: Float[Tensor, "batch *event"]) -> None:
+        """Fits the noise scale, unless it is fixed: the likeliest for x to be some sample, of `KERNELS`, with noise.
+
+        That is the scale of a mixture of N(sample, scale² I), found by expectation and maximisation.
+
+        Raises:
+            Diverged: a sample is NaN or infinite.
+        """
+        if self.noise_scale is not None:
+            return
+        x = x[:KERNELS].flatten(1)
+        squared = torch.cdist(x, self.sample(KERNELS).flatten(1)).square() / self.data.dim
+        variance = squared.amin(1).mean()
+        for _ in range(FITTING_STEPS):
+            share = torch.softmax(-0.5 * self.data.dim * squared / variance.clamp(min=SMALLEST_SCALE**2), 1)
+            variance = (share * squared).sum(1).mean()
+        if not variance.isfinite():
+            raise Diverged(f"the noise scale fitted around {KERNELS} samples is {variance.sqrt().item()}")
+        self.generator.scale.copy_(variance.sqrt().clamp(min=SMALLEST_SCALE))
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """Generated examples, without noise."""
+        return self.generator.mean(self.prior_sample(n)).reshape(n, *self.data.event_shape)
+
+    def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
+        """`n` draws of z from N(0, I)."""
+        scale = self.generator.scale
+        return torch.randn(n, self.latent_size, dtype=scale.dtype, device=scale.device)
+
+    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
+        """log N(z; 0, I) in nats."""
+        return standard_normal_log_prob(z)
+
+    def log_likelihood(
+        self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "*samples batch latent"]
+    ) -> Float[Tensor, "*samples batch"]:
+        """log p(x | z) of the noise model, in nats."""
+        return self.generator.log_prob(x.flatten(1), z)
+
+
+class AdversarialSteps:
+    """A step of the discriminator on each batch, and of the generator after every `CRITIC_STEPS` of them.
+
+    Both learn with Adam at the usual rate and schedule, their gradients clipped by norm.
+    """
+
+    def __init__(self, entry: GAN, settings: Optimiser) -> None:
+        self.entry, self.settings = entry, settings
+        self.discriminator = adam(entry.discriminator.parameters(), entry, settings)
+        self.generator = adam(entry.generator.parameters(), entry, settings)
+        self.turns = 0
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """One update of the discriminator, and of the generator when it is its turn; the mean `loss` of x before."""
+        entry = self.entry
+        with torch.no_grad():
+            generated = entry.sample(len(x))
+        judged = entry.loss(x).mean()
+        against = judged + entry.cost(-entry.score(generated)).mean()
+        if entry.objective == "wgan_gp":
+            against = against + entry.penalty(x, generated)
+        self.update(self.discriminator, against, progress)
+        self.turns += 1
+        if self.turns % CRITIC_STEPS[entry.objective] == 0:
+            self.update(self.generator, entry.loss(entry.sample(len(x))).mean(), progress)
+        return judged.detach()
+
+    def update(self, player: torch.optim.Adam, objective: Float[Tensor, ""], progress: float) -> None:
+        """Descends `objective` in the parameters of one player; the other's gradients are not even made."""
+        (group,) = player.param_groups
+        group["lr"] = learning_rate(self.settings, progress)
+        player.zero_grad()
+        objective.backward(inputs=group["params"])  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(group["params"], self.settings.clip_norm, foreach=True)
+        player.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Moments and step counts of both optimisers, and whose turn it is."""
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "generator": self.generator.state_dict(),
+            "turns": self.turns,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from another trainer's state."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.generator.load_state_dict(state["generator"])
+        self.turns = state["turns"]
+
+
+def adam(parameters: Iterator[nn.Parameter], entry: GAN, settings: Optimiser) -> torch.optim.Adam:
+    """One player's optimiser."""
+    return torch.optim.Adam(parameters, lr=settings.learning_rate, betas=BETAS[entry.objective], fused=True)
