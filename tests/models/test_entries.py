@@ -11,11 +11,13 @@ from bench.errors import NotApplicable
 from bench.models.cnf import CNF
 from bench.models.entry import Entry
 from bench.models.realnvp import RealNVP
+from bench.models.svae import SVAE
 from bench.models.vae import VAE
+from bench.models.vae_latent import VAELatent
 from bench.spec import DataSpec
 from tests.models.helpers import count, perturbed
 
-ENTRIES: list[type[Entry]] = [VAE, RealNVP, CNF]
+ENTRIES: list[type[Entry]] = [VAE, RealNVP, CNF, SVAE, VAELatent]
 FLOWS: list[type[Entry]] = [RealNVP, CNF]
 EVENTS = [(2,), (2, 3), (26,)]
 every_entry = pytest.mark.parametrize("cls", ENTRIES)
