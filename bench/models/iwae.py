@@ -69,7 +69,7 @@ class IWAE(LatentEntry):
         return -iwae(weights).value
 
     def _doubly_reparameterised(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "samples batch"]:
-        """Log weights through which a bound's gradient is DReG (Tucker et al. 2018, arXiv:1810.04152, equation 7).
+        """Log weights through which a bound's gradient is DReG (Tucker et al. 2018, arXiv:1810.04152).
 
         With v_i = w_i / Σ w_j, the decoder gets Σ v_i ∂ log w_i as ever, and the encoder Σ v_i² ∂ log w_i/∂z_i through
         z_i alone: q's parameters are held fixed in its density, and the v_i that comes down to z_i is squared.

@@ -18,14 +18,14 @@ MADE_LAYERS = 2
 """Hidden layers of each step's MADE."""
 
 INITIAL_GATE = 2.0
-"""Where gates start, before the sigmoid: steps that forget little of z (section 3, after equation 14)."""
+"""Where gates start, before the sigmoid: positive, so that a step forgets little of z (the paper says +1 or +2)."""
 
 INITIAL_GAIN = 0.1
 """Standard deviation of a new step's shift and gate: near a constant step, yet every weight gets a gradient."""
 
 
 class GatedStep(nn.Module):
-    """z' = g z + (1 - g) m with g = sigmoid(s), and (m, s) read off the coordinates before (equations 12 to 14)."""
+    """z' = g z + (1 - g) m with g = sigmoid(s), and (m, s) read off the coordinates before (algorithm 1)."""
 
     def __init__(self, dim: int, hidden: Sequence[int], context_size: int, activation: str) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ class PseudoInputs(nn.Module):
 
 
 class VampPrior(LatentEntry):
-    """A VAE whose prior is p(z) = 1/K Σ q(z | u_k), learned with everything else on the ELBO (equation 9)."""
+    """A VAE whose prior is p(z) = 1/K Σ q(z | u_k), learned with everything else on the ELBO."""
 
     def __init__(
         self,

@@ -10,14 +10,18 @@ from bench.config import Optimiser
 from bench.errors import NotApplicable
 from bench.models.cnf import CNF
 from bench.models.entry import Entry
+from bench.models.iwae import IWAE
 from bench.models.realnvp import RealNVP
 from bench.models.svae import SVAE
 from bench.models.vae import VAE
+from bench.models.vae_flowprior import FlowPriorVAE
+from bench.models.vae_iaf import IAFVAE
 from bench.models.vae_latent import VAELatent
+from bench.models.vampprior import VampPrior
 from bench.spec import DataSpec
 from tests.models.helpers import count, perturbed
 
-ENTRIES: list[type[Entry]] = [VAE, RealNVP, CNF, SVAE, VAELatent]
+ENTRIES: list[type[Entry]] = [VAE, RealNVP, CNF, IWAE, VampPrior, IAFVAE, FlowPriorVAE, SVAE, VAELatent]
 FLOWS: list[type[Entry]] = [RealNVP, CNF]
 EVENTS = [(2,), (2, 3), (26,)]
 every_entry = pytest.mark.parametrize("cls", ENTRIES)
@@ -149,14 +153,21 @@ def test_data_with_a_context_are_refused(cls: type[Entry]) -> None:
 
 @pytest.mark.parametrize(
     ("cls", "options", "steps"),
-    [(VAE, {}, 500), (RealNVP, {"layers": 2}, 150), (CNF, {"divergence": "exact"}, 80)],
-    ids=["VAE", "RealNVP", "CNF"],
+    [
+        (VAE, {}, 500),
+        (RealNVP, {"layers": 2}, 150),
+        (CNF, {"divergence": "exact"}, 80),
+        (VampPrior, {"width": 160}, 300),
+        (IAFVAE, {"width": 240}, 400),
+        (FlowPriorVAE, {"width": 160, "flow_layers": 2}, 300),
+    ],
+    ids=["VAE", "RealNVP", "CNF", "VampPrior", "IAFVAE", "FlowPriorVAE"],
 )
 def test_training_comes_near_a_gaussian(cls: type[Entry], options: dict[str, object], steps: int) -> None:
     """A correlated Gaussian, of two latents and noise, is learned to 0.05 nats in a few short steps."""
     weight = torch.tensor([[1.0, 0.0], [0.8, 0.3], [-0.5, 0.5], [0.2, -1.0]])
     truth = torch.distributions.MultivariateNormal(torch.zeros(4), weight @ weight.T + 0.25 * torch.eye(4))
-    entry = cls(DataSpec((4,)), width=64, **options)  # type: ignore[arg-type]
+    entry = cls(DataSpec((4,)), **{"width": 64, **options})  # type: ignore[arg-type]
     trainer = entry.trainer(Optimiser(learning_rate=1e-2))
     for step in range(steps):
         trainer.step(truth.sample((128,)), step / steps)
