@@ -11,7 +11,7 @@ from bench.metrics.labels import accuracy
 from bench.models.entry import HasClassifier
 from bench.streams import stream_seed
 
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 2e-3
 BATCH = 128
 STEPS = 2_000
 VALIDATE_EVERY = 50
