@@ -73,8 +73,11 @@ def log_weights(
 ) -> Float[Tensor, "chains batch"]:
     """Log weights of chains from the prior, in nats and float64; exp of each has mean p(x).
 
+    Where the prior lies on a surface in R^latent, as a sphere, every move leaves it and is refused: a weight is then
+    p(x | z) of a prior draw, whose mean is p(x) still, but which says little.
+
     Args:
-        entry: in evaluation mode, on the device of `x`. Its latent has a density on all of R^latent, of scale near 1.
+        entry: in evaluation mode, on the device of `x`; its prior has a scale near 1.
         x: examples in model space; `chains + PILOTS` rows each are held at once.
         annealing: chains and steps.
         tick: called before each step; it may raise to stop.
