@@ -37,6 +37,8 @@ def test_losses_are_the_bounds_of_the_paper(data: DataSpec) -> None:
         bounds = torch.stack([w.mean() - math.log(3) for w in weights])
         variance = sum((w.var() for w in weights), torch.tensor(0.0))
         unlabelled, labelled = model.loss(many), model.loss(many, ONE_HOT[1].expand(draws, 3))
+        whole = model.log_weights(x, draws)[:, 0]
+    assert (unlabelled.mean() + whole.mean()).abs() < 5 * ((unlabelled.var() + whole.var()) / draws).sqrt()
     expected = -(q * (bounds - q.log())).sum(), -bounds[1] - 7 * q[1].log()
     for loss, value in zip((unlabelled, labelled), expected, strict=True):
         # The mean of a loss and those of three weights: their variances at most add up.
