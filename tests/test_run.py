@@ -83,6 +83,7 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
     empty = {name for name, value in stored.items() if value is None}
     lacking = {"error", "compile_seconds", "train_nfe", "eval_nfe", "nll_estimator_error", "bits_per_dim", "elbo_nats"}
     lacking |= {"ess_median", "ess_low", "warning"}
+    lacking |= {"labelled", "accuracy", "accuracy_supervised", "cluster_accuracy", "cluster_nmi"}
     lacking |= {
         "rate_nats",
         "distortion_nats",
