@@ -133,7 +133,8 @@ class M2(Entry):
         (z,), (log_posterior,) = DiagonalGaussian(law.mean[rows], law.log_scale[rows]).draw(1)
         z, log_posterior = z.view(*y.shape, -1), log_posterior.view(y.shape)
         fit: Tensor = self.decoder.log_prob(x.flatten(1), torch.cat([z, self.codes[y]], -1))
-        return fit + standard_normal_log_prob(z) - log_posterior + class_term
+        weights: Tensor = fit + standard_normal_log_prob(z) - log_posterior + class_term
+        return weights
 
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:

@@ -10,7 +10,9 @@ from bench.config import Optimiser
 from bench.errors import NotApplicable
 from bench.models.cnf import CNF
 from bench.models.entry import Entry
+from bench.models.gmvae import GMVAE
 from bench.models.iwae import IWAE
+from bench.models.m2 import M2
 from bench.models.realnvp import RealNVP
 from bench.models.svae import SVAE
 from bench.models.vae import VAE
@@ -21,7 +23,7 @@ from bench.models.vampprior import VampPrior
 from bench.spec import DataSpec
 from tests.models.helpers import count, perturbed
 
-ENTRIES: list[type[Entry]] = [VAE, RealNVP, CNF, IWAE, VampPrior, IAFVAE, FlowPriorVAE, SVAE, VAELatent]
+ENTRIES: list[type[Entry]] = [VAE, RealNVP, CNF, IWAE, VampPrior, IAFVAE, FlowPriorVAE, SVAE, VAELatent, GMVAE, M2]
 FLOWS: list[type[Entry]] = [RealNVP, CNF]
 EVENTS = [(2,), (2, 3), (26,)]
 every_entry = pytest.mark.parametrize("cls", ENTRIES)
@@ -29,9 +31,14 @@ every_flow = pytest.mark.parametrize("cls", FLOWS)
 every_event = pytest.mark.parametrize("event", EVENTS, ids=str)
 
 
+def told(cls: type[Entry], event: tuple[int, ...]) -> DataSpec:
+    """What an entry is told of such events, with labels where it takes them."""
+    return DataSpec(event, context_size=3, classes=3) if cls.conditional else DataSpec(event)
+
+
 def small(cls: type[Entry], event: tuple[int, ...] = (5,)) -> Entry:
     options = {"eval_rtol": 1e-8, "eval_atol": 1e-8} if cls is CNF else {}
-    return cls(DataSpec(event), width=48, **options)  # type: ignore[arg-type]
+    return cls(told(cls, event), width=48, **options)  # type: ignore[arg-type]
 
 
 @every_entry
@@ -61,7 +68,7 @@ def test_any_budget_is_met_within_two_per_cent(cls: type[Entry], dim: int, least
     A unit more costs most in the layers that face the data, and one layer in turn gets it: 20 neighbours show every
     layer. What it costs grows no faster than the width, so that its share of the count is largest at `least`.
     """
-    data = DataSpec((dim,))
+    data = told(cls, (dim,))
     low, high = 1, 1024
     while low < high:
         middle = (low + high) // 2
@@ -84,7 +91,7 @@ def test_evaluation_changes_no_state(cls: type[Entry]) -> None:
 
 @every_entry
 def test_far_points_have_a_finite_density(cls: type[Entry]) -> None:
-    entry = perturbed(cls(DataSpec((5,)), width=48))
+    entry = perturbed(cls(told(cls, (5,)), width=48))
     x = torch.tensor([0.0, 1e2, -1e2, 1e3, -1e3])[:, None] * torch.ones(5)
     with torch.inference_mode():
         assert torch.isfinite(entry.log_prob(x).value).all()
@@ -145,10 +152,12 @@ def test_an_example_does_not_depend_on_its_batch(cls: type[Entry]) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-3)
 
 
-@every_entry
+@pytest.mark.parametrize("cls", [cls for cls in ENTRIES if not cls.conditional])
 def test_data_with_a_context_are_refused(cls: type[Entry]) -> None:
     with pytest.raises(NotApplicable, match="context"):
         cls(DataSpec((5,), context_size=3), width=48)
+    with pytest.raises(NotApplicable, match=r"takes no labels: leave data\.labelled null"):
+        cls(DataSpec((5,), context_size=3, classes=3), width=48)
 
 
 @pytest.mark.parametrize(

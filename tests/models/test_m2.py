@@ -3,14 +3,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from bench.config import Optimiser
 from bench.errors import BenchError, NotApplicable
 from bench.models.importance import iwae
 from bench.models.m2 import M2
 from bench.spec import DataSpec
-from tests.models.helpers import perturbed
+from tests.models.helpers import example, perturbed
 
 CONTINUOUS = DataSpec((4,), context_size=3, classes=3)
 BINARY = DataSpec((2, 3), "binary", context_size=3, classes=3)
@@ -19,11 +18,6 @@ ONE_HOT = torch.eye(3)
 
 def m2(data: DataSpec = CONTINUOUS, latent_size: int = 2, **options: Any) -> M2:
     return perturbed(M2(data, width=60, latent_size=latent_size, **options))
-
-
-def example(data: DataSpec, n: int) -> Tensor:
-    noise = torch.randn(n, *data.event_shape)
-    return (noise > 0).float() if data.kind == "binary" else noise
 
 
 @pytest.mark.parametrize("data", [CONTINUOUS, BINARY], ids=["gaussian", "bernoulli"])
