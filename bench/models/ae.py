@@ -11,7 +11,7 @@ from bench.errors import BenchError, Diverged
 from bench.models.coders import LOG_SCALE_BOUND, BernoulliDecoder
 from bench.models.entry import Context, Entry
 from bench.models.latent import settled_size
-from bench.models.networks import mlp, spread, standard_normal_log_prob, unconditional
+from bench.models.networks import mlp, spread, standard_normal_log_prob
 from bench.spec import DataSpec
 
 SMALLEST_SCALE = math.exp(-LOG_SCALE_BOUND)
@@ -89,7 +89,6 @@ class AE(Entry):
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width)
-        unconditional(data, type(self).__name__)
         self.latent_size = settled_size(data, latent_size)
         self.noise_scale = noise_scale
         sizes = spread(width, [*shape, *reversed(shape)])

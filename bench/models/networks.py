@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import BenchError, NotApplicable, unknown
-from bench.spec import DataSpec
+from bench.errors import BenchError, unknown
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -43,16 +42,6 @@ def spread(width: int, shape: Sequence[int]) -> list[int]:
             f"model.shape={list(shape)} is no list of proportions: give whole numbers from 1, such as [2, 1]"
         )
     return [max(1, (width * share + layer) // sum(shape)) for layer, share in enumerate(shape)]
-
-
-def unconditional(data: DataSpec, name: str) -> None:
-    """Refuses data with a context.
-
-    Raises:
-        NotApplicable: when `data.context_size` is not 0.
-    """
-    if data.context_size:
-        raise NotApplicable(f"{name} takes no context, and these data have one of size {data.context_size}")
 
 
 def linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
