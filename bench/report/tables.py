@@ -110,9 +110,27 @@ LAYOUTS = (
 )
 
 
+CLASSES = Layout(
+    "classes",
+    "Classes and clusters against the test labels",
+    (
+        Metric("labelled", "labels seen"),
+        Metric("accuracy", "accuracy"),
+        Metric("accuracy_supervised", "the same net from the labels alone"),
+        Metric("cluster_accuracy", "clustering accuracy"),
+        Metric("cluster_nmi", "clustering NMI"),
+    ),
+    {},
+)
+
+
 def grids(cells: list[Cell]) -> list[Grid]:
-    """The three tables of a study: likelihood, quality, cost. Columns without any value are left out."""
-    return [_grid(layout, cells) for layout in LAYOUTS]
+    """The tables of a study: likelihood, quality, cost, and one of classes for the models that tell any apart.
+
+    Columns without any value are left out.
+    """
+    telling = [cell for cell in cells if any(metric.column in cell.intervals for metric in CLASSES.metrics)]
+    return [*(_grid(layout, cells) for layout in LAYOUTS), *([_grid(CLASSES, telling)] if telling else [])]
 
 
 def difference_grid(found: list[Difference]) -> Grid:

@@ -41,6 +41,16 @@ def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
     assert row(cost, "vae")["field evaluations per step"] == Field("", None)
 
 
+def test_models_that_tell_classes_apart_have_a_table_of_their_own() -> None:
+    one = record("toy", "m2", 0, labelled=100, accuracy=0.93, accuracy_supervised=0.89)
+    *others, classes = grids(summarise([*RUNS, checked(one)]))
+    assert [grid.name for grid in others] == ["likelihood", "quality", "cost"]
+    assert [line[1].text for line in classes.rows] == ["m2"]
+    assert row(classes, "m2")["accuracy"].text == "0.9300"
+    assert row(classes, "m2")["labels seen"].text == "100"
+    assert "clustering NMI" not in classes.headings
+
+
 def test_the_terminal_gets_a_line_per_model() -> None:
     failed = checked(record("toy", "odd", 0, status="failed"))
     lines = text_summary(summarise([*RUNS, failed]))
