@@ -19,11 +19,25 @@ from bench.models.vae import VAE
 from bench.models.vae_flowprior import FlowPriorVAE
 from bench.models.vae_iaf import IAFVAE
 from bench.models.vae_latent import VAELatent
+from bench.models.vae_mean import VAEMean
 from bench.models.vampprior import VampPrior
 from bench.spec import DataSpec
 from tests.models.helpers import count, perturbed
 
-ENTRIES: list[type[Entry]] = [VAE, RealNVP, CNF, IWAE, VampPrior, IAFVAE, FlowPriorVAE, SVAE, VAELatent, GMVAE, M2]
+ENTRIES: list[type[Entry]] = [
+    VAE,
+    RealNVP,
+    CNF,
+    IWAE,
+    VampPrior,
+    IAFVAE,
+    FlowPriorVAE,
+    SVAE,
+    VAELatent,
+    GMVAE,
+    M2,
+    VAEMean,
+]
 FLOWS: list[type[Entry]] = [RealNVP, CNF]
 EVENTS = [(2,), (2, 3), (26,)]
 every_entry = pytest.mark.parametrize("cls", ENTRIES)
