@@ -47,8 +47,8 @@ class AEMoment(AE):
             noise_scale: see `AE`.
             penalty: `moment`, the divergence of a Gaussian with the batch's moments from N(0, I); `mmd`, that of the
                 Wasserstein autoencoder (Tolstikhin et al. 2018).
-            weight: factor on the penalty; null takes 1 for `moment`, whose unit is the error's, and 100 for `mmd`, which
-                is small wherever the penalty matters.
+            weight: factor on the penalty; null takes 1 for `moment`, whose unit is the error's, and 100 for `mmd`,
+                which is small wherever the penalty matters.
 
         Raises:
             BenchError: for a size, a scale or a weight out of range, or an unknown name.
