@@ -8,10 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, Diverged
+from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.coders import LOG_SCALE_BOUND, BernoulliDecoder
 from bench.models.entry import Context, Entry
 from bench.models.latent import settled_size
-from bench.models.networks import mlp, spread, standard_normal_log_prob
+from bench.models.networks import mlp, spread
 from bench.spec import DataSpec
 
 SMALLEST_SCALE = math.exp(-LOG_SCALE_BOUND)

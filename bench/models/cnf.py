@@ -19,8 +19,9 @@ from torchdiffeq import odeint, odeint_adjoint
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged, unknown
+from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context, Entry, LogProb
-from bench.models.networks import spread, standard_normal_log_prob
+from bench.models.networks import spread
 from bench.models.optimise import GradientStep, Trainer
 from bench.ode.field import ConcatSquashField
 from bench.spec import DataSpec

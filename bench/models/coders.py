@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.models.gaussian import DiagonalGaussian, FullGaussian
-from bench.models.networks import activation_named, gaussian_log_prob, linear, mlp, soft_clamp, spread
+from bench.laws.gaussian import DiagonalGaussian, FullGaussian, gaussian_log_prob
+from bench.models.networks import activation_named, linear, mlp, soft_clamp, spread
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 5.0

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged, unknown
+from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.ae import SMALLEST_SCALE, MeanDecoder
 from bench.models.entry import Context, Entry
 from bench.models.latent import settled_size
-from bench.models.networks import mlp, spread, standard_normal_log_prob
+from bench.models.networks import mlp, spread
 from bench.models.optimise import Trainer, learning_rate
 from bench.spec import DataSpec
 

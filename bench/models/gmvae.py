@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
+from bench.laws.gaussian import DiagonalGaussian, gaussian_log_prob
 from bench.models.coders import LOG_SCALE_BOUND, DiagonalEncoder, decoder_for, hidden_sizes
 from bench.models.entry import Context
-from bench.models.gaussian import DiagonalGaussian
 from bench.models.latent import LatentEntry
-from bench.models.networks import gaussian_log_prob, soft_clamp
+from bench.models.networks import soft_clamp
 from bench.models.optimise import GradientStep, Trainer
 from bench.spec import DataSpec
 

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import BenchError, unknown
+from bench.laws.gaussian import DiagonalGaussian
 from bench.models.coders import DiagonalEncoder, decoder_for, hidden_sizes
 from bench.models.entry import Context
-from bench.models.gaussian import DiagonalGaussian
 from bench.models.importance import iwae
 from bench.models.latent import LatentEntry
 from bench.spec import DataSpec

@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.coders import Decoder
 from bench.models.entry import Context, Entry, LatentLaw, LogProb
 from bench.models.importance import iwae_in_chunks
-from bench.models.networks import standard_normal_log_prob
 from bench.spec import DataSpec, Kind
 
 CHUNK_ELEMENTS = 2**21

@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 
 from bench.errors import BenchError, Diverged
-from bench.models.networks import standard_normal_log_prob
+from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.realnvp import RealNVP
 from bench.spec import DataSpec
 

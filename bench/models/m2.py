@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, NotApplicable
+from bench.laws.gaussian import DiagonalGaussian, standard_normal_log_prob
 from bench.models.coders import Encoder, LogScaleHead, decoder_for, shared_sizes
 from bench.models.entry import Context, Entry, LogProb
-from bench.models.gaussian import DiagonalGaussian
 from bench.models.importance import iwae_in_chunks
 from bench.models.latent import CHUNK_ELEMENTS, settled_size
-from bench.models.networks import activation_named, linear, mlp, standard_normal_log_prob
+from bench.models.networks import activation_named, linear, mlp
 from bench.spec import DataSpec, Kind
 
 

@@ -102,16 +102,3 @@ class ResidualNet(nn.Module):
 def soft_clamp(x: Float[Tensor, "*shape"], bound: float) -> Float[Tensor, "*shape"]:
     """`bound` tanh(x / bound): the identity near 0, never beyond ±`bound`, with a gradient everywhere."""
     return torch.tanh(x / bound) * bound
-
-
-def standard_normal_log_prob(z: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
-    """log N(z; 0, I) in nats, summed over the last axis."""
-    return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
-
-
-def gaussian_log_prob(
-    x: Float[Tensor, "#*batch #dim"], mean: Float[Tensor, "*batch dim"], log_scale: Float[Tensor, "*batch dim"]
-) -> Float[Tensor, "*batch"]:
-    """log N(x; mean, diag exp(2 log_scale)) in nats, summed over the last axis."""
-    residual = (x - mean) * torch.exp(-log_scale)
-    return standard_normal_log_prob(residual) - log_scale.sum(-1)

@@ -9,8 +9,9 @@ from nflows.transforms import AffineCouplingTransform, CompositeTransform, LULin
 from torch import Tensor, nn
 
 from bench.errors import BenchError, NotApplicable, unknown
+from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context, Entry, LogProb
-from bench.models.networks import ResidualNet, soft_clamp, spread, standard_normal_log_prob
+from bench.models.networks import ResidualNet, soft_clamp, spread
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 2.5

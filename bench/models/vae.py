@@ -8,9 +8,9 @@ from torch import Tensor
 
 from bench.config import Optimiser
 from bench.errors import BenchError, unknown
+from bench.laws.gaussian import DiagonalGaussian, FullGaussian
 from bench.models.coders import DiagonalEncoder, FullEncoder, decoder_for, hidden_sizes
 from bench.models.entry import Context
-from bench.models.gaussian import DiagonalGaussian, FullGaussian
 from bench.models.latent import LatentEntry
 from bench.models.optimise import GradientStep, Trainer
 from bench.spec import DataSpec

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.laws.gaussian import DiagonalGaussian
 from bench.models.coders import DiagonalEncoder, decoder_for, shared_sizes
-from bench.models.gaussian import DiagonalGaussian
 from bench.models.latent import LatentEntry
 from bench.models.realnvp import CONDITIONER_SIZES, RealNVP
 from bench.spec import DataSpec

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
+from bench.laws.gaussian import DiagonalGaussian
 from bench.models.coders import DiagonalEncoder, decoder_for, shared_sizes
-from bench.models.gaussian import DiagonalGaussian
 from bench.models.latent import CHUNK_ELEMENTS, LatentEntry
 from bench.models.networks import linear
 from bench.spec import DataSpec

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from bench.data.linear_gaussian import LinearGaussian
 from bench.errors import Diverged
+from bench.laws.gaussian import standard_normal_log_prob
 from bench.metrics.ais import ACCEPTANCE, LEAPFROGS, PILOTS, Annealing, anneal, at, log_weights, proposal, sigmoidal
 from bench.models.importance import iwae
-from bench.models.networks import standard_normal_log_prob
 from bench.models.vae import VAE
 from bench.spec import DataSpec, Kind
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, kl_divergence
 
+from bench.laws.gaussian import DiagonalGaussian
 from bench.metrics.latent import diagnostics, gaussian_divergence, gradient_noise
-from bench.models.gaussian import DiagonalGaussian
 from bench.models.latent import LatentEntry
 from bench.models.vae import VAE
 from bench.spec import DataSpec

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import BenchError
+from bench.laws.gaussian import FullGaussian
 from bench.models import latent
-from bench.models.gaussian import FullGaussian
 from bench.models.importance import iwae
 from bench.models.latent import LatentEntry
 from bench.spec import DataSpec

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.models.networks import gaussian_log_prob, mlp, soft_clamp, spread
+from bench.laws.gaussian import gaussian_log_prob
+from bench.models.networks import mlp, soft_clamp, spread
 
 
 @pytest.mark.parametrize("width", [3, 16, 17, 18, 19, 100])

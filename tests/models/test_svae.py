@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
+from bench.laws.vmf import LARGEST_CONCENTRATION, VonMisesFisher
 from bench.models.importance import iwae
 from bench.models.svae import SVAE
-from bench.models.vmf import LARGEST_CONCENTRATION, VonMisesFisher
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
 

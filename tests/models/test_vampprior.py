@@ -5,8 +5,8 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from bench.errors import BenchError
+from bench.laws.gaussian import DiagonalGaussian
 from bench.models import vampprior
-from bench.models.gaussian import DiagonalGaussian
 from bench.models.vampprior import VampPrior, mixture_log_prob
 from bench.spec import DataSpec
 from tests.models.helpers import (

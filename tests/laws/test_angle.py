@@ -6,8 +6,8 @@ import torch
 from scipy import special
 from scipy.interpolate import CubicSpline
 
-from bench.models.angle import Window, _Angle, draw_angle, inverse_distribution
-from bench.models.bessel import bessel
+from bench.laws.angle import Window, _Angle, draw_angle, inverse_distribution
+from bench.laws.bessel import bessel
 
 CASES = [(dim, kappa) for dim in (2, 3, 4, 9, 41, 129) for kappa in (0.01, 1.0, 10.0, 300.0, 1e5)]
 every_case = pytest.mark.parametrize(("dim", "kappa"), CASES)

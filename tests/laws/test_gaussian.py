@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from bench.models.gaussian import DiagonalGaussian, FullGaussian
+from bench.laws.gaussian import DiagonalGaussian, FullGaussian
 
 Law = DiagonalGaussian | FullGaussian
 

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import Diverged
-from bench.models.angle import draw_angle
-from bench.models.bessel import bessel
+from bench.laws.angle import draw_angle
+from bench.laws.bessel import bessel
 
 LARGEST_CONCENTRATION = 1e5
 """Up to this κ, and for spheres in up to 129 dimensions, density, draws and gradients are tested."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import special
 
-from bench.models.bessel import bessel
+from bench.laws.bessel import bessel
 
 every_order = pytest.mark.parametrize("order", [0.0, 0.5, 1.0, 4.5, 19.5, 31.0, 63.5])
 

@@ -9,8 +9,8 @@ from scipy import integrate, special, stats
 from torch import Tensor, nn
 
 from bench.errors import Diverged
-from bench.models.bessel import bessel
-from bench.models.vmf import VonMisesFisher, log_area, uniform_direction
+from bench.laws.bessel import bessel
+from bench.laws.vmf import VonMisesFisher, log_area, uniform_direction
 
 CASES = [(dim, kappa) for dim in (2, 3, 6, 41, 129) for kappa in (0.5, 20.0, 1e3, 1e5)]
 every_case = pytest.mark.parametrize(("dim", "kappa"), CASES)
