@@ -21,7 +21,7 @@ Case = Callable[[torch.device, Path], list[Figure]]
 
 CASES: dict[str, Case] = {
     "overhead": lambda device, _: overhead(device, Effort(seconds=20)),
-    "vae-pythae": lambda device, _: vae_pythae(device, Effort(seconds=40)),
+    "vae-pythae": lambda device, _: vae_pythae(device, Effort(seconds=150)),
     "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
     "cli": lambda _, results_dir: commands(results_dir),
 }

@@ -1,73 +1,112 @@
-"""Training samples per second of our `vae` and of pythae's trainer, the same layers on MNIST's pixels."""
+"""Training samples per second of our latent entries and of pythae's trainer, the same layers on MNIST's pixels."""
 
 import statistics
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from bench import build
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.data.spaces import Binary
-from bench.errors import BenchError
-from bench.models.vae import VAE
-from bench.spec import DataSpec
+from bench.models.latent import LatentEntry
 from bench.speed.figure import Figure, Target
-from bench.speed.interleave import Effort, interleave, ratios
+from bench.speed.interleave import Block, Effort, interleave, ratios
 from bench.speed.loops import endless, interval, loop_on
+from bench.speed.pixels import pixels
 
 CASE = "vae-pythae"
-WHAT = "vae: training samples"
 TARGET = Target(1.3, at_most=False)
-OURS = ["model=vae", "data=mnist_binary", "model.width=1024", "budget.parameters=null"]
-"""Four hidden layers of 256 units: 784-256-256-16-256-256-784."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One of our entries for which pythae has a counterpart.
+
+    Attributes:
+        model: name of our entry.
+        options: of its constructor; every hidden layer gets 256 units.
+        differs: what pythae's counterpart does otherwise; empty where both compute the same function.
+    """
+
+    model: str
+    options: tuple[str, ...]
+    differs: str = ""
+
+    def config(self) -> Config:
+        """The configuration of an endless run on binary MNIST."""
+        return endless(
+            [f"model={self.model}", "data=mnist_binary", "budget.parameters=null"]
+            + [f"model.{option}" for option in self.options]
+        )
+
+
+PAIRS = (
+    Pair("vae", ("width=1024",)),
+    Pair("iwae", ("width=1024", "samples=5")),
+    Pair("vampprior", ("width=1024", "components=50", "pseudo_inputs=free")),
+    Pair("svae", ("width=1024",), "each draws from the von Mises-Fisher law in its own way"),
+    Pair(
+        "vae_iaf", ("width=2048",), "pythae's flow has as many masked layers of the same size, but no context or gate"
+    ),
+)
 
 
 def vae_pythae(device: torch.device, effort: Effort) -> list[Figure]:
-    """One figure; without pythae, one that says so."""
-    return [samples_per_second(endless(OURS), device, effort)]
+    """A figure for each of `PAIRS`, all timed in turn; without pythae, figures that say so."""
+    return samples_per_second({pair: pair.config() for pair in PAIRS}, device, effort)
 
 
-def samples_per_second(config: Config, device: torch.device, effort: Effort) -> Figure:
-    """Both trained on the same examples with the same weights at first, the same batch size and Adam.
+def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort: Effort) -> list[Figure]:
+    """Both of each pair trained on the same examples with the same weights at first, the same batch size and Adam.
 
-    A round is one epoch of pythae's trainer and as many of our steps. Pixels are 0 or 1: pythae's are drawn once, ours
-    anew for every batch, as the bench does. Our steps clip the gradient and count FLOPs once, pythae's do neither.
+    A round is one epoch of each of pythae's models and as many steps of each of ours, the two of a pair one after the
+    other. Pixels are 0 or 1: pythae's are drawn once, ours anew for every batch, as the bench does. Our steps clip the
+    gradient and count FLOPs once, pythae's do neither.
     """
     try:
-        from bench.speed.pythae_vae import epochs, same_layers
+        import bench.speed.pythae_vae  # noqa: F401
     except ImportError as error:
-        return Figure(CASE, WHAT, "samples/s", None, target=TARGET, note=f"not timed: {error}; pip install pythae")
-    examples = config.train.validate_every * config.train.batch_size
-    dataset, source = pixels(config, examples)
-    loop = loop_on(dataset, config, device)
-    assert isinstance(loop.entry, VAE)
-    theirs = same_layers(loop.entry)
-    x = dataset.fixed(dataset.train, seed=0)
+        return [not_timed(pair, f"not timed: {error}; pip install pythae") for pair in configs]
+    train = next(iter(configs.values())).train
+    examples = train.validate_every * train.batch_size
+    dataset, source = pixels(next(iter(configs.values())), examples)
     with tempfile.TemporaryDirectory() as folder:
-        rate = config.train.optimiser.learning_rate
-        epoch = epochs(theirs, x, config.train.batch_size, rate, device, Path(folder))
-        ours_seconds, theirs_seconds = interleave([interval(loop), epoch], device, effort)
-    return Figure(
-        CASE,
-        WHAT,
-        "samples/s",
-        examples / statistics.median(ours_seconds),
-        examples / statistics.median(theirs_seconds),
-        ratios(theirs_seconds, ours_seconds),
-        TARGET,
-        f"{source}, batch {config.train.batch_size}, {len(ours_seconds)} rounds of {examples} examples",
-    )
+        blocks = [block for config in configs.values() for block in both_sides(config, dataset, device, Path(folder))]
+        seconds = interleave(blocks, device, effort)
+    how = f"{source}, batch {train.batch_size}, {len(seconds[0])} rounds of {examples} examples"
+    return [
+        Figure(
+            CASE,
+            what(pair),
+            "samples/s",
+            examples / statistics.median(ours),
+            examples / statistics.median(theirs),
+            ratios(theirs, ours),
+            TARGET,
+            "; ".join(filter(None, (how, pair.differs))),
+        )
+        for pair, ours, theirs in zip(configs, seconds[::2], seconds[1::2], strict=True)
+    ]
 
 
-def pixels(config: Config, examples: int) -> tuple[Dataset, str]:
-    """The first `examples` of MNIST's training pictures, or random ones where it is not at hand; and which it was."""
-    try:
-        dataset = build.dataset(config)
-    except BenchError as reason:
-        levels = torch.randint(0, 256, (examples, 784), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-        spec, space = DataSpec((784,), "binary"), Binary(256)
-        return Dataset("random", spec, space, levels, levels[:256], levels[:256]), f"random pixels ({reason})"
-    return replace(dataset, train=dataset.train[:examples]), "MNIST"
+def both_sides(config: Config, dataset: Dataset, device: torch.device, folder: Path) -> list[Block]:
+    """An interval of our loop, and an epoch of pythae's trainer on the same layers."""
+    from bench.speed.pythae_vae import epochs, same_layers
+
+    loop = loop_on(dataset, config, device)
+    assert isinstance(loop.entry, LatentEntry)
+    x = dataset.fixed(dataset.train, seed=0)
+    settings = config.train
+    epoch = epochs(same_layers(loop.entry), x, settings.batch_size, settings.optimiser.learning_rate, device, folder)
+    return [interval(loop), epoch]
+
+
+def what(pair: Pair) -> str:
+    """What is timed, as the table names it."""
+    return f"{pair.model}: training samples"
+
+
+def not_timed(pair: Pair, reason: str) -> Figure:
+    """An empty figure."""
+    return Figure(CASE, what(pair), "samples/s", None, target=TARGET, note=reason)

@@ -1,0 +1,23 @@
+"""The pictures that comparisons train and evaluate on: MNIST's, or random ones of its shape."""
+
+from dataclasses import replace
+
+import torch
+
+from bench import build
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.data.spaces import Binary
+from bench.errors import BenchError
+from bench.spec import DataSpec
+
+
+def pixels(config: Config, examples: int) -> tuple[Dataset, str]:
+    """The first `examples` of MNIST's training pictures, or random ones where it is not at hand; and which it was."""
+    try:
+        dataset = build.dataset(config)
+    except BenchError as reason:
+        levels = torch.randint(0, 256, (examples, 784), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+        spec, space = DataSpec((784,), "binary"), Binary(256)
+        return Dataset("random", spec, space, levels, levels[:256], levels[:256]), f"random pixels ({reason})"
+    return replace(dataset, train=dataset.train[:examples]), "MNIST"
