@@ -12,6 +12,7 @@ from bench.provenance import device_name, git_commit
 from bench.speed.commands import commands
 from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
+from bench.speed.iwae_5000 import iwae_5000
 from bench.speed.overhead import overhead
 from bench.speed.realnvp_nflows import realnvp_nflows
 from bench.speed.vae_pythae import vae_pythae
@@ -22,10 +23,11 @@ Case = Callable[[torch.device, Path], list[Figure]]
 CASES: dict[str, Case] = {
     "overhead": lambda device, _: overhead(device, Effort(seconds=20)),
     "vae-pythae": lambda device, _: vae_pythae(device, Effort(seconds=150)),
+    "iwae-5000": lambda device, _: iwae_5000(device, Effort(seconds=20)),
     "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
     "cli": lambda _, results_dir: commands(results_dir),
 }
-"""Each comparison by its name; on a quiet machine of two cores all of them take four minutes."""
+"""Each comparison by its name; on a quiet machine of two cores all of them take seven minutes."""
 
 
 def speed(cases: list[str], device: str, results_dir: Path) -> list[str]:

@@ -50,4 +50,4 @@ def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
 
 
 def test_the_cases_are_those_of_the_readme() -> None:
-    assert list(story.CASES) == ["overhead", "vae-pythae", "realnvp-nflows", "cli"]
+    assert list(story.CASES) == ["overhead", "vae-pythae", "iwae-5000", "realnvp-nflows", "cli"]
