@@ -130,9 +130,9 @@ class BernoulliDecoder(nn.Module):
         self.net = mlp([latent_size, *hidden, dim], activation=activation)
 
     def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z) = Σ x l - softplus(l) with logits l, `(*samples, batch)` nats."""
+        """log p(x | z) = Σ x l - softplus(l) = -Σ softplus((1 - 2 x) l) with logits l, `(*samples, batch)` nats."""
         logits: Tensor = self.net(z)
-        return (x * logits - nn.functional.softplus(logits)).sum(-1)
+        return -nn.functional.softplus((1 - 2 * x) * logits).sum(-1)
 
     def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
         """P(x = 1 | z)."""
