@@ -6,10 +6,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.config import Optimiser
+from bench.errors import BenchError
 from bench.models.entry import Context, LatentLaw
 from bench.models.latent import LatentEntry
 from bench.models.optimise import GradientStep, Trainer
-from bench.models.vae import WarmedUp, check_options
 from bench.spec import DataSpec
 
 
@@ -49,7 +49,7 @@ class WeightedELBO(LatentEntry):
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width, latent_size=latent_size)
-        check_options(samples=samples, beta=beta, free_bits=0.0, kl_warmup=kl_warmup)
+        check_options(samples=samples, beta=beta, kl_warmup=kl_warmup)
         self.samples, self.beta, self.kl_warmup = samples, beta, kl_warmup
         self.kl_weight = beta
 
@@ -76,3 +76,41 @@ class WeightedELBO(LatentEntry):
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step, with the KL divergence warmed up where that is asked for."""
         return WarmedUp(self, settings) if self.kl_warmup else GradientStep(self, settings)
+
+
+class WarmedUp(GradientStep):
+    """The usual step, at a weight of the KL divergence that follows from how much of the budget is used."""
+
+    entry: "WeightedELBO"
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """One forward, backward and update."""
+        self.entry.kl_weight = self.entry.beta * min(1.0, progress / self.entry.kl_warmup)
+        try:
+            return super().step(x, progress)
+        finally:
+            self.entry.kl_weight = self.entry.beta
+
+
+def check_options(*, samples: int, beta: float, kl_warmup: float) -> None:
+    """Refuses what no training could use.
+
+    Raises:
+        BenchError: fewer samples than 1, a negative weight, a share outside [0, 1].
+    """
+    if samples < 1:
+        raise BenchError(f"model.samples={samples} is not a number of draws: give at least 1")
+    check_not_negative(beta=beta)
+    if not 0 <= kl_warmup <= 1:
+        raise BenchError(f"model.kl_warmup={kl_warmup} is not a share of the budget: give 0 to 1")
+
+
+def check_not_negative(**options: float) -> None:
+    """Refuses options below 0, each named by its key.
+
+    Raises:
+        BenchError: one of them is negative or NaN.
+    """
+    for name, value in options.items():
+        if not value >= 0:
+            raise BenchError(f"model.{name}={value} is negative: give 0 or more")

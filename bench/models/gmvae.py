@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
-from bench.laws.gaussian import DiagonalGaussian, gaussian_log_prob
-from bench.models.coders import LOG_SCALE_BOUND, DiagonalEncoder, decoder_for, hidden_sizes
+from bench.laws.gaussian import gaussian_log_prob
+from bench.models.coders import LOG_SCALE_BOUND
 from bench.models.entry import Context
-from bench.models.latent import LatentEntry
+from bench.models.latent import GaussianLatentEntry
 from bench.models.networks import soft_clamp
 from bench.models.optimise import GradientStep, Trainer
 from bench.spec import DataSpec
@@ -34,7 +34,7 @@ EARLY_WEIGHT = 0.1
 clusters apart that a whole divergence would push together."""
 
 
-class GMVAE(LatentEntry):
+class GMVAE(GaussianLatentEntry):
     """p(x) = Σ_y 1/K ∫ p(x | z) N(z; μ_y, diag σ_y²) dz with K learned components; q(z | x) is a diagonal Gaussian.
 
     Components that start at random end with few of them in use, because what one has taken it keeps. So all of them
@@ -70,22 +70,14 @@ class GMVAE(LatentEntry):
             BenchError: for a size, a number of components or a share out of range, or an unknown activation.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width, latent_size=latent_size)
+        super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation)
         if components < 1:
             raise BenchError(f"model.components={components} is not a number of clusters: give at least 1")
         if not 0 <= placed_at <= 1:
             raise BenchError(f"model.placed_at={placed_at} is not a share of the budget: give 0 to 1")
         self.components, self.placed_at = components, placed_at
-        encoder_sizes, decoder_sizes = hidden_sizes(data, width, shape)
-        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
-        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
         self.means = nn.Parameter(0.1 * torch.randn(components, self.latent_size))
         self.log_scales = nn.Parameter(torch.zeros(components, self.latent_size))
-
-    def posterior(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian:
-        """q(z | x) = N(mean(x), diag scale(x)²)."""
-        law: DiagonalGaussian = self.encoder(x.flatten(1))
-        return law
 
     def log_joint(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch components"]:
         """log p(y, z) in nats for every component y."""

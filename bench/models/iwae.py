@@ -9,16 +9,15 @@ from torch import Tensor
 
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.coders import DiagonalEncoder, decoder_for, hidden_sizes
 from bench.models.entry import Context
 from bench.models.importance import iwae
-from bench.models.latent import LatentEntry
+from bench.models.latent import GaussianLatentEntry
 from bench.spec import DataSpec
 
 GRADIENTS = ("standard", "dreg")
 
 
-class IWAE(LatentEntry):
+class IWAE(GaussianLatentEntry):
     """A VAE with a diagonal Gaussian posterior, trained on the k-sample bound in place of the ELBO."""
 
     def __init__(
@@ -48,20 +47,12 @@ class IWAE(LatentEntry):
             BenchError: for a size or a number of samples out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width, latent_size=latent_size)
+        super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation)
         if samples < 1:
             raise BenchError(f"model.samples={samples} is not a number of draws: give at least 1")
         if gradient not in GRADIENTS:
             raise unknown("gradient", gradient, GRADIENTS, "model.gradient")
         self.samples, self.gradient = samples, gradient
-        encoder_sizes, decoder_sizes = hidden_sizes(data, width, shape)
-        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
-        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
-
-    def posterior(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian:
-        """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
-        law: DiagonalGaussian = self.encoder(x.flatten(1))
-        return law
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """Minus the k-sample bound in nats, -log (Σ w_i / k) (equation 8); its gradient is the chosen estimator."""
@@ -74,7 +65,7 @@ class IWAE(LatentEntry):
         With v_i = w_i / Σ w_j, the decoder gets Σ v_i ∂ log w_i as ever, and the encoder Σ v_i² ∂ log w_i/∂z_i through
         z_i alone: q's parameters are held fixed in its density, and the v_i that comes down to z_i is squared.
         """
-        law = self.posterior(x)
+        law: DiagonalGaussian = self.encoder(x.flatten(1))
         z, _ = law.draw(self.samples)
         log_weights = self.decoder.log_prob(x.flatten(1), z) + self.log_prior(z) - law.detached().log_prob(z)
         if z.requires_grad:

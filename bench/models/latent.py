@@ -1,5 +1,6 @@
 """What latent-variable entries share: a posterior, a prior and a decoder, and a likelihood from importance weights."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -7,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.laws.gaussian import standard_normal_log_prob
-from bench.models.coders import Decoder
+from bench.laws.gaussian import DiagonalGaussian, standard_normal_log_prob
+from bench.models.coders import Decoder, DiagonalEncoder, decoder_for, shared_sizes
 from bench.models.entry import Context, Entry, LatentLaw, LogProb
 from bench.models.importance import iwae_in_chunks
 from bench.spec import DataSpec, Kind
@@ -103,3 +104,45 @@ class LatentEntry(Entry):
     def decode(self, z: Float[Tensor, "batch latent"], context: Context = None) -> Float[Tensor, "batch *event"]:
         """The decoder's mean in model space; the probability of a 1 for binary data."""
         return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
+
+
+class GaussianLatentEntry(LatentEntry):
+    """A latent-variable entry whose posterior is a diagonal Gaussian, read off a perceptron, and its decoder.
+
+    Attributes:
+        other_sizes: hidden sizes of the entry's other nets.
+    """
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        shape: Sequence[int] = (1, 1),
+        activation: str = "relu",
+        others: Sequence[int] = (),
+    ) -> None:
+        """Builds encoder and decoder.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all, spread over the layers of encoder, decoder and the entry's other nets.
+            latent_size: dimension of z; null takes that of x, and at most 16.
+            shape: proportions of the encoder's hidden layers; the decoder mirrors them.
+            activation: `relu` or `tanh`.
+            others: proportions of the other nets' hidden layers, on the scale of `shape`.
+
+        Raises:
+            BenchError: for a size or a proportion out of range, or an unknown activation.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width, latent_size=latent_size)
+        encoder_sizes, decoder_sizes, self.other_sizes = shared_sizes(data, width, shape, others)
+        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
+        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
+
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:
+        """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
+        law: DiagonalGaussian = self.encoder(x.flatten(1))
+        return law

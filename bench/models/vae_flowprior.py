@@ -6,14 +6,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.laws.gaussian import DiagonalGaussian
-from bench.models.coders import DiagonalEncoder, decoder_for, shared_sizes
-from bench.models.latent import LatentEntry
+from bench.models.latent import GaussianLatentEntry
 from bench.models.realnvp import CONDITIONER_SIZES, RealNVP
 from bench.spec import DataSpec
 
 
-class FlowPriorVAE(LatentEntry):
+class FlowPriorVAE(GaussianLatentEntry):
     """p(x) = ∫ p(x | z) p(z) dz with p(z) a flow, its density exact, trained with the rest on the ELBO."""
 
     def __init__(
@@ -41,7 +39,8 @@ class FlowPriorVAE(LatentEntry):
             BenchError: for a size or a number of couplings out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width, latent_size=latent_size)
+        own = [shape[-1]] * (CONDITIONER_SIZES * flow_layers)
+        super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation, others=own)
         if self.latent_size < 2:
             raise BenchError(
                 f"model.latent_size={self.latent_size} leaves the couplings of the prior nothing to condition on: "
@@ -49,16 +48,7 @@ class FlowPriorVAE(LatentEntry):
             )
         if flow_layers < 1:
             raise BenchError(f"model.flow_layers={flow_layers} is not a number of couplings: give at least 1")
-        own = [shape[-1]] * (CONDITIONER_SIZES * flow_layers)
-        encoder_sizes, decoder_sizes, prior_sizes = shared_sizes(data, width, shape, own)
-        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
-        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
-        self.prior = RealNVP(DataSpec((self.latent_size,)), width=sum(prior_sizes), layers=flow_layers)
-
-    def posterior(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian:
-        """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
-        law: DiagonalGaussian = self.encoder(x.flatten(1))
-        return law
+        self.prior = RealNVP(DataSpec((self.latent_size,)), width=sum(self.other_sizes), layers=flow_layers)
 
     def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
         """log p(z) in nats, exact."""

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.coders import DiagonalEncoder, decoder_for, shared_sizes
-from bench.models.latent import LatentEntry
+from bench.models.latent import GaussianLatentEntry
 from bench.models.made import MADE
 from bench.spec import DataSpec
 
@@ -86,7 +85,7 @@ class InverseAutoregressive:
         return z, log_base - log_det
 
 
-class IAFVAE(LatentEntry):
+class IAFVAE(GaussianLatentEntry):
     """p(x) = ∫ p(x | z) N(z; 0, I) dz with a posterior that is a flow, trained on the ELBO."""
 
     def __init__(
@@ -114,7 +113,8 @@ class IAFVAE(LatentEntry):
             BenchError: for a size or a number of steps out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width, latent_size=latent_size)
+        own = [shape[-1]] * (MADE_LAYERS * steps)
+        super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation, others=own)
         if self.latent_size < 2:
             raise BenchError(
                 f"model.latent_size={self.latent_size} leaves an autoregressive posterior nothing to condition on: "
@@ -122,12 +122,9 @@ class IAFVAE(LatentEntry):
             )
         if steps < 1:
             raise BenchError(f"model.steps={steps} is not a number of steps of the posterior: give at least 1")
-        own = [shape[-1]] * (MADE_LAYERS * steps)
-        encoder_sizes, decoder_sizes, made_sizes = shared_sizes(data, width, shape, own)
-        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
-        by_step = [made_sizes[start : start + MADE_LAYERS] for start in range(0, len(made_sizes), MADE_LAYERS)]
-        self.flow = InverseAutoregressiveFlow(self.latent_size, by_step, encoder_sizes[-1], activation)
-        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
+        made = self.other_sizes
+        by_step = [made[start : start + MADE_LAYERS] for start in range(0, len(made), MADE_LAYERS)]
+        self.flow = InverseAutoregressiveFlow(self.latent_size, by_step, self.encoder.trunk.outputs, activation)
 
     def posterior(self, x: Float[Tensor, "batch *event"]) -> InverseAutoregressive:
         """q(z | x): the flow of a diagonal Gaussian, both conditioned on the encoder's features of x."""

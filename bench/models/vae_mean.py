@@ -53,5 +53,5 @@ class VAEMean(VAE):
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """KL(q(z | x) || N(0, I)) - log p(x | E[z]) in nats, as weighted; nothing is drawn."""
         posterior = self.posterior(x)
-        fit: Tensor = self.decoder.log_prob(x.flatten(1), posterior.mean)
-        return self.divergence(posterior) - fit
+        fit = self.log_likelihood(x, posterior.mean)
+        return self.kl_weight * self.kl(posterior) - fit

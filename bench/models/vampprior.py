@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.coders import DiagonalEncoder, decoder_for, shared_sizes
-from bench.models.latent import CHUNK_ELEMENTS, LatentEntry
+from bench.models.latent import CHUNK_ELEMENTS, GaussianLatentEntry
 from bench.models.networks import linear
 from bench.spec import DataSpec
 
@@ -41,7 +40,7 @@ class PseudoInputs(nn.Module):
         return torch.sigmoid(points) if self.binary else points
 
 
-class VampPrior(LatentEntry):
+class VampPrior(GaussianLatentEntry):
     """A VAE whose prior is p(z) = 1/K Σ q(z | u_k), learned with everything else on the ELBO."""
 
     def __init__(
@@ -73,21 +72,20 @@ class VampPrior(LatentEntry):
             BenchError: for a size or a number of components out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width, latent_size=latent_size)
         if components < 1:
             raise BenchError(f"model.components={components} is not a number of pseudo-inputs: give at least 1")
         if pseudo_inputs not in PSEUDO_INPUTS:
             raise unknown("kind of pseudo-inputs", pseudo_inputs, PSEUDO_INPUTS, "model.pseudo_inputs")
         free = pseudo_inputs == "free" or (pseudo_inputs == "auto" and components * data.dim <= FREE_AT_MOST)
-        encoder_sizes, decoder_sizes, others = shared_sizes(data, width, shape, [] if free else [shape[0]])
-        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
-        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
-        self.pseudo_inputs = PseudoInputs(components, data, None if free else others[0])
-
-    def posterior(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian:
-        """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
-        law: DiagonalGaussian = self.encoder(x.flatten(1))
-        return law
+        super().__init__(
+            data,
+            width=width,
+            latent_size=latent_size,
+            shape=shape,
+            activation=activation,
+            others=[] if free else [shape[0]],
+        )
+        self.pseudo_inputs = PseudoInputs(components, data, None if free else self.other_sizes[0])
 
     def components(self) -> DiagonalGaussian:
         """q(z | u_k) of every pseudo-input, `(components, latent)`: made anew from the parameters at each call."""
