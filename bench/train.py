@@ -18,7 +18,7 @@ from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged
 from bench.metrics.compute import count_flops
-from bench.models.conditional import ConditionalTrainer
+from bench.models.conditional import with_context
 from bench.models.entry import Entry, field_evaluations
 from bench.streams import stream_seed
 from bench.validate import Validation
@@ -196,8 +196,7 @@ class Loop:
         """The trainer's step; its third argument is the batch's context, where the data have one."""
         if self.batches.context is None:
             return self.trainer.step(x, progress)
-        assert isinstance(self.trainer, ConditionalTrainer)
-        return self.trainer.step(x, progress, self.batches.context)
+        return with_context(self.trainer).step(x, progress, self.batches.context)
 
     def evaluations(self) -> int:
         """The entry's running count of field evaluations; 0 for an entry that solves no ODE."""

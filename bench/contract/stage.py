@@ -13,7 +13,7 @@ from bench.contract.grid import Cube, Partition, Plane
 from bench.contract.likelihood import Mass, mass
 from bench.contract.outcome import Absent, Broken, described
 from bench.errors import NotApplicable
-from bench.models.conditional import ConditionalTrainer
+from bench.models.conditional import with_context
 from bench.models.entry import Entry, HasFinish
 from bench.models.optimise import Trainer
 from bench.spec import DataSpec, Kind
@@ -181,8 +181,7 @@ def train(entry: Entry, trainer: Trainer, data: Float[Tensor, "n event"], steps:
     for step in range(steps):
         x = data[torch.randint(len(data), (BATCH,))]
         if entry.data.classes:
-            assert isinstance(trainer, ConditionalTrainer)
-            trainer.step(x, step / steps, some_labels(x))
+            with_context(trainer).step(x, step / steps, some_labels(x))
         else:
             trainer.step(x, step / steps)
 

@@ -24,14 +24,40 @@ class MeanDecoder(nn.Module):
 
     Attributes:
         scale: `()`, a buffer in model space; 1 until it is fitted.
+        fixed: whether the scale was given.
     """
 
     scale: Tensor
 
-    def __init__(self, latent_size: int, hidden: Sequence[int], dim: int, activation: str = "relu") -> None:
+    def __init__(
+        self,
+        latent_size: int,
+        hidden: Sequence[int],
+        dim: int,
+        activation: str = "relu",
+        noise_scale: float | None = None,
+    ) -> None:
+        """`noise_scale` fixes the scale; None leaves it to `fit`.
+
+        Raises:
+            BenchError: for a scale that is not positive, or an unknown activation.
+        """
         super().__init__()
+        if noise_scale is not None and not 0 < noise_scale < math.inf:
+            raise BenchError(f"model.noise_scale={noise_scale} is not a standard deviation: give more than 0, or null")
+        self.fixed = noise_scale is not None
         self.net = mlp([latent_size, *hidden, dim], activation=activation)
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("scale", torch.tensor(1.0 if noise_scale is None else noise_scale))
+
+    def fit(self, scale: Float[Tensor, ""], what: str) -> None:
+        """Keeps a fitted scale; `what` it was fitted to stands in the error.
+
+        Raises:
+            Diverged: it is NaN or infinite.
+        """
+        if not scale.isfinite():
+            raise Diverged(f"the noise scale fitted to {what} is {scale.item()}")
+        self.scale.copy_(scale.clamp(min=SMALLEST_SCALE))
 
     def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
         """log p(x | z), `(*samples, batch)` nats."""
@@ -91,13 +117,15 @@ class AE(Entry):
         """
         super().__init__(data, width=width)
         self.latent_size = settled_size(data, latent_size)
-        self.noise_scale = noise_scale
         sizes = spread(width, [*shape, *reversed(shape)])
         self.encoder = mlp([data.dim, *sizes[: len(shape)], self.latent_size], activation=activation)
-        kind = BernoulliDecoder if data.kind == "binary" else MeanDecoder
-        self.decoder = kind(self.latent_size, sizes[len(shape) :], data.dim, activation)
-        if noise_scale is not None:
-            self._fix_scale(noise_scale)
+        self.decoder: BernoulliDecoder | MeanDecoder
+        if data.kind == "binary":
+            if noise_scale is not None:
+                raise BenchError(f"model.noise_scale={noise_scale}: binary pixels have no noise scale; leave it null")
+            self.decoder = BernoulliDecoder(self.latent_size, sizes[len(shape) :], data.dim, activation)
+        else:
+            self.decoder = MeanDecoder(self.latent_size, sizes[len(shape) :], data.dim, activation, noise_scale)
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-log N(x; decode(encode(x)), I) in nats, or -log p(x | encode(x)) of binary pixels."""
@@ -117,12 +145,9 @@ class AE(Entry):
         Raises:
             Diverged: a residual is NaN or infinite.
         """
-        if self.noise_scale is not None or not isinstance(self.decoder, MeanDecoder):
-            return
-        scale = (x - self.decode(self.encode(x))).square().mean().sqrt()
-        if not scale.isfinite():
-            raise Diverged(f"the root mean square residual of {len(x)} training examples is {scale.item()}")
-        self.decoder.scale.copy_(scale.clamp(min=SMALLEST_SCALE))
+        if isinstance(self.decoder, MeanDecoder) and not self.decoder.fixed:
+            residual = x - self.decode(self.encode(x))
+            self.decoder.fit(residual.square().mean().sqrt(), f"the residuals of {len(x)} training examples")
 
     def log_likelihood(
         self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "*samples batch latent"]
@@ -153,10 +178,3 @@ class AE(Entry):
     def decode(self, z: Float[Tensor, "batch latent"], context: Context = None) -> Float[Tensor, "batch *event"]:
         """The reconstruction in model space; the probability of a 1 for binary data."""
         return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
-
-    def _fix_scale(self, scale: float) -> None:
-        if not isinstance(self.decoder, MeanDecoder):
-            raise BenchError(f"model.noise_scale={scale}: binary pixels have no noise scale; leave it null")
-        if not 0 < scale < math.inf:
-            raise BenchError(f"model.noise_scale={scale} is not a standard deviation: give more than 0, or null")
-        self.decoder.scale.fill_(scale)

@@ -1,14 +1,15 @@
 """How an entry with a context learns from one batch."""
 
-from typing import Protocol, runtime_checkable
+import inspect
+from typing import Protocol, cast
 
 from jaxtyping import Float
 from torch import Tensor
 
+from bench.errors import BenchError
 from bench.models.optimise import GradientStep, Trainer
 
 
-@runtime_checkable
 class ConditionalTrainer(Trainer, Protocol):
     """A trainer whose step takes the batch's context beside its examples."""
 
@@ -17,6 +18,22 @@ class ConditionalTrainer(Trainer, Protocol):
     ) -> Float[Tensor, ""]:
         """Learns from one batch as `Trainer.step` does; `context` has one row for each example."""
         ...
+
+
+def with_context(trainer: Trainer) -> ConditionalTrainer:
+    """`trainer`, whose step is about to be given a context.
+
+    Raises:
+        BenchError: its step takes none.
+    """
+    try:
+        inspect.signature(trainer.step).bind(None, 0.0, None)
+    except TypeError:
+        raise BenchError(
+            f"the data have a context, and {type(trainer).__name__}.step takes none: "
+            "write step(x, progress, context=None), as ConditionalStep in bench/models/conditional.py does"
+        ) from None
+    return cast(ConditionalTrainer, trainer)
 
 
 class ConditionalStep(GradientStep):

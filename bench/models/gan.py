@@ -1,6 +1,5 @@
 """The generative adversarial network (Goodfellow et al. 2014, arXiv:1406.2661): the reference in questions of blur."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -9,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.config import Optimiser
-from bench.errors import BenchError, Diverged, unknown
+from bench.errors import unknown
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.ae import SMALLEST_SCALE, MeanDecoder
 from bench.models.entry import Context, Entry
@@ -80,17 +79,13 @@ class GAN(Entry):
         super().__init__(data, width=width)
         if objective not in OBJECTIVES:
             raise unknown("objective", objective, OBJECTIVES, "model.objective")
-        if noise_scale is not None and not 0 < noise_scale < math.inf:
-            raise BenchError(f"model.noise_scale={noise_scale} is not a standard deviation: give more than 0, or null")
-        self.objective, self.noise_scale = objective, noise_scale
+        self.objective = objective
         self.latent_size = settled_size(data, latent_size)
         sizes = spread(width, [*shape, *reversed(shape)])
         self.discriminator = mlp([data.dim, *sizes[: len(shape)], 1], activation=activation)
         if objective == "wgan_gp":  # only differences of the critic's values count: a constant would lie idle
             self.discriminator[-1].register_parameter("bias", None)
-        self.generator = MeanDecoder(self.latent_size, sizes[len(shape) :], data.dim, activation)
-        if noise_scale is not None:
-            self.generator.scale.fill_(noise_scale)
+        self.generator = MeanDecoder(self.latent_size, sizes[len(shape) :], data.dim, activation, noise_scale)
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-log σ(D(x)) in nats, or -D(x) of a WGAN-GP."""
@@ -128,7 +123,7 @@ class GAN(Entry):
         Raises:
             Diverged: a sample is NaN or infinite.
         """
-        if self.noise_scale is not None:
+        if self.generator.fixed:
             return
         x = x[:KERNELS].flatten(1)
         squared = torch.cdist(x, self.sample(KERNELS).flatten(1)).square() / self.data.dim
@@ -136,9 +131,7 @@ class GAN(Entry):
         for _ in range(FITTING_STEPS):
             share = torch.softmax(-0.5 * self.data.dim * squared / variance.clamp(min=SMALLEST_SCALE**2), 1)
             variance = (share * squared).sum(1).mean()
-        if not variance.isfinite():
-            raise Diverged(f"the noise scale fitted around {KERNELS} samples is {variance.sqrt().item()}")
-        self.generator.scale.copy_(variance.sqrt().clamp(min=SMALLEST_SCALE))
+        self.generator.fit(variance.sqrt(), f"{len(x)} training examples around {KERNELS} samples")
 
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Generated examples, without noise."""

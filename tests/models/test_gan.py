@@ -16,7 +16,6 @@ from bench.models.entry import HasDecoder, HasLatent, HasLogProb, HasLogWeights
 from bench.models.gan import CRITIC_STEPS, GAN, PENALTY, AdversarialSteps
 from bench.models.importance import iwae
 from bench.spec import DataSpec
-from tests.models import test_entries
 
 PLANE = DataSpec((2,))
 every_objective = pytest.mark.parametrize("objective", CRITIC_STEPS)
@@ -185,11 +184,6 @@ def test_samples_that_are_not_numbers_have_no_noise_scale() -> None:
         linear(entry.generator.net).bias.fill_(math.nan)
     with pytest.raises(Diverged, match="noise scale"):
         entry.finish(torch.randn(20, 2))
-
-
-@pytest.mark.parametrize(("dim", "least"), [(2, 20_000), (64, 20_000), (784, 50_000)])
-def test_any_budget_is_met_within_two_per_cent(dim: int, least: int) -> None:
-    test_entries.test_any_budget_is_met_within_two_per_cent(GAN, dim, least)
 
 
 @pytest.mark.parametrize(
