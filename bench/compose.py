@@ -109,6 +109,9 @@ def explain(error: Exception) -> BenchError:
     if isinstance(cause, OmegaConfBaseException) and not isinstance(cause, ValidationError) and key:
         return misspelt(cause, str(key))
     message = " ".join(line.strip() for line in str(cause).splitlines() if not line.startswith(OMEGACONF_DETAILS))
+    packaged = re.match(r"In '(study/[^']+)': .*Cannot convert 'DictConfig' to string", message)
+    if packaged:
+        return BenchError(f"{packaged[1]}.yaml sets options of every group: begin it with the line # @package _global_")
     return BenchError(f"{key}: {message}" if key else message)
 
 

@@ -60,6 +60,14 @@ def test_a_broken_yaml_of_the_users_is_named(tmp_path) -> None:
     assert "model/mine" in message("model=mine", conf=tmp_path)
 
 
+def test_a_study_that_does_not_say_where_its_keys_belong_is_told_the_line(tmp_path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.yaml").write_text("study: mine\nthreads: 1\n")
+    assert message("study=mine", conf=tmp_path).endswith("begin it with the line # @package _global_")
+    (tmp_path / "study" / "mine.yaml").write_text("# @package _global_\nstudy: mine\nthreads: many\n")
+    assert "Value 'many' of type 'str' could not be converted to Integer" in message("study=mine", conf=tmp_path)
+
+
 def test_as_yaml_is_what_was_composed() -> None:
     parsed = yaml.safe_load(as_yaml(compose(["model=vae", "budget.steps=123", "eval.noise_scales=[0.5]"])))
     assert parsed["budget"]["steps"] == 123
