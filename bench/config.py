@@ -42,11 +42,13 @@ class Optimiser:
     Attributes:
         learning_rate: Adam's, at the end of the warm-up.
         warmup: share of the budget over which the rate rises from 0.
+        final: share of the rate that is left at the end of its cosine decay; 1 keeps it constant.
         clip_norm: largest norm of the gradient of all parameters.
     """
 
     learning_rate: float = 2e-3
     warmup: float = 0.05
+    final: float = 0.0
     clip_norm: float = 10.0
 
 
@@ -136,7 +138,7 @@ class Config:
 FEWEST = 10
 """Examples below which a sample metric means nothing."""
 
-MAY_BE_ZERO = {"seed", "warmup", "noise_scales"}
+MAY_BE_ZERO = {"seed", "warmup", "final", "noise_scales"}
 
 
 def check(config: Config) -> None:
@@ -167,6 +169,8 @@ def check(config: Config) -> None:
         raise unknown("device", config.device, DEVICES)
     if not config.train.optimiser.warmup < 1:
         raise BenchError("train.optimiser.warmup must be a share of the budget below 1")
+    if not config.train.optimiser.final <= 1:
+        raise BenchError("train.optimiser.final must be a share of the learning rate, 0 to 1")
     for group_name in ("model", "data"):
         group = getattr(config, group_name)
         if "_target_" not in group:

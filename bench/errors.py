@@ -13,7 +13,15 @@ class CannotWrite(BenchError):
 
 
 class Diverged(Exception):
-    """Training or evaluation met a NaN or an infinity: the run's row says `diverged`."""
+    """Training or evaluation met a NaN or an infinity: the run's row says `diverged`.
+
+    Attributes:
+        step: the optimisation step at which training met it, or behind which validation did; None elsewhere.
+    """
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class TimedOut(Exception):

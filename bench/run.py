@@ -28,6 +28,7 @@ from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
 from bench.models.entry import Entry
 from bench.provenance import device_name, git_commit
+from bench.retrace import retraced
 from bench.store import Record, RunFolder, write_atomically
 from bench.streams import stream_seed
 from bench.train import History, Report, copied_weights, train
@@ -57,7 +58,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
     try:
         entry, dataset, record = prepared(config, device, record)
         memory = PeakMemory(device)
-        train(entry, dataset, config, history, folder.checkpoint_path, deadline, report)
+        learn(entry, dataset, config, history, folder, deadline, report)
         finish(entry, dataset, config.seed, history, deadline)
         measured, arrays = evaluate(entry, dataset, config.eval, deadline)
         check_finite(measured)
@@ -103,6 +104,27 @@ def prepare(config: Config) -> None:
     if dataset.spec.kind in cls.kinds:
         with contextlib.suppress(NotApplicable):  # the run makes a row that says so
             sized_width(config, dataset)
+
+
+def learn(
+    entry: Entry,
+    dataset: Dataset,
+    config: Config,
+    history: History,
+    folder: RunFolder,
+    deadline: Deadline,
+    report: Report,
+) -> None:
+    """Trains as `train` does.
+
+    Raises:
+        Diverged: the message names the step and, where it can be met again, the term.
+        TimedOut: the deadline passed.
+    """
+    try:
+        train(entry, dataset, config, history, folder.checkpoint_path, deadline, report)
+    except Diverged as reason:
+        raise retraced(reason, entry, dataset, config, folder.checkpoint_path, deadline) from reason
 
 
 def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entry, Dataset, Record]:

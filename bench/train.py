@@ -102,7 +102,7 @@ def train(
         report: called after each validation with the history and the share of the budget used.
 
     Raises:
-        Diverged: a loss or a validation value is NaN or infinite.
+        Diverged: a loss or a validation value is NaN or infinite; a checkpoint from before is left behind.
         TimedOut: the deadline passed; the checkpoint of the last validation is left behind.
     """
     loop = Loop(entry, dataset, config, history, deadline)
@@ -184,10 +184,19 @@ class Loop:
         self.mean_loss = finite_mean(torch.stack(losses), first_step)
 
     def step(self, progress: float) -> Tensor:
-        """One optimisation step at that share of the budget; the mean loss before it."""
+        """One optimisation step at that share of the budget; the mean loss before it.
+
+        Raises:
+            Diverged: the entry itself met a NaN or an infinity.
+            TimedOut: the deadline passed.
+        """
         self.deadline.check()
         evaluations = self.evaluations()
-        loss = self.learn(self.batches.next(), progress)
+        try:
+            loss = self.learn(self.batches.next(), progress)
+        except Diverged as reason:
+            step = self.history.step + 1
+            raise Diverged(f"{reason} at step {step}", step) from reason
         self.history.step += 1
         self.history.flops += self.price(self.evaluations() - evaluations)
         return loss
@@ -226,7 +235,10 @@ class Loop:
         history, patience = self.history, self.config.train.patience
         watch = Stopwatch(self.device)
         with watch:
-            value, history.selected_by = self.validation.value(self.entry, self.deadline)
+            try:
+                value, history.selected_by = self.validation.value(self.entry, self.deadline)
+            except Diverged as reason:
+                raise Diverged(f"{reason} in the validation after step {history.step}", history.step) from reason
         history.validation_seconds += watch.seconds
         history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
         if value < history.best_value:
@@ -251,10 +263,11 @@ class Loop:
         }
 
     def resume_or_begin(self, checkpoint: Path) -> None:
-        """Goes on from `checkpoint`, or begins with the random state that the run's seed gives."""
+        """Goes on from `checkpoint`, or begins with the random state that the run's seed gives and writes the first."""
         state = load_state(checkpoint)
         if state is None:
             torch.manual_seed(stream_seed(self.config.seed, "train"))
+            save_state(checkpoint, self.state_dict())
             return
         self.entry.load_state_dict(state["entry"])
         self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
@@ -281,5 +294,6 @@ def finite_mean(losses: Tensor, first_step: int) -> float:
     """
     bad = torch.nonzero(~torch.isfinite(losses))
     if len(bad):
-        raise Diverged(f"the training loss is {losses[bad[0]].item()} at step {first_step + int(bad[0])}")
+        step = first_step + int(bad[0])
+        raise Diverged(f"the training loss is {losses[bad[0]].item()} at step {step}", step)
     return float(losses.mean())

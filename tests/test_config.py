@@ -59,7 +59,7 @@ def test_no_size_is_zero_or_less(name: str, value: int, usual: Config) -> None:
     assert str(raised.value) == f"{name}={value}: must be more than zero"
 
 
-@pytest.mark.parametrize("name", ["seed", "train.optimiser.warmup"])
+@pytest.mark.parametrize("name", ["seed", "train.optimiser.warmup", "train.optimiser.final"])
 def test_where_zero_means_something_only_less_is_refused(name: str) -> None:
     compose([f"{name}=0"])
     assert message(f"{name}=-1") == f"{name}=-1{'' if name == 'seed' else '.0'}: must be zero or more"
@@ -81,6 +81,11 @@ def test_a_budget_needs_a_limit() -> None:
 
 def test_the_warm_up_ends_before_the_budget() -> None:
     assert "train.optimiser.warmup" in message("train.optimiser.warmup=1")
+
+
+def test_the_rate_that_is_left_is_a_share() -> None:
+    assert "train.optimiser.final" in message("train.optimiser.final=1.1")
+    compose(["train.optimiser.final=1"])
 
 
 def test_an_unknown_device_shows_the_known_ones() -> None:

@@ -194,7 +194,7 @@ def test_a_diverged_run_has_a_row_and_is_not_repeated(own_conf, tmp_path) -> Non
     config = tiny(own_conf, "model=diverging")
     record = made(config, tmp_path)
     assert record["status"] == "diverged"
-    assert record["error"] == "the training loss is nan at step 7"
+    assert record["error"] == "the training loss is nan at step 7: NaN first in Diverging.loss (mul)"
     assert record["parameters"] == 60
     assert record["status"] in run_module.FINISHED
     assert record["steps"] == 10

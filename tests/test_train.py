@@ -133,7 +133,9 @@ def test_a_killed_run_ends_as_if_it_had_not_been(model: str, killed_at: int, own
 
     with pytest.raises(Killed):
         trained(config, tmp_path / "c", report)
-    assert (tmp_path / "c").exists() == (killed_at > 1)
+    state = load_state(tmp_path / "c")
+    assert state is not None
+    assert state["history"]["step"] == 5 * (killed_at - 1)
     torch.manual_seed(12345)
     resumed, _, history = trained(config, tmp_path / "c")
     assert without_clocks(history) == without_clocks(expected)
@@ -184,11 +186,15 @@ def test_a_broken_checkpoint_is_no_checkpoint(own_conf, tmp_path) -> None:
 def test_checkpoints_wait_for_their_seconds(own_conf, tmp_path) -> None:
     found = []
     config = tiny(own_conf, "model=noisy", "train.checkpoint_seconds=1000")
-    trained(config, tmp_path / "c", lambda *_: found.append((tmp_path / "c").exists()))
-    assert found == [False] * 4
-    state = load_state(tmp_path / "c")
-    assert state is not None
-    assert state["history"]["ended"] is True
+
+    def last_step() -> int:
+        state = load_state(tmp_path / "c")
+        assert state is not None
+        return state["history"]["step"]
+
+    trained(config, tmp_path / "c", lambda *_: found.append(last_step()))
+    assert found == [0] * 4
+    assert last_step() == 20
 
 
 def test_seeds_decide_the_training_and_nothing_else_does(own_conf, tmp_path) -> None:

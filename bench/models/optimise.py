@@ -70,8 +70,9 @@ class GradientStep:
 
 
 def learning_rate(settings: Optimiser, progress: float) -> float:
-    """The learning rate when a share `progress` of the budget is used: linear up, then half a cosine down to 0."""
+    """The learning rate when a share `progress` of the budget is used: linear up, then half a cosine down to `final`."""
     if progress < settings.warmup:
         return settings.learning_rate * (progress / settings.warmup)
     share = (progress - settings.warmup) / (1 - settings.warmup)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    height = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    return settings.learning_rate * (settings.final + (1 - settings.final) * height)

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -21,6 +22,12 @@ def test_learning_rate_rises_then_falls() -> None:
     peak = rates.index(max(rates))
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.05, 1.0), (0.525, 0.6), (1.0, 0.2)])
+def test_learning_rate_falls_to_the_share_that_is_to_be_left(progress: float, share: float) -> None:
+    assert learning_rate(replace(SETTINGS, final=0.2), progress) == pytest.approx(share * 2e-3)
+    assert learning_rate(replace(SETTINGS, final=1.0), progress) == pytest.approx(2e-3)
 
 
 def test_a_step_returns_the_loss_before_the_update() -> None:
