@@ -70,7 +70,7 @@ class GradientStep:
 
 
 def learning_rate(settings: Optimiser, progress: float) -> float:
-    """The learning rate when a share `progress` of the budget is used: linear up, then half a cosine down to `final`."""
+    """The learning rate when a share `progress` of the budget is used: linear up, then a cosine down to `final`."""
     if progress < settings.warmup:
         return settings.learning_rate * (progress / settings.warmup)
     share = (progress - settings.warmup) / (1 - settings.warmup)
