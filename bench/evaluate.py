@@ -113,11 +113,11 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if dataset.image_shape is not None:
         record["bits_per_dim"] = nll / (dataset.spec.dim * math.log(2))
     if found.elbo is not None:
-        record["elbo_nats"] = mean_and_error(found.elbo + log_det)[0]
+        record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(found.elbo + log_det)
         record["k_curve"] = [[k, -(value + offset)] for k, value in found.k_curve]
     if dataset.truth is not None:
         true_log_prob = dataset.truth.log_prob(x)
-        record["oracle_nll_nats"] = mean_and_error(-true_log_prob)[0]
+        record["oracle_nll_nats"], record["oracle_standard_error"] = mean_and_error(-true_log_prob)
         record["kl_to_truth"], record["kl_standard_error"] = mean_and_error(true_log_prob - log_prob)
     before = field_evaluations(entry)
     if before is not None and isinstance(entry, HasLogProb):

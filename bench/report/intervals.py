@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
 
@@ -42,6 +42,11 @@ def t_interval(values: Sequence[float]) -> Interval:
     mean = math.fsum(values) / n
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
     return Interval(mean, float(stdtrit(n - 1, (1 + LEVEL) / 2)) * math.sqrt(variance / n), n)
+
+
+def normal_interval(mean: float, error: float | None) -> Interval:
+    """mean ± z_{0.975} error of one run, whose standard error over many examples is known; None: no interval."""
+    return Interval(mean, None if error is None else float(ndtri((1 + LEVEL) / 2)) * error, 1)
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Interval | None:

@@ -1,21 +1,39 @@
 """`bench reproduce`: what a study obtained beside what was published, from its stored table alone."""
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.report.intervals import t_interval
+from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
+from bench.report.numbers import quantity
 from bench.report.study import TABLE, load, study_folder
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 
+ERRORS = {
+    "nll_nats": "nll_standard_error",
+    "elbo_nats": "elbo_standard_error",
+    "oracle_nll_nats": "oracle_standard_error",
+}
+"""Columns whose error over test examples is known, and where it stands."""
+
+HEADINGS = ("data", "entry", "quantity", "obtained", "published", "difference", "published by")
+
+NOTE = (
+    f"obtained: mean and {LEVEL:.0%} interval over seeds, of a single seed or the data that over test examples; "
+    "published: with the error that was given. Nets and training may differ; the difference says how far apart the "
+    "numbers are."
+)
+
 
 def reproduce(study: str, results_dir: Path) -> list[str]:
-    """One line for each published number that the study has a counterpart of.
+    """A table in lines: one for each published number that the study has a counterpart of, and a note.
 
-    The published models differ in size and training; the difference says how far apart the two numbers are, not that
-    one of them is wrong. Where no error was published, that side has none.
+    Where no error was published, that side has none. How sure a published number is stands behind its source: `read`
+    and `quoted` from the paper, or `recalled`.
 
     Raises:
         BenchError: the study is unknown or has no table, or nothing published stands beside it.
@@ -23,22 +41,54 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
     folder = study_folder(study, results_dir)
     if not (folder / TABLE).exists():
         raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {study}")
-    runs = pd.DataFrame([run for run in load(folder).runs if run["status"] == "ok"])
-    lines = []
-    for row in pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False).to_dict("records"):
-        oracle = row["model"] == ""
-        found = runs[(runs["data"] == row["data"]) & ((runs["model"] == row["model"]) | oracle)][row["column"]].dropna()
-        values = [float(value) for value in (found.unique() if oracle else found)]
-        if not values:
-            continue
-        mean, half_width, n = t_interval(values)
-        interval = "" if half_width is None else f" ± {half_width:.4f} (n={n})"
-        error = f" ± {row['error']}" if row["error"] else ""
-        lines.append(
-            f"{row['data']} {row['model'] or 'oracle'} {row['column']}: obtained {mean:.4f}{interval}, "
-            f"published {row['value']}{error}, difference {mean - float(row['value']):+.4f} "
-            f"({row['who']}; {row['source']}; {row['certainty']})"
-        )
-    if not lines:
+    runs = [run for run in load(folder).runs if run["status"] == "ok"]
+    rows: list[tuple[str, ...]] = [HEADINGS]
+    for published in pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False).to_dict("records"):
+        found = obtained(runs, published)
+        if found is not None:
+            rows.append(compared(published, *found))
+    if len(rows) == 1:
         raise BenchError(f"nothing published stands beside the data of study {study}; see {PUBLISHED.name}")
-    return lines
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [*lines, "", NOTE]
+
+
+def obtained(runs: list[dict[str, Any]], published: dict[Any, Any]) -> tuple[Interval, str] | None:
+    """The study's value of a published quantity, and what its interval is over; None where no run is a counterpart.
+
+    The runs are those of the data set and the entry whose command has the published options; a property of the data
+    itself is looked up in any of its runs.
+    """
+    oracle, column = published["model"] == "", published["column"]
+    options = set(published["options"].split())
+    chosen = [
+        run
+        for run in runs
+        if run["data"] == published["data"]
+        and (oracle or run["model"] == published["model"])
+        and options <= set(shlex.split(run["command"] or ""))
+        and run[column] is not None
+    ]
+    if not chosen:
+        return None
+    values = [float(run[column]) for run in chosen]
+    if len(values) > 1 and not oracle:
+        return t_interval(values), f" ({len(values)} seeds)"
+    error = chosen[0].get(ERRORS.get(column, ""))
+    return normal_interval(values[0], error), "" if oracle else " (1 seed)"
+
+
+def compared(published: dict[Any, Any], interval: Interval, over: str) -> tuple[str, ...]:
+    """One row of the table."""
+    error = f" ± {published['error']}" if published["error"] else ""
+    kind = f" ({published['error_kind']})" if published["error_kind"] else ""
+    return (
+        published["data"],
+        " ".join([published["model"] or "oracle", *published["options"].split()]),
+        published["column"],
+        f"{quantity(interval, digits=6)}{over}",
+        f"{published['value']}{error}{kind}",
+        f"{interval.mean - float(published['value']):+.4f}",
+        f"{published['who']}; {published['source']}; {published['certainty']}",
+    )

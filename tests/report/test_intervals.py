@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.report.intervals import Interval, paired_difference, t_interval
+from bench.report.intervals import Interval, normal_interval, paired_difference, t_interval
 
 
 def test_three_values_by_hand() -> None:
@@ -33,6 +33,11 @@ def test_covers_the_mean_in_95_of_100_studies_of_three_seeds() -> None:
 def test_one_value_has_no_interval() -> None:
     assert t_interval([3.0]) == Interval(3.0, None, 1)
     assert not t_interval([3.0]).excludes_zero
+
+
+def test_one_run_has_the_interval_of_its_standard_error() -> None:
+    assert normal_interval(3.0, 0.5) == Interval(3.0, pytest.approx(1.959964 * 0.5), 1)
+    assert normal_interval(3.0, None) == Interval(3.0, None, 1)
 
 
 def test_equal_values_have_a_spread_of_exactly_zero() -> None:

@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,38 @@ def study(folder: Path, data: str, **columns: object) -> None:
 
 def test_obtained_stands_beside_published_with_its_interval(tmp_path: Path) -> None:
     study(tmp_path / "mine", "mnist", bits_per_dim=2.0)
-    line = reproduce("mine", tmp_path)[0]
+    headings, line, *_, note = reproduce("mine", tmp_path)
     half_width = 4.302653 * 0.1 / math.sqrt(3)  # t(0.975, 2 degrees of freedom)
-    assert f"obtained 2.1000 ± {half_width:.4f} (n=3), published 1.93" in line
-    assert "difference +0.1700" in line
+    cells = re.split(r"  +", line)
+    assert cells[:6] == ["mnist", "realnvp", "bits_per_dim", f"2.10 ± {half_width:.2f} (3 seeds)", "1.93", "+0.1700"]
+    assert [line.index(cell) for cell in cells[3:6]] == [
+        headings.index(name) for name in ("obtained", "published", "difference")
+    ]
+    assert "95% interval over seeds" in note
+
+
+def test_an_entry_stands_beside_the_numbers_of_its_own_options(tmp_path: Path) -> None:
+    for size, nll in [(2, 136.0), (10, 94.0), (3, 120.0)]:
+        run = RunFolder(tmp_path / "mine" / "runs" / f"mnist_binary-vae-s0-0000000{size % 10}")
+        record = {"run_id": run.path.name, "status": "ok", "data": "mnist_binary", "model": "vae", "seed": 0}
+        command = f"bench run data=mnist_binary model=vae model.latent_size={size} 'model.shape=[2,1]'"
+        measured = {"nll_nats": nll, "nll_standard_error": 0.25, "elbo_nats": -nll - 1}
+        run.write_record(record | measured | {"command": command})
+    collect(tmp_path / "mine")
+    cells = [re.split(r"  +", line) for line in reproduce("mine", tmp_path)[1:-2]]
+    assert [row[1:6] for row in cells] == [
+        ["vae model.latent_size=2", "nll_nats", "136.00 ± 0.49 (1 seed)", "135.73 ± .83 (sd over 10 runs)", "+0.2700"],
+        ["vae model.latent_size=2", "elbo_nats", "-137 (1 seed)", "-137.08 ± .83 (sd over 10 runs)", "+0.0800"],
+        ["vae model.latent_size=10", "nll_nats", "94.00 ± 0.49 (1 seed)", "93.84 ± .30 (sd over 10 runs)", "+0.1600"],
+        ["vae model.latent_size=10", "elbo_nats", "-95 (1 seed)", "-98.36 ± .30 (sd over 10 runs)", "+3.3600"],
+    ]
+
+
+def test_what_the_data_themselves_have_needs_no_entry(tmp_path: Path) -> None:
+    study(tmp_path / "mine", "rings", oracle_nll_nats=2.6, oracle_standard_error=0.01)
+    line = reproduce("mine", tmp_path)[1]
+    assert "oracle" in line
+    assert "2.600 ± 0.020  2.624 ± 0.006 (standard error)  -0.0240" in line
 
 
 def test_a_study_without_a_counterpart_says_so(tmp_path: Path) -> None:
