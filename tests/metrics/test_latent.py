@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from bench.laws.gaussian import DiagonalGaussian
+from bench.metrics import latent
 from bench.metrics.latent import diagnostics, gaussian_divergence, gradient_noise
 from bench.models.latent import LatentEntry
 from bench.models.vae import VAE
@@ -61,6 +62,14 @@ def test_rate_and_distortion_add_up_to_the_bound() -> None:
     # E log p(x) of N(0, 1 + NOISE²), by the draws at hand; the posterior is exact, so that nothing is lost.
     exact = -MultivariateNormal(torch.zeros(1), torch.eye(1) * (1 + NOISE**2)).log_prob(x).mean()
     assert found["rate_nats"] + found["distortion_nats"] == pytest.approx(float(exact), abs=1e-4)
+
+
+def test_the_mmd_compares_no_more_pairs_than_memory_holds(monkeypatch) -> None:
+    compared = []
+    monkeypatch.setattr(latent, "mmd2", lambda a, b: float(compared.append((len(a), len(b))) or 0))
+    diagnostics(Known(), examples(5000), 1000)
+    diagnostics(Known(), examples(500), 1000)
+    assert compared == [(2000, 2000), (500, 500)]
 
 
 def test_a_collapsed_posterior_is_flagged() -> None:
