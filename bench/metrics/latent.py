@@ -32,8 +32,8 @@ def diagnostics(entry: HasPosterior, x: Float[Tensor, "n *event"], batch_rows: i
         `rate_nats`, mean log q(z | x) - log p(z), an estimate of E KL(q(z | x) || p(z)); `distortion_nats`, mean
         -log p(x | z) in model space (Alemi et al. 2018); `latent_size`; `active_units`, how many coordinates' posterior
         means vary over examples by more than 0.01; `posterior_collapse`, 1 where none does; `aggregate_mmd2`, unbiased
-        squared MMD between up to 2,000 draws of the aggregate posterior and of the prior; `aggregate_kl_nats`, the divergence
-        between the Gaussians with the moments of the two.
+        squared MMD between up to 2,000 draws of the aggregate posterior and of the prior; `aggregate_kl_nats`, the
+        divergence between the Gaussians with the moments of the two.
     """
     draws, means, rates, fits = [], [], [], []
     for chunk in torch.split(x, batch_rows):
