@@ -1,5 +1,6 @@
 """What a computation costs: floating-point operations, peak memory, seconds per thousand examples."""
 
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -54,7 +55,8 @@ class PeakMemory:
     """The largest memory in use since construction.
 
     On CUDA what torch's allocator held on the device; on the CPU of a Linux machine what the whole process had
-    resident, after setting back the kernel's high-water mark (`man proc_pid_clear_refs`).
+    resident, after the C library gave back what it holds unused (`man malloc_trim`) and the kernel set back its
+    high-water mark (`man proc_pid_clear_refs`).
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -86,7 +88,10 @@ def seconds_per_1k(function: Callable[[], object], n: int, device: torch.device,
 
 
 def _reset_high_water_mark() -> bool:
-    """Whether the kernel set VmHWM back to the memory now resident."""
+    """Whether the kernel set VmHWM back to the memory now in use."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
