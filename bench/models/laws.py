@@ -4,6 +4,7 @@ All are drawn from by reparameterisation: location and scale for most, implicit 
 (Figurnov et al. 2018, arXiv:1805.08498).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from torch.distributions import (
     StudentT,
     Uniform,
     constraints,
+    register_kl,
 )
 
 from bench.models.coders import LogScaleHead
@@ -29,6 +31,9 @@ DEGREES_OF_FREEDOM = 5.0
 
 GUMBEL_BOUNDS = 10.0, 2.0
 """Largest |location| and scale of a Gumbel posterior: its divergence grows as exp(-location) Γ(1 + scale)."""
+
+FLOOR = 0.03
+"""Share of the prior in a uniform posterior: of an interval alone, importance weights would never see the rest."""
 
 LEAST_CONCENTRATION = 0.5
 """Of gamma and Dirichlet posteriors: below, 32-bit draws underflow to 0, where the density is infinite."""
@@ -74,15 +79,55 @@ class Logistic(Distribution):
 class ClosedUniform(Uniform):
     """The uniform law with both of its ends: rounding may put a draw there, which torch's own calls impossible."""
 
-    def rsample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        """Draws with gradients, none outside."""
-        draws: Tensor = super().rsample(Size(sample_shape))
-        return torch.minimum(torch.maximum(draws, self.low), self.high)
-
     def log_prob(self, value: Tensor) -> Tensor:
         """-log(high - low) in [low, high], else -infinity."""
         inside = (self.low <= value) & (value <= self.high)
         return torch.where(inside, -torch.log(self.high - self.low), -torch.inf)
+
+
+class UniformOverFloor(Distribution):
+    """U(low, high) within [0, 1], with a share `FLOOR` of U(0, 1) below it, so that no point is out of its reach."""
+
+    arg_constraints = {"low": constraints.unit_interval, "high": constraints.unit_interval}  # noqa: RUF012
+    support = constraints.unit_interval
+    has_rsample = True
+
+    def __init__(self, low: Tensor, high: Tensor) -> None:
+        self.low, self.high = low, high
+        self.height = FLOOR + (1 - FLOOR) / (high - low)
+        super().__init__(low.shape, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of the two means by their shares."""
+        return FLOOR / 2 + (1 - FLOOR) * (self.low + self.high) / 2
+
+    @property
+    def variance(self) -> Tensor:
+        """The mean of the two mean squares by their shares, less the square of the mean."""
+        square = (self.low.square() + self.low * self.high + self.high.square()) / 3
+        return FLOOR / 3 + (1 - FLOOR) * square - self.mean.square()
+
+    def rsample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        """Draws by the inverse of the distribution function, three straight pieces: continuous in `low` and `high`."""
+        u = torch.rand(*sample_shape, *self.low.shape, dtype=self.low.dtype, device=self.low.device)
+        inside = self.low + (u - FLOOR * self.low) / self.height
+        below, above = u / FLOOR, 1 - (1 - u) / FLOOR
+        draws = torch.where(inside < self.low, below, torch.where(inside > self.high, above, inside))
+        return draws.clamp(0.0, 1.0)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of one of two heights in [0, 1], else -infinity, in nats."""
+        inside = (self.low <= value) & (value <= self.high)
+        height = torch.where(inside, self.height, FLOOR)
+        return torch.where((value >= 0) & (value <= 1), torch.log(height), -torch.inf)
+
+
+@register_kl(UniformOverFloor, ClosedUniform)  # type: ignore[no-untyped-call,untyped-decorator]
+def _divergence_from_unit(posterior: UniformOverFloor, prior: ClosedUniform) -> Tensor:
+    """KL from U(0, 1), the only prior there is: the mean log height over the two parts of [0, 1]."""
+    floor = FLOOR * (1 - (posterior.high - posterior.low))
+    return floor * math.log(FLOOR) + (1 - floor) * torch.log(posterior.height)
 
 
 def laplace(location: Tensor, log_scale: Tensor) -> Distribution:
@@ -102,10 +147,10 @@ def student_t(location: Tensor, log_scale: Tensor) -> Distribution:
 
 
 def uniform(location: Tensor, log_scale: Tensor) -> Distribution:
-    """Uniform laws on intervals within [0, 1], one a coordinate."""
+    """Uniform laws on intervals within [0, 1] over a low floor, one a coordinate."""
     rest = torch.sigmoid(-log_scale)
     low, high = torch.sigmoid(location) * rest, 1 - torch.sigmoid(-location) * rest
-    return independent(ClosedUniform(low, high, validate_args=False))
+    return independent(UniformOverFloor(low, high))
 
 
 def gumbel(location: Tensor, log_scale: Tensor) -> Distribution:

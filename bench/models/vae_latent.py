@@ -81,8 +81,8 @@ class VAELatent(WeightedELBO):
     | `dirichlet` | Dirichlet(1, ..., 1), uniform on the simplex | analytic |
 
     The latent is y standardised, z = (y - E y) / sd y with the prior's moments, so that every law has mean 0 and
-    standard deviation 1 a coordinate. A uniform posterior lies within the prior's support and covers a part of it: its
-    importance-weighted bounds stay bounds, and rise with the number of samples, but not to log p(x).
+    standard deviation 1 a coordinate. A uniform posterior is an interval with a small share of the prior added, so that
+    its importance-weighted bounds can rise to log p(x).
     """
 
     shift: Tensor
