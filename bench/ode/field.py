@@ -26,20 +26,22 @@ from bench.errors import unknown
 
 @dataclass(frozen=True)
 class Activation:
-    """A pointwise nonlinearity and its slope.
+    """A pointwise nonlinearity and its derivatives.
 
     Attributes:
         value: s(a).
         slope: s'(a), from a and s(a).
+        bend: s''(a) / s'(a), from s(a) and s'(a).
     """
 
     value: Callable[[Tensor], Tensor]
     slope: Callable[[Tensor, Tensor], Tensor]
+    bend: Callable[[Tensor, Tensor], Tensor]
 
 
 ACTIVATIONS = {
-    "tanh": Activation(torch.tanh, lambda a, s: 1 - s * s),
-    "softplus": Activation(nn.functional.softplus, lambda a, s: torch.sigmoid(a)),
+    "tanh": Activation(torch.tanh, lambda a, s: 1 - s * s, lambda s, slope: -2 * s),
+    "softplus": Activation(nn.functional.softplus, lambda a, s: torch.sigmoid(a), lambda s, slope: 1 - slope),
 }
 
 
@@ -50,6 +52,24 @@ class _Pass(NamedTuple):
     weights: tuple[Tensor, Tensor, Tensor]
     before: tuple[Tensor, Tensor]
     after: tuple[Tensor, Tensor]
+
+
+class Folded(NamedTuple):
+    """The field at n times: plain perceptrons with the gates in their weights, differentiable in the parameters.
+
+    Attributes:
+        first, second, third: V_i, `(n, m1, dim)`, `(n, m2, m1)` and `(n, dim, m2)`.
+        bias1, bias2, bias3: g_i b_i + c_i, `(n, m1)`, `(n, m2)` and `(n, dim)`.
+        pairs: M of this file's head, `(n, m2, m1)`.
+    """
+
+    first: Float[Tensor, "n m1 dim"]
+    second: Float[Tensor, "n m2 m1"]
+    third: Float[Tensor, "n dim m2"]
+    bias1: Float[Tensor, "n m1"]
+    bias2: Float[Tensor, "n m2"]
+    bias3: Float[Tensor, "n dim"]
+    pairs: Float[Tensor, "n m2 m1"]
 
 
 class ConcatSquashField(nn.Module):
@@ -120,6 +140,15 @@ class ConcatSquashField(nn.Module):
         slope1, slope2 = map(self.activation.slope, run.before, run.after)
         left = ((probe @ third) * slope2) @ second
         return run.value, (left * slope1).mul(probe @ first.T).sum(-1)
+
+    def folded(self, times: Float[Tensor, " n"]) -> Folded:
+        """The field at each of `times`. Cost: O(n dim m²), to be shared by all the examples that pass there."""
+        gates = torch.sigmoid(torch.addcmul(self.gate_offset, self.gate_slope, times[:, None]))
+        biases = torch.addcmul(self.shift_slope * times[:, None], gates, self.bias)
+        columns = torch.split(gates.unsqueeze(2), self.sizes, 1)  # type: ignore[no-untyped-call]
+        first, second, third = (gate * weight for gate, weight in zip(columns, self.weights, strict=True))
+        bias1, bias2, bias3 = torch.split(biases, self.sizes, 1)  # type: ignore[no-untyped-call]
+        return Folded(first, second, third, bias1, bias2, bias3, second * (first @ third).mT)
 
     def _run(self, t: Tensor, x: Tensor) -> _Pass:
         gates = torch.sigmoid(torch.addcmul(self.gate_offset, self.gate_slope, t))

@@ -43,8 +43,8 @@ def test_order_of_convergence_on_a_linear_field(method: Tableau) -> None:
 
     steps = STEPS[method.order] * 4
     orders = torch.log2(errors(steps) / errors(2 * steps))
-    # The next term of the error's expansion is not yet gone: it moves the slope by a tenth or two, and by more where the
-    # first is as small as tsit5's. That none has a higher order is a matter of its conditions, see test_tableau.
+    # The next term of the error's expansion is not yet gone: it moves the slope by a tenth or two, and by more where
+    # the first is as small as tsit5's. That none has a higher order is a matter of its conditions, see test_tableau.
     assert (orders > method.order - 0.35).all()
     assert orders[0] < method.order + 0.6
 

@@ -1,0 +1,82 @@
+import pytest
+import torch
+from torch import Tensor
+
+from bench.ode.field import ACTIVATIONS, ConcatSquashField
+from bench.ode.fused import planned, solve_fused
+from bench.ode.solve import Solution, solve, uniform
+from bench.ode.tableau import TABLEAUS
+
+every_tableau = pytest.mark.parametrize("name", TABLEAUS)
+GRIDS = [uniform(3), [0.0, 0.1, 0.4, 1.0], uniform(2, 1.0, 0.0)]
+
+
+def field(dim: int, activation: str = "tanh") -> ConcatSquashField:
+    torch.manual_seed(0)
+    return ConcatSquashField(dim, (9, 7), activation, final_gain=1.0).double()
+
+
+def plainly(f: ConcatSquashField, x: Tensor, grid: list[float], name: str) -> Solution:
+    return solve(lambda t, x: f.forward_and_divergence(torch.tensor(t, dtype=x.dtype), x), x, grid, TABLEAUS[name])
+
+
+@every_tableau
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("grid", GRIDS, ids=["even", "uneven", "backwards"])
+def test_value_and_every_gradient_are_those_of_the_plain_solve(name: str, activation: str, grid: list[float]) -> None:
+    f, x = field(3, activation), torch.randn(8, 3).double().requires_grad_()
+    weights = torch.randn(8).double()
+    found = {}
+    for way, solution in (
+        ("plain", plainly(f, x, grid, name)),
+        ("fused", solve_fused(f, x, planned(grid, TABLEAUS[name]))),
+    ):
+        objective = (weights * solution.log_det).sum() + (solution.x**3).sum()
+        found[way] = (solution, torch.autograd.grad(objective, [x, *f.parameters()]))
+    torch.testing.assert_close(found["fused"][0].x, found["plain"][0].x)
+    torch.testing.assert_close(found["fused"][0].log_det, found["plain"][0].log_det)
+    for fused, plain in zip(found["fused"][1], found["plain"][1], strict=True):
+        torch.testing.assert_close(fused, plain)
+
+
+@every_tableau
+def test_gradients_agree_with_finite_differences(name: str) -> None:
+    f, x = field(2), torch.randn(3, 2).double().requires_grad_()
+    plan = planned(uniform(2), TABLEAUS[name])
+
+    def ends(x: Tensor, *parameters: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.func.functional_call(
+            _Solve(f, plan), dict(zip((f"field.{n}" for n, _ in f.named_parameters()), parameters, strict=True)), (x,)
+        )
+
+    assert torch.autograd.gradcheck(ends, (x, *f.parameters()))
+
+
+class _Solve(torch.nn.Module):
+    def __init__(self, f: ConcatSquashField, plan) -> None:
+        super().__init__()
+        self.field, self.plan = f, plan
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return solve_fused(self.field, x, self.plan)[:2]
+
+
+def test_a_plan_evaluates_each_time_once_and_leaves_out_what_nothing_depends_on() -> None:
+    rk4 = planned(uniform(2), TABLEAUS["rk4"])
+    assert rk4.times == (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert [len(step) for step in rk4.steps] == [4, 4]
+    dopri5 = planned(uniform(2), TABLEAUS["dopri5"])
+    assert [len(step) for step in dopri5.steps] == [6, 6]
+    assert sum(stage.weight for step in dopri5.steps for stage in step) == pytest.approx(1)
+
+
+def test_the_folded_field_is_the_field() -> None:
+    f, x = field(4), torch.randn(6, 4).double()
+    times = torch.tensor([0.0, 0.3, 1.0]).double()
+    folded = f.folded(times)
+    for n, t in enumerate(times):
+        hidden1 = torch.tanh(x @ folded.first[n].T + folded.bias1[n])
+        hidden2 = torch.tanh(hidden1 @ folded.second[n].T + folded.bias2[n])
+        torch.testing.assert_close(hidden2 @ folded.third[n].T + folded.bias3[n], f(t, x))
+        divergence = (((1 - hidden2**2) @ folded.pairs[n]) * (1 - hidden1**2)).sum(1)
+        torch.testing.assert_close(divergence, f.divergence(t, x))
