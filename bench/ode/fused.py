@@ -1,8 +1,8 @@
 """The fixed-grid solve of a two-hidden-layer field and its exact gradient, both written out.
 
 What `bench.ode.solve` computes for a `ConcatSquashField`, evaluation by evaluation, with the derivatives of the steps
-and of the closed-form divergence derived by hand: one node in autograd's graph instead of some thousand, no tensor that
-is not needed, each product a matrix product. With d_i = s'(a_i), q = d2 M and c_i = s''(a_i) / s'(a_i), one evaluation is
+and of the closed-form divergence derived by hand: one node in autograd's graph instead of some thousand, and no tensor
+that is not needed. With d_i = s'(a_i), q = d2 M and c_i = s''(a_i) / s'(a_i), one evaluation is
 
     a1 = x V1ᵀ + β1    a2 = s(a1) V2ᵀ + β2    f = s(a2) V3ᵀ + β3    div f = Σ q d1
 
