@@ -140,23 +140,30 @@ def _direct(entry: HasLogProb, x: Tensor, rows: int, tick: Callable[[], None]) -
 def _importance_sampled(
     entry: HasLogWeights, x: Tensor, samples: int, rows: int, tick: Callable[[], None]
 ) -> Likelihood:
-    """IWAE-K of `samples` weights, as many examples at a time as `rows` samples allow, in float64 from the weights."""
+    """IWAE-K of `samples` weights, as many examples at a time as `rows` samples allow, in float64 from the weights.
+
+    What is kept of each chunk goes into tensors made before: small ones made between the large ones of a chunk would
+    leave the allocator holes too small for the next, some megabytes an example.
+    """
     draws = min(samples, rows)
     sizes = curve_sizes(samples)
-    bounds, elbos, curves, effective = [], [], [], []
+    value, error, elbo, effective = torch.empty(4, len(x), dtype=torch.float64, device=x.device)
+    curve = torch.zeros(len(sizes), dtype=torch.float64, device=x.device)
+    start = 0
     for chunk in torch.split(x, max(1, rows // samples)):
-        weights = _log_weights(entry, chunk, samples, draws, tick).double()
-        bounds.append(iwae(weights))
-        effective.append(effective_sample_size(weights))
-        elbos.append(weights.mean(0))
-        curves.append(torch.stack([_mean_bound(weights, k).sum() for k in sizes]))
-    value, error = _joined(bounds)
-    elbo = torch.cat(elbos)
+        weights = _log_weights(entry, chunk, samples, draws, tick)
+        here = slice(start, start := start + len(chunk))
+        bound = iwae(weights)
+        value[here] = bound.value
+        error[here] = torch.nan if bound.standard_error is None else bound.standard_error
+        effective[here] = effective_sample_size(weights)
+        elbo[here] = weights.mean(0)
+        curve += torch.stack([_mean_bound(weights, k).sum() for k in sizes])
     _check_finite("log-likelihood", value)
     _check_finite("ELBO", elbo)
-    curve = (torch.stack(curves).sum(0) / len(x)).tolist()
-    points = list(zip(sizes, curve, strict=True))
-    return Likelihood(value, bounds[0].estimator, True, error, elbo, points, samples, torch.cat(effective))
+    points = list(zip(sizes, (curve / len(x)).tolist(), strict=True))
+    known = error if bool(error.isfinite().all()) else None
+    return Likelihood(value, f"iwae-{samples}", True, known, elbo, points, samples, effective)
 
 
 def _annealed(entry: HasDecoder, x: Tensor, annealing: Annealing, rows: int, tick: Callable[[], None]) -> Likelihood:
@@ -172,15 +179,15 @@ def _annealed(entry: HasDecoder, x: Tensor, annealing: Annealing, rows: int, tic
 
 
 def _log_weights(entry: HasLogWeights, x: Tensor, samples: int, draws: int, tick: Callable[[], None]) -> Tensor:
-    """`(samples, batch)` log weights, at most `draws` of them in one call."""
-    parts = []
+    """`(samples, batch)` log weights in float64, at most `draws` of them in one call."""
+    weights = torch.empty(samples, len(x), dtype=torch.float64, device=x.device)
     for start in range(0, samples, draws):
         tick()
         count = min(draws, samples - start)
         part = entry.log_weights(x, count)
         _check_shape(entry, "log_weights", part, (count, len(x)))
-        parts.append(part)
-    return torch.cat(parts)
+        weights[start : start + count] = part
+    return weights
 
 
 def _mean_bound(log_weights: Float[Tensor, "samples batch"], k: int) -> Float[Tensor, " batch"]:
