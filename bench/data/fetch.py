@@ -4,9 +4,11 @@ A download goes to `FILE.part` and takes the file's name only after its checksum
 is whole. The next fetch goes on from what an interrupted download left behind.
 """
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
@@ -115,20 +117,38 @@ def _bring(file: RemoteFile, url: str, folder: Path, report: Callable[[str], Non
     if _fault(target, file) is None:
         report(f"{target}: already there, checksum right")
         return
-    if _fault(part, file) is not None:
-        report(f"{target}: fetching {url}")
-        with part.open("ab") as out:
+    with _alone(part) as out:
+        if _fault(part, file) is not None:
+            report(f"{target}: fetching {url}")
             _transfer(url, out)
             os.fsync(out.fileno())
-    obtained = _digest(part, file)
-    if obtained != file.checksum:
-        part.unlink()
-        raise BenchError(
-            f"{url} is not the official file: expected {file.checksum}, obtained {obtained}; "
-            "nothing was kept, fetch again or name another address with --url"
-        )
-    part.replace(target)
+        obtained = _digest(part, file)
+        if obtained != file.checksum:
+            part.unlink()
+            raise BenchError(
+                f"{url} is not the official file: expected {file.checksum}, obtained {obtained}; "
+                "nothing was kept, fetch again or name another address with --url"
+            )
+        part.replace(target)
     report(f"{target}: fetched, checksum right")
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[BinaryIO]:
+    """The file at `part`, to append to, which no other process appends to meanwhile.
+
+    Raises:
+        BenchError: another process has it, or has just put it in its place.
+    """
+    with part.open("ab") as out:
+        try:
+            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = os.path.samestat(os.fstat(out.fileno()), part.stat())
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise BenchError(f"{part}: another process is fetching it; wait for that one, then fetch again")
+        yield out
 
 
 def _transfer(url: str, out: BinaryIO) -> None:

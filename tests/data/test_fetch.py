@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -280,3 +281,24 @@ def test_the_data_root_is_the_argument_then_the_variable_then_the_cache(
 def test_fetching_does_not_wait_for_torch() -> None:
     code = "import sys, bench.data.fetch; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_two_fetches_of_one_file_do_not_write_over_each_other(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes while the first is half-way: it is told so, and the first ends as if alone."""
+    answers = []
+    transfer = fetch._transfer
+
+    def and_again(url: str, out: BinaryIO) -> None:
+        if not answers:
+            with pytest.raises(BenchError) as raised:
+                fetch.fetch("small", str(tmp_path), report=str)
+            answers.append(str(raised.value))
+        transfer(url, out)
+
+    monkeypatch.setattr(fetch, "_transfer", and_again)
+    fetch.fetch("small", str(tmp_path), report=str)
+    part = tmp_path / "small" / "images.gz.part"
+    assert answers == [f"{part}: another process is fetching it; wait for that one, then fetch again"]
+    assert fetch.verify("small", str(tmp_path))
