@@ -187,12 +187,14 @@ def _ends(lines: list[Line]) -> str:
 
 
 def shown_range(lines: list[Line], cells: list[Cell]) -> tuple[float, float]:
-    """Ends of the axis of NLL: the oracle and all curves but the highest fifth of each, which would flatten the rest.
+    """Ends of the axis of NLL: the oracle and each curve down to its best, but for the highest fifth of that way.
 
-    What runs that did not finish went through counts only where no run finished.
+    What lies above, and where a curve rises to later, would flatten the rest. What runs that did not finish went
+    through counts only where no run finished, and then counts whole.
     """
-    curves = [curve for _, run, curve in lines if run["status"] == "ok"] or [curve for _, _, curve in lines]
-    low, high = min(c[:, 1].min() for c in curves), max(float(np.quantile(c[:, 1], 0.8)) for c in curves)
+    finished = [curve for _, run, curve in lines if run["status"] == "ok"]
+    ways = [curve[: curve[:, 1].argmin() + 1, 1] for curve in finished] or [curve[:, 1] for _, _, curve in lines]
+    low, high = min(way.min() for way in ways), max(float(np.quantile(way, 0.8)) for way in ways)
     low = min([low, *(cell.intervals["nll_nats"].mean for cell in cells if cell.oracle)])
     pad = 0.06 * (high - low) or 0.5
     return low - pad, high + pad

@@ -88,6 +88,14 @@ def test_a_diverged_run_does_not_stretch_the_axis_of_the_others() -> None:
     assert shown_range([("vae", runs[1], wild)], summarise(runs))[1] > 1e5
 
 
+def test_what_a_curve_rises_to_after_its_best_does_not_stretch_the_axis() -> None:
+    runs = [checked(record("toy", "vae", seed)) for seed in (0, 1)]
+    calm, overfitted = np.array([[1, 3.0], [2, 2.0]]), np.array([[1, 3.0], [2, 2.5], [3, 300.0]])
+    low, high = shown_range([("vae", runs[0], calm), ("vae", runs[1], overfitted)], summarise(runs))
+    assert low < 2
+    assert 2.5 < high < 4
+
+
 def test_a_mosaic_keeps_every_pixel_in_reading_order() -> None:
     images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 2, 3)
     found = mosaic(images)
