@@ -68,6 +68,7 @@ COLUMNS: dict[str, Column] = {
     "posterior_collapse": Column("", "1 where no latent coordinate is active, 0 else"),
     "aggregate_mmd2": Column("", "unbiased squared MMD between draws of the aggregate posterior and of the prior"),
     "aggregate_kl_nats": Column("nats", "KL between Gaussians with the moments of aggregate posterior and prior"),
+    "aggregate_kl_floor": Column("nats", "the same between two sets of draws from the prior"),
     "gradient_noise": Column("", "variance of a batch's training gradient over draws of z / its squared mean"),
     "sharpness_samples": Column("", "variance of the Laplacian of samples, decoder noise included"),
     "sharpness_sample_means": Column("", "the same of decoder means of latents drawn from the prior"),

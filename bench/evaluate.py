@@ -15,7 +15,7 @@ from bench.metrics import labels as label_metrics
 from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.compute import seconds_per_1k
-from bench.metrics.latent import diagnostics, gradient_noise
+from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import Likelihood, estimate, evaluating, mean_and_error
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
@@ -24,6 +24,7 @@ from bench.models.entry import (
     HasClasses,
     HasClassifier,
     HasClusters,
+    HasDecoder,
     HasLatent,
     HasLogProb,
     HasLogWeights,
@@ -50,10 +51,13 @@ GRADIENT_DRAWS = (1, 5, 25)
 Arrays = dict[str, dict[str, Any]]
 
 
-def evaluate(entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline) -> tuple[Record, Arrays]:
+def evaluate(
+    entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline, run_seed: int = 0
+) -> tuple[Record, Arrays]:
     """The evaluation half of a run's record, and the arrays that its pictures are drawn from.
 
     Every draw comes from `settings.seed`, so that all runs meet the same noise; torch's random state is left as it was.
+    Only the supervised baseline, which is trained here, starts from `run_seed` as the entry did.
 
     Raises:
         Diverged: a likelihood, a sample or a reconstruction is not finite.
@@ -65,9 +69,11 @@ def evaluate(entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline)
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
         record = likelihood(entry, dataset, x, settings, deadline)
-        for metric in (reconstruction, sampling, latent_use, classes):
+        for metric in (reconstruction, sampling, latent_use):
             deadline.check()
             record |= metric(entry, dataset, x, settings)
+        deadline.check()
+        record |= classes(entry, dataset, x, settings, run_seed)
         deadline.check()
         arrays: Arrays = {"samples.npz": picture_samples(entry, dataset, x)}
         if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
@@ -168,27 +174,30 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
     per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
     floors = {f"{name}_floor": value for name, value in floor.items()}
     images = {"samples": drawn, "data": real}
-    if isinstance(entry, HasPosterior) and isinstance(entry, HasLatent):
+    if not isinstance(entry, (HasLogProb, HasLogWeights)):
+        images["sample_means"] = drawn  # without a density of its own, an entry adds no noise to what it draws
+    elif isinstance(entry, HasPosterior) and isinstance(entry, HasLatent):
         images["sample_means"] = to_data(entry.decode(entry.prior_sample(n)))
     return found | floors | sharpness(dataset, **images) | {"sample_seconds_per_1k": per_1k}
 
 
 def latent_use(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
-    """What the latent of an entry with a posterior is used for, and how noisy drawing it makes a training gradient."""
-    if not isinstance(entry, HasPosterior):
-        return {}
+    """What the latent is used for, and how noisy drawing it makes a training gradient where it is drawn."""
     x = x[: settings.sample_size]
+    if not isinstance(entry, HasPosterior):
+        codes = isinstance(entry, HasDecoder) and isinstance(entry, HasLatent)
+        return code_diagnostics(entry, x, settings.batch_rows) if codes else {}
     record: Record = diagnostics(entry, x, settings.batch_rows)
     record["distortion_nats"] -= float(dataset.space.log_det(x).double().mean())
     if isinstance(entry, HasLatent):
         chunks = torch.split(x, settings.batch_rows)
         drawn = torch.cat([entry.decode(entry.posterior(chunk).draw(1)[0][0]) for chunk in chunks])
         record["recon_mse_sampled"] = float((dataset.space.to_data(drawn) - dataset.space.to_data(x)).square().mean())
-    draws = getattr(entry, "samples", None)
-    if isinstance(draws, int):
-        curve = gradient_noise(entry, x[:GRADIENT_BATCH], sorted({draws, *GRADIENT_DRAWS}))
-        record["gradient_curve"] = [list(point) for point in curve]
-        record["gradient_noise"] = dict(curve).get(draws)
+    samples = getattr(entry, "samples", None)
+    draws = samples if isinstance(samples, int) else 1
+    curve = gradient_noise(entry, x[:GRADIENT_BATCH], sorted({draws, *GRADIENT_DRAWS}))
+    record["gradient_curve"] = [list(point) for point in curve]
+    record["gradient_noise"] = dict(curve).get(draws)
     return record
 
 
@@ -200,7 +209,7 @@ def sharpness(dataset: Dataset, **images: Tensor) -> Record:
     return {f"sharpness_{name}": laplacian_variance(each, shape) for name, each in images.items()}
 
 
-def classes(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+def classes(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, run_seed: int) -> Record:
     """Agreement of predicted classes, or of clusters, with the test labels, which nothing else ever looks at."""
     record: Record = {} if dataset.labelled is None else {"labelled": len(dataset.labelled)}
     if dataset.labels is None:
@@ -209,7 +218,7 @@ def classes(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record
     if isinstance(entry, HasClasses):
         record["accuracy"] = label_metrics.accuracy(in_chunks(entry.classify, x, settings), truth)
     if isinstance(entry, HasClassifier) and dataset.labelled is not None:
-        record["accuracy_supervised"] = supervised_accuracy(entry, dataset, x, settings.seed)
+        record["accuracy_supervised"] = supervised_accuracy(entry, dataset, x, run_seed)
     if isinstance(entry, HasClusters):
         found = in_chunks(entry.cluster, x, settings).argmax(1)
         record["cluster_accuracy"] = label_metrics.cluster_accuracy(found, truth)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bench import build
+from bench import evaluate as evaluation
 from bench.compose import compose
 from bench.config import Config
 from bench.data.dataset import Dataset
@@ -83,6 +84,17 @@ def test_accuracy_stands_beside_that_of_labels_alone() -> None:
     assert record["accuracy"] < 0.3
     assert record["accuracy_supervised"] > 0.7
     assert "cluster_accuracy" not in record
+
+
+def test_the_baseline_starts_from_the_seed_of_the_run(monkeypatch) -> None:
+    entry, dataset, config = built(*LABELLED)
+    seeds = []
+    monkeypatch.setattr(
+        evaluation, "supervised_accuracy", lambda entry, dataset, x, seed: float(seeds.append(seed) or 0)
+    )
+    for seed in (0, 5):
+        evaluate(entry, dataset, config.eval, Deadline(None), seed)
+    assert seeds == [0, 5]
 
 
 def test_clusters_are_held_against_labels_that_no_entry_saw() -> None:

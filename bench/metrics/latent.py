@@ -1,7 +1,7 @@
 """What the latent of a trained entry is used for: rate and distortion, active units, the aggregate posterior, noise.
 
-Everything here needs an entry with a posterior that can be drawn from and a decoder with a density; none of it needs
-gradients but `gradient_noise`.
+Most of it needs an entry with a posterior that can be drawn from and a decoder with a density, `code_diagnostics` codes
+and a prior alone; none of it needs gradients but `gradient_noise`.
 """
 
 import torch
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.metrics.samples import mmd2
-from bench.models.entry import HasPosterior
+from bench.models.entry import Entry, HasDecoder, HasLatent, HasPosterior
 
 ACTIVE_VARIANCE = 0.01
 """Variance over examples of a coordinate's posterior mean above which it counts as active (Burda et al. 2016)."""
@@ -30,10 +30,7 @@ def diagnostics(entry: HasPosterior, x: Float[Tensor, "n *event"], batch_rows: i
 
     Returns:
         `rate_nats`, mean log q(z | x) - log p(z), an estimate of E KL(q(z | x) || p(z)); `distortion_nats`, mean
-        -log p(x | z) in model space (Alemi et al. 2018); `latent_size`; `active_units`, how many coordinates' posterior
-        means vary over examples by more than 0.01; `posterior_collapse`, 1 where none does; `aggregate_mmd2`, unbiased
-        squared MMD between up to 2,000 draws of the aggregate posterior and of the prior; `aggregate_kl_nats`, the
-        divergence between the Gaussians with the moments of the two.
+        -log p(x | z) in model space (Alemi et al. 2018); and those of `use` of the draws and the posterior means.
     """
     draws, means, rates, fits = [], [], [], []
     for chunk in torch.split(x, batch_rows):
@@ -43,17 +40,38 @@ def diagnostics(entry: HasPosterior, x: Float[Tensor, "n *event"], batch_rows: i
         fits.append(entry.log_likelihood(chunk, z)[0])
         draws.append(z[0])
         means.append(posterior.mean)
-    aggregate, centres = torch.cat(draws), torch.cat(means)
-    prior = entry.prior_sample(len(x))
-    active = int((centres.double().var(0) > ACTIVE_VARIANCE).sum())
     return {
         "rate_nats": float(torch.cat(rates).double().mean()),
         "distortion_nats": -float(torch.cat(fits).double().mean()),
-        "latent_size": aggregate.shape[1],
+    } | use(entry, torch.cat(draws), torch.cat(means))
+
+
+def code_diagnostics(entry: Entry, x: Float[Tensor, "n *event"], batch_rows: int) -> dict[str, float]:
+    """The columns of `use` for an entry that codes without noise: its codes stand for draws and means alike."""
+    assert isinstance(entry, HasLatent)
+    assert isinstance(entry, HasDecoder)
+    codes = torch.cat([entry.encode(chunk) for chunk in torch.split(x, batch_rows)])
+    return use(entry, codes, codes)
+
+
+def use(entry: HasDecoder, draws: Float[Tensor, "n latent"], means: Float[Tensor, "n latent"]) -> dict[str, float]:
+    """How the latents of examples lie, and how far from the prior.
+
+    Returns:
+        `latent_size`; `active_units`, how many coordinates of `means` vary over examples by more than 0.01;
+        `posterior_collapse`, 1 where none does; `aggregate_mmd2`, unbiased squared MMD between up to 2,000 of `draws`
+        and draws of the prior; `aggregate_kl_nats`, the divergence between the Gaussians with the moments of the two,
+        and `aggregate_kl_floor`, that between as many other draws of the prior and these.
+    """
+    prior, again = entry.prior_sample(len(draws)), entry.prior_sample(len(draws))
+    active = int((means.double().var(0) > ACTIVE_VARIANCE).sum())
+    return {
+        "latent_size": draws.shape[1],
         "active_units": active,
         "posterior_collapse": int(active == 0),
-        "aggregate_mmd2": mmd2(aggregate[:COMPARED], prior[:COMPARED]),
-        "aggregate_kl_nats": gaussian_divergence(aggregate, prior),
+        "aggregate_mmd2": mmd2(draws[:COMPARED], prior[:COMPARED]),
+        "aggregate_kl_nats": gaussian_divergence(draws, prior),
+        "aggregate_kl_floor": gaussian_divergence(again, prior),
     }
 
 
@@ -80,7 +98,8 @@ def gradient_noise(entry: nn.Module, x: Float[Tensor, "batch *event"], draws: li
     """How noisy the gradient of the mean loss is because z is drawn, for several numbers of draws per example.
 
     Args:
-        entry: with a `loss` and a number of draws `samples`, which is put back.
+        entry: with a `loss`; where it has a number of draws `samples`, that is set and put back. Of an entry without,
+            whose loss takes one draw, k losses are averaged, which leaves a k-th of the variance.
         x: one batch; the noise is that of z alone, not of which examples a batch holds.
         draws: values of `samples`.
 
@@ -90,19 +109,27 @@ def gradient_noise(entry: nn.Module, x: Float[Tensor, "batch *event"], draws: li
         infinite and not listed.
     """
     parameters = [p for p in entry.parameters() if p.requires_grad]
-    before: int = entry.samples  # type: ignore[assignment]
+    before = getattr(entry, "samples", None)
+    if not isinstance(before, int):
+        variance, signal = _moments(entry, x, parameters)
+        return [(k, variance / k / signal) for k in draws if signal > 0]
     ratios = []
     try:
         for k in draws:
             entry.samples = k  # type: ignore[assignment]
-            gradients = torch.stack([_gradient(entry, x, parameters) for _ in range(REPEATS)])
-            variance = float(gradients.var(0).sum())
-            signal = float(gradients.mean(0).square().sum()) - variance / REPEATS
+            variance, signal = _moments(entry, x, parameters)
             if signal > 0:
                 ratios.append((k, variance / signal))
     finally:
         entry.samples = before  # type: ignore[assignment]
     return ratios
+
+
+def _moments(entry: nn.Module, x: Tensor, parameters: list[nn.Parameter]) -> tuple[float, float]:
+    """Total variance of the gradient, and the squared norm of its mean."""
+    gradients = torch.stack([_gradient(entry, x, parameters) for _ in range(REPEATS)])
+    variance = float(gradients.var(0).sum())
+    return variance, float(gradients.mean(0).square().sum()) - variance / REPEATS
 
 
 def _gradient(entry: nn.Module, x: Tensor, parameters: list[nn.Parameter]) -> Float[Tensor, " parameters"]:

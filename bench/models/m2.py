@@ -59,7 +59,7 @@ class M2(Entry):
         latent_size: int | None = None,
         shape: Sequence[int] = (1, 1),
         activation: str = "relu",
-        alpha: float = 50.0,
+        alpha: float = 1.0,
     ) -> None:
         """Builds classifier, encoder and decoder.
 
@@ -69,8 +69,10 @@ class M2(Entry):
             latent_size: dimension of z; null takes that of x, and at most 16.
             shape: proportions of the hidden layers of the encoder and of the classifier; the decoder mirrors them.
             activation: `relu` or `tanh`.
-            alpha: weight of a labelled example's -log q(y | x) beside its bound. Equation 9 has 0.1 N on their mean: 50
-                an example for 100 labels among 50,000.
+            alpha: weight of the labelled examples' mean -log q(y | x) beside the mean bound of all. Equation 9 has 0.1
+                there. With 100 labels of digits the validation accuracy of one seed was 0.892 at 0.1, 0.908 at 1 and
+                0.917 at 6. In the bound labelled examples count as often as batches hold them, an eighth or more,
+                where equation 9 has them at their share of the data.
 
         Raises:
             BenchError: for a size or a weight out of range, or an unknown activation.
@@ -78,7 +80,10 @@ class M2(Entry):
         """
         super().__init__(data, width=width)
         if not data.classes:
-            raise NotApplicable("M2 learns from some labels and these data show none: set data.labelled, such as 100")
+            raise NotApplicable(
+                "M2 learns from some labels and these data show none: set data.labelled, such as 100, on data that "
+                "have labels, such as data=digits"
+            )
         if not alpha >= 0:
             raise BenchError(f"model.alpha={alpha} is negative: give 0 or more")
         self.alpha, self.activation = alpha, activation
@@ -100,9 +105,11 @@ class M2(Entry):
         return torch.softmax(self.classifier(x), 1)
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
-        """Nats: -L(x, y) - α log q(y | x) of a labelled example, -U(x) of another (equations 6 to 9).
+        """Nats: -L(x, y) - α / s log q(y | x) of a labelled example, -U(x) of another (equations 6 to 9).
 
-        L(x, y) takes one draw of z and the analytic KL divergence; U(x) = Σ_y q(y | x) (L(x, y) - log q(y | x)).
+        s is the batch's share of labelled examples, so that their mean of -log q(y | x) counts α times as much as the
+        batch's mean bound. L(x, y) takes one draw of z and the analytic KL divergence, and
+        U(x) = Σ_y q(y | x) (L(x, y) - log q(y | x)).
         """
         posterior = self.encoder(x.flatten(1))
         z, _ = posterior.draw(1)
@@ -111,8 +118,10 @@ class M2(Entry):
         unlabelled = (torch.exp(log_q) * (bounds - log_q)).sum(0)
         if context is None:
             return -unlabelled
-        labelled = (context.T * (bounds + self.alpha * log_q)).sum(0)
-        return -torch.where(context.any(1), labelled, unlabelled)
+        shown = context.any(1)
+        weight = self.alpha * len(x) / shown.sum().clamp(min=1)
+        labelled = (context.T * (bounds + weight * log_q)).sum(0)
+        return -torch.where(shown, labelled, unlabelled)
 
     def log_weights(
         self, x: Float[Tensor, "batch *event"], samples: int, context: Context = None

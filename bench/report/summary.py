@@ -11,6 +11,7 @@ from bench.report.study import Run, label, write_csv
 
 METRICS = (
     "nll_nats",
+    "nll_examples",
     "bits_per_dim",
     "kl_to_truth",
     "elbo_nats",
@@ -23,6 +24,19 @@ METRICS = (
     "sliced_w2_floor",
     "c2st",
     "c2st_floor",
+    "rate_nats",
+    "distortion_nats",
+    "latent_size",
+    "active_units",
+    "aggregate_mmd2",
+    "aggregate_kl_nats",
+    "aggregate_kl_floor",
+    "recon_mse_sampled",
+    "gradient_noise",
+    "sharpness_samples",
+    "sharpness_sample_means",
+    "sharpness_reconstructions",
+    "sharpness_data",
     "labelled",
     "accuracy",
     "accuracy_supervised",
@@ -54,7 +68,8 @@ class Cell:
         runs: all of them, failed ones too; none for the oracle.
         intervals: metric -> its interval over the finished runs that have it.
         oracle: whether this is the true density and not a model.
-        best: whether its NLL is lower than that of every other model, by the paired difference.
+        best: whether its NLL is lower than that of every other model on the same test examples, by the paired
+            difference.
     """
 
     data: str
@@ -90,6 +105,14 @@ class Cell:
             return "exact"
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
+    def comparable(self, other: "Cell") -> bool:
+        """Whether both NLLs are means over the same test examples, the first so many."""
+        return self.measured_on() == other.measured_on()
+
+    def measured_on(self) -> set[int | None]:
+        """Numbers of test examples that the NLLs are means of."""
+        return {run["nll_examples"] for run in self.finished if run["nll_nats"] is not None}
+
     def by_seed(self, column: str) -> dict[int, float]:
         """seed -> value, over the finished runs that have one."""
         return {run["seed"]: run[column] for run in self.finished if run[column] is not None}
@@ -124,8 +147,9 @@ def summarise(runs: list[Run]) -> list[Cell]:
 
 
 def differences(cells: list[Cell]) -> list[Difference]:
-    """Every pair of models on the same data set that share a finished seed."""
-    pairs = [(a, b) for a, b in combinations(cells, 2) if a.data == b.data and not a.oracle and not b.oracle]
+    """Every pair of models measured on the same examples of the same data set that share a finished seed."""
+    entries = [cell for cell in cells if not cell.oracle]
+    pairs = [(a, b) for a, b in combinations(entries, 2) if a.data == b.data and a.comparable(b)]
     found = [(a, b, paired_difference(a.by_seed("nll_nats"), b.by_seed("nll_nats"))) for a, b in pairs]
     return [Difference(a.data, a, b, interval) for a, b, interval in found if interval is not None]
 
@@ -158,7 +182,7 @@ def _cell(data: str, model: str, runs: list[Run]) -> Cell:
 def _marked(cell: Cell, entries: list[Cell]) -> Cell:
     """The cell with `best` set."""
     own = cell.by_seed("nll_nats")
-    others = [other for other in entries if other is not cell and "nll_nats" in other.intervals]
+    others = [o for o in entries if o is not cell and "nll_nats" in o.intervals and o.comparable(cell)]
     found = [paired_difference(own, other.by_seed("nll_nats")) for other in others]
     best = bool(found) and all(d is not None and d.mean < 0 and d.excludes_zero for d in found)
     return Cell(cell.data, cell.model, cell.runs, cell.intervals, best=best)

@@ -1,9 +1,11 @@
 """The summary as tables for a page, a paper, a README and a terminal."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bench.report.intervals import Interval
+from bench.report.layouts import LAYOUTS, Layout, Metric
 from bench.report.numbers import quantity
 from bench.report.summary import BOUNDED, Cell, Difference
 
@@ -17,26 +19,12 @@ NOTES = {
     "bound": "≤ marks an upper bound: the true value may be lower.",
     "floor": "In brackets: the same metric between real training and real test examples. That is one draw, itself "
     "uncertain and the same for every seed: a good model can fall below it by chance.",
+    "prior": "In brackets: the same between two sets of draws from the prior, once.",
+    "examples": "Models measured on different numbers of test examples are not compared with each other: another part "
+    "of the test split may be easier for all of them.",
+    "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",
     "shared": f"{DAGGER} timed while other processes used the machine.",
 }
-
-
-class Metric(NamedTuple):
-    """One column of a table.
-
-    Attributes:
-        column: of the record.
-        heading: what stands above it, with the unit.
-        scale: factor from the record's unit to the heading's.
-        floor: the column that stands in brackets behind it.
-        timing: whether sharing the machine spoils it.
-    """
-
-    column: str
-    heading: str
-    scale: float = 1.0
-    floor: str | None = None
-    timing: bool = False
 
 
 class Field(NamedTuple):
@@ -57,80 +45,15 @@ class Grid(NamedTuple):
     notes: list[str]
 
 
-class Layout(NamedTuple):
-    """A table before it meets the numbers; `about` are text columns with their headings."""
-
-    name: str
-    title: str
-    metrics: tuple[Metric, ...]
-    about: dict[str, str]
-
-
-LAYOUTS = (
-    Layout(
-        "likelihood",
-        "Likelihood on the test split",
-        (
-            Metric("nll_nats", "NLL, nats"),
-            Metric("bits_per_dim", "bits/dim"),
-            Metric("kl_to_truth", "KL to truth, nats"),
-            Metric("elbo_nats", "ELBO, nats"),
-            Metric("ess_median", "effective samples"),
-        ),
-        {"nll_estimator": "estimator"},
-    ),
-    Layout(
-        "quality",
-        "Samples and reconstruction",
-        (
-            Metric("sliced_w2", "sliced W2 (floor)", floor="sliced_w2_floor"),
-            Metric("mmd2", "MMD² (floor)", floor="mmd2_floor"),
-            Metric("c2st", "C2ST (floor)", floor="c2st_floor"),
-            Metric("recon_mse", "reconstruction MSE"),
-            Metric("recon_mse_noise", "MSE at latent noise 0.1"),
-        ),
-        {"recon_kind": "reconstruction by"},
-    ),
-    Layout(
-        "cost",
-        "Cost",
-        (
-            Metric("parameters", "parameters"),
-            Metric("steps", "steps"),
-            Metric("train_seconds", "training, s", timing=True),
-            Metric("step_milliseconds", "step, ms", timing=True),
-            Metric("train_nfe", "field evaluations per step"),
-            Metric("train_flops", "training, GFLOP", scale=1e-9),
-            Metric("sample_seconds_per_1k", "1,000 samples, s", timing=True),
-            Metric("nll_seconds_per_1k", "1,000 densities, s", timing=True),
-            Metric("peak_memory_bytes", "peak memory, MiB", scale=2**-20),
-        ),
-        {},
-    ),
-)
-
-
-CLASSES = Layout(
-    "classes",
-    "Classes and clusters against the test labels",
-    (
-        Metric("labelled", "labels seen"),
-        Metric("accuracy", "accuracy"),
-        Metric("accuracy_supervised", "the same net from the labels alone"),
-        Metric("cluster_accuracy", "clustering accuracy"),
-        Metric("cluster_nmi", "clustering NMI"),
-    ),
-    {},
-)
-
-
 def grids(cells: list[Cell]) -> list[Grid]:
-    """The tables of a study: likelihood, quality, cost, and one of classes for the models that tell any apart.
+    """The tables of a study, each of the models that belong in it; columns without any value are left out."""
+    members = [(layout, [cell for cell in cells if belongs(layout, cell)]) for layout in LAYOUTS]
+    return [_grid(layout, shown) for layout, shown in members if shown]
 
-    Columns without any value are left out.
-    """
-    telling = [cell for cell in cells if any(metric.column in cell.intervals for metric in CLASSES.metrics)]
-    return [*(_grid(layout, cells) for layout in LAYOUTS), *([_grid(CLASSES, telling)] if telling else [])]
+
+def belongs(layout: Layout, cell: Cell) -> bool:
+    """Whether a model has what the table is about."""
+    return not layout.having or any(column in cell.intervals for column in layout.having)
 
 
 def difference_grid(found: list[Difference]) -> Grid:
@@ -159,7 +82,9 @@ def text_summary(cells: list[Cell]) -> list[str]:
     kl = any("kl_to_truth" in cell.intervals for cell in cells)
     metrics = [Metric("nll_nats", "NLL, nats")]
     metrics += [Metric("bits_per_dim", "bits/dim")] * bits + [Metric("kl_to_truth", "KL, nats")] * kl
-    layout = Layout("text", "", (*metrics, Metric("train_seconds", "training, s", timing=True)), {})
+    if several_sizes(cells):
+        metrics.append(Metric("nll_examples", "test examples"))
+    layout = Layout("text", "", (*metrics, Metric("train_seconds", "training, s", timing=True)))
     grid = _grid(layout, cells)
     lines = [grid.headings, *([field.text for field in row] for row in grid.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -195,7 +120,7 @@ def tex(tables: Iterable[Grid]) -> str:
 
 def _grid(layout: Layout, cells: list[Cell]) -> Grid:
     metrics = [m for m in layout.metrics if any(m.column in cell.intervals for cell in cells)]
-    about = {c: heading for c, heading in layout.about.items() if any(cell.named(c) for cell in cells)}
+    about = {c: heading for c, heading in layout.about if any(cell.named(c) for cell in cells)}
     shown = [cell for cell in cells if not cell.oracle or any(m.column in cell.intervals for m in metrics)]
     rows = []
     for cell in shown:
@@ -208,10 +133,21 @@ def _grid(layout: Layout, cells: list[Cell]) -> Grid:
         ("floor", lambda cell: any(m.floor in cell.intervals for m in metrics)),
         ("shared", lambda cell: cell.shared_machine and any(m.timing for m in metrics)),
     ]
-    notes = [NOTES[name] for name, used in uses if any(map(used, shown))]
+    named = [name for name, used in uses if any(map(used, shown))] + [*layout.notes]
+    if any(m.column == "nll_examples" for m in metrics) and several_sizes(shown):
+        named.append("examples")
+    notes = [NOTES[layout.floor if name == "floor" else name] for name in named]
     bold = [BOLD_RULE] if any(field.bold for row in rows for field in row) else []
     headings = ["data", "model", "seeds", *(m.heading for m in metrics), *about.values()]
     return Grid(layout.name, layout.title, headings, rows, notes + bold)
+
+
+def several_sizes(cells: Iterable[Cell]) -> bool:
+    """Whether models of one data set are measured on different numbers of test examples."""
+    sizes: dict[str, set[int | None]] = defaultdict(set)
+    for cell in cells:
+        sizes[cell.data] |= cell.measured_on()
+    return any(len(found) > 1 for found in sizes.values())
 
 
 def _seeds(cell: Cell) -> Field:

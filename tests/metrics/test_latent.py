@@ -9,9 +9,11 @@ from torch.distributions import MultivariateNormal, kl_divergence
 
 from bench.laws.gaussian import DiagonalGaussian
 from bench.metrics import latent
-from bench.metrics.latent import diagnostics, gaussian_divergence, gradient_noise
+from bench.metrics.latent import code_diagnostics, diagnostics, gaussian_divergence, gradient_noise
+from bench.models.ae import AE
 from bench.models.latent import LatentEntry
 from bench.models.vae import VAE
+from bench.models.vampprior import VampPrior
 from bench.spec import DataSpec
 
 NOISE = 0.5
@@ -54,6 +56,8 @@ def test_a_true_posterior_is_read_rightly() -> None:
     # The aggregate of the true posteriors is the prior; the noise of both estimates is of the order 1 / 4,000.
     assert abs(found["aggregate_mmd2"]) < 3e-3
     assert 0 < found["aggregate_kl_nats"] < 8e-3
+    assert 0 < found["aggregate_kl_floor"] < 8e-3
+    assert found["aggregate_kl_floor"] != found["aggregate_kl_nats"]
 
 
 def test_rate_and_distortion_add_up_to_the_bound() -> None:
@@ -87,6 +91,26 @@ def test_gaussian_divergence_against_torch() -> None:
     # Moments of 200,000 draws are known to about 0.3 %.
     assert found == pytest.approx(float(kl_divergence(first, second)), rel=0.03)
     assert gaussian_divergence(torch.randn(4000, 1), torch.randn(4000, 1)) < 0.01
+
+
+def test_codes_without_noise_are_held_against_the_prior() -> None:
+    """Codes of a fixed spread are off by the Gaussian divergence (s² - 1 - ln s²) / 2 a coordinate."""
+    entry = AE(DataSpec((2,)), width=20, latent_size=2)
+    entry.encode = lambda x, context=None: 3 * x  # type: ignore[method-assign]
+    found = code_diagnostics(entry, torch.randn(4000, 2), 1000)
+    assert (found["latent_size"], found["active_units"]) == (2, 2)
+    # a sample variance of 4,000 has a relative standard error of 2.2 %, which moves this by 0.1 nats a coordinate
+    assert found["aggregate_kl_nats"] == pytest.approx(9 - 1 - math.log(9), abs=0.8)
+    assert found["aggregate_mmd2"] > 0.05
+    assert found.keys().isdisjoint({"rate_nats", "distortion_nats"})
+
+
+def test_losses_are_averaged_where_an_entry_has_no_number_of_draws() -> None:
+    entry, x = VampPrior(DataSpec((4,)), width=30), torch.randn(64, 4)
+    torch.manual_seed(0)
+    noise = dict(gradient_noise(entry, x, [1, 5]))
+    assert noise[5] == pytest.approx(noise[1] / 5)
+    assert not hasattr(entry, "samples")
 
 
 def test_gradient_noise_falls_with_the_draws() -> None:

@@ -39,6 +39,19 @@ def test_losses_are_the_bounds_of_the_paper(data: DataSpec) -> None:
         assert (loss.mean() - value).abs() < 5 * ((loss.var() + variance) / draws).sqrt()
 
 
+def test_the_weight_of_a_label_is_that_of_the_mean_over_labelled_examples() -> None:
+    """Three of six rows show their label: each counts twice, so that the batch's mean has α times their mean."""
+    x, context = example(CONTINUOUS, 6), torch.zeros(6, 3)
+    context[:3] = ONE_HOT
+    model, losses = m2(), {}
+    for model.alpha in (0.0, 5.0):
+        torch.manual_seed(0)
+        losses[model.alpha] = model.loss(x, context).mean()
+    log_q = model.classify(x[:3]).diagonal().log()
+    # a difference of numbers of some hundred nats, in float32
+    torch.testing.assert_close(losses[5.0] - losses[0.0], -5 * log_q.mean(), rtol=0, atol=1e-3)
+
+
 def test_a_row_of_zeros_is_no_label() -> None:
     model, x = m2(), example(CONTINUOUS, 6)
     context = torch.zeros(6, 3)
@@ -130,7 +143,9 @@ def test_few_labels_and_many_examples_tell_classes_apart() -> None:
 
 
 def test_data_without_labels_are_not_applicable() -> None:
-    with pytest.raises(NotApplicable, match=r"set data\.labelled"):
+    with pytest.raises(
+        NotApplicable, match=r"set data\.labelled, such as 100, on data that have labels, such as data=digits"
+    ):
         M2(DataSpec((4,)), width=60)
 
 

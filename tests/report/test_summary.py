@@ -7,6 +7,7 @@ import pytest
 from bench.report.intervals import Interval
 from bench.report.study import Run, checked
 from bench.report.summary import Cell, differences, differences_csv, summarise, summary_csv
+from bench.report.tables import grids, text_summary
 from tests.report.synthetic import ORACLE_NLL, record
 
 
@@ -67,6 +68,20 @@ def test_best_needs_a_clear_paired_difference() -> None:
     one_seed = summarise(runs(cnf=[1.0], vae=[2.0]))
     assert not any(c.best for c in one_seed)
     assert not any(c.best for c in summarise(runs(cnf=[1.0, 1.1])))  # nobody to be better than
+
+
+def test_means_over_other_test_examples_are_not_compared() -> None:
+    made = runs(ae=[1.0, 1.1, 1.2], cnf=[2.0, 2.1, 2.2], vae=[3.0, 3.1, 3.2])
+    for run in made:
+        run["nll_examples"] = 100 if run["model"] == "ae" else 2000
+    cells = summarise(made)
+    assert [(d.a.model, d.b.model) for d in differences(cells)] == [("cnf", "vae")]
+    assert [c.model for c in cells if c.best] == ["cnf"]
+    assert not cell(cells, "ae").best  # alone among its examples
+    (likelihood, *_) = grids(cells)
+    assert any("different numbers of test examples" in note for note in likelihood.notes)
+    assert "test examples" in text_summary(cells)[0]
+    assert "test examples" not in text_summary(cells[1:])[0]
 
 
 def test_differences_are_paired_and_written_with_their_ends() -> None:

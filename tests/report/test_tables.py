@@ -67,3 +67,19 @@ def test_markdown_and_tex_escape_names() -> None:
     assert r"$\pm$" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 4
     assert text.isascii()
+
+
+def test_tables_of_the_latent_and_of_sharpness_hold_the_models_that_have_them() -> None:
+    plain = checked(record("toy", "realnvp", 0))
+    latent = checked(
+        record("toy", "vae", 0)
+        | {"active_units": 3, "rate_nats": 2.0, "aggregate_kl_nats": 0.5, "aggregate_kl_floor": 0.1}
+        | {"sharpness_samples": 0.8, "sharpness_data": 0.9}
+    )
+    found = {grid.name: grid for grid in grids(summarise([plain, latent]))}
+    assert [row[1].text for row in found["latent"].rows] == ["vae"]
+    assert [row[1].text for row in found["sharpness"].rows] == ["vae"]
+    shown = dict(zip(found["latent"].headings, (field.text for field in found["latent"].rows[0]), strict=True))
+    assert shown["aggregate to prior, KL of moments, nats (floor)"] == "0.5000 (0.10)"
+    assert any("two sets of draws from the prior" in note for note in found["latent"].notes)
+    assert "latent" not in {grid.name for grid in grids(summarise([plain]))}

@@ -1,0 +1,127 @@
+"""Which tables a study has, and what stands in their columns."""
+
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """One column of a table.
+
+    Attributes:
+        column: of the record.
+        heading: what stands above it, with the unit.
+        scale: factor from the record's unit to the heading's.
+        floor: the column that stands in brackets behind it.
+        timing: whether sharing the machine spoils it.
+    """
+
+    column: str
+    heading: str
+    scale: float = 1.0
+    floor: str | None = None
+    timing: bool = False
+
+
+class Layout(NamedTuple):
+    """A table before it meets the numbers.
+
+    Attributes:
+        name, title: of the table.
+        metrics: its columns; those without any value are left out.
+        about: text columns and their headings.
+        having: columns of which a model must have one to be in the table; where there are none, all models are.
+        floor: key of `bench.report.tables.NOTES` that says what its floors are.
+        notes: keys of those that always apply.
+    """
+
+    name: str
+    title: str
+    metrics: tuple[Metric, ...]
+    about: tuple[tuple[str, str], ...] = ()
+    having: tuple[str, ...] = ()
+    floor: str = "floor"
+    notes: tuple[str, ...] = ()
+
+
+LAYOUTS = (
+    Layout(
+        "likelihood",
+        "Likelihood on the test split",
+        (
+            Metric("nll_nats", "NLL, nats"),
+            Metric("bits_per_dim", "bits/dim"),
+            Metric("kl_to_truth", "KL to truth, nats"),
+            Metric("elbo_nats", "ELBO, nats"),
+            Metric("ess_median", "effective samples"),
+            Metric("nll_examples", "test examples"),
+        ),
+        about=(("nll_estimator", "estimator"),),
+    ),
+    Layout(
+        "quality",
+        "Samples and reconstruction",
+        (
+            Metric("sliced_w2", "sliced W2 (floor)", floor="sliced_w2_floor"),
+            Metric("mmd2", "MMD² (floor)", floor="mmd2_floor"),
+            Metric("c2st", "C2ST (floor)", floor="c2st_floor"),
+            Metric("recon_mse", "reconstruction MSE"),
+            Metric("recon_mse_noise", "MSE at latent noise 0.1"),
+        ),
+        about=(("recon_kind", "reconstruction by"),),
+    ),
+    Layout(
+        "cost",
+        "Cost",
+        (
+            Metric("parameters", "parameters"),
+            Metric("steps", "steps"),
+            Metric("train_seconds", "training, s", timing=True),
+            Metric("step_milliseconds", "step, ms", timing=True),
+            Metric("train_nfe", "field evaluations per step"),
+            Metric("train_flops", "training, GFLOP", scale=1e-9),
+            Metric("sample_seconds_per_1k", "1,000 samples, s", timing=True),
+            Metric("nll_seconds_per_1k", "1,000 densities, s", timing=True),
+            Metric("peak_memory_bytes", "peak memory, MiB", scale=2**-20),
+        ),
+    ),
+    Layout(
+        "latent",
+        "Use of the latent",
+        (
+            Metric("rate_nats", "rate, nats"),
+            Metric("distortion_nats", "distortion, nats"),
+            Metric("latent_size", "coordinates"),
+            Metric("active_units", "active"),
+            Metric("aggregate_kl_nats", "aggregate to prior, KL of moments, nats (floor)", floor="aggregate_kl_floor"),
+            Metric("aggregate_mmd2", "the same, MMD²"),
+            Metric("recon_mse_sampled", "reconstruction MSE, z drawn"),
+            Metric("recon_mse", "z the mean"),
+            Metric("gradient_noise", "gradient noise / signal"),
+        ),
+        having=("active_units",),
+        floor="prior",
+    ),
+    Layout(
+        "sharpness",
+        "Sharpness of images: variance of the Laplacian",
+        (
+            Metric("sharpness_data", "test data"),
+            Metric("sharpness_reconstructions", "reconstructions"),
+            Metric("sharpness_sample_means", "samples without decoder noise"),
+            Metric("sharpness_samples", "samples"),
+        ),
+        having=("sharpness_samples",),
+    ),
+    Layout(
+        "classes",
+        "Classes and clusters against the test labels",
+        (
+            Metric("labelled", "labels seen"),
+            Metric("accuracy", "accuracy"),
+            Metric("accuracy_supervised", "the same net from the labels alone"),
+            Metric("cluster_accuracy", "clustering accuracy"),
+            Metric("cluster_nmi", "clustering NMI"),
+        ),
+        having=("accuracy", "cluster_accuracy"),
+        notes=("labels",),
+    ),
+)
