@@ -1,6 +1,7 @@
 """`bench reproduce`: what a study obtained beside what was published, from its stored table alone."""
 
 import shlex
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.numbers import quantity
-from bench.report.study import TABLE, load, study_folder
+from bench.report.study import TABLE, label, load, study_folder
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 
@@ -44,9 +45,7 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
     runs = [run for run in load(folder).runs if run["status"] == "ok"]
     rows: list[tuple[str, ...]] = [HEADINGS]
     for published in pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False).to_dict("records"):
-        found = obtained(runs, published)
-        if found is not None:
-            rows.append(compared(published, *found))
+        rows += [compared(published, *found) for found in obtained(runs, published)]
     if len(rows) == 1:
         raise BenchError(f"nothing published stands beside the data of study {study}; see {PUBLISHED.name}")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -54,38 +53,38 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
     return [*lines, "", NOTE]
 
 
-def obtained(runs: list[dict[str, Any]], published: dict[Any, Any]) -> tuple[Interval, str] | None:
-    """The study's value of a published quantity, and what its interval is over; None where no run is a counterpart.
+def obtained(runs: list[dict[str, Any]], published: dict[Any, Any]) -> list[tuple[str, Interval, str]]:
+    """The study's values of a published quantity: whose, the value with its interval, and what that is over.
 
-    The runs are those of the data set and the entry whose command has the published options; a property of the data
-    itself is looked up in any of its runs.
+    The runs are those of the data set and the entry whose command has the published options; each way in which the
+    study varied what those leave open has its own value. A property of the data itself is looked up in any run.
     """
     oracle, column = published["model"] == "", published["column"]
     options = set(published["options"].split())
-    chosen = [
-        run
-        for run in runs
-        if run["data"] == published["data"]
-        and (oracle or run["model"] == published["model"])
-        and options <= set(shlex.split(run["command"] or ""))
-        and run[column] is not None
-    ]
-    if not chosen:
-        return None
-    values = [float(run[column]) for run in chosen]
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for run in runs:
+        same = run["data"] == published["data"] and (oracle or run["model"] == published["model"])
+        if same and options <= set(shlex.split(run["command"] or "")) and run[column] is not None:
+            groups["oracle" if oracle else label(run)].append(run)
+    return [(name, *averaged(group, column, oracle)) for name, group in groups.items()]
+
+
+def averaged(runs: list[dict[str, Any]], column: str, oracle: bool) -> tuple[Interval, str]:
+    """The mean over seeds, of a single seed or the data themselves the interval over test examples."""
+    values = [float(run[column]) for run in runs]
     if len(values) > 1 and not oracle:
         return t_interval(values), f" ({len(values)} seeds)"
-    error = chosen[0].get(ERRORS.get(column, ""))
+    error = runs[0].get(ERRORS.get(column, ""))
     return normal_interval(values[0], error), "" if oracle else " (1 seed)"
 
 
-def compared(published: dict[Any, Any], interval: Interval, over: str) -> tuple[str, ...]:
+def compared(published: dict[Any, Any], name: str, interval: Interval, over: str) -> tuple[str, ...]:
     """One row of the table."""
     error = f" ± {published['error']}" if published["error"] else ""
     kind = f" ({published['error_kind']})" if published["error_kind"] else ""
     return (
         published["data"],
-        " ".join([published["model"] or "oracle", *published["options"].split()]),
+        name,
         published["column"],
         f"{quantity(interval, digits=6)}{over}",
         f"{published['value']}{error}{kind}",

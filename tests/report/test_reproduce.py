@@ -30,21 +30,42 @@ def test_obtained_stands_beside_published_with_its_interval(tmp_path: Path) -> N
     assert "95% interval over seeds" in note
 
 
+def latent_run(folder: Path, nll: float, seed: int = 0, **options: int) -> None:
+    """A finished VAE of binary MNIST with such options in its command and its configuration."""
+    name = "-".join(f"{key}{value}" for key, value in options.items())
+    run = RunFolder(folder / "runs" / f"mnist_binary-vae-s{seed}-{name}")
+    typed = " ".join(f"model.{key}={value}" for key, value in options.items())
+    record = {"run_id": run.path.name, "status": "ok", "data": "mnist_binary", "model": "vae", "seed": seed}
+    record |= {"nll_nats": nll, "nll_standard_error": 0.25, "elbo_nats": -nll - 1}
+    run.write_text("config.yaml", f"model: {{{', '.join(f'{key}: {value}' for key, value in options.items())}}}\n")
+    run.write_record(record | {"command": f"bench run data=mnist_binary model=vae {typed} 'model.shape=[2,1]'"})
+
+
+def cells(folder: Path) -> list[list[str]]:
+    """The table's rows without headings and note, split where columns are."""
+    collect(folder)
+    return [re.split(r"  +", line) for line in reproduce(folder.name, folder.parent)[1:-2]]
+
+
 def test_an_entry_stands_beside_the_numbers_of_its_own_options(tmp_path: Path) -> None:
     for size, nll in [(2, 136.0), (10, 94.0), (3, 120.0)]:
-        run = RunFolder(tmp_path / "mine" / "runs" / f"mnist_binary-vae-s0-0000000{size % 10}")
-        record = {"run_id": run.path.name, "status": "ok", "data": "mnist_binary", "model": "vae", "seed": 0}
-        command = f"bench run data=mnist_binary model=vae model.latent_size={size} 'model.shape=[2,1]'"
-        measured = {"nll_nats": nll, "nll_standard_error": 0.25, "elbo_nats": -nll - 1}
-        run.write_record(record | measured | {"command": command})
-    collect(tmp_path / "mine")
-    cells = [re.split(r"  +", line) for line in reproduce("mine", tmp_path)[1:-2]]
-    assert [row[1:6] for row in cells] == [
-        ["vae model.latent_size=2", "nll_nats", "136.00 ± 0.49 (1 seed)", "135.73 ± .83 (sd over 10 runs)", "+0.2700"],
-        ["vae model.latent_size=2", "elbo_nats", "-137 (1 seed)", "-137.08 ± .83 (sd over 10 runs)", "+0.0800"],
-        ["vae model.latent_size=10", "nll_nats", "94.00 ± 0.49 (1 seed)", "93.84 ± .30 (sd over 10 runs)", "+0.1600"],
-        ["vae model.latent_size=10", "elbo_nats", "-95 (1 seed)", "-98.36 ± .30 (sd over 10 runs)", "+3.3600"],
+        latent_run(tmp_path / "mine", nll, latent_size=size)
+    two, ten = "vae (model.latent_size=2)", "vae (model.latent_size=10)"
+    assert [row[1:6] for row in cells(tmp_path / "mine")] == [
+        [two, "nll_nats", "136.00 ± 0.49 (1 seed)", "135.73 ± .83 (sd over 10 runs)", "+0.2700"],
+        [two, "elbo_nats", "-137 (1 seed)", "-137.08 ± .83 (sd over 10 runs)", "+0.0800"],
+        [ten, "nll_nats", "94.00 ± 0.49 (1 seed)", "93.84 ± .30 (sd over 10 runs)", "+0.1600"],
+        [ten, "elbo_nats", "-95 (1 seed)", "-98.36 ± .30 (sd over 10 runs)", "+3.3600"],
     ]
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(tmp_path: Path) -> None:
+    for seed, nll in enumerate([136.0, 137.0]):
+        latent_run(tmp_path / "mine", nll, seed, latent_size=2, samples=1)
+    latent_run(tmp_path / "mine", 140.0, latent_size=2, samples=5)
+    found = [row[1] + " " + row[3] for row in cells(tmp_path / "mine") if row[2] == "nll_nats"]
+    assert [text.split(" ± ")[0] for text in found] == ["vae (model.samples=1) 136.5", "vae (model.samples=5) 140.00"]
+    assert "(2 seeds)" in found[0]
 
 
 def test_what_the_data_themselves_have_needs_no_entry(tmp_path: Path) -> None:
