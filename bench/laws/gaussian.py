@@ -88,9 +88,5 @@ class FullGaussian:
         """KL(q || N(0, I)) in nats."""
         return self.kl_by_coordinate().sum(-1)
 
-    def detached(self) -> "FullGaussian":
-        """The same law, through which no gradient flows into its parameters."""
-        return FullGaussian(self.mean.detach(), self.triangle.detach())
-
     def _log_diagonal(self) -> Tensor:
         return torch.log(torch.diagonal(self.triangle, dim1=-2, dim2=-1))

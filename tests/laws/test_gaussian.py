@@ -46,9 +46,9 @@ def test_draws_come_with_their_own_density_and_have_the_covariance(name: str) ->
         torch.testing.assert_close(z[:, i].T.cov(), reference.covariance_matrix[i], rtol=0, atol=0.04 * scale)
 
 
-@every_law
-def test_no_gradient_reaches_a_detached_law(name: str) -> None:
-    law, _ = laws()[name]
+def test_no_gradient_reaches_a_detached_law() -> None:
+    law, _ = laws()["diagonal"]
+    assert isinstance(law, DiagonalGaussian)
     law.mean.requires_grad_()
     assert law.log_prob(torch.zeros(1, 5, 3).double()).requires_grad
     assert not law.detached().log_prob(torch.zeros(1, 5, 3).double()).requires_grad
