@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.laws.gaussian import DiagonalGaussian, FullGaussian, gaussian_log_prob
-from bench.models.networks import activation_named, linear, mlp, soft_clamp, spread
+from bench.models.networks import activation_named, check_shape, linear, mlp, soft_clamp, spread
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 5.0
@@ -190,6 +190,7 @@ def shared_sizes(
     Raises:
         BenchError: for a width or a proportion below 1.
     """
+    check_shape(shape)
     mirrored = [*reversed(shape)]
     if data.kind != "binary":
         mirrored.append(mirrored[-1])

@@ -33,15 +33,24 @@ def spread(width: int, shape: Sequence[int]) -> list[int]:
     """`width` hidden units over layers in proportion to `shape`, at least one each.
 
     Raises:
-        BenchError: for a width below 1, or a proportion below 1.
+        BenchError: for a width below 1, or no proportions.
     """
     if width < 1:
         raise BenchError(f"model.width={width} is not a size: give at least 1 hidden unit")
+    check_shape(shape)
+    return [max(1, (width * share + layer) // sum(shape)) for layer, share in enumerate(shape)]
+
+
+def check_shape(shape: Sequence[int]) -> None:
+    """Refuses what gives no proportions of layers.
+
+    Raises:
+        BenchError: there are none, or one is below 1.
+    """
     if not shape or min(shape) < 1:
         raise BenchError(
             f"model.shape={list(shape)} is no list of proportions: give whole numbers from 1, such as [2, 1]"
         )
-    return [max(1, (width * share + layer) // sum(shape)) for layer, share in enumerate(shape)]
 
 
 def linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:

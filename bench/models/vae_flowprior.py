@@ -7,6 +7,7 @@ from torch import Tensor
 
 from bench.errors import BenchError
 from bench.models.latent import GaussianLatentEntry
+from bench.models.networks import check_shape
 from bench.models.realnvp import CONDITIONER_SIZES, RealNVP
 from bench.spec import DataSpec
 
@@ -39,6 +40,7 @@ class FlowPriorVAE(GaussianLatentEntry):
             BenchError: for a size or a number of couplings out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
+        check_shape(shape)
         own = [shape[-1]] * (CONDITIONER_SIZES * flow_layers)
         super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation, others=own)
         if self.latent_size < 2:

@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models.latent import GaussianLatentEntry
 from bench.models.made import MADE
+from bench.models.networks import check_shape
 from bench.spec import DataSpec
 
 MADE_LAYERS = 2
@@ -113,6 +114,7 @@ class IAFVAE(GaussianLatentEntry):
             BenchError: for a size or a number of steps out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
+        check_shape(shape)
         own = [shape[-1]] * (MADE_LAYERS * steps)
         super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation, others=own)
         if self.latent_size < 2:

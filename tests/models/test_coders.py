@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from bench.errors import BenchError
 from bench.models.coders import BernoulliDecoder, DiagonalEncoder, FullEncoder, GaussianDecoder, hidden_sizes
 from bench.models.networks import ACTIVATIONS
-from bench.spec import DataSpec
+from bench.spec import DataSpec, Kind
 from tests.models.helpers import perturbed
 
 
@@ -26,6 +27,14 @@ def test_a_full_encoder_fills_the_triangle() -> None:
 def test_the_decoder_mirrors_the_encoder() -> None:
     assert hidden_sizes(DataSpec((9,), kind="binary"), 768, [2, 1]) == ([256, 128], [128, 256])
     assert hidden_sizes(DataSpec((9,)), 1024, [2, 1]) == ([256, 128], [128, 256, 256])
+
+
+@pytest.mark.parametrize("shape", [[], [0, 1]])
+@pytest.mark.parametrize("kind", ["continuous", "binary"])
+def test_a_shape_of_no_layers_is_named_as_it_was_given(shape: list[int], kind: Kind) -> None:
+    with pytest.raises(BenchError) as raised:
+        hidden_sizes(DataSpec((9,), kind=kind), 64, shape)
+    assert str(raised.value).startswith(f"model.shape={shape} is")
 
 
 def test_the_activation_is_the_one_asked_for() -> None:

@@ -57,7 +57,7 @@ def test_units_are_shared_in_proportion() -> None:
     assert entry.prior.transform._transforms[1].transform_net.first.out_features == 10
 
 
-@pytest.mark.parametrize("option", [{"flow_layers": 0}, {"latent_size": 1}, {"latent_size": 0}], ids=str)
+@pytest.mark.parametrize("option", [{"flow_layers": 0}, {"shape": []}, {"latent_size": 1}, {"latent_size": 0}], ids=str)
 def test_bad_options_are_named(option: dict[str, Any]) -> None:
     with pytest.raises(BenchError, match=next(iter(option))):
         FlowPriorVAE(CONTINUOUS, **{"width": 8, **option})

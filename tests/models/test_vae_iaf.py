@@ -92,7 +92,7 @@ def test_encode_is_the_image_of_the_bases_mean() -> None:
     torch.testing.assert_close(fresh.encode(x), mean, rtol=0, atol=0.03)
 
 
-BAD = [{"steps": 0}, {"latent_size": 1}, {"latent_size": 0}, {"activation": "tahn"}]
+BAD = [{"steps": 0}, {"shape": []}, {"latent_size": 1}, {"latent_size": 0}, {"activation": "tahn"}]
 
 
 @pytest.mark.parametrize("option", BAD, ids=str)
