@@ -1,5 +1,6 @@
 """What latent-variable entries share that train on the ELBO with a divergence in closed form, whatever the law."""
 
+import math
 from typing import Protocol
 
 from jaxtyping import Float
@@ -96,7 +97,7 @@ def check_options(*, samples: int, beta: float, kl_warmup: float) -> None:
     """Refuses what no training could use.
 
     Raises:
-        BenchError: fewer samples than 1, a negative weight, a share outside [0, 1].
+        BenchError: fewer samples than 1, a weight that is negative or not finite, a share outside [0, 1].
     """
     if samples < 1:
         raise BenchError(f"model.samples={samples} is not a number of draws: give at least 1")
@@ -106,11 +107,11 @@ def check_options(*, samples: int, beta: float, kl_warmup: float) -> None:
 
 
 def check_not_negative(**options: float) -> None:
-    """Refuses options below 0, each named by its key.
+    """Refuses options that are no finite numbers from 0 on, each named by its key.
 
     Raises:
-        BenchError: one of them is negative or NaN.
+        BenchError: one of them is negative, infinite or NaN.
     """
     for name, value in options.items():
-        if not value >= 0:
-            raise BenchError(f"model.{name}={value} is negative: give 0 or more")
+        if not 0 <= value < math.inf:
+            raise BenchError(f"model.{name}={value} is negative, infinite or NaN: give 0 or more")

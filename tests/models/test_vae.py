@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -101,10 +102,14 @@ BAD: list[dict[str, Any]] = [
     {"latent_size": 0},
     {"width": 0},
     {"shape": [1, 0]},
+    {"shape": []},
     {"activation": "tahn"},
     {"posterior": "fulll"},
     {"samples": 0},
     {"beta": -1.0},
+    {"beta": math.inf},
+    {"beta": math.nan},
+    {"free_bits": math.inf},
     {"free_bits": -0.1},
     {"kl_warmup": 1.5},
 ]
