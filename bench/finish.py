@@ -5,6 +5,7 @@ import torch
 from bench.clock import Stopwatch
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
+from bench.errors import Diverged
 from bench.metrics.likelihood import evaluating
 from bench.models.entry import Entry, HasFinish
 from bench.streams import stream_seed
@@ -27,6 +28,7 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
         deadline: looked at once, before.
 
     Raises:
+        Diverged: what is fitted came out NaN or infinite; the message says where, and of which entry.
         TimedOut: the deadline passed.
     """
     if not isinstance(entry, HasFinish):
@@ -35,5 +37,9 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
     watch = Stopwatch(dataset.train.device)
     with watch, evaluating(entry):
         torch.manual_seed(stream_seed(seed, "finish"))
-        entry.finish(dataset.fixed(dataset.train[:EXAMPLES], stream_seed(seed, "finish noise")))
+        x = dataset.fixed(dataset.train[:EXAMPLES], stream_seed(seed, "finish noise"))
+        try:
+            entry.finish(x)
+        except Diverged as reason:
+            raise Diverged(f"{reason}, in what {type(entry).__name__} fits after training") from reason
     history.seconds += watch.seconds

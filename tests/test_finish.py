@@ -9,7 +9,7 @@ from bench import run as run_module
 from bench.compose import compose
 from bench.config import Config
 from bench.deadline import Deadline
-from bench.errors import TimedOut
+from bench.errors import Diverged, TimedOut
 from bench.finish import finish
 from bench.run import identity, run
 from bench.store import Record, RunFolder
@@ -72,6 +72,15 @@ def test_it_depends_on_the_runs_seed_alone_and_leaves_the_mode() -> None:
         assert entry.training
         means.append(entry.state_dict()["density.means"])
     assert torch.equal(means[0], means[1])
+
+
+def test_a_divergence_says_that_it_is_in_what_is_fitted_and_of_which_entry() -> None:
+    dataset = build.dataset(config())
+    entry = build.entry(config(), dataset.spec)
+    with torch.no_grad():
+        next(entry.parameters()).fill_(float("nan"))
+    with pytest.raises(Diverged, match="training examples is nan, in what AEExPost fits after training"):
+        finish(entry, dataset, 0, History(), Deadline(None))
 
 
 def test_it_is_not_begun_after_the_deadline() -> None:
