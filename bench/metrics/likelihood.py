@@ -15,6 +15,9 @@ from bench.metrics.ais import Annealing
 from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, LogProb
 from bench.models.importance import effective_sample_size, iwae
 
+PROBES = 256
+"""Draws of a prior, moved, that tell whether it covers all of R^latent."""
+
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -45,17 +48,23 @@ def check_estimator(entry: nn.Module, estimator: str) -> None:
     """Refuses an entry that the estimator cannot measure.
 
     Args:
-        entry: of the run.
+        entry: of the run; for `ais` its prior is drawn from.
         estimator: `eval.estimator`.
 
     Raises:
-        NotApplicable: `iwae` without importance weights, `ais` without a decoder density.
+        NotApplicable: `iwae` without importance weights; `ais` without a decoder density, or with a prior that is 0 in
+            a part of R^latent.
     """
     name = type(entry).__name__
     if estimator == "iwae" and not isinstance(entry, HasLogWeights):
         raise NotApplicable(f"{name} has no importance weights for eval.estimator=iwae; use eval.estimator=auto")
     if estimator == "ais" and not isinstance(entry, HasDecoder):
         raise NotApplicable(f"{name} has no decoder density for eval.estimator=ais; use eval.estimator=auto")
+    if estimator == "ais" and not _prior_is_everywhere(entry):
+        raise NotApplicable(
+            f"the prior of {name} is 0 in a part of R^latent, where the chains of eval.estimator=ais get stuck; "
+            "use eval.estimator=iwae"
+        )
 
 
 def estimate(
@@ -123,6 +132,14 @@ def evaluating(entry: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def _prior_is_everywhere(entry: nn.Module) -> bool:
+    """Whether the prior has a density wherever its draws lead when they are moved by its own scale, which is 1."""
+    assert isinstance(entry, HasDecoder)
+    with evaluating(entry), torch.no_grad():
+        z = entry.prior_sample(PROBES)
+        return not bool(entry.log_prior(z + torch.randn_like(z)).isneginf().any())
 
 
 def _direct(entry: HasLogProb, x: Tensor, rows: int, tick: Callable[[], None]) -> Likelihood:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,14 @@ from torch.distributions import Normal
 from bench.errors import BenchError, Diverged, NotApplicable
 from bench.metrics.ais import PILOTS, Annealing
 from bench.metrics.likelihood import check_estimator, curve_sizes, estimate, mean_and_error
-from bench.models.entry import LogProb
+from bench.models.ae_expost import AEExPost
+from bench.models.entry import Entry, LogProb
+from bench.models.gmvae import GMVAE
+from bench.models.svae import SVAE
+from bench.models.vae_flowprior import FlowPriorVAE
+from bench.models.vae_latent import VAELatent
+from bench.models.vampprior import VampPrior
+from bench.spec import DataSpec
 
 Q_SCALE = 0.9
 
@@ -130,6 +138,34 @@ def test_an_estimator_that_the_entry_has_nothing_for_is_not_applicable() -> None
         check_estimator(WithLogProb(standard_normal), "iwae")
     with pytest.raises(NotApplicable, match=r"FixedWeights has no decoder density for eval\.estimator=ais"):
         check_estimator(FixedWeights(torch.zeros(1, 1)), "ais")
+
+
+COVERED: list[tuple[type[Entry], dict[str, Any]]] = [
+    *((VAELatent, {"law": law}) for law in ("laplace", "logistic", "student_t", "gumbel")),
+    *((AEExPost, {"density": density}) for density in ("gaussian", "mixture", "kde", "flow")),
+    (GMVAE, {}),
+    (VampPrior, {}),
+    (FlowPriorVAE, {}),
+]
+UNCOVERED: list[tuple[type[Entry], dict[str, Any]]] = [
+    *((VAELatent, {"law": law}) for law in ("uniform", "gamma", "dirichlet")),
+    (VAELatent, {"law": "uniform", "latent_size": 1}),
+    (SVAE, {}),
+]
+
+
+@pytest.mark.parametrize(("cls", "options"), COVERED)
+def test_a_prior_on_all_of_the_latents_can_be_annealed_from(cls: type[Entry], options: dict[str, Any]) -> None:
+    check_estimator(cls(DataSpec((4,)), width=80, **options), "ais")
+
+
+@pytest.mark.parametrize(("cls", "options"), UNCOVERED)
+def test_a_prior_that_is_zero_in_places_is_not_annealed_from(cls: type[Entry], options: dict[str, Any]) -> None:
+    entry = cls(DataSpec((4,)), width=80, **options)
+    for estimator in ("auto", "iwae"):
+        check_estimator(entry, estimator)
+    with pytest.raises(NotApplicable, match=r"eval\.estimator=ais get stuck; use eval\.estimator=iwae"):
+        check_estimator(entry, "ais")
 
 
 def test_effective_samples_of_each_example_are_counted() -> None:
