@@ -32,7 +32,7 @@ def with_labels(data: Dataset, labelled: int | None) -> Dataset:
     if labelled > len(data.train):
         raise BenchError(f"data.labelled={labelled}: {data.name} has {len(data.train)} training examples; ask for less")
     if labelled < classes:
-        raise BenchError(f"data.labelled={labelled}: {data.name} has {classes} classes; ask for one example of each")
+        raise BenchError(f"data.labelled={labelled}: {data.name} has {classes} classes; ask for at least {classes}")
     return replace(
         data,
         spec=replace(data.spec, context_size=classes, classes=classes),

@@ -51,7 +51,7 @@ def test_entries_are_told_of_labels() -> None:
     ("words", "message"),
     [
         (["data=digits", "data.labelled=2000"], "data.labelled=2000: digits has 1077 training examples; ask for less"),
-        (["data=digits", "data.labelled=5"], "data.labelled=5: digits has 10 classes; ask for one example of each"),
+        (["data=digits", "data.labelled=5"], "data.labelled=5: digits has 10 classes; ask for at least 10"),
         (["data=moons", "data.labelled=100"], "data=moons has no labels to show; take data.labelled away"),
     ],
 )
