@@ -1,24 +1,47 @@
 """An autoencoder whose density of codes is fitted afterwards (Ghosh et al. 2020, arXiv:1903.12436)."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from bench.config import Optimiser
-from bench.errors import unknown
+from bench.errors import BenchError, unknown
 from bench.models.ae import AE
 from bench.models.latent_density import FlowDensity, KernelDensity, LatentDensity, Mixture
 from bench.models.optimise import GradientStep, Trainer
 from bench.models.realnvp import RealNVP
 from bench.spec import DataSpec
 
-DENSITIES = ("gaussian", "mixture", "kde", "flow")
-
 FLOW_SHARE = 4
 """A fourth of the hidden units is the flow's."""
+
+USUAL_COMPONENTS = 10
+
+
+class Sizes(NamedTuple):
+    """What a density of codes is built from.
+
+    Attributes:
+        latent: coordinates of a code.
+        components: Gaussians of the mixture.
+        flow_width, flow_layers: hidden units and couplings of the flow.
+    """
+
+    latent: int
+    components: int
+    flow_width: int
+    flow_layers: int
+
+
+DENSITIES: dict[str, Callable[[Sizes], LatentDensity]] = {
+    "gaussian": lambda sizes: Mixture(sizes.latent, 1),
+    "mixture": lambda sizes: Mixture(sizes.latent, sizes.components),
+    "kde": lambda sizes: KernelDensity(sizes.latent),
+    "flow": lambda sizes: FlowDensity(sizes.latent, sizes.flow_width, sizes.flow_layers),
+}
 
 
 class AEExPost(AE):
@@ -40,7 +63,7 @@ class AEExPost(AE):
         activation: str = "relu",
         noise_scale: float | None = None,
         density: Literal["gaussian", "mixture", "kde", "flow"] = "mixture",
-        components: int = 10,
+        components: int | None = None,
         flow_layers: int = 4,
     ) -> None:
         """Builds encoder, decoder and the density of codes.
@@ -54,15 +77,20 @@ class AEExPost(AE):
             noise_scale: see `AE`.
             density: `gaussian`, with a full covariance; `mixture` of such; `kde`, a kernel on each of up to 2,000
                 codes; `flow`, a RealNVP.
-            components: Gaussians of the mixture.
+            components: Gaussians of the mixture, null takes 10; null for any other density.
             flow_layers: couplings of the flow.
 
         Raises:
-            BenchError: for a size, a number or a scale out of range, or an unknown name.
+            BenchError: for a size, a number or a scale out of range, components of no mixture, or an unknown name.
             NotApplicable: for data with a context.
         """
         if density not in DENSITIES:
             raise unknown("density", density, DENSITIES, "model.density")
+        if components is not None and density != "mixture":
+            raise BenchError(
+                f"model.components={components} has no meaning with model.density={density}: leave it null, or take "
+                "model.density=mixture"
+            )
         flow_width = max(1, width // FLOW_SHARE) if density == "flow" else 0
         super().__init__(
             data,
@@ -72,18 +100,23 @@ class AEExPost(AE):
             activation=activation,
             noise_scale=noise_scale,
         )
-        if density == "flow":
-            self.density = FlowDensity(self.latent_size, flow_width, flow_layers)
-        elif density == "kde":
-            self.density = KernelDensity(self.latent_size)
-        else:
-            self.density = Mixture(self.latent_size, components if density == "mixture" else 1)
+        gaussians = USUAL_COMPONENTS if components is None else components
+        self.density = DENSITIES[density](Sizes(self.latent_size, gaussians, flow_width, flow_layers))
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step, with one of the flow after it where there is a flow."""
         if isinstance(self.density, FlowDensity):
             return ThenFlow(self, self.density.flow, settings)
         return GradientStep(self, settings)
+
+    def check_training(self, batch_size: int, finish_examples: int) -> None:
+        """Refuses a mixture of more components than there will be codes to fit.
+
+        Raises:
+            BenchError: there are fewer.
+        """
+        if isinstance(self.density, Mixture):
+            self.density.check_codes(finish_examples)
 
     @torch.no_grad()
     def finish(self, x: Float[Tensor, "batch *event"]) -> None:

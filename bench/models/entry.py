@@ -97,6 +97,17 @@ class Entry(nn.Module):
         """
         return ConditionalStep(self, settings) if self.conditional else GradientStep(self, settings)
 
+    def check_training(self, batch_size: int, finish_examples: int) -> None:
+        """Refuses, before anything is trained, what `trainer` or `finish` could not do; here nothing.
+
+        Args:
+            batch_size: examples a step.
+            finish_examples: examples that `finish` gets.
+
+        Raises:
+            BenchError: the entry needs more of them; the message says what to change.
+        """
+
 
 @runtime_checkable
 class HasLogProb(Protocol):

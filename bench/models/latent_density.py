@@ -73,6 +73,15 @@ class Mixture(nn.Module):
         noise = torch.randn(n, self.means.shape[1], dtype=self.means.dtype, device=self.means.device)
         return self.means[k] + torch.einsum("nij,nj->ni", self.triangles[k], noise)
 
+    def check_codes(self, n: int) -> None:
+        """Refuses fewer codes to fit than there are components.
+
+        Raises:
+            BenchError: n is that small.
+        """
+        if n < len(self.weights):
+            raise BenchError(f"model.components={len(self.weights)}: there are {n} codes to fit; give at most so many")
+
     def fit(self, z: Float[Tensor, "n latent"]) -> None:
         """Moments, or scikit-learn's expectation maximisation from k-means, seeded by torch's generator.
 
@@ -86,8 +95,7 @@ class Mixture(nn.Module):
             self.means.copy_(mean[None])
             self.triangles.copy_(triangle[None])
             return
-        if len(z) < components:
-            raise BenchError(f"model.components={components}: there are {len(z)} codes to fit; give at most so many")
+        self.check_codes(len(z))
         seed = int(torch.randint(2**31, ()))
         found = GaussianMixture(components, reg_covar=100 * RIDGE, max_iter=300, random_state=seed)
         found.fit(whitened(z, mean, triangle).cpu().numpy())

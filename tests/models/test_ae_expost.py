@@ -30,7 +30,7 @@ def trained(model: AE, steps: int = 20) -> AE:
 
 
 def test_the_options_are_those_of_the_signature() -> None:
-    assert get_args(get_type_hints(AEExPost.__init__)["density"]) == DENSITIES
+    assert get_args(get_type_hints(AEExPost.__init__)["density"]) == tuple(DENSITIES)
 
 
 @every_density
@@ -97,6 +97,19 @@ def test_the_flows_training_resumes() -> None:
     assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in straight.state_dict().items())
 
 
+def test_a_mixture_has_ten_components_unless_told() -> None:
+    assert len(expost("mixture").state_dict()["density.weights"]) == 10
+    assert len(expost("mixture", components=3).state_dict()["density.weights"]) == 3
+    assert len(expost("gaussian").state_dict()["density.weights"]) == 1
+
+
+def test_a_mixture_of_more_components_than_codes_is_refused_before_training() -> None:
+    model = expost("mixture", components=30)
+    model.check_training(batch_size=1, finish_examples=30)
+    with pytest.raises(BenchError, match=r"model\.components=30: there are 29 codes to fit"):
+        model.check_training(batch_size=64, finish_examples=29)
+
+
 def test_a_flow_takes_a_fourth_of_the_width() -> None:
     counts = [sum(p.numel() for p in expost("flow", width=width).parameters()) for width in range(200, 240)]
     assert all(0 <= after - before < 0.04 * before for before, after in itertools.pairwise(counts))
@@ -105,7 +118,11 @@ def test_a_flow_takes_a_fourth_of_the_width() -> None:
 
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("density", {"density": "gausian"}),
-    ("components", {"components": 0}),
+    (r"model\.components=0", {"components": 0}),
+    (r"model\.components=-3", {"components": -3}),
+    (r"model\.components=-3 has no meaning with model\.density=kde", {"density": "kde", "components": -3}),
+    (r"model\.components=10 has no meaning with model\.density=flow", {"density": "flow", "components": 10}),
+    (r"model\.components=1 has no meaning with model\.density=gaussian", {"density": "gaussian", "components": 1}),
     ("layers", {"density": "flow", "flow_layers": 0}),
     ("latent_size", {"density": "flow", "latent_size": 1}),
     ("latent_size", {"latent_size": 0}),
