@@ -103,13 +103,28 @@ class GMVAE(GaussianLatentEntry):
         """p(y | z) at the posterior mean of z, the probability of each component."""
         return torch.softmax(self.log_joint(self.posterior(x).mean), -1)
 
+    def check_training(self, batch_size: int, finish_examples: int) -> None:
+        """Refuses more components than there are draws of one batch's encodings to place them among.
+
+        Raises:
+            BenchError: there are fewer.
+        """
+        draws = PLACING_DRAWS * batch_size
+        if self.components > draws:
+            raise BenchError(
+                f"model.components={self.components}: train.batch_size={batch_size} gives {draws} draws of z to place "
+                "them among; give at most so many, or larger batches"
+            )
+
     @torch.no_grad()
     def place(self, x: Float[Tensor, "batch *event"]) -> None:
         """Puts a component on each of K clusters of the encodings of x, as wide as the cluster (k-means, ten starts).
 
         Raises:
+            BenchError: x are too few, see `check_training`.
             Diverged: an encoding is NaN or infinite.
         """
+        self.check_training(len(x), 0)
         z = self.posterior(x).draw(PLACING_DRAWS)[0].flatten(0, 1)
         if not bool(z.isfinite().all()):
             raise Diverged("encodings are NaN or infinite where the components of gmvae are placed")

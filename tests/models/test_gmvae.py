@@ -111,6 +111,15 @@ def test_components_stand_on_the_encodings() -> None:
         assert model.log_prior(z).mean() > before + 0.5
 
 
+def test_more_components_than_draws_of_a_batch_are_refused_before_and_while_they_are_placed() -> None:
+    model = GMVAE(PLANE, width=40, components=17)
+    model.check_training(batch_size=3, finish_examples=0)
+    with pytest.raises(BenchError, match=r"model\.components=17: train\.batch_size=2 gives 16 draws"):
+        model.check_training(batch_size=2, finish_examples=0)
+    with pytest.raises(BenchError, match=r"train\.batch_size=2"):
+        model.place(torch.randn(2, 2))
+
+
 def test_encodings_that_are_not_numbers_are_named() -> None:
     with pytest.raises(Diverged, match="encodings are NaN"):
         GMVAE(PLANE, width=40).place(torch.full((8, 2), math.nan))
