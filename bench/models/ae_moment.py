@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.models.ae import AE
+from bench.models.elbo import check_not_negative
 from bench.models.optimise import GradientStep, Trainer
 from bench.spec import DataSpec
 
@@ -59,14 +60,23 @@ class AEMoment(AE):
         )
         if penalty not in PENALTIES:
             raise unknown("penalty", penalty, PENALTIES, "model.penalty")
-        if weight is not None and not weight >= 0:
-            raise BenchError(f"model.weight={weight} is negative: give 0 or more, or null")
+        if weight is not None:
+            check_not_negative(weight=weight)
         self.penalty, usual_weight = PENALTIES[penalty]
         self.weight = usual_weight if weight is None else weight
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step on the penalised mean."""
         return Penalised(self, settings)
+
+    def check_training(self, batch_size: int, finish_examples: int) -> None:
+        """Refuses a batch whose codes have no pairs, where the penalty compares pairs.
+
+        Raises:
+            BenchError: it is a batch of one.
+        """
+        if self.penalty is kernel_discrepancy:
+            check_pairs(batch_size)
 
 
 class Penalised(GradientStep):
@@ -104,13 +114,24 @@ def kernel_discrepancy(z: Float[Tensor, "batch latent"]) -> Float[Tensor, ""]:
         BenchError: for a batch of one, which has no pairs.
     """
     n, latent = z.shape
-    if n < 2:
-        raise BenchError("train.batch_size=1: penalty=mmd compares pairs; give a batch of 2 or more, or penalty=moment")
+    check_pairs(n)
     draws = torch.randn_like(z)
     pairs = n * (n - 1)
     # An example beside itself has the kernel's largest value, 1.
     own = (multiquadratic(z, z, 2 * latent).sum() + multiquadratic(draws, draws, 2 * latent).sum() - 2 * n) / pairs
     return own - 2 * multiquadratic(z, draws, 2 * latent).mean()
+
+
+def check_pairs(n: int) -> None:
+    """Refuses a batch of one, which has no pairs.
+
+    Raises:
+        BenchError: n is below 2.
+    """
+    if n < 2:
+        raise BenchError(
+            f"train.batch_size={n}: model.penalty=mmd compares pairs; give batches of 2 or more, or penalty=moment"
+        )
 
 
 def multiquadratic(x: Float[Tensor, "n latent"], y: Float[Tensor, "m latent"], constant: float) -> Float[Tensor, "n m"]:

@@ -102,7 +102,9 @@ def test_the_penalty_is_weighed_and_stands_in_the_step_alone() -> None:
     torch.testing.assert_close(model.trainer(Optimiser()).step(x, 0.5), expected.detach())
 
 
-@pytest.mark.parametrize(("option", "value"), [("penalty", "moments"), ("weight", -1.0), ("weight", math.nan)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("penalty", "moments"), ("weight", -1.0), ("weight", math.nan), ("weight", math.inf)]
+)
 def test_bad_options_are_named(option: str, value: object) -> None:
     with pytest.raises(BenchError, match=option):
         AEMoment(DATA, width=8, **{option: value})  # type: ignore[arg-type]
@@ -111,3 +113,11 @@ def test_bad_options_are_named(option: str, value: object) -> None:
 def test_a_batch_of_one_has_no_pairs() -> None:
     with pytest.raises(BenchError, match="batch_size=1"):
         kernel_discrepancy(torch.randn(1, 3))
+
+
+def test_batches_of_one_are_refused_before_training_where_pairs_are_compared() -> None:
+    AEMoment(DATA, width=8).check_training(batch_size=1, finish_examples=0)
+    pairs = AEMoment(DATA, width=8, penalty="mmd")
+    pairs.check_training(batch_size=2, finish_examples=0)
+    with pytest.raises(BenchError, match="batch_size=1"):
+        pairs.check_training(batch_size=1, finish_examples=0)
