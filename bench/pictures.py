@@ -13,17 +13,25 @@ from bench.models.importance import iwae
 
 IMAGES = 64
 POINTS = 2_000
+CLASS_ROWS = 6
 GRID = 128
 GRID_IMPORTANCE_SAMPLES = 256
 
 
 def picture_samples(entry: Entry, dataset: Dataset, x: Tensor) -> dict[str, Any]:
-    """`samples` and as many test examples `data`, in data space, `(n, *event_shape)` float32."""
+    """`samples` and as many test examples `data`, in data space, `(n, *event_shape)` float32.
+
+    An entry that takes labels also has samples `by_class`, `(rows, classes, *event_shape)`.
+    """
     n = POINTS if dataset.image_shape is None else IMAGES
     arrays = {
         "samples": dataset.space.to_data(entry.sample(n)).cpu().numpy().astype(np.float32),
         "data": dataset.space.to_data(x[:n]).cpu().numpy().astype(np.float32),
     }
+    if entry.conditional and dataset.spec.classes:
+        labels = torch.eye(dataset.spec.classes, device=x.device).repeat(CLASS_ROWS, 1)
+        drawn = dataset.space.to_data(entry.sample(len(labels), labels)).cpu().numpy().astype(np.float32)
+        arrays["by_class"] = drawn.reshape(CLASS_ROWS, -1, *drawn.shape[1:])
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.asarray(dataset.image_shape)
     return arrays

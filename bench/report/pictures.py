@@ -20,7 +20,8 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
         warnings: a line is added for each file that cannot be read.
 
     Returns:
-        The `pictures` of `bench.report.study.Study`: images `(64, height, width)` uint8, points `(<=1000, 2)` float16,
+        The `pictures` of `bench.report.study.Study`: images `(64, height, width)` and, by
+        class, `(rows, classes, height, width)` uint8, points `(<=1000, 2)` float16,
         log-densities `(<=200, <=200)` float16 in nats (row = y, column = x), extents `(4,)` float32.
     """
     pictures: dict[str, Array] = {}
@@ -55,6 +56,8 @@ def _samples(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]
     if "image_shape" in arrays:
         height, width = (int(side) for side in arrays["image_shape"])
         images = {key: value[:IMAGES].reshape(-1, height, width) for key, value in found.items()}
+        if "by_class" in arrays:
+            images[f"by-class/{cell}"] = arrays["by_class"].reshape(*arrays["by_class"].shape[:2], height, width)
         return {key: np.round(255 * np.clip(value, 0, 1)).astype(np.uint8) for key, value in images.items()}
     if all(value.ndim == 2 and value.shape[1] == 2 for value in found.values()):
         return {key: np.clip(value[:POINTS], -6e4, 6e4).astype(np.float16) for key, value in found.items()}

@@ -39,5 +39,6 @@ def of_one_data_set(study: Study, look: dict[str, Style], group: list[Cell]) -> 
             plots_curves.reconstruction(study, group, look),
             plots_pictures.densities(study, group),
             plots_pictures.samples(study, group, look),
+            plots_pictures.by_class(study, group),
         ]
     return [plot for plot in found if plot is not None]

@@ -78,27 +78,52 @@ def samples(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | N
     )
 
 
-def mosaic(images: Array) -> Array:
-    """`(n, height, width)` uint8 as one picture with as many rows as columns, a grey line between images."""
-    side = int(np.sqrt(len(images)))
-    padded = np.pad(images[: side * side], ((0, 0), (1, 0), (1, 0)), constant_values=110)
+def by_class(study: Study, cells: list[Cell]) -> Plot | None:
+    """Samples that models drew of each class, a column a class."""
+    data = cells[0].data
+    shown = {
+        cell.model: grid for cell in cells if (grid := study.pictures.get(f"by-class/{data}/{cell.model}")) is not None
+    }
+    if not shown:
+        return None
+    rows, classes = next(iter(shown.values())).shape[:2]
+    made, places = _panels(len(shown), bar=False, columns=1, aspect=rows / classes)
+    for axes, (name, grid) in zip(places, shown.items(), strict=True):
+        axes.imshow(mosaic(grid.reshape(-1, *grid.shape[2:]), classes), cmap="gray", vmin=0, vmax=255)
+        _bare(axes, name)
+    return Plot(
+        f"by-class-{data}",
+        data,
+        "Samples of each class",
+        f"Samples of {', '.join(shown)} on {data}, a column for each of {classes} classes.",
+        f"Asked for by label, and not chosen: the first {rows} drawn of each class. {FIRST_SEED}",
+        png(made),
+    )
+
+
+def mosaic(images: Array, columns: int | None = None) -> Array:
+    """`(n, height, width)` uint8 as one picture, a grey line between images; as many rows as columns if not said."""
+    side = columns or int(np.sqrt(len(images)))
+    rows = len(images) // side if columns else side
+    padded = np.pad(images[: rows * side], ((0, 0), (1, 0), (1, 0)), constant_values=110)
     height, width = padded.shape[1:]
-    rows: Array = padded.reshape(side, side, height, width).transpose(0, 2, 1, 3).reshape(side * height, side * width)
-    return np.pad(rows, ((0, 1), (0, 1)), constant_values=110)
+    picture = padded.reshape(rows, side, height, width).transpose(0, 2, 1, 3).reshape(rows * height, side * width)
+    return np.pad(picture, ((0, 1), (0, 1)), constant_values=110)
 
 
-def _panels(count: int, *, bar: bool) -> tuple[Figure, list[Axes]]:
-    """Square panels in rows of at most three, with room for a colour bar below."""
-    columns = 2 if count == 4 else min(count, COLUMNS)
+def _panels(count: int, *, bar: bool, columns: int | None = None, aspect: float = 1.0) -> tuple[Figure, list[Axes]]:
+    """Panels of that height over width, in rows of at most three, with room for a colour bar below."""
+    columns = columns or (2 if count == 4 else min(count, COLUMNS))
     rows = -(-count // columns)
     side, gap, head, foot = (WIDTH - 0.1 * (columns - 1) - 0.1) / columns, 0.1, 0.27, 0.62 if bar else 0.06
-    height = rows * (side + head) + foot
+    tall = aspect * side
+    height = rows * (tall + head) + foot
     made = figure(WIDTH, height)
     places = []
     for index in range(count):
         row, column = divmod(index, columns)
-        left, bottom = 0.05 + column * (side + gap), height - (row + 1) * (side + head)
-        places.append(made.add_axes((left / WIDTH, bottom / height, side / WIDTH, side / height)))
+        left, bottom = 0.05 + column * (side + gap), height - (row + 1) * (tall + head)
+        places.append(made.add_axes((left / WIDTH, bottom / height, side / WIDTH, tall / height)))
     return made, places
 
 

@@ -57,8 +57,9 @@ class Study:
         runs: one dict a run, sorted by data, model and seed; a missing quantity is None.
         histories: run_id -> `(validations, 4)` float64, columns `HISTORY_COLUMNS`; NaN where a field is empty.
         curves: (run_id, `k` or `noise`) -> `(points, 2)` float64, x and y.
-        pictures: `samples/<data>/<label>`, `density/<data>/<label>`, `extent/<data>/<label>`, and one `real/<data>`
-            and `truth/<data>` a data set, as `bench.report.pictures` makes them.
+        pictures: `samples/<data>/<label>`, `by-class/<data>/<label>`, `density/<data>/<label>`,
+            `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as `bench.report.pictures`
+            makes them.
     """
 
     name: str

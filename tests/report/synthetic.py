@@ -93,6 +93,8 @@ def write_pictures(run: RunFolder, made: Record) -> None:
         real = load_digits().data / 16
         noisy = np.clip(real[100:164] + spread * rng.normal(size=(64, 64)), 0, 1)
         images = {"samples": noisy.astype(np.float32), "data": real[:64].astype(np.float32)}
+        if made["model"] == "vae":
+            images["by_class"] = images["samples"][:60].reshape(6, 10, 64)
         run.write_arrays("samples.npz", **images, image_shape=np.array([8, 8]))
         return
     real, fake = ring(rng, 2_000, 0.2), ring(rng, 2_000, spread)

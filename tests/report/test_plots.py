@@ -16,7 +16,7 @@ def test_every_kind_of_plot_is_there_with_words(made: Path) -> None:
     study = load(made)
     plots = draw(study, summarise(study.runs))
     common = {"nll", "pareto", "pareto-flops", "training", "k-curve", "reconstruction", "samples"}
-    assert {p.name for p in plots if p.data == "digits"} == {f"{kind}-digits" for kind in common}
+    assert {p.name for p in plots if p.data == "digits"} == {f"{kind}-digits" for kind in common | {"by-class"}}
     toy = {f"{kind}-eight_gaussians" for kind in common | {"density"}}
     assert {p.name for p in plots if p.data == "eight_gaussians"} == toy
     for plot in plots:
@@ -102,3 +102,6 @@ def test_a_mosaic_keeps_every_pixel_in_reading_order() -> None:
     assert found.shape == (2 * 3 + 1, 2 * 4 + 1)
     np.testing.assert_array_equal(found[1:3, 5:8], images[1])
     np.testing.assert_array_equal(found[4:6, 1:4], images[2])
+    wide = mosaic(np.arange(6 * 6, dtype=np.uint8).reshape(6, 2, 3), 3)
+    assert wide.shape == (2 * 3 + 1, 3 * 4 + 1)
+    np.testing.assert_array_equal(wide[4:6, 1:4], np.arange(18, 24).reshape(2, 3))
