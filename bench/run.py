@@ -22,7 +22,7 @@ from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
-from bench.finish import finish
+from bench.finish import EXAMPLES, finish
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
@@ -95,7 +95,7 @@ def prepare(config: Config) -> None:
 
     Raises:
         BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable budget,
-            a batch larger than the training split.
+            a batch larger than the training split or, with the training split, too small for the entry.
     """
     chosen_device(config)
     dataset = build.dataset(config)
@@ -103,7 +103,8 @@ def prepare(config: Config) -> None:
     cls = build.entry_class(config)
     if dataset.spec.kind in cls.kinds:
         with contextlib.suppress(NotApplicable):  # the run makes a row that says so
-            sized_width(config, dataset)
+            entry = build.entry(config, dataset.spec, sized_width(config, dataset))
+            entry.check_training(config.train.batch_size, min(len(dataset.train), EXAMPLES))
 
 
 def learn(
@@ -138,7 +139,10 @@ def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entr
     record = record | {"family": cls.family}
     if dataset.spec.kind not in cls.kinds:
         kinds = " or ".join(sorted(cls.kinds))
-        raise NotApplicable(f"{record['model']} models {kinds} data; {record['data']} is {dataset.spec.kind}")
+        raise NotApplicable(
+            f"{record['model']} models {kinds} data; {record['data']} is {dataset.spec.kind}: take data of such a "
+            f"kind, or a model of {dataset.spec.kind} data, such as vae"
+        )
     width = sized_width(config, dataset)
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
     entry = build.entry(config, dataset.spec, width).to(device)
@@ -151,12 +155,11 @@ def sized_width(config: Config, dataset: Dataset) -> int:
     """The width that meets `budget.parameters`, or the YAML's own where there is no such budget.
 
     Raises:
-        BenchError: no width comes near enough.
+        BenchError: no width comes near enough, or the YAML's is none.
     """
     target = config.budget.parameters
     if target is None:
-        build.entry(config, dataset.spec)
-        return int(config.model["width"])
+        return int(build.model_options(config)["width"])
     what = f"{config.model['name']} on {dataset.name}"
     return matching_width(lambda w: build.entry(config, dataset.spec, w), target, config.budget.tolerance, what)
 
@@ -229,9 +232,16 @@ def check_finite(record: Record) -> None:
     Raises:
         Diverged: a column is NaN or infinite; the message names it.
     """
-    broken = [name for name, value in record.items() if isinstance(value, float) and not math.isfinite(value)]
+    broken = [name for name, value in record.items() if not is_finite(value)]
     if broken:
         raise Diverged(f"{' and '.join(broken)} of the trained entry: NaN or infinite")
+
+
+def is_finite(value: Any) -> bool:
+    """False for a NaN or an infinity, and for a list that holds one at any depth, as a curve may."""
+    if isinstance(value, list):
+        return all(map(is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def chosen_device(config: Config) -> torch.device:

@@ -15,6 +15,9 @@ from bench.columns import COLUMNS
 from bench.locate import choices, conf_dir
 from tests.helpers import ROOT, TINY, environment, files_under
 
+EXPOST = ["model=ae_expost", "budget.parameters=null"]
+GMVAE = ["model=gmvae", "budget.parameters=null", "train.batch_size=2"]
+
 
 @pytest.fixture
 def refused(bench_call, tmp_path):
@@ -56,6 +59,12 @@ def refused(bench_call, tmp_path):
         (["results_dir=file/inside"], "file is a file; choose another results_dir="),
         (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
         (["model"], "cannot read 'model'; write name=value"),
+        ([*EXPOST, "model.components=257"], "model.components=257: there are 256 codes to fit"),
+        ([*EXPOST, "model.density=kde", "model.components=-3"], "model.components=-3 has no meaning with"),
+        ([*GMVAE, "model.components=17"], "model.components=17: train.batch_size=2 gives 16 draws of z"),
+        (["model=ae_moment", "model.penalty=mmd", "train.batch_size=1", "budget.parameters=null"], "give batches of 2"),
+        (["model=vae_iaf", "model.shape=[]"], "model.shape=[] is no list of proportions"),
+        (["model=vae", "model.beta=inf"], "model.beta=inf is negative, infinite or NaN"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(overrides, named, refused, tmp_path) -> None:

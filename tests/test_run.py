@@ -216,11 +216,18 @@ def test_a_learning_rate_out_of_all_bounds_diverges(own_conf, tmp_path) -> None:
     assert "step" in record["error"] or "log-likelihood" in record["error"]
 
 
-def test_a_measurement_that_is_not_a_number_is_a_divergence_that_names_it(own_conf, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(run_module, "evaluate", lambda *_: ({"eval_seconds": 1.0, "mmd2": math.nan}, {}))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("mmd2", math.nan), ("noise_curve", [[0.0, 1.0], [0.5, math.nan]]), ("k_curve", [[1, math.inf], [2, 3.0]])],
+)
+def test_a_measurement_that_is_not_a_number_is_a_divergence_that_names_it(
+    name: str, value: object, own_conf, tmp_path, monkeypatch
+) -> None:
+    sound = {"eval_seconds": 1.0, "nll_estimator": "exact", "gradient_curve": [[1, 0.5]]}
+    monkeypatch.setattr(run_module, "evaluate", lambda *_: (sound | {name: value}, {}))
     record = made(tiny(own_conf, "model=affine"), tmp_path)
     assert record["status"] == "diverged"
-    assert record["error"] == "mmd2 of the trained entry: NaN or infinite"
+    assert record["error"] == f"{name} of the trained entry: NaN or infinite"
 
 
 def test_a_crash_has_a_row_with_its_first_line_and_a_traceback_beside_it(own_conf, tmp_path) -> None:
@@ -269,7 +276,10 @@ def test_data_of_another_kind_are_not_applicable(own_conf, tmp_path) -> None:
     prepare(config)
     record = made(config, tmp_path)
     assert record["status"] == "not_applicable"
-    assert record["error"] == "realnvp models continuous or discrete data; digits_binary is binary"
+    assert record["error"] == (
+        "realnvp models continuous or discrete data; digits_binary is binary: take data of such a kind, or a model of "
+        "binary data, such as vae"
+    )
 
 
 def test_an_entry_that_refuses_the_data_as_it_is_built_is_not_applicable(own_conf, tmp_path) -> None:
@@ -337,6 +347,28 @@ def test_what_no_run_could_do_is_refused_before_it(overrides: list[str], named: 
         prepare(tiny(own_conf, *overrides))
     assert named in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model=ae_expost", "model.components=256"],
+        ["model=ae_expost", "model.density=kde"],
+        ["model=gmvae", "model.components=16", "train.batch_size=2"],
+        ["model=ae_moment", "model.penalty=mmd", "train.batch_size=2"],
+        ["model=ae_moment", "model.penalty=moment", "train.batch_size=1"],
+    ],
+)
+def test_what_training_just_can_do_is_not_refused(overrides: list[str], own_conf) -> None:
+    prepare(tiny(own_conf, "budget.parameters=null", *overrides))
+
+
+def test_no_more_components_than_finish_gets_codes(own_conf) -> None:
+    """It gets 5,000 training examples at most."""
+    many = ["model=ae_expost", "budget.parameters=null", "data.train=6000"]
+    prepare(tiny(own_conf, *many, "model.components=5000"))
+    with pytest.raises(BenchError, match="there are 5000 codes to fit"):
+        prepare(tiny(own_conf, *many, "model.components=5001"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
