@@ -60,7 +60,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         memory = PeakMemory(device)
         learn(entry, dataset, config, history, folder, deadline, report)
         finish(entry, dataset, config.seed, history, deadline)
-        measured, arrays = evaluate(entry, dataset, config.eval, deadline)
+        measured, arrays = evaluate(entry, dataset, config.eval, deadline, config.seed)
         check_finite(measured)
         record |= measured | {"peak_memory_bytes": memory.read_bytes(), "status": "ok"}
         for name, content in arrays.items():

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import BenchError, NotApplicable
+from bench.errors import NotApplicable
 from bench.laws.gaussian import DiagonalGaussian, standard_normal_log_prob
 from bench.models.coders import Encoder, LogScaleHead, decoder_for, shared_sizes
+from bench.models.elbo import check_not_negative
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.importance import iwae_in_chunks
 from bench.models.latent import CHUNK_ELEMENTS, settled_size
@@ -84,8 +85,7 @@ class M2(Entry):
                 "M2 learns from some labels and these data show none: set data.labelled, such as 100, on data that "
                 "have labels, such as data=digits"
             )
-        if not alpha >= 0:
-            raise BenchError(f"model.alpha={alpha} is negative: give 0 or more")
+        check_not_negative(alpha=alpha)
         self.alpha, self.activation = alpha, activation
         self.latent_size = settled_size(data, latent_size)
         encoder_sizes, decoder_sizes, self.classifier_sizes = shared_sizes(data, width, shape, shape)

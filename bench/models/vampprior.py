@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models.latent import CHUNK_ELEMENTS, GaussianLatentEntry
-from bench.models.networks import linear
+from bench.models.networks import check_shape, linear
 from bench.spec import DataSpec
 
 PSEUDO_INPUTS = ("auto", "free", "factored")
@@ -76,6 +76,7 @@ class VampPrior(GaussianLatentEntry):
             raise BenchError(f"model.components={components} is not a number of pseudo-inputs: give at least 1")
         if pseudo_inputs not in PSEUDO_INPUTS:
             raise unknown("kind of pseudo-inputs", pseudo_inputs, PSEUDO_INPUTS, "model.pseudo_inputs")
+        check_shape(shape)
         free = pseudo_inputs == "free" or (pseudo_inputs == "auto" and components * data.dim <= FREE_AT_MOST)
         super().__init__(
             data,

@@ -149,7 +149,9 @@ def test_data_without_labels_are_not_applicable() -> None:
         M2(DataSpec((4,)), width=60)
 
 
-@pytest.mark.parametrize("option", [{"alpha": -1.0}, {"latent_size": 0}, {"width": 0}, {"activation": "tahn"}], ids=str)
+@pytest.mark.parametrize(
+    "option", [{"alpha": -1.0}, {"alpha": math.inf}, {"latent_size": 0}, {"width": 0}, {"activation": "tahn"}], ids=str
+)
 def test_bad_options_are_named(option: dict[str, Any]) -> None:
     with pytest.raises(BenchError, match=next(iter(option))):
         M2(CONTINUOUS, **{"width": 8, **option})
