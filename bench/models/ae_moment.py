@@ -95,6 +95,10 @@ def moment_divergence(z: Float[Tensor, "batch latent"]) -> Float[Tensor, ""]:
 
     Near the target it is |m|²/2 + ||S - I||²/4, the plain distance of the moments; far from it the logarithm of a
     small eigenvalue keeps codes from collapsing, which a plain distance hardly does, and its unit is that of the error.
+
+    It is biased upward: n codes in d dimensions that are exactly normal cost about (d² + 3 d) / (4 n) nats, d / (2 n)
+    for their mean and (d² + d) / (4 n) for their covariance. That is 0.30 at n = 256, d = 16; where d is no small share
+    of n it is more, 8.9 in place of 6.7 at n = 64, d = 40.
     """
     mean = z.mean(0)
     centred = z - mean
