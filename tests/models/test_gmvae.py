@@ -9,9 +9,11 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
 from bench.metrics.labels import cluster_accuracy
+from bench.models.coders import LOG_SCALE_BOUND
 from bench.models.gmvae import EARLY_WEIGHT, GMVAE
+from bench.models.networks import soft_clamp
 from bench.spec import DataSpec
-from tests.models.helpers import perturbed
+from tests.models.helpers import grid, perturbed, widened
 
 PLANE = DataSpec((2,))
 
@@ -52,6 +54,30 @@ def test_draws_of_the_prior_have_its_moments() -> None:
     assert ((draws.mean(0) - model.means.mean(0)).abs() < 5 * (variance / n).sqrt()).all()
     # A variance of 40,000 draws is known to 0.7 % for a Gaussian and better for separate components.
     torch.testing.assert_close(draws.var(0), variance, rtol=0.04, atol=0)
+
+
+def test_the_loss_is_the_bound_of_the_paper_by_quadrature() -> None:
+    """-E_q [log p(x | z) + log p(y, z) - log q(z | x) - log q(y | x, z)], y summed over and z over a lattice."""
+    model, x, draws = spread_out(), torch.randn(1, 2), 100_000
+    widened(model)
+    z, area = grid(2, 12.0, 241)
+    with torch.no_grad():
+        # A decoder that says little, and components that overlap: losses of a few nats that vary by two or three.
+        for parameter in model.decoder.parameters():
+            parameter.mul_(0.2)
+        model.means.mul_(0.5)
+        parts = Independent(Normal(model.means, soft_clamp(model.log_scales, LOG_SCALE_BOUND).exp()), 1)
+        joint = parts.log_prob(z[:, None]) - math.log(4)
+        log_q_y = torch.log_softmax(joint, 1)
+        law = model.encoder(x)
+        log_q = Normal(law.mean, law.log_scale.exp()).log_prob(z).sum(1)
+        fit = model.decoder.log_prob(x, z[:, None])[:, 0]
+        bound = fit + (log_q_y.exp() * (joint - log_q_y)).sum(1) - log_q
+        loss = model.loss(x.expand(draws, 2))
+    expected, error = -(log_q.exp() * bound).sum() * area, loss.std() / math.sqrt(draws)
+    # An error in the prior of a twentieth of a nat shows.
+    assert error < 0.01
+    assert (loss.mean() - expected).abs() < 5 * error
 
 
 def test_clusters_are_the_components_by_bayes() -> None:
