@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.contract import density, finishing, interface, isolation, latent, sampling, training
+from bench.contract import decoder, density, finishing, interface, isolation, labels, latent, prior, sampling, training
 from bench.contract.outcome import Absent, Broken, described
 from bench.contract.stage import Build, Subject
 
@@ -34,6 +34,12 @@ CONTRACTS: dict[str, Contract] = {
     "truth": density.truth,
     "samples": sampling.samples,
     "inverse": latent.inverse,
+    "prior": prior.prior,
+    "decoder": decoder.decoder,
+    "marginal": decoder.marginal,
+    "posterior": decoder.posterior,
+    "classes": labels.classes,
+    "clusters": labels.clusters,
     "state": isolation.state,
     "batch": isolation.batch,
     "seed": isolation.seed,

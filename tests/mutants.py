@@ -8,6 +8,24 @@ import torch
 from torch import nn
 
 from bench.models.entry import Entry, LogProb
+from tests.mutants_latent import (
+    AnotherPosterior,
+    BatchClusters,
+    ClassesThatDoNotSum,
+    CodeBesideTheMean,
+    HugeLogPrior,
+    ImpossibleDraws,
+    LikelihoodPlusConstant,
+    NanClusters,
+    NegatedLogPrior,
+    NoiseForgotten,
+    NoisierDecoder,
+    OneLogit,
+    PriorOfAnotherScale,
+    ShiftedLogPrior,
+    ShiftedOnTheSphere,
+    SignedClusters,
+)
 from tests.mutants_training import (
     BroadcastLoss,
     DetachedConditioner,
@@ -81,7 +99,7 @@ class MeanElboCalledExact(Latent):
         return -Latent.log_weights(self, x, 1)[0]
 
     def log_prob(self, x, context=None):
-        mean, log_scale = self.posterior(x)
+        mean, log_scale = self.moments(x)
         kl = 0.5 * (torch.exp(2 * log_scale) + mean.square() - 1).sum(1) - log_scale.sum(1)
         return LogProb(self.observed(x, mean) - kl, "exact", is_bound=False)
 
@@ -93,7 +111,7 @@ class NoName(Flow):
 
 class WeightsWithoutPosterior(Latent):
     def log_weights(self, x, samples, context=None):
-        mean, log_scale = self.posterior(x)
+        mean, log_scale = self.moments(x)
         z = mean + torch.randn(samples, *mean.shape) * torch.exp(log_scale)
         return self.observed(x, z) + standard_normal(z)
 
@@ -185,8 +203,8 @@ class BatchNormInTrainMode(Latent):
         super().__init__(data, width=width)
         self.norm = nn.BatchNorm1d(data.dim, affine=False, track_running_stats=False)
 
-    def posterior(self, x):
-        return super().posterior(self.norm(x) if len(x) > 1 else x)
+    def moments(self, x):
+        return super().moments(self.norm(x) if len(x) > 1 else x)
 
 
 class NumpySamples(Flow):
@@ -228,6 +246,22 @@ BROKEN: dict[type[Entry], tuple[str, ...]] = {
     SamplesOfTheBase: ("samples",),
     NotInverse: ("inverse",),
     VaeCalledExact: ("inverse",),
+    NegatedLogPrior: ("prior",),
+    ShiftedLogPrior: ("prior",),
+    HugeLogPrior: ("prior",),
+    PriorOfAnotherScale: ("prior",),
+    ImpossibleDraws: ("prior",),
+    ShiftedOnTheSphere: ("prior", "posterior"),
+    LikelihoodPlusConstant: ("decoder",),
+    NoiseForgotten: ("decoder", "marginal"),
+    NoisierDecoder: ("marginal",),
+    AnotherPosterior: ("posterior",),
+    CodeBesideTheMean: ("posterior",),
+    ClassesThatDoNotSum: ("classes",),
+    OneLogit: ("classes",),
+    NanClusters: ("clusters",),
+    SignedClusters: ("clusters",),
+    BatchClusters: ("clusters",),
     ScalarLoss: ("shapes",),
     BroadcastLoss: ("per-example",),
     ReversedLoss: ("per-example",),

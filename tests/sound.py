@@ -1,10 +1,13 @@
-"""Small sound entries: a flow, a VAE, two without a likelihood, one trained without its likelihood."""
+"""Small sound entries: a flow, VAEs with more or fewer of their parts in view, two without a likelihood, one trained
+without its likelihood."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
+from bench.errors import NotApplicable
+from bench.laws.gaussian import DiagonalGaussian
 from bench.models.entry import Entry, LogProb
 from bench.models.importance import iwae
 
@@ -74,7 +77,7 @@ class Latent(Entry):
         if data.kind != "binary":
             self.log_noise = nn.Parameter(torch.zeros(data.dim))
 
-    def posterior(self, x):
+    def moments(self, x):
         mean, log_scale = self.encoder(x).chunk(2, 1)
         return mean, log_scale.clamp(-5, 5)
 
@@ -86,7 +89,7 @@ class Latent(Entry):
         return standard_normal((x - self.decoder(z)) * torch.exp(-self.log_noise)) - self.log_noise.sum()
 
     def log_weights(self, x, samples, context=None):
-        mean, log_scale = self.posterior(x)
+        mean, log_scale = self.moments(x)
         noise = torch.randn(samples, *mean.shape)
         z = mean + noise * torch.exp(log_scale)
         return self.observed(x, z) + standard_normal(z) - standard_normal(noise) + log_scale.sum(1)
@@ -104,11 +107,58 @@ class Latent(Entry):
         return decoded + torch.randn_like(decoded) * torch.exp(self.log_noise)
 
     def encode(self, x, context=None):
-        return self.posterior(x)[0]
+        return self.moments(x)[0]
 
     def decode(self, z, context=None):
         decoded = self.decoder(z)
         return torch.sigmoid(decoded) if self.data.kind == "binary" else decoded
+
+
+class Decoded(Latent):
+    """The same, with its prior and its decoder's density in view."""
+
+    def log_prior(self, z):
+        return standard_normal(z)
+
+    def prior_sample(self, n):
+        return torch.randn(n, 2)
+
+    def log_likelihood(self, x, z):
+        return self.observed(x, z)
+
+
+class Whole(Decoded):
+    """The same, with its posterior in view, and two clusters in its latent."""
+
+    def posterior(self, x):
+        return DiagonalGaussian(*self.moments(x))
+
+    def cluster(self, x):
+        centres = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+        return torch.softmax(-(self.encode(x)[:, None] - centres).square().sum(2), 1)
+
+
+class Labelled(Latent):
+    """A VAE, and beside it a classifier of the examples that show labels."""
+
+    conditional = True
+
+    def __init__(self, data, *, width: int) -> None:
+        super().__init__(data, width=width)
+        if not data.classes:
+            raise NotApplicable("it needs labels")
+        self.width = width
+        self.classifier = self.fresh_classifier()
+
+    def fresh_classifier(self):
+        return nn.Sequential(nn.Linear(self.data.dim, self.width), nn.Tanh(), nn.Linear(self.width, self.data.classes))
+
+    def classify(self, x):
+        return torch.softmax(self.classifier(x), 1)
+
+    def loss(self, x, context=None):
+        surprise = super().loss(x)
+        return surprise if context is None else surprise - (context * torch.log_softmax(self.classifier(x), 1)).sum(1)
 
 
 class SamplerOnly(Flow):
@@ -201,11 +251,20 @@ NO_LIKELIHOOD = (
     "inverse: no encode and decode",
 )
 
+DECODER = "no log_likelihood, log_prior and prior_sample"
+NO_POSTERIOR = ("posterior: no posterior beside log_likelihood, log_prior and prior_sample",)
+NO_DECODER = (f"prior: {DECODER}", f"decoder: {DECODER}", f"marginal: {DECODER}", *NO_POSTERIOR)
+NO_LABELS = ("classes: no classify", "clusters: no cluster")
+VAE = ("finishes: no finish", "inverse: latent is posterior_mean")
+
 SOUND: dict[type[Entry], tuple[str, ...]] = {
-    Flow: ("finishes: no finish", "bound: no log_weights"),
-    Latent: ("finishes: no finish", "inverse: latent is posterior_mean"),
-    SamplerOnly: ("finishes: no finish", *NO_LIKELIHOOD),
-    Centred: NO_LIKELIHOOD,
-    FlowMatching: ("finishes: no finish", "bound: no log_weights"),
+    Flow: ("finishes: no finish", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
+    Latent: (*VAE, *NO_DECODER, *NO_LABELS),
+    Decoded: (*VAE, *NO_POSTERIOR, *NO_LABELS),
+    Whole: (*VAE, "classes: no classify"),
+    Labelled: (*VAE, *NO_DECODER, "clusters: no cluster"),
+    SamplerOnly: ("finishes: no finish", *NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
+    Centred: (*NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
+    FlowMatching: ("finishes: no finish", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
 }
 """Each sound entry with the contracts that do not apply to it."""
