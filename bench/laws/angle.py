@@ -47,9 +47,9 @@ class Window:
     def log_density(self, angle: Tensor) -> Tensor:
         """log f without its constant."""
         half = torch.sin(angle / 2).square()
+        exponent = -2 * self.concentration * half
         # sin² θ = 4 h (1 - h) with h = sin²(θ/2)
-        log_sine = torch.xlogy(self.power / 2, 4 * half * (1 - half))
-        return log_sine - 2 * self.concentration * half
+        return exponent + self.power / 2 * torch.log(4 * half * (1 - half)) if self.power else exponent
 
 
 def inverse_distribution(window: Window, uniform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch samples"]:
