@@ -59,7 +59,8 @@ def write_run(folder: Path, base: Config, data: int, model: int, seed: int) -> N
 
 LATENT_USE: Record = {
     "recon_mse_sampled": 0.06, "rate_nats": 2.1, "distortion_nats": 0.7, "latent_size": 2, "active_units": 2,
-    "posterior_collapse": 0, "aggregate_mmd2": 1e-3, "aggregate_kl_nats": 0.02, "gradient_noise": 0.5,
+    "posterior_collapse": 0, "aggregate_mmd2": 1e-3, "aggregate_kl_nats": 0.02, "aggregate_kl_floor": 0.01,
+    "gradient_noise": 0.5, "elbo_standard_error": 0.03,
     "ess_median": 310.0, "ess_low": 40.0,
 }  # fmt: skip
 """What a finished run of a latent-variable entry records beside."""
@@ -75,7 +76,8 @@ def measured(nll: float, family: str) -> Record:
         "peak_memory_bytes": 400 * 2**20, "device": "generated", "threads": 2, "shared_machine": False,
         "torch_version": "generated", "git_commit": None, "nll_nats": nll, "nll_standard_error": 0.02,
         "nll_estimator": "iwae-1000" if bound else "exact", "nll_is_bound": bound,
-        "nll_space": "nats in the data's own coordinates", "oracle_nll_nats": 2.5, "kl_to_truth": nll - 2.5,
+        "nll_space": "nats in the data's own coordinates", "oracle_nll_nats": 2.5, "oracle_standard_error": 0.02,
+        "kl_to_truth": nll - 2.5,
         "kl_standard_error": 0.01, "elbo_nats": -nll - 0.3 if bound else None, "recon_mse": 0.05,
         "recon_kind": "posterior_mean" if bound else "round_trip", "recon_mse_noise": 0.02, "mmd2": 4e-4,
         "mmd2_floor": 1.2e-5, "sliced_w2": 0.1, "sliced_w2_floor": 0.03, "c2st": 0.6, "c2st_floor": 0.5,
