@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
-from bench.errors import Diverged
+from bench.errors import Diverged, TimedOut
 from bench.models.entry import Entry
 from bench.train import History, Loop
 
@@ -41,7 +41,7 @@ def retraced(
     if reason.step is None or not checkpoint.exists():
         return reason
     watch, history = Watch(), History()
-    with contextlib.suppress(Exception):  # it failed once already; what is wanted is where
+    with contextlib.suppress(Diverged, TimedOut):  # it diverges again; what is wanted is where
         loop = Loop(entry, dataset, config, history, deadline)
         loop.resume_or_begin(checkpoint)
         entry.train()
