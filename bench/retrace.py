@@ -50,7 +50,7 @@ def retraced(
         with watch:
             while history.step < reason.step:
                 loop.step(loop.progress(history.seconds))
-            loop.validate()
+            loop.validation.value(entry, deadline)
     return Diverged(f"{reason}: {watch.place}", reason.step) if watch.place else reason
 
 
