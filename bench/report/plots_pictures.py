@@ -29,7 +29,7 @@ def densities(study: Study, cells: list[Cell]) -> Plot | None:
     if not shown.keys() - {"truth"}:
         return None
     top = shown["truth"][0].max() if "truth" in shown else max(grid.max() for grid, _ in shown.values())
-    made, places = _panels(len(shown), bar=True)
+    made, places = _panels(list(shown), bar=True)
     for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
         image = axes.imshow(grid, cmap=MAP, vmin=top - NATS_SHOWN, vmax=top, origin="lower", extent=tuple(extent))
         _bare(axes, name)
@@ -57,7 +57,7 @@ def samples(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | N
     if not shown.keys() - {"test data"}:
         return None
     images = next(iter(shown.values())).ndim == 3
-    made, places = _panels(len(shown), bar=False)
+    made, places = _panels(list(shown), bar=False)
     for axes, (name, array) in zip(places, shown.items(), strict=True):
         if images:
             axes.imshow(mosaic(array), cmap="gray", vmin=0, vmax=255)
@@ -87,7 +87,7 @@ def by_class(study: Study, cells: list[Cell]) -> Plot | None:
     if not shown:
         return None
     rows, classes = next(iter(shown.values())).shape[:2]
-    made, places = _panels(len(shown), bar=False, columns=1, aspect=rows / classes)
+    made, places = _panels(list(shown), bar=False, columns=1, aspect=rows / classes)
     for axes, (name, grid) in zip(places, shown.items(), strict=True):
         axes.imshow(mosaic(grid.reshape(-1, *grid.shape[2:]), classes), cmap="gray", vmin=0, vmax=255)
         _bare(axes, name)
@@ -111,11 +111,15 @@ def mosaic(images: Array, columns: int | None = None) -> Array:
     return np.pad(picture, ((0, 1), (0, 1)), constant_values=110)
 
 
-def _panels(count: int, *, bar: bool, columns: int | None = None, aspect: float = 1.0) -> tuple[Figure, list[Axes]]:
+def _panels(
+    names: list[str], *, bar: bool, columns: int | None = None, aspect: float = 1.0
+) -> tuple[Figure, list[Axes]]:
     """Panels of that height over width, in rows of at most three, with room for a colour bar below."""
+    count = len(names)
     columns = columns or (2 if count == 4 else min(count, COLUMNS))
     rows = -(-count // columns)
     side, gap, head, foot = (WIDTH - 0.1 * (columns - 1) - 0.1) / columns, 0.1, 0.27, 0.62 if bar else 0.06
+    head += 0.2 if any(" (" in name for name in names) else 0
     tall = aspect * side
     height = rows * (tall + head) + foot
     made = figure(WIDTH, height)
@@ -129,7 +133,11 @@ def _panels(count: int, *, bar: bool, columns: int | None = None, aspect: float 
 
 def _bare(axes: Axes, title: str) -> None:
     axes.set(xticks=[], yticks=[])
-    axes.set_title(title, pad=4)
+    name, bracket, variant = title.partition(" (")
+    axes.set_title(name, pad=18 if bracket else 4)
+    if bracket:
+        size = min(10.0, 260 / (len(variant) + 1))  # so that it ends with its panel, one of three
+        axes.annotate(f"({variant}", (0.5, 1), (0, 4), "axes fraction", "offset points", ha="center", fontsize=size)
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#bbbbbb")
