@@ -136,7 +136,7 @@ def _bare(axes: Axes, title: str) -> None:
     name, bracket, variant = title.partition(" (")
     axes.set_title(name, pad=18 if bracket else 4)
     if bracket:
-        size = min(10.0, 260 / (len(variant) + 1))  # so that it ends with its panel, one of three
+        size = min(10.0, 220 / (len(variant) + 1))  # so that it ends with its panel, one of three
         axes.annotate(f"({variant}", (0.5, 1), (0, 4), "axes fraction", "offset points", ha="center", fontsize=size)
     axes.grid(False)
     for spine in axes.spines.values():
