@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.linalg import helmert
 from torch import Tensor, nn
 
 from bench.errors import NotApplicable
@@ -17,6 +19,9 @@ from bench.models.importance import iwae_in_chunks
 from bench.models.latent import CHUNK_ELEMENTS, settled_size
 from bench.models.networks import activation_named, linear, mlp
 from bench.spec import DataSpec, Kind
+
+CODE_ROUNDING = 1e-3
+"""Distance from a class's code that counts as rounding."""
 
 
 class ClassEncoder(nn.Module):
@@ -39,12 +44,44 @@ class ClassEncoder(nn.Module):
         return DiagonalGaussian(self.mean_head(features), self.scale_head(features))
 
 
+@dataclass(frozen=True)
+class ClassPosterior:
+    """q(y, z | x) = q(y | x) q(z | x, y), a law of z with the code of y behind it.
+
+    Attributes:
+        log_classes: `(batch, classes)` nats of log q(y | x).
+        latents: q(z | x, y), one row for each class and example, all examples of the first class first.
+        codes: `(classes, code)`.
+    """
+
+    log_classes: Float[Tensor, "batch classes"]
+    latents: DiagonalGaussian
+    codes: Float[Tensor, "classes code"]
+
+    @property
+    def mean(self) -> Float[Tensor, "batch latent"]:
+        """E[z | x] and the mean code."""
+        q = torch.exp(self.log_classes)
+        by_class = self.latents.mean.view(len(self.codes), len(q), -1)
+        return torch.cat([torch.einsum("bc,cbl->bl", q, by_class), q @ self.codes], 1)
+
+    def draw(self, samples: int) -> tuple[Float[Tensor, "samples batch latent"], Float[Tensor, "samples batch"]]:
+        """z and behind it the code of y, and log q(y, z | x) in nats; no gradient goes through the choice of y."""
+        batch = len(self.log_classes)
+        y: Int[Tensor, "samples batch"] = torch.multinomial(torch.exp(self.log_classes), samples, replacement=True).T
+        rows = (y * batch + torch.arange(batch, device=y.device)).flatten()
+        (z,), (log_z,) = DiagonalGaussian(self.latents.mean[rows], self.latents.log_scale[rows]).draw(1)
+        log_y = self.log_classes.gather(1, y.T).T
+        return torch.cat([z.view(*y.shape, -1), self.codes[y]], -1), log_z.view(y.shape) + log_y
+
+
 class M2(Entry):
     """p(x) = Σ_y p(y) ∫ p(x | y, z) N(z; 0, I) dz with y uniform over classes, and q(y, z | x) = q(y | x) q(z | x, y).
 
     A labelled example is trained on the bound of log p(x, y) and on log q(y | x), an unlabelled one on the bound of
-    log p(x), in which y is summed over. The decoder reads z and the class as a one-hot vector of length √classes, whose
-    coordinates then have a mean square of 1 as those of z have.
+    log p(x), in which y is summed over. The decoder reads z and a code of the class, a corner of the regular simplex in
+    classes - 1 dimensions, on which y puts mean 0 and covariance I, as p(z) does on z. The latent of the diagnostics is
+    both.
     """
 
     family: ClassVar[str] = "VAE"
@@ -90,10 +127,11 @@ class M2(Entry):
         self.latent_size = settled_size(data, latent_size)
         encoder_sizes, decoder_sizes, self.classifier_sizes = shared_sizes(data, width, shape, shape)
         self.codes: Tensor
-        self.register_buffer("codes", math.sqrt(data.classes) * torch.eye(data.classes), persistent=False)
+        corners = torch.from_numpy(helmert(data.classes)).float().T.contiguous()
+        self.register_buffer("codes", math.sqrt(data.classes) * corners, persistent=False)
         self.classifier = self.fresh_classifier()
         self.encoder = ClassEncoder(data.dim, data.classes, encoder_sizes, self.latent_size, activation)
-        self.decoder = decoder_for(data, self.latent_size + data.classes, decoder_sizes, activation)
+        self.decoder = decoder_for(data, self.latent_size + data.classes - 1, decoder_sizes, activation)
 
     def fresh_classifier(self) -> nn.Module:
         """A new net of the classifier's layers: `(batch, *event)` to logits `(batch, classes)`, near 0 at first."""
@@ -123,6 +161,35 @@ class M2(Entry):
         labelled = (context.T * (bounds + weight * log_q)).sum(0)
         return -torch.where(shown, labelled, unlabelled)
 
+    def posterior(self, x: Float[Tensor, "batch *event"], context: Context = None) -> ClassPosterior:
+        """q(y, z | x); where `context` has a label, that class is certain."""
+        log_classes = torch.log_softmax(self.classifier(x), 1)
+        if context is not None:
+            log_classes = torch.where(context.any(1, keepdim=True), torch.log(context), log_classes)
+        return ClassPosterior(log_classes, self.encoder(x.flatten(1)), self.codes)
+
+    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
+        """log p(z) - log classes in nats where a class's code stands behind z, and -infinity elsewhere."""
+        normal, code = z[..., : self.latent_size], z[..., self.latent_size :]
+        distances = torch.cdist(code.flatten(0, -2), self.codes, compute_mode="donot_use_mm_for_euclid_dist")
+        nearest = distances.amin(1).view(code.shape[:-1])
+        log_prior = standard_normal_log_prob(normal) - math.log(self.data.classes)
+        return torch.where(nearest < CODE_ROUNDING, log_prior, -math.inf)
+
+    def prior_sample(self, n: int, context: Context = None) -> Float[Tensor, "n latent"]:
+        """`n` draws of z and the code of a class, that which `context` labels or else a uniform one."""
+        codes = self.codes[torch.randint(self.data.classes, (n,), device=self.codes.device)]
+        if context is not None:
+            codes = torch.where(context.any(1, keepdim=True), context @ self.codes, codes)
+        return torch.cat([torch.randn(n, self.latent_size, dtype=codes.dtype, device=codes.device), codes], 1)
+
+    def log_likelihood(
+        self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "*samples batch latent"]
+    ) -> Float[Tensor, "*samples batch"]:
+        """log p(x | y, z) in nats, the code of y behind z."""
+        log_prob: Tensor = self.decoder.log_prob(x.flatten(1), z)
+        return log_prob
+
     def log_weights(
         self, x: Float[Tensor, "batch *event"], samples: int, context: Context = None
     ) -> Float[Tensor, "samples batch"]:
@@ -131,19 +198,9 @@ class M2(Entry):
         Summing over the classes instead costs as much as so many times the samples, which tighten the bound further.
         Where `context` has a label y, the weights are log p(x, z | y) - log q(z | x, y), whose mean is p(x | y).
         """
-        log_q = torch.log_softmax(self.classifier(x), 1)
-        y = torch.multinomial(torch.exp(log_q), samples, replacement=True).T
-        class_term = -math.log(self.data.classes) - log_q.gather(1, y.T).T
-        if context is not None:
-            y = torch.where(context.any(1), context.argmax(1), y)
-            class_term = class_term * ~context.any(1)
-        law: DiagonalGaussian = self.encoder(x.flatten(1))
-        rows = (y * len(x) + torch.arange(len(x), device=y.device)).flatten()
-        (z,), (log_posterior,) = DiagonalGaussian(law.mean[rows], law.log_scale[rows]).draw(1)
-        z, log_posterior = z.view(*y.shape, -1), log_posterior.view(y.shape)
-        fit: Tensor = self.decoder.log_prob(x.flatten(1), torch.cat([z, self.codes[y]], -1))
-        weights: Tensor = fit + standard_normal_log_prob(z) - log_posterior + class_term
-        return weights
+        z, log_posterior = self.posterior(x, context).draw(samples)
+        weights = self.log_likelihood(x, z) + self.log_prior(z) - log_posterior
+        return weights if context is None else weights + math.log(self.data.classes) * context.any(1)
 
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
@@ -153,22 +210,13 @@ class M2(Entry):
 
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Draws of x, of the class that `context` labels or else of a uniform one."""
-        drawn = torch.randint(self.data.classes, (n,), device=self.codes.device)
-        classes = self.codes[drawn]
-        if context is not None:
-            classes = torch.where(context.any(1, keepdim=True), context @ self.codes, classes)
-        z = torch.randn(n, self.latent_size, dtype=classes.dtype, device=classes.device)
-        return self.decoder.sample(torch.cat([z, classes], 1)).reshape(n, *self.data.event_shape)
+        return self.decoder.sample(self.prior_sample(n, context)).reshape(n, *self.data.event_shape)
 
-    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch code"]:
-        """The posterior mean of z and of the class's code, `(batch, latent_size + classes)`; labels count as known."""
-        q = self.classify(x)
-        if context is not None:
-            q = torch.where(context.any(1, keepdim=True), context, q)
-        means = self.encoder(x.flatten(1)).mean.view(self.data.classes, len(x), -1)
-        return torch.cat([torch.einsum("bc,cbl->bl", q, means), q @ self.codes], 1)
+    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch latent"]:
+        """The posterior mean of z and of the class's code, `(batch, latent_size + classes - 1)`; labels are known."""
+        return self.posterior(x, context).mean
 
-    def decode(self, z: Float[Tensor, "batch code"], context: Context = None) -> Float[Tensor, "batch *event"]:
+    def decode(self, z: Float[Tensor, "batch latent"], context: Context = None) -> Float[Tensor, "batch *event"]:
         """The decoder's mean in model space, z and the class's code as `encode` gives them."""
         return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
 

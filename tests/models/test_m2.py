@@ -92,7 +92,7 @@ def test_samples_are_of_the_class_that_is_asked_for() -> None:
         plain = model.sample(n)
         means = []
         for y in range(3):
-            z = torch.cat([torch.randn(n, 2), model.codes[y].expand(n, 3)], 1)
+            z = torch.cat([torch.randn(n, 2), model.codes[y].expand(n, 2)], 1)
             means.append(model.decoder.mean(z).mean(0))
     deviation = torch.cat(classes).std(0)
     # Two Monte Carlo means each: 6 of their standard errors.
@@ -111,11 +111,40 @@ def test_samples_are_of_the_class_that_is_asked_for() -> None:
 def test_encodings_hold_the_class_and_labels_overrule_it() -> None:
     model, x = m2(), example(CONTINUOUS, 4)
     with torch.no_grad():
-        torch.testing.assert_close(model.encode(x)[:, 2:] / math.sqrt(3), model.classify(x))
+        torch.testing.assert_close(model.encode(x)[:, 2:], model.classify(x) @ model.codes)
         known = model.encode(x, ONE_HOT[2].expand(4, 3))
-        torch.testing.assert_close(known[:, 2:], model.codes[2].expand(4, 3))
+        torch.testing.assert_close(known[:, 2:], model.codes[2].expand(4, 2))
         torch.testing.assert_close(known[:, :2], model.encoder(x).mean.view(3, 4, 2)[2])
         assert model.decode(known).shape == x.shape
+
+
+def test_codes_of_a_uniform_class_have_mean_0_and_covariance_1() -> None:
+    codes = m2().codes
+    torch.testing.assert_close(codes.mean(0), torch.zeros(2), rtol=0, atol=1e-6)
+    torch.testing.assert_close(codes.T @ codes / 3, torch.eye(2), rtol=0, atol=1e-6)
+    torch.testing.assert_close(codes @ codes.T + 1, 3 * torch.eye(3), rtol=0, atol=1e-6)
+
+
+def test_draws_of_the_posterior_and_the_prior_are_of_all_classes() -> None:
+    """The shares of codes among draws against q(y | x) and 1/3; points off the codes are impossible."""
+    model, x, n = m2(), example(CONTINUOUS, 4), 20_000
+    with torch.no_grad():
+        z, log_q = model.posterior(x).draw(n)
+        prior = model.prior_sample(n)
+        drawn = (torch.cdist(z[..., 2:].flatten(0, 1), model.codes) < 1e-5).view(n, 4, 3)
+        q = model.classify(x)
+        # Twelve shares: 4.5 of their standard errors.
+        assert ((drawn.double().mean(0) - q).abs() < 4.5 * (q * (1 - q) / n).sqrt() + 1e-9).all()
+        shares = (torch.cdist(prior[:, 2:], model.codes) < 1e-5).double().mean(0)
+        assert ((shares - 1 / 3).abs() < 4.5 * math.sqrt(2 / 9 / n)).all()
+        normal = torch.distributions.Normal(0, 1).log_prob(prior[:, :2]).sum(1)
+        torch.testing.assert_close(model.log_prior(prior), normal - math.log(3))
+        assert model.log_prior(prior + 0.01).isneginf().all()
+        # Entropy of y and of z given y, closed in both.
+        law = model.encoder(x)
+        inside = (0.5 + 0.5 * math.log(2 * math.pi) + law.log_scale).sum(1).view(3, 4)
+        entropy = (q.T * (inside - q.T.log())).sum(0)
+        assert ((log_q.mean(0) + entropy).abs() < 4.5 * log_q.std(0) / math.sqrt(n)).all()
 
 
 def test_a_fresh_classifier_has_the_same_layers_and_other_weights() -> None:
