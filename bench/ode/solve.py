@@ -34,7 +34,7 @@ class Solution(NamedTuple):
 
 
 class Tolerance(NamedTuple):
-    """What an error is measured by: atol + rtol |x|, coordinate by coordinate; the log-determinant by atol alone."""
+    """What an error is measured by: atol + rtol |x|, coordinate by coordinate, of the log-determinant too."""
 
     rtol: float
     atol: float
@@ -74,11 +74,13 @@ def solve(
             slope, divergence = last if reuse else rate(start + node * h, advanced(x, slopes, row, h))  # type: ignore[misc]
             slopes.append(slope)
             divergences.append(divergence)
-        before, x = x, advanced(x, slopes, method.weights, h)
-        log_det = advanced(log_det, divergences, method.weights, h)
+        before = x, log_det
+        x, log_det = advanced(x, slopes, method.weights, h), advanced(log_det, divergences, method.weights, h)
         last = (slopes[-1], divergences[-1]) if method.first_same_as_last else None
         if tolerance is not None:
-            errors.append(embedded_error(before, x, slopes, divergences, method, h, tolerance))
+            of_x = embedded_error(before[0], x, slopes, method, h, tolerance).square().mean(1).sqrt()
+            of_log_det = embedded_error(before[1], log_det, divergences, method, h, tolerance).abs()
+            errors.append(torch.maximum(of_x, of_log_det))
     return Solution(x, log_det, torch.stack(errors) if errors else x.new_zeros(0, len(x)))
 
 
@@ -91,22 +93,15 @@ def advanced(x: Tensor, slopes: list[Tensor], coefficients: Sequence[float], h: 
 
 
 def embedded_error(
-    before: Float[Tensor, "batch dim"],
-    after: Float[Tensor, "batch dim"],
-    slopes: list[Tensor],
-    divergences: list[Tensor],
-    method: Tableau,
-    h: float,
-    tolerance: Tolerance,
-) -> Float[Tensor, " batch"]:
-    """Each example's own error over one step: the larger of the state's RMS and the log-determinant's.
+    before: Tensor, after: Tensor, slopes: list[Tensor], method: Tableau, h: float, tolerance: Tolerance
+) -> Tensor:
+    """The error of one step from `before` to `after` in units of the tolerance, coordinate by coordinate.
 
-    Pooled over the batch, as torchdiffeq has it, an example's error would depend on the others beside it.
+    `solve` takes each example's own root mean square over coordinates. Pooled over the batch, as torchdiffeq has it, an
+    example's error would depend on the others beside it.
     """
-    scale = tolerance.atol + tolerance.rtol * torch.maximum(before.abs(), after.abs())
-    state = advanced(torch.zeros_like(before), slopes, method.error, h) / scale
-    log_det = advanced(torch.zeros_like(divergences[0]), divergences, method.error, h) / tolerance.atol
-    return torch.maximum(state.square().mean(1).sqrt(), log_det.abs())
+    error = advanced(torch.zeros_like(before), slopes, method.error, h)
+    return error / (tolerance.atol + tolerance.rtol * torch.maximum(before.abs(), after.abs()))
 
 
 def uniform(steps: int, start: float = 0.0, end: float = 1.0) -> list[float]:
