@@ -4,7 +4,9 @@ A continuous flow solves dx/dt = f(t, x) and d(log det)/dt = div f(t, x). Both a
 so that autograd through the steps gives the exact gradient of what is computed, with no second solve.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -33,11 +35,21 @@ class Solution(NamedTuple):
     errors: Float[Tensor, "steps batch"]
 
 
-class Tolerance(NamedTuple):
-    """What an error is measured by: atol + rtol |x|, coordinate by coordinate, of the log-determinant too."""
+@dataclass(frozen=True)
+class Tolerance:
+    """What an error is measured by: atol + rtol |x|, coordinate by coordinate, of the log-determinant too.
+
+    Raises:
+        BenchError: one of the two is not a finite number above 0.
+    """
 
     rtol: float
     atol: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if not 0 < value < math.inf:
+                raise BenchError(f"{name}={value} is not a tolerance: give a finite number above 0, such as 1e-5")
 
 
 def solve(

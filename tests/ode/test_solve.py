@@ -143,3 +143,13 @@ def test_what_is_no_grid_is_refused(grid: list[float]) -> None:
 def test_an_error_needs_an_embedded_method() -> None:
     with pytest.raises(BenchError, match="rk4 has no embedded error: take bosh3"):
         solve(linear(torch.eye(2)), torch.ones(1, 2), [0.0, 1.0], TABLEAUS["rk4"], Tolerance(1e-3, 1e-3))
+
+
+@pytest.mark.parametrize(
+    ("rtol", "atol"), [(0.0, 1e-5), (1e-5, 0.0), (-1e-5, 1e-5), (math.nan, 1e-5), (1e-5, math.inf)]
+)
+def test_what_is_no_tolerance_is_refused(rtol: float, atol: float) -> None:
+    """With 0 no step would do; with infinity or NaN every step would."""
+    name, value = ("rtol", rtol) if atol == 1e-5 else ("atol", atol)
+    with pytest.raises(BenchError, match=rf"^{name}={value} is not a tolerance: give a finite number above 0"):
+        Tolerance(rtol, atol)
