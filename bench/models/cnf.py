@@ -8,6 +8,7 @@ The integral is one more coordinate of the state. Training estimates the diverge
 through a whole solve; `log_prob` takes the exact trace. Both are closed forms of the field, without differentiation.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -32,6 +33,8 @@ DIVERGENCES = ("exact", "hutchinson")
 EVALUATION_SOLVER = "dopri5"
 MAX_STEPS = 1_000
 """Steps after which an adaptive solve counts as diverged: a healthy one takes fewer than 100."""
+
+REFERENCE_TOLERANCE = 1e-9
 
 Rate = Callable[[Tensor, Tensor], Tensor]
 Norm = Callable[[Tensor], Tensor]
@@ -125,7 +128,17 @@ class CNF(Entry):
             Diverged: when the solver cannot reach the end.
         """
         final = self._solve(self._exact_rate, _with_zeros(x.flatten(1)), 0.0, 1.0)
-        return LogProb(_log_density(final), f"ode-exact(rtol={_short(self.eval_rtol)})", is_bound=False)
+        return LogProb(_log_density(final), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
+
+    def reference_log_prob(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
+        """The log-density in float64 at a tolerance of 1e-9, by torchdiffeq.
+
+        Raises:
+            Diverged: when the solver cannot reach the end.
+        """
+        reference = copy.deepcopy(self).double()
+        reference.eval_rtol = reference.eval_atol = REFERENCE_TOLERANCE
+        return CNF.log_prob(reference, x.double()).value
 
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Draws of z from N(0, I), taken back along the flow."""
@@ -233,7 +246,7 @@ def _worst_norm(error: Tensor) -> Tensor:
     return error.abs().max()
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
     """1e-5 for 0.00001."""
     return f"{number:g}".replace("e-0", "e-")
 

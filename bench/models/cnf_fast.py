@@ -1,0 +1,177 @@
+"""The continuous flow of `cnf`, trained on a fixed grid with the exact divergence and a gradient written out.
+
+Same field, same parameters, same density; what differs is how the ODE is solved. Training steps along a grid that an
+embedded method chose some hundred steps ago (`bench.ode.grid`), with no error looked at on the way and no probe: the
+loss is the exact log-density of the discretised flow, its gradient that of `bench.ode.fused`. The density that is
+reported is solved to a tolerance, example by example (`bench.ode.accurate`).
+"""
+
+from itertools import pairwise
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.config import Optimiser
+from bench.errors import BenchError
+from bench.laws.gaussian import standard_normal_log_prob
+from bench.models.cnf import CNF, short
+from bench.models.entry import Context, LogProb
+from bench.models.optimise import GradientStep, Trainer
+from bench.ode.accurate import solve_accurately
+from bench.ode.fused import planned, solve_fused
+from bench.ode.grid import chosen_grid
+from bench.ode.solve import Solution, Tolerance, uniform
+from bench.ode.tableau import DOPRI5, named
+from bench.spec import DataSpec
+
+FIRST_STEPS = 4
+"""Steps of the grid before any is chosen."""
+
+
+class CNFFast(CNF):
+    """A flow along the field of `cnf` on a frozen grid. `nfe` counts evaluations of the field, one per batch."""
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        activation: str = "tanh",
+        input_gain: float = 1.0,
+        tableau: str = "tsit5",
+        steps: int | None = None,
+        rtol: float = 1e-4,
+        atol: float = 1e-4,
+        regrid_every: int = 200,
+        eval_rtol: float = 1e-5,
+        eval_atol: float = 1e-5,
+    ) -> None:
+        """Builds the field.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all, spread over the field's two hidden layers.
+            activation: `tanh` or `softplus`.
+            input_gain: factor on the first layer's initial weights and biases: how fine the features of x start out.
+            tableau: the training's method, a name of `bench.ode.tableau`.
+            steps: steps of equal size on a fixed grid; null lets the tolerance choose how many there are, and where.
+            rtol, atol: tolerances of every training example in every step when a grid is chosen.
+            regrid_every: training steps for which a chosen grid is kept.
+            eval_rtol, eval_atol: tolerances of every example in `log_prob`, `encode`, `decode` and `sample`.
+
+        Raises:
+            BenchError: for an unknown name, a number out of range, or a chosen grid asked of a method without an
+                embedded error.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(
+            data,
+            width=width,
+            activation=activation,
+            input_gain=input_gain,
+            rtol=rtol,
+            atol=atol,
+            eval_rtol=eval_rtol,
+            eval_atol=eval_atol,
+        )
+        self.tableau, self.steps, self.regrid_every = named(tableau), steps, regrid_every
+        if steps is None and not self.tableau.error:
+            raise BenchError(
+                f"model.tableau={tableau} has no embedded error to choose a grid by: give model.steps, such as 4, or "
+                "take bosh3, dopri5 or tsit5"
+            )
+        for name, number in (("steps", steps), ("regrid_every", regrid_every)):
+            if number is not None and number < 1:
+                raise BenchError(f"model.{name}={number} is not a number of steps: give at least 1")
+        self.grid = uniform(steps or FIRST_STEPS)
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-log p(x) in nats on the training grid."""
+        return -self.grid_log_prob(x)
+
+    def grid_log_prob(self, x: Float[Tensor, "batch *event"], refined: int = 1) -> Float[Tensor, " batch"]:
+        """log p(x) in nats as solved on the training grid, each of its steps cut into `refined` equal ones."""
+        plan = planned(cut(self.grid, refined), self.tableau)
+        self.nfe += sum(len(step) for step in plan.steps)
+        return log_density(solve_fused(self.field, x.flatten(1), plan))
+
+    def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
+        """The log-density with the exact trace, every example solved to the evaluation tolerance.
+
+        Raises:
+            Diverged: an example cannot be solved to it.
+        """
+        found = solve_accurately(self.rate, x.flatten(1), DOPRI5, Tolerance(self.eval_rtol, self.eval_atol))
+        return LogProb(log_density(found), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
+
+    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
+        """z at t = 1 of the path that starts in x, `(batch, dim)`."""
+        return self.carried(x.flatten(1), 0.0, 1.0)
+
+    def decode(self, z: Float[Tensor, "batch dim"], context: Context = None) -> Float[Tensor, "batch *event"]:
+        """x at t = 0 of the path that ends in z."""
+        return self.carried(z, 1.0, 0.0).reshape(len(z), *self.data.event_shape)
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """The usual gradient step, before some of which the grid is chosen anew."""
+        return GradientStep(self, settings) if self.steps else RegriddingStep(self, settings)
+
+    def choose_grid(self, x: Float[Tensor, "batch *event"]) -> None:
+        """Takes the shortest grid on which all of x meet the training tolerance.
+
+        Raises:
+            Diverged: there is none; the message names the time where the error is worst.
+        """
+        self.grid = chosen_grid(self.rate, x.flatten(1), self.tableau, Tolerance(self.rtol, self.atol))
+
+    def carried(self, x: Float[Tensor, "batch dim"], start: float, end: float) -> Float[Tensor, "batch dim"]:
+        """Where the paths that stand in x at `start` are at `end`, by the field alone."""
+
+        def rate(t: float, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self._plain_rate(x.new_tensor(t), x), x.new_zeros(len(x))
+
+        return solve_accurately(rate, x, DOPRI5, Tolerance(self.eval_rtol, self.eval_atol), start, end).x
+
+    def rate(
+        self, t: float, x: Float[Tensor, "batch dim"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"]]:
+        """The field and its exact divergence."""
+        self._count(x.new_tensor(t))
+        return self.field.forward_and_divergence(x.new_tensor(t), x)
+
+
+class RegriddingStep(GradientStep):
+    """The usual step; every `regrid_every` of them the batch chooses a grid."""
+
+    entry: CNFFast
+
+    def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
+        super().__init__(entry, settings)
+        self.taken = 0
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """One forward, backward and update."""
+        if self.taken % self.entry.regrid_every == 0:
+            self.entry.choose_grid(x)
+        self.taken += 1
+        return super().step(x, progress)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Adam's state, the steps taken and the grid."""
+        return {"adam": super().state_dict(), "taken": self.taken, "grid": self.entry.grid}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from another step's state."""
+        super().load_state_dict(state["adam"])
+        self.taken, self.entry.grid = state["taken"], state["grid"]
+
+
+def log_density(found: Solution) -> Float[Tensor, " batch"]:
+    """log p(x) in nats of paths that end in z."""
+    return standard_normal_log_prob(found.x) + found.log_det
+
+
+def cut(grid: list[float], parts: int) -> list[float]:
+    """The grid with each of its steps cut into so many equal ones."""
+    return [grid[0], *(time for start, end in pairwise(grid) for time in uniform(parts, start, end)[1:])]
