@@ -117,6 +117,18 @@ class ConcatSquashField(nn.Module):
         """f(t, x)."""
         return self._run(t, x).value
 
+    def at_times(self, times: Float[Tensor, " batch"], x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """f(t_i, x_i), a time for each example: gates are applied to every example and not folded into the weights."""
+        t = times.unsqueeze(1)
+        units = (self.bias, self.gate_offset, self.gate_slope, self.shift_slope)
+        layers = zip(self.weights, *(torch.split(unit, self.sizes) for unit in units), strict=True)  # type: ignore[no-untyped-call]
+        h = x
+        for i, (weight, bias, offset, slope, shift) in enumerate(layers):
+            inputs = self.activation.value(h) if i else x
+            gate = torch.sigmoid(torch.addmm(offset, t, slope[None]))
+            h = torch.addmm(gate * nn.functional.linear(inputs, weight, bias), t, shift[None])
+        return h
+
     def divergence(self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """The exact trace of df/dx."""
         return self.forward_and_divergence(t, x)[1]
@@ -140,6 +152,15 @@ class ConcatSquashField(nn.Module):
         slope1, slope2 = map(self.activation.slope, run.before, run.after)
         left = ((probe @ third) * slope2) @ second
         return run.value, (left * slope1).mul(probe @ first.T).sum(-1)
+
+    def forward_and_vjp(
+        self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """f(t, x) and eᵀ df/dx for the probe e, one row an example. Cost beyond f: O(batch (m² + dim m))."""
+        run = self._run(t, x)
+        first, second, third = run.weights
+        slope1, slope2 = map(self.activation.slope, run.before, run.after)
+        return run.value, ((((probe @ third) * slope2) @ second) * slope1) @ first
 
     def folded(self, times: Float[Tensor, " n"]) -> Folded:
         """The field at each of `times`. Cost: O(n dim m²), to be shared by all the examples that pass there."""

@@ -40,6 +40,20 @@ def test_the_layers_are_concatsquash(activation: str, dim: int) -> None:
 
 
 @every_field
+def test_a_time_for_each_example(activation: str, dim: int) -> None:
+    model, (_, x) = field(activation, dim), example(dim, 6)
+    times = torch.rand(6, dtype=torch.double)
+    one_by_one = torch.cat([model(t, row[None]) for t, row in zip(times, x, strict=True)])
+    together = model.at_times(times, x)
+    torch.testing.assert_close(together, one_by_one)
+    weights = torch.randn_like(x)
+    ours = torch.autograd.grad((weights * together).sum(), list(model.parameters()))
+    theirs = torch.autograd.grad((weights * one_by_one).sum(), list(model.parameters()))
+    for gradient, reference in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(gradient, reference)
+
+
+@every_field
 def test_divergence_is_the_trace_of_the_jacobian(activation: str, dim: int) -> None:
     model, (t, x) = field(activation, dim), example(dim)
     value, divergence = model.forward_and_divergence(t, x)
@@ -55,6 +69,15 @@ def test_probe_is_a_quadratic_form_of_the_jacobian(activation: str, dim: int) ->
     value, quadratic = model.forward_and_probe(t, x, probe)
     torch.testing.assert_close(value, model(t, x))
     torch.testing.assert_close(quadratic, torch.einsum("bi,bij,bj->b", probe, jacobians(model, t, x), probe))
+
+
+@every_field
+def test_vjp_is_the_probe_times_the_jacobian(activation: str, dim: int) -> None:
+    model, (t, x) = field(activation, dim), example(dim)
+    probe = torch.randn_like(x)
+    value, row = model.forward_and_vjp(t, x, probe)
+    torch.testing.assert_close(value, model(t, x))
+    torch.testing.assert_close(row, torch.einsum("bi,bij->bj", probe, jacobians(model, t, x)))
 
 
 def test_the_mean_over_all_sign_probes_is_the_divergence() -> None:
