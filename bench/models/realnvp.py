@@ -4,13 +4,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from nflows.transforms import AffineCouplingTransform, CompositeTransform, LULinear, RandomPermutation, Transform
 from torch import Tensor, nn
 
 from bench.errors import BenchError, NotApplicable, unknown
-from bench.laws.gaussian import standard_normal_log_prob
-from bench.models.entry import Context, Entry, LogProb
+from bench.models.flow import Flow
 from bench.models.networks import ResidualNet, soft_clamp, spread
 from bench.spec import DataSpec
 
@@ -115,11 +113,8 @@ class ActivationNorm(Transform):  # type: ignore[misc]
         return (inputs - self.shift) * torch.exp(-self.log_scale), -self.log_scale.sum().expand(len(inputs))
 
 
-class RealNVP(Entry):
+class RealNVP(Flow):
     """z = f(x) with f a stack of affine couplings between mixing layers, z ~ N(0, I): exact likelihood and inverse."""
-
-    family = "flow"
-    latent = "exact"
 
     def __init__(
         self,
@@ -146,7 +141,8 @@ class RealNVP(Entry):
         super().__init__(data, width=width)
         dim = data.dim
         if dim < 2:
-            raise NotApplicable("RealNVP conditions one part of x on the other: it needs at least 2 coordinates")
+            name = type(self).__name__
+            raise NotApplicable(f"{name} conditions one part of x on the other: it needs at least 2 coordinates")
         if layers < 1:
             raise BenchError(f"model.layers={layers} is not a number of couplings: give at least 1")
         if mixing not in ("auto", "lu", "actnorm"):
@@ -160,33 +156,9 @@ class RealNVP(Entry):
             elif layer % 2 == 0:
                 transforms += [ActivationNorm(dim), RandomPermutation(dim)]
             kept = dim // 2 if layer % 2 == 0 else dim - dim // 2
-            transforms.append(AffineCoupling(kept, dim, hidden[CONDITIONER_SIZES * layer :][:CONDITIONER_SIZES]))
+            transforms.append(self.coupling(kept, dim, hidden[CONDITIONER_SIZES * layer :][:CONDITIONER_SIZES]))
         self.transform = CompositeTransform(transforms)
 
-    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
-        """-log p(x) in nats."""
-        return -self._log_prob(x)
-
-    def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
-        """The exact log-density in model space."""
-        return LogProb(self._log_prob(x), "exact", is_bound=False)
-
-    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
-        """Draws of z from N(0, I), pushed through the inverse."""
-        like = next(self.parameters())
-        return self.decode(torch.randn(n, self.data.dim, dtype=like.dtype, device=like.device))
-
-    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
-        """z = f(x), `(batch, dim)`."""
-        z: Tensor = self.transform(x.flatten(1))[0]
-        return z
-
-    def decode(self, z: Float[Tensor, "batch dim"], context: Context = None) -> Float[Tensor, "batch *event"]:
-        """x with f(x) = z."""
-        x: Tensor = self.transform.inverse(z)[0]
-        return x.reshape(len(z), *self.data.event_shape)
-
-    def _log_prob(self, x: Tensor) -> Tensor:
-        z, log_det = self.transform(x.flatten(1))
-        log_density: Tensor = standard_normal_log_prob(z) + log_det
-        return log_density
+    def coupling(self, kept: int, dim: int, hidden: list[int]) -> Transform:
+        """A new coupling that conditions on the first `kept` of `dim` coordinates, and swaps the two parts."""
+        return AffineCoupling(kept, dim, hidden)
