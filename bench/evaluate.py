@@ -19,6 +19,7 @@ from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import Likelihood, estimate, evaluating, mean_and_error
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
+from bench.metrics.solver import solver_errors
 from bench.models.entry import (
     Entry,
     HasClasses,
@@ -29,6 +30,7 @@ from bench.models.entry import (
     HasLogProb,
     HasLogWeights,
     HasPosterior,
+    HasReference,
     field_evaluations,
 )
 from bench.pictures import density_grid, picture_samples
@@ -60,7 +62,7 @@ def evaluate(
     Only the supervised baseline, which is trained here, starts from `run_seed` as the entry did.
 
     Raises:
-        Diverged: a likelihood, a sample or a reconstruction is not finite.
+        Diverged: a likelihood, a sample or a reconstruction is not finite, or an ODE's solve is too far off.
         TimedOut: the deadline passed between two chunks of the likelihood or between two metrics.
     """
     device = dataset.test.device
@@ -129,6 +131,8 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if before is not None and isinstance(entry, HasLogProb):
         entry.log_prob(x[: settings.batch_rows])
         record["eval_nfe"] = (field_evaluations(entry) or 0) - before
+    if isinstance(entry, HasReference):
+        record |= solver_errors(entry, x[: settings.batch_rows])
     return record
 
 

@@ -101,6 +101,7 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
         "posterior_collapse",
         "recon_mse_sampled",
     }
+    lacking |= {"solver_error_nats", "grid_error_nats", "grid_error_refined_nats"}
     lacking |= {"aggregate_mmd2", "aggregate_kl_nats", "aggregate_kl_floor", "gradient_noise"}
     lacking |= {f"sharpness_{name}" for name in ("samples", "sample_means", "reconstructions", "data")}
     # A checkout may be none, a second may be too short to see neighbours, and some kernels hide the peak memory.

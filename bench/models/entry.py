@@ -14,7 +14,8 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
 - `classify(x)`: probabilities of the classes of data with labels; `fresh_classifier()`: the same net anew, which the
   bench trains on the labels alone to stand beside it;
 - `cluster(x)`: probabilities of clusters found without labels;
-- an attribute `nfe`: the running count of evaluations of an ODE's field.
+- an attribute `nfe`: the running count of evaluations of an ODE's field; `reference_log_prob(x)`, the same density
+  solved tightly in float64, and `grid_log_prob(x, refined)`, that of a fixed training grid: the errors of the solves.
 
 Randomness comes from torch's global seeded generators alone. `width` is the one size knob: the parameter count must
 grow with it, so that the bench can match budgets.
@@ -219,6 +220,24 @@ class HasClusters(Protocol):
 
     def cluster(self, x: Tensor) -> Tensor:
         """`(batch, clusters)` probabilities; the order of the clusters means nothing."""
+        ...
+
+
+@runtime_checkable
+class HasReference(Protocol):
+    """An entry whose density is a solver's, and can be solved with next to no error."""
+
+    def reference_log_prob(self, x: Tensor) -> Tensor:
+        """`(batch,)` nats in float64."""
+        ...
+
+
+@runtime_checkable
+class HasGrid(HasReference, Protocol):
+    """An entry that trains on a grid of its own choice, whose error no tolerance bounds."""
+
+    def grid_log_prob(self, x: Tensor, refined: int = 1) -> Tensor:
+        """`(batch,)` nats as solved on the training grid, each of its steps cut into `refined` equal ones."""
         ...
 
 

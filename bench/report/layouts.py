@@ -84,6 +84,18 @@ LAYOUTS = (
         ),
     ),
     Layout(
+        "solver",
+        "Error of the ODE's solves: NLL less that of a float64 solve at 1e-9, over 256 test examples",
+        (
+            Metric("solver_error_nats", "as reported, nats"),
+            Metric("grid_error_nats", "on the training grid, nats"),
+            Metric("grid_error_refined_nats", "on the same with halved steps, nats"),
+            Metric("train_nfe", "field evaluations per step"),
+            Metric("eval_nfe", "per density call"),
+        ),
+        having=("solver_error_nats",),
+    ),
+    Layout(
         "latent",
         "Use of the latent",
         (

@@ -29,8 +29,9 @@ def test_a_generated_record_fills_the_columns_of_a_finished_run(tmp_path: Path) 
     assert len(records) == 12
     unknown_to_a_toy = {"error", "bits_per_dim", "nll_estimator_error", "eval_nfe", "compile_seconds", "git_commit"}
     unknown_to_a_toy |= {"accuracy", "accuracy_supervised", "cluster_accuracy", "cluster_nmi", "labelled", "warning"}
+    unknown_to_a_toy |= {"grid_error_nats", "grid_error_refined_nats"}
     unknown_to_a_toy |= {name for name in COLUMNS if name.startswith("sharpness_")}
-    of_some_families = {"elbo_nats", "train_nfe", *LATENT_USE}
+    of_some_families = {"elbo_nats", "train_nfe", "solver_error_nats", *LATENT_USE}
     for record in records:
         assert record is not None
         empty = {name for name in COLUMNS if record[name] is None}
