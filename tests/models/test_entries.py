@@ -12,6 +12,7 @@ from bench.models.ae import AE
 from bench.models.ae_expost import AEExPost
 from bench.models.ae_moment import AEMoment
 from bench.models.cnf import CNF
+from bench.models.cnf_fast import CNFFast
 from bench.models.entry import Entry
 from bench.models.flow_matching import FlowMatching
 from bench.models.flow_matching_ml import FlowMatchingML
@@ -37,6 +38,7 @@ ENTRIES: list[type[Entry]] = [
     VAE,
     RealNVP,
     CNF,
+    CNFFast,
     FlowMatching,
     FlowMatchingML,
     IWAE,
@@ -53,7 +55,7 @@ ENTRIES: list[type[Entry]] = [
     NSFAR,
 ]
 WITHOUT_DENSITY: list[type[Entry]] = [AE, AEMoment, AEExPost, GAN]
-FLOWS: list[type[Entry]] = [RealNVP, CNF, FlowMatching, FlowMatchingML, NSF, MAF, NSFAR]
+FLOWS: list[type[Entry]] = [RealNVP, CNF, CNFFast, FlowMatching, FlowMatchingML, NSF, MAF, NSFAR]
 COARSE: dict[tuple[type[Entry], int], int] = {(NSF, 784): 250_000, (NSFAR, 64): 40_000, (NSFAR, 784): 500_000}
 """Least budgets of entries whose last hidden units each carry 23 weights for a coordinate, by dimension."""
 
