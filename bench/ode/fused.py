@@ -1,8 +1,8 @@
 """The fixed-grid solve of a two-hidden-layer field and its exact gradient, both written out.
 
-What `bench.ode.solve` computes for a `ConcatSquashField`, evaluation by evaluation, with the derivatives of the steps
-and of the closed-form divergence derived by hand: one node in autograd's graph instead of some thousand, and no tensor
-that is not needed. With d_i = s'(a_i), q = d2 M and c_i = s''(a_i) / s'(a_i), one evaluation is
+What `bench.ode.solve` computes for such a field, gated or plain, evaluation by evaluation, with the derivatives of the
+steps and of the closed-form divergence derived by hand: one node in autograd's graph instead of some thousand, and no
+tensor that is not needed. With d_i = s'(a_i), q = d2 M and c_i = s''(a_i) / s'(a_i), one evaluation is
 
     a1 = x V1ᵀ + β1    a2 = s(a1) V2ᵀ + β2    f = s(a2) V3ᵀ + β3    div f = Σ q d1
 
@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.ode.field import Activation, ConcatSquashField, Folded
+from bench.ode.perceptron import Activation, Field, Folded
 from bench.ode.solve import Solution, advanced, check_grid
 from bench.ode.tableau import Tableau
 
@@ -72,8 +72,12 @@ def planned(grid: Sequence[float], method: Tableau) -> Plan:
     return Plan(tuple(times), tuple(steps))
 
 
-def solve_fused(field: ConcatSquashField, x: Float[Tensor, "batch dim"], plan: Plan) -> Solution:
-    """x at the plan's end and the log-determinant in nats, with the exact divergence and exact gradients."""
+def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solution:
+    """x at the plan's end and the log-determinant in nats, with the exact divergence and exact gradients.
+
+    Raises:
+        BenchError: the field has another number of hidden layers than two.
+    """
     folded = field.folded(torch.tensor(plan.times, dtype=x.dtype, device=x.device))
     end, log_det = _FusedSolve.apply(x, plan, field.activation, *folded)  # type: ignore[no-untyped-call]
     return Solution(end, log_det, x.new_zeros(0, len(x)))

@@ -2,29 +2,33 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.ode.field import ACTIVATIONS, ConcatSquashField
+from bench.ode.field import ACTIVATIONS, FIELDS, Field
 from bench.ode.fused import planned, solve_fused
 from bench.ode.solve import Solution, solve, uniform
 from bench.ode.tableau import TABLEAUS
 
 every_tableau = pytest.mark.parametrize("name", TABLEAUS)
+every_kind = pytest.mark.parametrize("kind", FIELDS)
 GRIDS = [uniform(3), [0.0, 0.1, 0.4, 1.0], uniform(2, 1.0, 0.0)]
 
 
-def field(dim: int, activation: str = "tanh") -> ConcatSquashField:
+def field(dim: int, kind: str = "concatsquash", activation: str = "tanh") -> Field:
     torch.manual_seed(0)
-    return ConcatSquashField(dim, (9, 7), activation, final_gain=1.0).double()
+    return FIELDS[kind](dim, (9, 7), activation, final_gain=1.0).double()
 
 
-def plainly(f: ConcatSquashField, x: Tensor, grid: list[float], name: str) -> Solution:
+def plainly(f: Field, x: Tensor, grid: list[float], name: str) -> Solution:
     return solve(lambda t, x: f.forward_and_divergence(torch.tensor(t, dtype=x.dtype), x), x, grid, TABLEAUS[name])
 
 
 @every_tableau
+@every_kind
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("grid", GRIDS, ids=["even", "uneven", "backwards"])
-def test_value_and_every_gradient_are_those_of_the_plain_solve(name: str, activation: str, grid: list[float]) -> None:
-    f, x = field(3, activation), torch.randn(8, 3).double().requires_grad_()
+def test_value_and_every_gradient_are_those_of_the_plain_solve(
+    name: str, kind: str, activation: str, grid: list[float]
+) -> None:
+    f, x = field(3, kind, activation), torch.randn(8, 3).double().requires_grad_()
     weights = torch.randn(8).double()
     found = {}
     for way, solution in (
@@ -53,7 +57,7 @@ def test_gradients_agree_with_finite_differences(name: str) -> None:
 
 
 class _Solve(torch.nn.Module):
-    def __init__(self, f: ConcatSquashField, plan) -> None:
+    def __init__(self, f: Field, plan) -> None:
         super().__init__()
         self.field, self.plan = f, plan
 
@@ -70,8 +74,9 @@ def test_a_plan_evaluates_each_time_once_and_leaves_out_what_nothing_depends_on(
     assert sum(stage.weight for step in dopri5.steps for stage in step) == pytest.approx(1)
 
 
-def test_the_folded_field_is_the_field() -> None:
-    f, x = field(4), torch.randn(6, 4).double()
+@every_kind
+def test_the_folded_field_is_the_field(kind: str) -> None:
+    f, x = field(4, kind), torch.randn(6, 4).double()
     times = torch.tensor([0.0, 0.3, 1.0]).double()
     folded = f.folded(times)
     for n, t in enumerate(times):

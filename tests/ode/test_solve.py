@@ -1,16 +1,15 @@
-"""Steps against expm, the log-determinant against the flow's own Jacobian, gradients against a tight torchdiffeq."""
+"""Steps against expm, the log-determinant against the flow's own Jacobian."""
 
 import math
 
 import pytest
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from bench.errors import BenchError
-from bench.ode.field import ConcatSquashField
 from bench.ode.solve import Rate, Tolerance, solve, uniform
 from bench.ode.tableau import TABLEAUS, Tableau
+from tests.ode.helpers import rate_of, rough
 
 every_tableau = pytest.mark.parametrize("method", TABLEAUS.values(), ids=TABLEAUS)
 STEPS = {1: 64, 2: 16, 3: 8, 4: 6, 5: 5}
@@ -19,15 +18,6 @@ STEPS = {1: 64, 2: 16, 3: 8, 4: 6, 5: 5}
 def linear(matrix: Tensor) -> Rate:
     """f(t, x) = A x cos t, with time in it so that the nodes matter: x(t) = expm(A sin t) x(0)."""
     return lambda t, x: (math.cos(t) * x @ matrix.T, math.cos(t) * matrix.trace().expand(len(x)))
-
-
-def field(dim: int, seed: int = 0) -> ConcatSquashField:
-    torch.manual_seed(seed)
-    return ConcatSquashField(dim, (16, 12), "softplus", final_gain=1.0).double()
-
-
-def rate_of(f: ConcatSquashField) -> Rate:
-    return lambda t, x: f.forward_and_divergence(torch.tensor(t, dtype=x.dtype), x)
 
 
 @every_tableau
@@ -52,7 +42,7 @@ def test_order_of_convergence_on_a_linear_field(method: Tableau) -> None:
 @every_tableau
 def test_log_det_is_that_of_the_flows_jacobian(method: Tableau) -> None:
     """At d = 5 in float64, on grids so fine that the two differ by the method's error alone."""
-    f, x = field(5), torch.randn(3, 5).double()
+    f, x = rough("concatsquash", 2, 5), torch.randn(3, 5).double()
     steps = {1: 4000, 2: 400, 3: 100, 4: 40, 5: 24}[method.order]
     found = solve(rate_of(f), x, uniform(steps), method)
     jacobian = torch.func.vmap(
@@ -64,43 +54,13 @@ def test_log_det_is_that_of_the_flows_jacobian(method: Tableau) -> None:
 
 @every_tableau
 def test_the_way_back_undoes_the_way(method: Tableau) -> None:
-    f, x = field(3), torch.randn(5, 3).double()
+    f, x = rough("concatsquash", 2, 3), torch.randn(5, 3).double()
     steps = {1: 4000, 2: 400, 3: 100, 4: 40, 5: 24}[method.order]
     there = solve(rate_of(f), x, uniform(steps), method)
     back = solve(rate_of(f), there.x, uniform(steps, 1.0, 0.0), method)
     tolerance = 1e-2 if method.order == 1 else 1e-5
     torch.testing.assert_close(back.x, x, rtol=0, atol=tolerance)
     torch.testing.assert_close(back.log_det, -there.log_det, rtol=0, atol=tolerance)
-
-
-def test_gradients_agree_with_a_tight_adaptive_solve() -> None:
-    f, x = field(3), torch.randn(6, 3).double()
-    rate, parameters = rate_of(f), list(f.parameters())
-
-    def objective(end: Tensor, log_det: Tensor) -> Tensor:
-        return (end.square().sum(1) - log_det).mean()
-
-    def joined(t: Tensor, state: Tensor) -> Tensor:
-        value, divergence = f.forward_and_divergence(t, state[:, :-1])
-        return torch.cat((value, divergence[:, None]), 1)
-
-    start = torch.cat((x, torch.zeros(6, 1).double()), 1)
-    path = odeint(joined, start, torch.tensor([0.0, 1.0]).double(), rtol=1e-10, atol=1e-10, method="dopri5")
-    expected = torch.autograd.grad(objective(path[-1, :, :-1], path[-1, :, -1]), parameters)
-    found = solve(rate, x, uniform(40), TABLEAUS["dopri5"])
-    got = torch.autograd.grad(objective(found.x, found.log_det), parameters)
-    for a, b in zip(got, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8)
-
-
-def test_the_density_of_a_flow_integrates_to_one() -> None:
-    f = field(2)
-    axis = torch.linspace(-9, 9, 601).double()
-    points = torch.cartesian_prod(axis, axis)
-    with torch.no_grad():
-        found = solve(rate_of(f), points, uniform(12), TABLEAUS["rk4"])
-    log_prob = -0.5 * found.x.square().sum(1) - math.log(2 * math.pi) + found.log_det
-    assert float(log_prob.exp().sum() * (axis[1] - axis[0]) ** 2) == pytest.approx(1, abs=2e-3)
 
 
 def test_a_reused_last_stage_saves_an_evaluation_a_step() -> None:
@@ -119,7 +79,7 @@ def test_a_reused_last_stage_saves_an_evaluation_a_step() -> None:
 
 @pytest.mark.parametrize("name", ["bosh3", "dopri5", "tsit5"])
 def test_an_examples_error_is_its_own_and_near_the_true_one(name: str) -> None:
-    f = field(2)
+    f = rough("concatsquash", 2, 2)
     calm, wild = torch.zeros(1, 2).double(), torch.full((1, 2), 3.0).double()
     tolerance, method = Tolerance(1e-6, 1e-6), TABLEAUS[name]
     alone = solve(rate_of(f), calm, uniform(4), method, tolerance).errors
