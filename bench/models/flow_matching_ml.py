@@ -15,7 +15,11 @@ from bench.errors import BenchError
 from bench.models.cnf_fast import CNFFast
 from bench.models.flow_matching import coupling_named, matching_loss
 from bench.models.optimise import GradientStep, Trainer
+from bench.ode.solve import uniform
 from bench.spec import DataSpec
+
+UNCHOSEN = 16
+"""Steps of the grid before the finish chooses one: fine enough for the `loss` of a field that is still matched."""
 
 
 class FlowMatchingML(CNFFast):
@@ -72,7 +76,7 @@ class FlowMatchingML(CNFFast):
                 f"model.matched={matched} leaves out a phase: give a share between 0 and 1, or take cnf_fast or "
                 "flow_matching"
             )
-        self.matched = matched
+        self.matched, self.grid = matched, uniform(UNCHOSEN)
         self.coupling = coupling_named(coupling)
 
     def matching(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
