@@ -10,14 +10,18 @@ from bench.speed.interleave import Spread
 COLUMNS = {
     "case": "the comparison, as `bench speed CASE` names it",
     "what": "what was timed",
-    "ours": "median of this project's figure",
-    "theirs": "median of the other side's; for `overhead`, of forward, backward and optimiser alone",
+    "ours": "median of this project's figure; for `ladder` and `reach`, of the method that `what` names",
+    "theirs": "median of the other side's; for `overhead`, of forward, backward and optimiser alone; for `ladder` and "
+    "`reach`, of the first rung, FFJORD as published",
     "unit": "of both",
     "ratio": "median over rounds of ours / theirs; for `overhead`, of the share of a training step",
     "ratio_low": "lower quartile over rounds",
     "ratio_high": "upper quartile over rounds",
     "target": "what `ratio`, or `ours` where there is no ratio, should be",
     "met": "yes or no; empty without a target or a figure",
+    "flops": "floating-point operations of one step of `ours`, matrix products alone",
+    "peak_fraction": "share of the fastest matrix product measured beside it, median over rounds",
+    "compile_seconds": "before the first step, not in `ours`; empty where nothing is compiled",
     "device": "processor or GPU",
     "threads": "CPU threads torch used",
     "torch_version": "version of torch",
@@ -43,7 +47,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """What a case reports; the fields are the first columns of the table."""
+    """What a case reports: the columns of the same names."""
 
     case: str
     what: str
@@ -53,6 +57,9 @@ class Figure:
     ratio: Spread | None = None
     target: Target | None = None
     note: str = ""
+    flops: float | None = None
+    peak_fraction: float | None = None
+    compile_seconds: float | None = None
 
     @property
     def met(self) -> str:
@@ -89,12 +96,13 @@ def csv_text(rows: list[dict[str, str]]) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of an earlier table; none where there is no file, or one of other columns."""
+    """The rows of an earlier table, a column that it lacks left empty; none where it has one that is not known."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
-        return list(reader) if reader.fieldnames == list(COLUMNS) else []
+        known = set(reader.fieldnames or ()) <= COLUMNS.keys()
+        return [{name: row.get(name, "") for name in COLUMNS} for row in reader] if known else []
 
 
 def table(rows: list[dict[str, str]]) -> list[str]:

@@ -27,6 +27,7 @@ def test_the_target_is_held_against_the_ratio_or_else_against_ours(figure: Figur
 def test_a_row_has_every_column_and_nothing_where_nothing_is_known() -> None:
     row = Figure("case", "what", "s", None).row(SURROUNDINGS)
     assert list(row) == list(COLUMNS)
+    assert row["flops"] == row["peak_fraction"] == row["compile_seconds"] == ""
     assert row["ours"] == row["theirs"] == row["ratio"] == row["ratio_low"] == row["target"] == row["met"] == ""
 
 
@@ -36,8 +37,14 @@ def test_rows_come_back_from_the_file_as_they_were(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "cpu.csv") == rows
 
 
+def test_a_table_from_before_a_column_was_added_is_taken_over_with_nothing_there(tmp_path: Path) -> None:
+    (tmp_path / "cpu.csv").write_text("case,what,note\na,b,c\n")
+    (row,) = read_rows(tmp_path / "cpu.csv")
+    assert row == {name: {"case": "a", "what": "b", "note": "c"}.get(name, "") for name in COLUMNS}
+
+
 def test_a_table_of_other_columns_is_not_taken_over(tmp_path: Path) -> None:
-    (tmp_path / "cpu.csv").write_text("case,what\na,b\n")
+    (tmp_path / "cpu.csv").write_text("case,colour\na,b\n")
     assert read_rows(tmp_path / "cpu.csv") == []
     assert read_rows(tmp_path / "absent.csv") == []
 
