@@ -37,3 +37,21 @@ def test_contexts_are_shared_by_samples() -> None:
     net, z, context = MADE(3, [8], 2, outputs=1, final_gain=1.0), torch.randn(4, 5, 3), torch.randn(5, 2)
     together = net(z, context)[0]
     torch.testing.assert_close(together, torch.stack([net(part, context)[0] for part in z]))
+
+
+@pytest.mark.parametrize(("size", "degrees"), [(1, [4]), (3, [2, 4, 6]), (7, [1, 2, 3, 4, 5, 6, 7])])
+def test_without_a_context_the_degrees_are_spread_over_the_coordinates(size: int, degrees: list[int]) -> None:
+    """Of eight coordinates: no unit reads none, and none reads the last."""
+    net = perturbed(MADE(8, [size], 0, outputs=1, final_gain=1.0, activation="tanh"))
+    jacobian = torch.autograd.functional.jacobian(lambda z: net(z)[0][0], torch.randn(1, 8))[:, 0]
+    read = [max((d for d in degrees if d < coordinate), default=0) for coordinate in range(1, 9)]
+    assert (jacobian != 0).sum(1).tolist() == read
+
+
+@pytest.mark.parametrize("hidden", [[1], [3, 2], [7, 9]], ids=str)
+def test_coordinates_made_in_turn_are_those_that_a_forward_gives(hidden: list[int]) -> None:
+    net = perturbed(MADE(5, hidden, 0, outputs=2, final_gain=1.0)).double()
+    noise = torch.randn(6, 5, dtype=torch.double)
+    z = net.in_turn(6, lambda i, outputs: outputs[:, 0] + noise[:, i] * torch.exp(outputs[:, 1]))
+    shift, log_scale = net(z)
+    torch.testing.assert_close(z, shift + noise * torch.exp(log_scale))

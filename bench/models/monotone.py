@@ -1,0 +1,86 @@
+"""Increasing maps of single coordinates, by zuko: what spline couplings and autoregressive layers apply."""
+
+import math
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.errors import BenchError
+from bench.models.realnvp import LOG_SCALE_BOUND
+
+BINS = 8
+"""Pieces of a spline: zuko's default, and that of Durkan et al. for most data."""
+
+SPLINE_BOUND = 5.0
+"""A spline maps [-5, 5] to itself and is the identity outside: zuko's default, and nearly all of the model space."""
+
+
+class Map(Protocol):
+    """y = f(x) on tensors of one shape, element by element."""
+
+    def call_and_ladj(self, x: Float[Tensor, "*batch"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+        """y and log dy/dx."""
+        ...
+
+    def inv(self, y: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """x."""
+        ...
+
+
+class Monotone(Protocol):
+    """A family of increasing maps, the identity where the parameters are 0."""
+
+    outputs: int
+    """Parameters of one coordinate."""
+
+    def __call__(self, parameters: Float[Tensor, "*batch outputs"]) -> Map:
+        """The maps with such parameters."""
+        ...
+
+
+class Affine:
+    """y = x exp(s) + t, with |s| at most 2.5 as in `realnvp`; zuko's own bound is 6.9, a thousandfold a layer."""
+
+    outputs = 2
+
+    def __init__(self) -> None:
+        self.transform = zuko_transforms().MonotonicAffineTransform
+
+    def __call__(self, parameters: Float[Tensor, "*batch 2"]) -> Map:
+        """Maps with shift and log-scale, the latter softly bounded."""
+        shift, log_scale = parameters.unbind(-1)
+        affine: Map = self.transform(shift, log_scale, slope=math.exp(-LOG_SCALE_BOUND))
+        return affine
+
+
+class Spline:
+    """A rational-quadratic spline of `BINS` pieces (Durkan et al. 2019, arXiv:1906.04032, section 3.1).
+
+    Widths and heights of pieces differ by a factor of 1,000 at most, and so do slopes at knots from 1.
+    """
+
+    outputs = 3 * BINS - 1
+
+    def __init__(self) -> None:
+        self.transform = zuko_transforms().MonotonicRQSTransform
+
+    def __call__(self, parameters: Float[Tensor, "*batch outputs"]) -> Map:
+        """Maps with unconstrained widths, heights and inner slopes."""
+        spline: Map = self.transform(*torch.split(parameters, [BINS, BINS, BINS - 1], -1), bound=SPLINE_BOUND)
+        return spline
+
+
+def zuko_transforms() -> ModuleType:
+    """The module of zuko's transforms.
+
+    Raises:
+        BenchError: zuko is not installed.
+    """
+    try:
+        return import_module("zuko.transforms")
+    except ImportError as error:
+        raise BenchError("this model needs zuko, which is not here: pip install 'generative-bench[zuko]'") from error
