@@ -19,6 +19,7 @@ _FORMULAS = flop_registry | {  # torch's registry lacks the CPU's attention kern
     ]
     for way in ("", "_backward")
 }
+_FORMULAS |= {getattr(_ATEN, f"{name}_"): flop_registry[getattr(_ATEN, name)] for name in ("addmm", "baddbmm")}
 
 
 class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]

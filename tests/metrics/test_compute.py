@@ -54,6 +54,12 @@ def test_a_gradient_inside_a_module_is_counted() -> None:
     assert count_flops(lambda: Divergence()(torch.randn(7, 3))) == 6 * 2 * 7 * 3 * 3
 
 
+def test_products_added_in_place() -> None:
+    a, b, sums = torch.randn(7, 3), torch.randn(3, 5), torch.zeros(7, 5)
+    assert count_flops(lambda: sums.addmm_(a, b)) == PRODUCT
+    assert count_flops(lambda: sums[None].baddbmm_(a[None], b[None])) == PRODUCT
+
+
 def test_convolution_and_attention() -> None:
     picture = torch.randn(2, 3, 8, 8)
     assert count_flops(lambda: nn.Conv2d(3, 4, 3)(picture)) == 2 * (2 * 6 * 6) * (3 * 3 * 3) * 4
