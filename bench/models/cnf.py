@@ -5,7 +5,9 @@ x flows along dx/dt = f(t, x) from t = 0 to z at t = 1, where z ~ N(0, I), and
     log p(x) = log N(z; 0, I) + ∫ div f(t, x(t)) dt.
 
 The integral is one more coordinate of the state. Training estimates the divergence with one Rademacher probe, the same
-through a whole solve; `log_prob` takes the exact trace. Both are closed forms of the field, without differentiation.
+through a whole solve; `log_prob` takes the exact trace. Neither differentiates the field: the probe costs as much again
+as the field itself, and so does the trace's closed form, which one or two hidden layers have; with more of them the
+trace costs as much for every coordinate (`bench.ode.jacobian`).
 """
 
 import copy
@@ -24,7 +26,7 @@ from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.networks import spread
 from bench.models.optimise import GradientStep, Trainer
-from bench.ode.field import ConcatSquashField
+from bench.ode.field import field_named
 from bench.spec import DataSpec
 
 ADAPTIVE = ("adaptive_heun", "bosh3", "dopri5", "dopri8", "fehlberg2")
@@ -51,6 +53,8 @@ class CNF(Entry):
         data: DataSpec,
         *,
         width: int,
+        field: Literal["concatsquash", "plain"] = "concatsquash",
+        layers: int = 2,
         activation: str = "tanh",
         input_gain: float = 1.0,
         divergence: Literal["hutchinson", "exact"] = "hutchinson",
@@ -66,7 +70,10 @@ class CNF(Entry):
 
         Args:
             data: what an example is.
-            width: hidden units in all, spread over the field's two hidden layers.
+            width: hidden units in all, spread over the field's hidden layers.
+            field: how time enters its layers: through gates and shifts (`concatsquash`, FFJORD's) or as one more input
+                (`plain`).
+            layers: hidden layers; with more than two the exact trace costs an evaluation for every coordinate.
             activation: `tanh` or `softplus`.
             input_gain: factor on the first layer's initial weights and biases: how fine the features of x start out.
             divergence: the training's: `hutchinson` (one probe, unbiased) or `exact`.
@@ -89,8 +96,9 @@ class CNF(Entry):
         self.solver, self.rtol, self.atol, self.step_size = solver, rtol, atol, step_size
         self.adjoint = adjoint
         self.eval_rtol, self.eval_atol = eval_rtol, eval_atol
-        first, second = spread(width, [1, 1])
-        self.field = ConcatSquashField(data.dim, (first, second), activation, input_gain)
+        if layers < 1:
+            raise BenchError(f"model.layers={layers} is not a number of hidden layers: give at least 1")
+        self.field = field_named(field)(data.dim, spread(width, [1] * layers), activation, input_gain)
         self.nfe = 0
         self._time = torch.zeros(())
 

@@ -18,7 +18,7 @@ from bench.errors import unknown
 from bench.ode.perceptron import ACTIVATIONS, Activation, Field, Folded, ramp
 from bench.ode.plain import PlainField
 
-__all__ = ["ACTIVATIONS", "FIELDS", "Activation", "ConcatSquashField", "Field", "Folded", "PlainField", "named"]
+__all__ = ["ACTIVATIONS", "FIELDS", "Activation", "ConcatSquashField", "Field", "Folded", "PlainField", "field_named"]
 
 
 class ConcatSquashField(Field):
@@ -49,7 +49,7 @@ class ConcatSquashField(Field):
 FIELDS: dict[str, type[Field]] = {"concatsquash": ConcatSquashField, "plain": PlainField}
 
 
-def named(name: str) -> type[Field]:
+def field_named(name: str) -> type[Field]:
     """The kind of field of that name.
 
     Raises:

@@ -26,6 +26,7 @@ def gradient(model: CNF, x: Tensor) -> Tensor:
 
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-9}
+FIELDS = [{"field": "plain"}, {"layers": 3}, {"field": "plain", "layers": 1}]
 
 
 @pytest.mark.parametrize("divergence", ["exact", "hutchinson"])
@@ -37,19 +38,22 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-9}
         ({"rtol": 1e-6, "atol": 1e-6, "adjoint": True}, 1e-4),
         ({"solver": "rk4", "step_size": 0.1}, 1e-3),
         ({"solver": "rk4", "step_size": 0.1, "adjoint": True}, 1e-3),
+        *[({"rtol": 1e-6, "atol": 1e-6, **kind}, 1e-4) for kind in FIELDS],
     ],
-    ids=["default", "tight", "adjoint", "rk4", "rk4-adjoint"],
+    ids=["default", "tight", "adjoint", "rk4", "rk4-adjoint", "plain", "deep", "shallow"],
 )
 def test_gradients_of_training(options: dict[str, object], tolerance: float, divergence: str) -> None:
     """Relative distance of the whole gradient to that of a far tighter float64 solve with the same probe."""
     x = torch.randn(16, 3)
     ours = gradient(cnf(divergence=divergence, **options), x)
-    reference = gradient(cnf(divergence=divergence, **TIGHT).double(), x.double())
+    kind = {name: options[name] for name in ("field", "layers") if name in options}
+    reference = gradient(cnf(divergence=divergence, **kind, **TIGHT).double(), x.double())
     assert (ours - reference).norm() < tolerance * reference.norm()
 
 
-def test_hutchinson_loss_is_unbiased() -> None:
-    model, x, probes = cnf(rtol=1e-6, atol=1e-6), torch.randn(1, 3), 20_000
+@pytest.mark.parametrize("options", [{}, *FIELDS], ids=str)
+def test_hutchinson_loss_is_unbiased(options: dict[str, object]) -> None:
+    model, x, probes = cnf(rtol=1e-6, atol=1e-6, **options), torch.randn(1, 3), 20_000
     with torch.no_grad():
         losses = model.loss(x.expand(probes, 3))
         exact = -model.log_prob(x).value
@@ -83,6 +87,32 @@ def test_a_linear_field_gives_the_gaussian_of_its_matrix_exponential() -> None:
     torch.testing.assert_close(model.encode(x), z, rtol=1e-6, atol=1e-6)
     expected = torch.distributions.Normal(0, 1).log_prob(z).sum(1) + matrix.trace()
     torch.testing.assert_close(model.log_prob(x).value, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_new_fields_left_the_first_as_it_was() -> None:
+    """Names and shapes of its weights, its first random draws and its loss, as they were when it was the only one."""
+    torch.manual_seed(0)
+    model = CNF(DataSpec((5,)), width=24)
+    assert {name: tuple(weight.shape) for name, weight in model.state_dict().items()} == {
+        "field.bias": (29,),
+        "field.gate_slope": (29,),
+        "field.gate_offset": (29,),
+        "field.shift_slope": (29,),
+        "field.weights.0": (12, 5),
+        "field.weights.1": (12, 12),
+        "field.weights.2": (5, 12),
+    }
+    trainer, x = model.trainer(Optimiser()), torch.randn(16, 5)
+    losses = [float(trainer.step(x, i / 10)) for i in range(5)]
+    # float32 after five steps, each of which moves the loss by 1e-3; other draws move it by more.
+    assert losses == pytest.approx([6.8356848, 6.8354383, 6.8322859, 6.8293452, 6.8272347], abs=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, *FIELDS], ids=str)
+def test_width_is_spread_over_the_layers(options: dict[str, object]) -> None:
+    model = CNF(TOY, width=24, **options)  # type: ignore[arg-type]
+    layers = options.get("layers", 2)
+    assert [len(weight) for weight in model.field.weights] == [24 // layers] * layers + [3]
 
 
 def test_nfe_counts_evaluations_of_the_field() -> None:
@@ -145,6 +175,8 @@ def test_a_nan_is_divergence() -> None:
         ({"solver": "dopri55"}, "did you mean dopri5"),
         ({"divergence": "hutch"}, "did you mean hutchinson"),
         ({"activation": "tahn"}, "did you mean tanh"),
+        ({"field": "plane"}, r"unknown field 'plane' in model\.field; did you mean plain"),
+        ({"layers": 0}, r"model\.layers=0 is not a number of hidden layers: give at least 1"),
         ({"rtol": 0.0}, "rtol=0.0"),
         ({"eval_atol": math.nan}, "eval_atol=nan"),
         ({"solver": "rk4"}, "give model.step_size"),

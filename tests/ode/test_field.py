@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.ode.field import ACTIVATIONS, FIELDS, ConcatSquashField, named
+from bench.ode.field import ACTIVATIONS, FIELDS, ConcatSquashField, field_named
 from tests.ode.helpers import HIDDEN, example, rough
 
 
@@ -28,6 +28,6 @@ def test_a_new_fields_gates_are_open_by_half_at_first() -> None:
 
 
 def test_an_unknown_field_is_named() -> None:
-    assert all(named(name) is kind for name, kind in FIELDS.items())
+    assert all(field_named(name) is kind for name, kind in FIELDS.items())
     with pytest.raises(BenchError, match=r"unknown field 'concatsquish' in model\.field; did you mean concatsquash"):
-        named("concatsquish")
+        field_named("concatsquish")
