@@ -58,7 +58,7 @@ class Folded(NamedTuple):
     """A field of two hidden layers at n times: plain perceptrons, differentiable in the field's parameters.
 
     Attributes:
-        first, second, third: V_i, `(n, m1, dim)`, `(n, m2, m1)` and `(n, dim, m2)`.
+        first, second, third: V_i, `(n, m1, dim)`, `(n, m2, m1)` and `(n, dim, m2)`, contiguous.
         bias1, bias2, bias3: g_i b_i + c_i, `(n, m1)`, `(n, m2)` and `(n, dim)`.
         pairs: V_2 ∘ (V_1 V_3)ᵀ, `(n, m2, m1)`, with which div f = Σ_ij d2_i M_ij d1_j.
     """

@@ -79,6 +79,7 @@ def test_the_folded_field_is_the_field(kind: str) -> None:
     f, x = field(4, kind), torch.randn(6, 4).double()
     times = torch.tensor([0.0, 0.3, 1.0]).double()
     folded = f.folded(times)
+    assert all(part.is_contiguous() for part in (folded.first, folded.second, folded.third, folded.pairs))
     for n, t in enumerate(times):
         hidden1 = torch.tanh(x @ folded.first[n].T + folded.bias1[n])
         hidden2 = torch.tanh(hidden1 @ folded.second[n].T + folded.bias2[n])
