@@ -24,6 +24,7 @@ from bench.models.maf import MAF
 from bench.models.nsf import NSF
 from bench.models.nsf_ar import NSFAR
 from bench.models.realnvp import RealNVP
+from bench.models.realnvp_paper import RealNVPPaper
 from bench.models.svae import SVAE
 from bench.models.vae import VAE
 from bench.models.vae_flowprior import FlowPriorVAE
@@ -53,9 +54,10 @@ ENTRIES: list[type[Entry]] = [
     NSF,
     MAF,
     NSFAR,
+    RealNVPPaper,
 ]
 WITHOUT_DENSITY: list[type[Entry]] = [AE, AEMoment, AEExPost, GAN]
-FLOWS: list[type[Entry]] = [RealNVP, CNF, CNFFast, FlowMatching, FlowMatchingML, NSF, MAF, NSFAR]
+FLOWS: list[type[Entry]] = [RealNVP, CNF, CNFFast, FlowMatching, FlowMatchingML, NSF, MAF, NSFAR, RealNVPPaper]
 COARSE: dict[tuple[type[Entry], int], int] = {(NSF, 784): 250_000, (NSFAR, 64): 40_000, (NSFAR, 784): 500_000}
 """Least budgets of entries whose last hidden units each carry 23 weights for a coordinate, by dimension."""
 
