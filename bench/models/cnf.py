@@ -26,6 +26,7 @@ from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.networks import spread
 from bench.models.optimise import GradientStep, Trainer
+from bench.models.rnode import Penalty
 from bench.ode.field import field_named
 from bench.spec import DataSpec
 
@@ -63,6 +64,8 @@ class CNF(Entry):
         atol: float = 1e-4,
         step_size: float | None = None,
         adjoint: bool = False,
+        kinetic: float = 0.0,
+        jacobian: float = 0.0,
         eval_rtol: float = 1e-5,
         eval_atol: float = 1e-5,
     ) -> None:
@@ -82,10 +85,12 @@ class CNF(Entry):
                 a trained 8gaussians, at 1e-4 less than 0.001.
             step_size: step of a fixed-grid solver, the whole interval being 1.
             adjoint: gradients by the adjoint ODE (memory independent of the steps) and not through the solver.
+            kinetic, jacobian: weights of RNODE's penalties, see `bench.models.rnode`; at 0 they cost nothing.
             eval_rtol, eval_atol: tolerances of `log_prob`, `encode`, `decode` and `sample`.
 
         Raises:
-            BenchError: for an unknown name, a tolerance or step that is not positive, or a step size missing or unused.
+            BenchError: for an unknown name, a tolerance or step that is not positive, a step size missing or unused, or
+                a penalty that is negative or asked for with the exact divergence.
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width)
@@ -95,6 +100,8 @@ class CNF(Entry):
         self.divergence = divergence
         self.solver, self.rtol, self.atol, self.step_size = solver, rtol, atol, step_size
         self.adjoint = adjoint
+        self.penalty = Penalty(kinetic, jacobian)
+        self.penalty.check(divergence)
         self.eval_rtol, self.eval_atol = eval_rtol, eval_atol
         if layers < 1:
             raise BenchError(f"model.layers={layers} is not a number of hidden layers: give at least 1")
@@ -103,8 +110,11 @@ class CNF(Entry):
         self._time = torch.zeros(())
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
-        """-log p(x) in nats at the training tolerance; unbiased, not exact, with Hutchinson's divergence."""
-        state = _with_zeros(x.flatten(1))
+        """-log p(x) in nats at the training tolerance; unbiased, not exact, with Hutchinson's divergence.
+
+        With `kinetic` or `jacobian` their penalties are added; `log_prob` has none.
+        """
+        state = _with_zeros(x.flatten(1), 2 if self.penalty else 1)
         options = {"step_size": self.step_size} if self.step_size else _adaptive(_pooled_norm, end=1.0)
         solve = odeint
         extra = {}
@@ -127,7 +137,8 @@ class CNF(Entry):
                 options=options,
                 **extra,
             )
-        return -_log_density(path[-1])
+        final = path[-1]
+        return final[:, -1] - _log_density(final[:, :-1]) if self.penalty else -_log_density(final)
 
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
         """The log-density with the exact trace, at the evaluation tolerance.
@@ -184,12 +195,16 @@ class CNF(Entry):
     def _training_rate(self, state: Tensor) -> Rate:
         if self.divergence == "exact":
             return self._exact_rate
-        probe = torch.empty_like(state[:, :-1]).bernoulli_(0.5).mul_(2).sub_(1)
+        probe = torch.empty_like(state[:, : self.data.dim]).bernoulli_(0.5).mul_(2).sub_(1)
 
         def rate(t: Tensor, state: Tensor) -> Tensor:
             self._count(t)
-            value, divergence = self.field.forward_and_probe(t, state[:, :-1], probe)
-            return torch.cat((value, divergence.unsqueeze(1)), 1)
+            x = state[:, : self.data.dim]
+            if self.penalty:
+                value, *integrands = self.penalty.rates(self.field, t, x, probe)
+            else:
+                value, *integrands = self.field.forward_and_probe(t, x, probe)
+            return torch.cat((value, torch.stack(integrands, 1)), 1)
 
         return rate
 
@@ -230,9 +245,9 @@ class _SolverStep(GradientStep):
             return super().step(x, progress)
 
 
-def _with_zeros(x: Tensor) -> Tensor:
-    """x and a log-determinant of 0 as one state, `(batch, dim + 1)`."""
-    return torch.cat((x, x.new_zeros(len(x), 1)), 1)
+def _with_zeros(x: Tensor, integrals: int = 1) -> Tensor:
+    """x and integrals of 0, the log-determinant the first, as one state, `(batch, dim + integrals)`."""
+    return torch.cat((x, x.new_zeros(len(x), integrals)), 1)
 
 
 def _log_density(final: Tensor) -> Tensor:
