@@ -95,8 +95,9 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(call=call_data, action=action)
 
     speed = commands.add_parser("speed", help="side-by-side timings, written to results/speed")
-    speed.add_argument("cases", nargs="*", help="which comparisons; all when none is named")
+    speed.add_argument("cases", nargs="*", help="which comparisons; when none is named, all but the long ones")
     speed.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    speed.add_argument("--threads", type=int, help="CPU threads; default torch's choice")
     speed.add_argument("--results-dir", type=Path, default=Path("results"))
     speed.set_defaults(call=call_speed)
 
@@ -194,7 +195,7 @@ def call_speed(arguments: argparse.Namespace) -> int:
     """`bench speed`."""
     from bench.speed.speed import speed
 
-    for line in speed(arguments.cases, arguments.device, arguments.results_dir):
+    for line in speed(arguments.cases, arguments.device, arguments.results_dir, arguments.threads):
         print(line)
     return 0
 

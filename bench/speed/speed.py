@@ -13,6 +13,7 @@ from bench.speed.commands import commands
 from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
 from bench.speed.iwae_5000 import iwae_5000
+from bench.speed.ladder.ladder import ladder
 from bench.speed.overhead import overhead
 from bench.speed.realnvp_nflows import realnvp_nflows
 from bench.speed.vae_pythae import vae_pythae
@@ -26,12 +27,16 @@ CASES: dict[str, Case] = {
     "iwae-5000": lambda device, _: iwae_5000(device, Effort(seconds=20)),
     "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
     "cli": lambda _, results_dir: commands(results_dir),
+    "ladder": lambda device, results_dir: ladder(device, results_dir, Effort(seconds=120)),
 }
-"""Each comparison by its name; on a quiet machine of two cores all of them take seven minutes."""
+"""Each comparison by its name."""
+
+ONLY_WHEN_NAMED = {"ladder"}
+"""Cases that need development extras or take long; without them all take seven minutes on two quiet cores."""
 
 
-def speed(cases: list[str], device: str, results_dir: Path) -> list[str]:
-    """Times `cases`, all of them when none is named, and writes results_dir/speed/<device>.csv.
+def speed(cases: list[str], device: str, results_dir: Path, threads: int | None = None) -> list[str]:
+    """Times `cases` and writes results_dir/speed/<device>.csv; when none is named, all but `ONLY_WHEN_NAMED`.
 
     Rows of cases that are not timed now stay in the file as they are.
 
@@ -39,18 +44,23 @@ def speed(cases: list[str], device: str, results_dir: Path) -> list[str]:
         cases: names in `CASES`.
         device: `cpu` or `cuda`.
         results_dir: holds the studies; the study quick's table is read from it.
+        threads: CPU threads of torch, and of JAX where a case needs it; None leaves torch's choice.
 
     Returns:
         The lines to print: the figures and where they are stored.
 
     Raises:
-        BenchError: an unknown case, no such device, or a folder that cannot be written.
+        BenchError: an unknown case, no such device, no threads, or a folder that cannot be written.
     """
     for name in cases:
         if name not in CASES:
             raise unknown("case", name, CASES, "bench speed")
     if device == "cuda" and not torch.cuda.is_available():
         raise BenchError("--device cuda: torch sees no CUDA device here; use --device cpu")
+    if threads is not None:
+        if threads < 1:
+            raise BenchError(f"--threads {threads}: give at least 1")
+        torch.set_num_threads(threads)
     path = results_dir / "speed" / f"{device}.csv"
     check_writable(path.parent)
     chosen = torch.device(device)
@@ -63,7 +73,7 @@ def speed(cases: list[str], device: str, results_dir: Path) -> list[str]:
     new = [
         figure.row(surroundings)
         for name in CASES
-        if name in cases or not cases
+        if name in cases or not (cases or name in ONLY_WHEN_NAMED)
         for figure in timed(CASES[name], chosen, results_dir)
     ]
     kept = [row for row in read_rows(path) if row["case"] not in {row["case"] for row in new}]

@@ -49,5 +49,29 @@ def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
         story.speed([], "cuda", tmp_path)
 
 
+def test_a_long_case_is_timed_only_when_it_is_named(
+    two_cases: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(story, "ONLY_WHEN_NAMED", {"second"})
+    path = tmp_path / "speed" / "cpu.csv"
+    story.speed([], "cpu", tmp_path)
+    assert [row["case"] for row in read_rows(path)] == ["first"]
+    story.speed(["second"], "cpu", tmp_path)
+    assert [row["case"] for row in read_rows(path)] == ["first", "second"]
+
+
+def test_threads_are_those_asked_for(two_cases: None, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        story.speed(["first"], "cpu", tmp_path, threads=before + 1)
+        (row,) = read_rows(tmp_path / "speed" / "cpu.csv")
+        assert row["threads"] == str(before + 1)
+    finally:
+        torch.set_num_threads(before)
+    with pytest.raises(BenchError, match="--threads 0"):
+        story.speed(["first"], "cpu", tmp_path, threads=0)
+
+
 def test_the_cases_are_those_of_the_readme() -> None:
-    assert list(story.CASES) == ["overhead", "vae-pythae", "iwae-5000", "realnvp-nflows", "cli"]
+    assert list(story.CASES) == ["overhead", "vae-pythae", "iwae-5000", "realnvp-nflows", "cli", "ladder"]
+    assert story.CASES.keys() >= story.ONLY_WHEN_NAMED

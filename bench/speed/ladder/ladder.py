@@ -1,0 +1,164 @@
+"""`bench speed ladder`: milliseconds of a training step of one continuous flow, a row for each way to take it."""
+
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from bench.errors import one_line
+from bench.speed.figure import Figure
+from bench.speed.interleave import Effort, interleave, ratios
+from bench.speed.ladder.method import Method, Work
+from bench.speed.ladder.parity import VOID, gap
+from bench.speed.ladder.peak import Peak
+from bench.speed.ladder.plots import ladder_plot
+from bench.speed.ladder.rows import BY_HAND, ROWS, STOCK, Row
+from bench.speed.ladder.setting import Problem, Setting, Weights, next_batches
+from bench.store import write_atomically
+
+CASE = "ladder"
+STEPS = 4
+"""Training steps a row takes in each round, from the same weights on the same batches every time."""
+
+
+def ladder(
+    device: torch.device,
+    results_dir: Path,
+    effort: Effort,
+    setting: Setting | None = None,
+    rows: tuple[Row, ...] = ROWS,
+) -> list[Figure]:
+    """A figure for the peak and for each row; draws results_dir/speed/<device>-ladder.png.
+
+    Each round begins all rows anew from the weights after `Setting.warm_steps` steps of training. Optimiser and
+    clipping are in the time. A row that cannot be timed here says why and stops no other; without `STOCK` among the
+    rows there is nothing to compare with.
+    """
+    assert rows[0] is STOCK
+    problem = Problem(setting or Setting(), device)
+    weights = warm(problem)
+    contenders = [Contender(row) for row in rows]
+    try:
+        for contender in contenders:
+            contender.prepare(problem, weights)
+        timed = [contender for contender in contenders if contender.method is not None]
+        peak = Peak(device)
+        peak_seconds, *seconds = interleave([peak.product, *(one.block for one in timed)], device, effort)
+    finally:
+        for contender in contenders:
+            contender.close()
+    for contender, taken in zip(timed, seconds, strict=True):
+        contender.seconds = taken
+    peaks = [peak.flops / taken for taken in peak_seconds]
+    figures = [
+        peak_figure(peak, peaks),
+        *(contender.figure(problem.setting, contenders[0].seconds, peaks) for contender in contenders),
+    ]
+    libraries = {f"{one.row.name}: step": one.row.library for one in contenders}
+    write_atomically(results_dir / "speed" / f"{device.type}-ladder.png", ladder_plot(figures[1:], libraries))
+    return figures
+
+
+def warm(problem: Problem) -> Weights:
+    """The weights that all rows are timed from: those of seed 0 after `warm_steps` exact steps."""
+    method = BY_HAND.start(problem)
+    method.load(problem.first_weights(0), 0)
+    method.begin()
+    batches = problem.batches(0)
+    for _ in range(problem.setting.warm_steps):
+        method.take(next_batches(batches, 1))
+        method.run()
+    return method.weights()
+
+
+@dataclass
+class Contender:
+    """A row, and what is known of it so far.
+
+    Attributes:
+        method: at work; None where it cannot be.
+        failure: why not.
+        error: |loss - reference| in nats on the first batch; None for a loss that is no likelihood.
+        compile_seconds: before the first step; None where nothing is compiled.
+        seconds: of `STEPS` steps, a number a round.
+    """
+
+    row: Row
+    method: Method | None = None
+    failure: str | None = None
+    error: float | None = None
+    work: Work | None = None
+    compile_seconds: float | None = None
+    seconds: list[float] = field(default_factory=list)
+
+    def prepare(self, problem: Problem, weights: Weights) -> None:
+        """Starts the method, compiles it, holds its loss against the reference and counts its work."""
+        self.failure = self.row.missing()
+        if self.failure:
+            return
+        batches = next_batches(problem.batches(1), STEPS)
+        try:
+            self.method = self.row.start(problem)
+            self.method.load(weights, 0)
+            self.method.take(batches)
+            self.method.begin()
+            self.compile_seconds = self.method.compile()
+            self.error = gap(self.row, self.method, problem, weights, batches[0])
+            self.work = self.method.work()
+        except Exception as error:  # another library's failure may be of any kind, and must not stop the other rows
+            self.close()
+            self.method, self.failure = None, f"failed: {one_line(error)}"
+
+    def block(self) -> None:
+        """What is timed."""
+        assert self.method is not None
+        self.method.begin()
+        self.method.run()
+
+    def close(self) -> None:
+        """Ends the method."""
+        if self.method is not None:
+            self.method.close()
+
+    def figure(self, setting: Setting, stock: list[float], peaks: list[float]) -> Figure:
+        """Milliseconds a step beside those of the stock row; `peaks` in FLOP/s, a number a round."""
+        what = f"{self.row.name}: step"
+        if self.failure is not None or self.work is None:
+            return Figure(CASE, what, "ms/step", None, note=self.failure or "")
+        speeds = [self.work.flops * STEPS / taken for taken in self.seconds]
+        return Figure(
+            CASE,
+            what,
+            "ms/step",
+            1e3 * statistics.median(self.seconds) / STEPS,
+            1e3 * statistics.median(stock) / STEPS if stock else None,
+            ratios(self.seconds, stock) if stock else None,
+            note=self.note(setting),
+            flops=self.work.flops,
+            peak_fraction=statistics.median(a / b for a, b in zip(speeds, peaks, strict=True)),
+            compile_seconds=self.compile_seconds,
+        )
+
+    def note(self, setting: Setting) -> str:
+        """How it was timed, and how far the loss is from the reference."""
+        parts = [f"{' '.join(setting.data)}, batch {setting.batch_size}, {len(self.seconds)} rounds of {STEPS} steps"]
+        if self.work is not None and self.work.evaluations is not None:
+            parts.append(f"{self.work.evaluations} evaluations of the field")
+        if self.error is not None:
+            void = "" if self.error <= VOID else f"void, more than {VOID:g} nats: "
+            parts.append(f"{void}loss within {self.error:.1e} nats of the reference")
+        return "; ".join(parts)
+
+
+def peak_figure(peak: Peak, peaks: list[float]) -> Figure:
+    """The peak itself."""
+    return Figure(
+        CASE,
+        f"float32 product of {peak.size} x {peak.size} matrices",
+        "GFLOP/s",
+        1e-9 * statistics.median(peaks),
+        note=f"the peak that peak_fraction is of; {min(peaks) * 1e-9:.0f} to {max(peaks) * 1e-9:.0f}",
+        flops=peak.flops,
+        peak_fraction=1.0,
+    )

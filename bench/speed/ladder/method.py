@@ -1,0 +1,174 @@
+"""A way to train the field: takes steps on given batches from given weights, in this process or in another."""
+
+import copy
+import time
+from typing import Protocol
+
+import torch
+import torch._inductor.config
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.clock import synchronise
+from bench.config import Optimiser
+from bench.metrics.compute import count_flops
+from bench.models.entry import Entry, field_evaluations
+from bench.models.optimise import GradientStep, Trainer
+from bench.ode.field import ConcatSquashField
+from bench.speed.ladder.setting import Weights, copied
+
+
+class Method(Protocol):
+    """One row of the ladder at work.
+
+    `load` and `take` hand over what `begin` and `run` work with, so that handing over is in nobody's time.
+    """
+
+    def load(self, weights: Weights, seed: int) -> None:
+        """Keeps the weights to begin from, and the seed of all later draws."""
+        ...
+
+    def take(self, batches: Float[Tensor, "n batch dim"]) -> None:
+        """Keeps the batches to run through."""
+        ...
+
+    def begin(self) -> None:
+        """Goes back to the loaded weights, with the optimiser's memory empty."""
+        ...
+
+    def run(self) -> None:
+        """One optimisation step on each batch taken, done when it returns."""
+        ...
+
+    def weights(self) -> Weights:
+        """The field's parameters now."""
+        ...
+
+    def loss(self, x: Float[Tensor, "batch dim"]) -> float:
+        """Mean loss in nats at the weights now; a probe of the divergence is the next draw of torch's generator."""
+        ...
+
+    def compile(self) -> float | None:
+        """Seconds of compiling for the batches taken, before any step; None where nothing is compiled."""
+        ...
+
+    def work(self) -> "Work":
+        """What one step on the first batch computes."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the method holds."""
+        ...
+
+
+class Work:
+    """What a step computes: floating-point operations of matrix products, and evaluations of the field."""
+
+    def __init__(self, flops: float, evaluations: int | None) -> None:
+        self.flops, self.evaluations = flops, evaluations
+
+
+class Objective(nn.Module):
+    """A loss of a field's, `(batch,)` nats, by one solver. `nfe` counts evaluations of the field, one per batch."""
+
+    def __init__(self, field: ConcatSquashField) -> None:
+        super().__init__()
+        self.field = field
+        self.nfe = 0
+
+    def loss(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+        """What a step descends the mean of."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss(x)")
+
+
+class Compiled(Objective):
+    """Another objective, its loss and gradient compiled as one graph each."""
+
+    def __init__(self, eager: Objective) -> None:
+        super().__init__(eager.field)
+        self.eager = eager
+        self.compiled = torch.compile(eager.loss, fullgraph=True, dynamic=False)
+
+    def loss(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+        """That of the other."""
+        found: Tensor = self.compiled(x)
+        return found
+
+
+class InProcess:
+    """An objective or an entry of the bench, and the trainer that all entries share."""
+
+    def __init__(self, module: Objective | Entry, settings: Optimiser) -> None:
+        self.module = module
+        self.settings = settings
+        self.trainer: Trainer = trainer(module, settings)
+        self.fresh = copy.deepcopy(self.trainer.state_dict())
+
+    @property
+    def field(self) -> ConcatSquashField:
+        """That of the module."""
+        field = self.module.field
+        assert isinstance(field, ConcatSquashField)
+        return field
+
+    def load(self, weights: Weights, seed: int) -> None:
+        """Keeps the weights to begin from, and seeds torch's generator."""
+        self.start = {name: value.clone() for name, value in weights.items()}
+        torch.manual_seed(seed)
+
+    def take(self, batches: Float[Tensor, "n batch dim"]) -> None:
+        """Keeps the batches to run through."""
+        self.batches = list(batches)
+
+    def begin(self) -> None:
+        """Goes back to the loaded weights, with the optimiser's memory empty."""
+        self.field.load_state_dict(self.start)
+        self.trainer.load_state_dict(copy.deepcopy(self.fresh))
+
+    def run(self) -> None:
+        """One optimisation step on each batch taken."""
+        for x in self.batches:
+            self.trainer.step(x, 0.0)
+        synchronise(self.batches[0].device)
+
+    def weights(self) -> Weights:
+        """The field's parameters now."""
+        return copied(self.field)
+
+    def loss(self, x: Float[Tensor, "batch dim"]) -> float:
+        """Mean loss in nats; its gradient is left in the field's parameters."""
+        self.module.zero_grad()
+        mean: Tensor = self.module.loss(x).mean()
+        mean.backward()  # type: ignore[no-untyped-call]
+        return float(mean.detach())
+
+    def compile(self) -> float | None:
+        """Seconds by which the first step is longer than the second; nothing of earlier compilations is used."""
+        if not isinstance(self.module, Compiled):
+            return None
+        torch._dynamo.reset()
+        seconds = []
+        with torch._inductor.config.patch(force_disable_caches=True):
+            for _ in range(2):
+                began = time.perf_counter()
+                self.trainer.step(self.batches[0], 0.0)
+                synchronise(self.batches[0].device)
+                seconds.append(time.perf_counter() - began)
+        return seconds[0] - seconds[1]
+
+    def work(self) -> Work:
+        """Counted in a step taken for that; of a compiled objective, in a step that is not."""
+        module = self.module.eager if isinstance(self.module, Compiled) else self.module
+        counted = trainer(module, self.settings)
+        before = field_evaluations(module)
+        flops = count_flops(lambda: counted.step(self.batches[0], 0.0))
+        after = field_evaluations(module)
+        return Work(flops, None if before is None or after is None else after - before)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def trainer(module: Objective | Entry, settings: Optimiser) -> Trainer:
+    """An entry's own, or the gradient step that entries share."""
+    return module.trainer(settings) if isinstance(module, Entry) else GradientStep(module, settings)

@@ -1,0 +1,169 @@
+"""The rows of the ladder, from FFJORD as published upwards, and other libraries' beside it."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.models.cnf import CNF
+from bench.models.cnf_fast import CNFFast
+from bench.models.flow_matching import FlowMatching
+from bench.spec import DataSpec
+from bench.speed.ladder.fixed_grid import FixedGrid, rademacher
+from bench.speed.ladder.jax_method import JaxMethod
+from bench.speed.ladder.method import Compiled, InProcess, Method, Objective
+from bench.speed.ladder.published import Published
+from bench.speed.ladder.setting import Problem
+
+Probe = Callable[[Tensor], Tensor]
+
+EXTRA = "pip install 'generative-bench[speed]'"
+OURS = "bench"
+"""The library of this project's own rows."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to take a training step.
+
+    Attributes:
+        key: short, for files and options.
+        name: as the table has it.
+        library: whose solver it is.
+        start: makes the method; its weights are loaded later.
+        probe: draws the probe of the divergence as the method does; None for an exact trace.
+        likelihood: whether the loss is one.
+        needs: modules that must be installed.
+    """
+
+    key: str
+    name: str
+    library: str
+    start: Callable[[Problem], Method]
+    probe: Probe | None = None
+    likelihood: bool = True
+    needs: tuple[str, ...] = ()
+
+    def missing(self) -> str | None:
+        """Why the row cannot be timed here; None where nothing is missing. Imports nothing."""
+        absent = [module for module in self.needs if importlib.util.find_spec(module) is None]
+        if not absent:
+            return None
+        return f"skipped: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed; {EXTRA}"
+
+
+def objective(make: Callable[[Problem], Objective]) -> Callable[[Problem], Method]:
+    """The start of a row whose loss is an objective of the ladder."""
+    return lambda problem: InProcess(make(problem).to(problem.device), problem.setting.optimiser)
+
+
+def torchdiffeq(solver: str, adjoint: bool) -> Callable[[Problem], Method]:
+    """`cnf` with its exact trace at the setting's tolerance, or on the setting's grid."""
+
+    def start(problem: Problem) -> Method:
+        setting = problem.setting
+        entry = CNF(
+            flat(problem),
+            width=setting.width,
+            divergence="exact",
+            solver=solver,
+            rtol=setting.tolerance,
+            atol=setting.tolerance,
+            step_size=1 / setting.steps if solver == "rk4" else None,
+            adjoint=adjoint,
+        )
+        return InProcess(entry.to(problem.device), setting.optimiser)
+
+    return start
+
+
+def cnf_fast(problem: Problem) -> Method:
+    """The entry on the setting's grid."""
+    setting = problem.setting
+    entry = CNFFast(flat(problem), width=setting.width, tableau="rk4", steps=setting.steps)
+    return InProcess(entry.to(problem.device), setting.optimiser)
+
+
+def flow_matching(problem: Problem) -> Method:
+    """The entry; it needs no solver."""
+    entry = FlowMatching(flat(problem), width=problem.setting.width)
+    return InProcess(entry.to(problem.device), problem.setting.optimiser)
+
+
+def compiled(problem: Problem) -> Method:
+    """torch.compile of the fixed grid with the exact trace."""
+    eager = FixedGrid(problem.new_field(), problem.setting.steps, probe=False)
+    return InProcess(Compiled(eager).to(problem.device), problem.setting.optimiser)
+
+
+def zuko(problem: Problem) -> Method:
+    """zuko's continuous flow."""
+    from bench.speed.ladder.zuko_cnf import ZukoCNF
+
+    return objective(lambda problem: ZukoCNF(problem.new_field(), problem.setting.tolerance))(problem)
+
+
+def torchode(problem: Problem) -> Method:
+    """torchode's solver."""
+    from bench.speed.ladder.torchode_cnf import TorchodeCNF
+
+    return objective(lambda problem: TorchodeCNF(problem.new_field(), problem.setting.tolerance))(problem)
+
+
+def flat(problem: Problem) -> DataSpec:
+    """Events of the problem's dimension, laid flat as the batches are."""
+    return DataSpec((problem.dim,))
+
+
+STOCK = Row(
+    "ffjord",
+    "torchdiffeq dopri5, adjoint, one probe (FFJORD)",
+    "torchdiffeq",
+    objective(lambda problem: Published(problem.new_field(), problem.setting.tolerance)),
+    probe=torch.randn_like,
+)
+"""What every other row is compared with."""
+
+BY_HAND = Row("by-hand", "cnf_fast: gradient by hand", OURS, cnf_fast)
+
+ROWS = (
+    STOCK,
+    Row("seminorm", "torchdiffeq dopri5, seminorm adjoint, exact trace", "torchdiffeq", torchdiffeq("dopri5", True)),
+    Row("backprop", "torchdiffeq dopri5, no adjoint, exact trace", "torchdiffeq", torchdiffeq("dopri5", False)),
+    Row("rk4", "torchdiffeq rk4 on the grid, exact trace", "torchdiffeq", torchdiffeq("rk4", False)),
+    Row(
+        "grid-probe",
+        "fixed grid, one probe",
+        OURS,
+        objective(lambda problem: FixedGrid(problem.new_field(), problem.setting.steps, probe=True)),
+        probe=rademacher,
+    ),
+    Row(
+        "grid-exact",
+        "fixed grid, exact trace",
+        OURS,
+        objective(lambda problem: FixedGrid(problem.new_field(), problem.setting.steps, probe=False)),
+    ),
+    BY_HAND,
+    Row("compiled", "fixed grid, exact trace, torch.compile", OURS, compiled),
+    Row("flow-matching", "flow_matching: no solver", OURS, flow_matching, likelihood=False),
+    Row("zuko", "zuko CNF, one probe", "zuko", zuko, probe=torch.randn_like, needs=("zuko",)),
+    Row("torchode", "torchode dopri5, one probe", "torchode", torchode, probe=torch.randn_like, needs=("torchode",)),
+    Row(
+        "diffrax",
+        "diffrax dopri5, jit, one probe",
+        "JAX",
+        lambda problem: JaxMethod("dopri5", problem),
+        probe=rademacher,
+        needs=("jax", "diffrax", "optax"),
+    ),
+    Row(
+        "jax-rk4",
+        "JAX rk4 on the grid, jit, exact trace",
+        "JAX",
+        lambda problem: JaxMethod("rk4", problem),
+        needs=("jax", "diffrax", "optax"),
+    ),
+)

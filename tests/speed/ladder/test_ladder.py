@@ -1,0 +1,67 @@
+from dataclasses import replace
+
+import pytest
+
+from bench.speed.interleave import Effort
+from bench.speed.ladder import ladder as story
+from bench.speed.ladder.rows import BY_HAND, ROWS, STOCK
+from tests.speed.ladder.helpers import CPU, tiny
+
+QUICK = Effort(seconds=0, rounds=2)
+
+
+def fails(problem):
+    raise RuntimeError("no such solver\nin this version")
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("results")
+    absent = replace(BY_HAND, key="absent", name="absent", needs=("bench_absent", "torch"))
+    broken = replace(BY_HAND, key="broken", name="broken", start=fails)
+    rough = replace(BY_HAND, key="rough", name="rough", probe=STOCK.probe)  # held against an estimate it is not
+    rows = (STOCK, BY_HAND, absent, broken, rough)
+    found = story.ladder(CPU, folder, QUICK, tiny(warm_steps=60).setting, rows)
+    assert (folder / "speed" / "cpu-ladder.png").read_bytes().startswith(b"\x89PNG")
+    return {figure.what.removesuffix(": step"): figure for figure in found}
+
+
+def test_a_row_stands_beside_the_stock_row_and_the_peak(figures) -> None:
+    stock, ours = figures[STOCK.name], figures[BY_HAND.name]
+    assert stock.ratio.median == 1
+    assert ours.theirs == stock.ours
+    assert ours.ratio.low > 0
+    assert ours.flops > 0
+    assert 0 < ours.peak_fraction < 1
+    assert ours.compile_seconds is None
+    assert "16 evaluations of the field" in ours.note
+    assert "of the reference" in ours.note
+    assert "void" not in ours.note
+    peak = figures["float32 product of 2048 x 2048 matrices"]
+    assert peak.flops == 2 * 2048**3
+    assert peak.ours > 0
+
+
+def test_a_row_that_is_not_here_or_fails_says_so_and_stops_no_other(figures) -> None:
+    assert figures["absent"].ours is None
+    assert figures["absent"].note.startswith("skipped: bench_absent is not installed; pip install")
+    assert figures["broken"].ours is None
+    assert figures["broken"].note == "failed: RuntimeError: no such solver"
+
+
+def test_a_row_far_from_its_reference_is_void(figures) -> None:
+    assert "void, more than 0.01 nats" in figures["rough"].note
+
+
+def test_every_rung_of_the_issue_is_there_once() -> None:
+    keys = [row.key for row in ROWS]
+    assert keys == [
+        "ffjord", "seminorm", "backprop", "rk4", "grid-probe", "grid-exact", "by-hand", "compiled", "flow-matching",
+        "zuko", "torchode", "diffrax", "jax-rk4",
+    ]  # fmt: skip
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+def test_warm_weights_are_better_than_the_first() -> None:
+    problem = tiny(warm_steps=60)
+    assert problem.nll(story.warm(problem)) < problem.nll(problem.first_weights(0)) - 0.1
