@@ -38,6 +38,7 @@ COLUMNS: dict[str, Column] = {
     "device": Column("", "processor or GPU"),
     "threads": Column("", "CPU threads torch used"),
     "shared_machine": Column("", "True when other processes used more than a tenth of a core while training ran"),
+    "packed": Column("runs", "runs trained as one batched model; their times are the common clock's divided by it"),
     "torch_version": Column("", "version of torch"),
     "git_commit": Column("", "commit of the code, with + when files had changed; empty outside a checkout"),
     "nll_nats": Column("nats", "mean test -log p in the report space; where nll_is_bound, an upper bound of it"),

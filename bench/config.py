@@ -8,10 +8,21 @@ from bench.errors import BenchError, unknown
 DEVICES = ("auto", "cpu", "cuda")
 ESTIMATORS = ("auto", "iwae", "ais")
 
+PACKS = ("seeds",)
+
 NOT_IDENTITY = frozenset(
-    {"study", "results_dir", "data_root", "grid", "data.root", "budget.timeout_seconds", "train.checkpoint_seconds"}
+    {
+        "study",
+        "results_dir",
+        "data_root",
+        "grid",
+        "pack",
+        "data.root",
+        "budget.timeout_seconds",
+        "train.checkpoint_seconds",
+    }
 )
-"""Options that decide nothing in a record but where it lies and how long it may take: no part of a run's id."""
+"""Options that decide nothing in a record but where it lies and how long it takes: no part of a run's id."""
 
 
 @dataclass
@@ -119,6 +130,8 @@ class Config:
         results_dir: where studies live, relative to the folder of the call.
         data_root: folder of downloaded data; null means $BENCH_DATA or the user's cache.
         grid: list of products of lists that a study expands into runs.
+        pack: `seeds` trains runs that differ in nothing but seed and learning rate as one batched model; null each
+            by itself.
     """
 
     model: dict[str, Any]
@@ -133,6 +146,7 @@ class Config:
     results_dir: str = "results"
     data_root: str | None = None
     grid: list[dict[str, list[Any]]] = field(default_factory=list)
+    pack: str | None = None
 
 
 FEWEST = 10
@@ -159,6 +173,12 @@ def check(config: Config) -> None:
     budget = config.budget
     if budget.steps is None and budget.seconds is None and budget.flops is None:
         raise BenchError("budget: training would never end; set budget.steps, budget.seconds or budget.flops")
+    if config.pack is not None and config.pack not in PACKS:
+        raise unknown("pack", config.pack, PACKS)
+    if config.pack is not None and budget.seconds is not None:
+        raise BenchError(
+            "pack=seeds: packed runs share a clock; in place of budget.seconds set budget.steps or budget.flops"
+        )
     for name in ("test_examples", "sample_size"):
         size = getattr(config.eval, name)
         if size is not None and size < FEWEST:

@@ -9,10 +9,10 @@ from bench.errors import TimedOut
 class Deadline:
     """`budget.timeout_seconds` of one call, from its construction on."""
 
-    def __init__(self, seconds: float | None) -> None:
-        """`seconds` of wall-clock time; None never ends."""
+    def __init__(self, seconds: float | None, elapsed: float = 0.0) -> None:
+        """`seconds` of wall-clock time, of which `elapsed` have passed before; None never ends."""
         self.seconds = seconds
-        self.end = time.monotonic() + (math.inf if seconds is None else seconds)
+        self.end = time.monotonic() + (math.inf if seconds is None else seconds - elapsed)
 
     def check(self) -> None:
         """Looks at the clock.

@@ -37,7 +37,7 @@ OWN_THREADS = torch.get_num_threads()
 """What torch chose for itself, before any configuration did."""
 
 
-def run(config: Config, folder: RunFolder, report: Report, command: str) -> Record:
+def run(config: Config, folder: RunFolder, report: Report, command: str, elapsed: float = 0.0) -> Record:
     """Trains and evaluates one entry on one data set, and stores what came of it; the record is written last.
 
     Args:
@@ -45,12 +45,13 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         folder: of this run, locked by the caller.
         report: called after each validation.
         command: what makes this row again.
+        elapsed: seconds of `budget.timeout_seconds` that have passed before, while the run trained with others.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
         KeyboardInterrupt: the run was interrupted; its checkpoint stays, and the next call goes on from it.
     """
-    deadline, history = Deadline(config.budget.timeout_seconds), History()
+    deadline, history = Deadline(config.budget.timeout_seconds, elapsed), History()
     device = chosen_device(config)
     record = {**identity(config), **surroundings(config, device), "command": command}
     folder.write_text("config.yaml", as_yaml(config))
@@ -62,7 +63,8 @@ def run(config: Config, folder: RunFolder, report: Report, command: str) -> Reco
         finish(entry, dataset, config.seed, history, deadline)
         measured, arrays = evaluate(entry, dataset, config.eval, deadline, config.seed)
         check_finite(measured)
-        record |= measured | {"peak_memory_bytes": memory.read_bytes(), "status": "ok"}
+        peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
+        record |= measured | {"peak_memory_bytes": peak, "status": "ok"}
         for name, content in arrays.items():
             folder.write_arrays(name, **content)
         write_atomically(folder.path / "weights.safetensors", save(copied_weights(entry)))
@@ -223,6 +225,7 @@ def spent(history: History, record: Record) -> Record:
         "train_flops": history.flops,
         "train_nfe": None if evaluations is None else evaluations / history.step,
         "shared_machine": either(history.shared_machine, record.get("shared_machine")),
+        "packed": history.packed,
     }
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from bench.columns import STATUSES
 from bench.compose import compose, expand, parse
 from bench.config import Config
 from bench.errors import BenchError
+from bench.pack.train import name_of, pack_of, train_pack
 from bench.provenance import git_commit
 from bench.run import FINISHED, identity, prepare, run
 from bench.store import Record, RunFolder, check_writable
@@ -53,7 +54,7 @@ def sweep(cells: list[Cell], again: bool = False) -> Counter[str]:
     """Makes each cell's record that is not there yet; how many ended with each status.
 
     With `again` a record that is there is made anew. Cells that another process is running are left to it and looked
-    at again at the end.
+    at again at the end. With `pack` cells are trained together when the first of them is due.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
@@ -61,9 +62,13 @@ def sweep(cells: list[Cell], again: bool = False) -> Counter[str]:
     """
     outcomes: Counter[str] = Counter()
     waiting = []
+    packs, elapsed = packs_of(cells), dict[Path, float]()
     for number, cell in enumerate(cells, 1):
-        label = f"[{number}/{len(cells)}] {cell.folder.path.name}"
-        record = attempt(cell, label, again)
+        place = f"[{number}/{len(cells)}]"
+        label = f"{place} {cell.folder.path.name}"
+        if cell.folder.path in packs:
+            elapsed |= trained_together(packs[cell.folder.path], place, again)
+        record = attempt(cell, label, again, elapsed.get(cell.folder.path, 0.0))
         if record is None:
             waiting.append((cell, label))
         else:
@@ -74,8 +79,27 @@ def sweep(cells: list[Cell], again: bool = False) -> Counter[str]:
     return outcomes
 
 
-def attempt(cell: Cell, label: str, again: bool) -> Record | None:
-    """The cell's record, made now where there is none that counts; None where another process is making it."""
+def packs_of(cells: list[Cell]) -> dict[Path, list[Cell]]:
+    """Cells that are trained together where they ask for it, by the folder of the first of them."""
+    packs: dict[str | None, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        packs[pack_of(cell.config)].append(cell)
+    return {pack[0].folder.path: pack for key, pack in packs.items() if key is not None and len(pack) > 1}
+
+
+def trained_together(pack: list[Cell], place: str, again: bool) -> dict[Path, float]:
+    """Trains cells up to the point where `attempt` makes their records; the seconds that it took, by folder."""
+    runs = [(cell.config, cell.folder) for cell in pack]
+    with Progress(f"{place} {name_of(runs)}") as progress:
+        seconds = train_pack(runs, again, progress, lambda line: say(f"{place} {line}"))
+    return {cell.folder.path: seconds for cell in pack}
+
+
+def attempt(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Record | None:
+    """The cell's record, made now where there is none that counts; None where another process is making it.
+
+    `elapsed` are seconds of its time-out that have passed before, in a pack.
+    """
     with cell.folder.lock() as alone:
         if not alone:
             say(f"{label}  {ELSEWHERE}")
@@ -87,7 +111,7 @@ def attempt(cell: Cell, label: str, again: bool) -> Record | None:
             say(f"{label}  finished before: {record['status']}{other_code(record)}")
             return record
         with Progress(label) as progress:
-            record = run(cell.config, cell.folder, progress, cell.command)
+            record = run(cell.config, cell.folder, progress, cell.command, elapsed)
     say(f"{label}  {summary(record)}")
     return record
 

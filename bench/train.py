@@ -46,6 +46,7 @@ class History:
         ended: whether a limit was met or training stopped early.
         selected_by: the name of the validation value, such as `nll(exact)`, which is in nats, or `mmd2`.
         shared_machine: whether others used the machine while training ran; None while too short to tell.
+        packed: most runs that this one was trained together with, itself counted: 1 for a run trained alone.
         rows: one `(step, train_seconds, train_loss_nats, validation value, step_milliseconds)` a validation.
     """
 
@@ -62,6 +63,7 @@ class History:
     ended: bool = False
     selected_by: str | None = None
     shared_machine: bool | None = None
+    packed: int = 1
     rows: list[tuple[int, float, float, float, float]] = field(default_factory=list)
 
     @property
@@ -181,7 +183,15 @@ class Loop:
         if self.solves_ode:
             history.field_evaluations = (history.field_evaluations or 0) + self.evaluations() - evaluations
         self.typical_milliseconds = 1e3 * typical
-        self.mean_loss = finite_mean(torch.stack(losses), first_step)
+        self.conclude(torch.stack(losses), first_step)
+
+    def conclude(self, losses: Tensor, first_step: int) -> None:
+        """Keeps the mean loss of an interval.
+
+        Raises:
+            Diverged: a loss is NaN or infinite; the message names the step.
+        """
+        self.mean_loss = finite_mean(losses, first_step)
 
     def step(self, progress: float) -> Tensor:
         """One optimisation step at that share of the budget; the mean loss before it.

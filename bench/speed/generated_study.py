@@ -74,7 +74,7 @@ def measured(nll: float, family: str) -> Record:
         "steps": 2_000, "best_step": 1_900, "selected_by": "nll(exact)", "train_seconds": 4.0, "eval_seconds": 1.5,
         "step_milliseconds": 2.0, "train_flops": 1.5e12, "train_nfe": 20.5 if family == "ODE flow" else None,
         "peak_memory_bytes": 400 * 2**20, "device": "generated", "threads": 2, "shared_machine": False,
-        "torch_version": "generated", "git_commit": None, "nll_nats": nll, "nll_standard_error": 0.02,
+        "packed": 1, "torch_version": "generated", "git_commit": None, "nll_nats": nll, "nll_standard_error": 0.02,
         "nll_estimator": "iwae-1000" if bound else "exact", "nll_is_bound": bound,
         "nll_space": "nats in the data's own coordinates", "oracle_nll_nats": 2.5, "oracle_standard_error": 0.02,
         "kl_to_truth": nll - 2.5,

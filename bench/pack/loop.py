@@ -1,0 +1,116 @@
+"""The loop of several runs in lockstep: one clock and one step for all, each run's history and validation its own."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bench.batches import Batches
+from bench.checkpoint import save_state
+from bench.deadline import Deadline
+from bench.errors import Diverged
+from bench.pack.draws import Draw, RandomState
+from bench.pack.step import PackedStep
+from bench.train import Loop
+
+
+class Member:
+    """One run of a pack: its own loop, which never steps by itself, its checkpoint and its random state.
+
+    Attributes:
+        diverged: whether a loss or a validation value was NaN or infinite.
+    """
+
+    def __init__(self, loop: Loop, checkpoint: Path) -> None:
+        """Goes on from the checkpoint, or begins."""
+        self.loop, self.checkpoint = loop, checkpoint
+        loop.resume_or_begin(checkpoint)
+        self.random_state = RandomState(loop.device)
+        self.diverged = False
+
+    @property
+    def active(self) -> bool:
+        """Whether it trains on."""
+        return not (self.diverged or self.loop.history.ended)
+
+    def validate(self) -> None:
+        """Validates as a run alone does, unless it has diverged; a value that is not finite is that too."""
+        try:
+            if not self.diverged:
+                self.loop.validate()
+        except Diverged:
+            self.diverged = True
+
+    def save(self) -> None:
+        """Writes the checkpoint that the run alone would write."""
+        self.random_state.restore()
+        save_state(self.checkpoint, self.loop.state_dict())
+
+
+class PackedBatches:
+    """The next batch of every run, stacked."""
+
+    context: Tensor | None = None
+
+    def __init__(self, streams: Sequence[Batches]) -> None:
+        self.streams = streams
+
+    def next(self) -> Tensor:
+        """`(runs, batch, *event)`; `context` is then `(runs, batch, classes)`, or None for data without one."""
+        x = torch.stack([stream.next() for stream in self.streams])
+        contexts = [stream.context for stream in self.streams if stream.context is not None]
+        self.context = torch.stack(contexts) if contexts else None
+        return x
+
+
+class PackedLoop(Loop):
+    """The loop whose batches and steps are those of several runs.
+
+    Its history is the pack's: its clock is divided among the members, everything else is theirs too.
+    """
+
+    def __init__(self, members: Sequence[Member], draws: Sequence[Draw], deadline: Deadline) -> None:
+        """`members` stand at one step, and their losses draw `draws`.
+
+        Raises:
+            Unpackable: their steps cannot be taken at once.
+        """
+        lead = members[0].loop
+        self.members, self.deadline = members, deadline
+        self.entry, self.config, self.device, self.solves_ode = lead.entry, lead.config, lead.device, lead.solves_ode
+        self.history, self.handed_over = replace(lead.history, seconds=0.0), 0.0
+        self.batches = PackedBatches([member.loop.batches for member in members])  # type: ignore[assignment]
+        self.packed = PackedStep(
+            [member.loop.trainer for member in members], [member.random_state for member in members], draws
+        )
+
+    def learn(self, x: Tensor, progress: float) -> Tensor:
+        """Every run's step; their losses before it, `(runs,)`."""
+        return self.packed.step(x, progress, self.batches.context)
+
+    def counted_step(self) -> Tensor:
+        """One step under the FLOP counter, its FLOPs divided among the members."""
+        spent = self.history.flops
+        losses = super().counted_step()
+        self.history.counted_flops //= len(self.members)
+        self.history.flops = spent + self.history.counted_flops
+        return losses
+
+    def conclude(self, losses: Tensor, first_step: int) -> None:
+        """Hands the interval over: to each run its mean loss, its weights, its share of the clock and the counts."""
+        self.packed.write_entries()
+        common, share = self.history, 1 / len(self.members)
+        for member, own in zip(self.members, losses.T, strict=True):
+            history = member.loop.history
+            history.step, history.flops, history.field_evaluations = common.step, common.flops, common.field_evaluations
+            history.counted_flops, history.counted_evaluations = common.counted_flops, common.counted_evaluations
+            history.seconds += share * (common.seconds - self.handed_over)
+            history.packed = max(history.packed, len(self.members))
+            member.loop.typical_milliseconds = share * self.typical_milliseconds
+            try:
+                member.loop.conclude(own, first_step)
+            except Diverged:
+                member.diverged = True
+        self.handed_over = common.seconds

@@ -1,0 +1,201 @@
+"""The gradient step of several runs at once: `GradientStep` over stacked parameters, a plain function of tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from bench.models.conditional import ConditionalStep
+from bench.models.optimise import GradientStep, Trainer, learning_rate
+from bench.pack.draws import Draw, RandomState, Replay, Unpackable, drawn_for
+
+STEPS = (GradientStep.step, ConditionalStep.step)
+"""Steps that `PackedStep` takes the place of; a trainer may bring its own objective, not its own step."""
+
+
+def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
+    """`trainers`, whose steps can be taken at once.
+
+    Raises:
+        Unpackable: a trainer has a step of its own, they stand at different steps, or parameters differ in type.
+    """
+    kind = type(trainers[0])
+    if not issubclass(kind, GradientStep) or kind.step not in STEPS:
+        raise Unpackable(f"{kind.__name__} takes a step of its own")
+    found = [trainer for trainer in trainers if isinstance(trainer, GradientStep)]
+    if len({parameter.dtype for parameter in found[0].parameters}) != 1:
+        raise Unpackable("its parameters are not of one type of number")
+    return found
+
+
+class Objective(nn.Module):
+    """A trainer's objective as a module, so that its entry's tensors can be replaced by one run's."""
+
+    def __init__(self, trainer: GradientStep) -> None:
+        super().__init__()
+        self.entry, self.trainer = trainer.entry, trainer
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The mean loss in nats."""
+        if isinstance(self.trainer, ConditionalStep):
+            self.trainer.context = context
+        return self.trainer.objective(x)
+
+
+class PackedStep:
+    """Adam on each run's mean loss, its gradient clipped by its own norm, at its own learning rate.
+
+    The entry of the first run is the template through which the losses of all are computed; what those of the others
+    hold beside tensors is not looked at.
+
+    Attributes:
+        parameters, first, second: trainable parameters and Adam's two moments, `(runs, parameters)`.
+        kept: other tensors that an entry's state holds, by name, `(runs, *shape)`.
+        taken: steps that Adam has taken.
+    """
+
+    def __init__(self, trainers: Sequence[Trainer], states: Sequence[RandomState], draws: Sequence[Draw]) -> None:
+        """Stacks what the trainers and their entries hold.
+
+        Raises:
+            Unpackable: see `packable`.
+        """
+        self.trainers, self.states, self.draws = packable(trainers), states, draws
+        template = self.trainers[0]
+        self.objective = Objective(template)
+        trained = [name for name, value in template.entry.named_parameters() if value.requires_grad]
+        self.names = [f"entry.{name}" for name in trained]
+        self.shapes = [parameter.shape for parameter in template.parameters]
+        self.parameters = rows(trainer.parameters for trainer in self.trainers)
+        others = [others_of(trainer.entry, trained) for trainer in self.trainers]
+        self.kept = {f"entry.{name}": torch.stack([tensors[name] for tensors in others]) for name in others[0]}
+        memories = [Memory(trainer) for trainer in self.trainers]
+        if len({memory.taken for memory in memories}) != 1:
+            raise Unpackable("its runs stand at different steps")
+        self.taken = memories[0].taken
+        self.first, self.second = rows(m.first for m in memories), rows(m.second for m in memories)
+
+    def step(
+        self, x: Float[Tensor, "runs batch *event"], progress: float, context: Tensor | None = None
+    ) -> Float[Tensor, " runs"]:
+        """One forward, backward and update of every run, each on its own batch; the mean losses before it."""
+        batch = (x,) if context is None else (x, context)
+        self.taken += 1
+        drawn = drawn_for(self.states, self.draws)
+        self.parameters, self.first, self.second, self.kept, losses = self.updated(
+            self.parameters, self.first, self.second, self.kept, batch, drawn, self.scales(progress)
+        )
+        return losses
+
+    def scales(self, progress: float) -> Float[Tensor, " runs_and_one"]:
+        """Adam's factors at this step: each run's learning rate over the first moment's bias, the root of the other's.
+
+        They are worked out in double precision, as torch's own Adam does: in single, 1 - 0.999 has four digits.
+        """
+        adam = self.trainers[0].adam.defaults
+        bias, square_bias = (1 - beta**self.taken for beta in adam["betas"])
+        rates = [learning_rate(trainer.settings, progress) / bias for trainer in self.trainers]
+        return torch.tensor([*rates, square_bias**0.5], device=self.parameters.device, dtype=self.parameters.dtype)
+
+    def updated(
+        self,
+        parameters: Tensor,
+        first: Tensor,
+        second: Tensor,
+        kept: dict[str, Tensor],
+        batch: tuple[Tensor, ...],
+        drawn: list[Tensor],
+        scales: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
+        """Parameters, moments, other tensors and losses after a step: a pure function of what it is given.
+
+        Adam as in Kingma & Ba (2015, arXiv:1412.6980), algorithm 1.
+        """
+        gradient, losses, kept = self.gradients(parameters, kept, batch, drawn)
+        adam, largest = self.trainers[0].adam.defaults, self.trainers[0].settings.clip_norm
+        norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+        gradient = gradient * torch.clamp(largest / (norm + 1e-6), max=1.0)
+        decay, square_decay = adam["betas"]
+        first = torch.lerp(first, gradient, 1 - decay)
+        second = second * square_decay + (1 - square_decay) * gradient.square()
+        rates, root = scales[:-1, None], scales[-1]
+        return parameters - rates * first / (second.sqrt() / root + adam["eps"]), first, second, kept, losses
+
+    def gradients(
+        self, parameters: Tensor, kept: dict[str, Tensor], batch: tuple[Tensor, ...], drawn: list[Tensor]
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Gradient `(runs, parameters)`, losses `(runs,)` and other tensors as the losses leave them.
+
+        No run's loss depends on another's parameters, so that one gradient of their sum is the gradient of each.
+        """
+
+        def total(parameters: Tensor, kept: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
+            losses, after = vmap(self.loss)(parameters, kept, batch, drawn)
+            return losses.sum(), (losses, after)
+
+        gradient, (losses, after) = torch.func.grad(total, has_aux=True)(parameters, kept)
+        return gradient, losses, after
+
+    def loss(
+        self, parameters: Tensor, kept: dict[str, Tensor], batch: tuple[Tensor, ...], drawn: list[Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """One run's mean loss, and its other tensors afterwards.
+
+        Raises:
+            Unpackable: the loss draws less than when it was recorded.
+        """
+        kept = {name: value.clone() for name, value in kept.items()}
+        tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | kept
+        with Replay(drawn) as replay:
+            loss = functional_call(self.objective, tensors, batch)
+        if replay.left:
+            raise Unpackable("its loss does not draw the same at every step")
+        return loss, {name: tensors[name] for name in kept}
+
+    def pieces(self, row: Tensor) -> list[Tensor]:
+        """One run's row of numbers as tensors of the parameters' shapes."""
+        parts = torch.split(row, [shape.numel() for shape in self.shapes])
+        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    @torch.no_grad()
+    def write_entries(self) -> None:
+        """Gives every run's entry its tensors."""
+        for run, trainer in enumerate(self.trainers):
+            torch._foreach_copy_(list[Tensor](trainer.parameters), self.pieces(self.parameters[run]))
+            others = others_of(trainer.entry, ())
+            for name, values in self.kept.items():
+                others[name.removeprefix("entry.")].copy_(values[run])
+
+    def write_trainers(self) -> None:
+        """Gives every run's trainer what Adam remembers of it."""
+        for run, trainer in enumerate(self.trainers):
+            moments = zip(self.pieces(self.first[run]), self.pieces(self.second[run]), strict=True)
+            step = torch.tensor(float(self.taken))
+            state = {i: {"step": step, "exp_avg": m, "exp_avg_sq": v} for i, (m, v) in enumerate(moments)}
+            trainer.adam.load_state_dict({**trainer.adam.state_dict(), "state": state if self.taken else {}})
+
+
+class Memory:
+    """What one trainer's Adam remembers: `taken` steps, and both moments of each parameter, 0 where it has none."""
+
+    def __init__(self, trainer: GradientStep) -> None:
+        state: dict[int, dict[str, Any]] = trainer.adam.state_dict()["state"]
+        self.taken = max((int(known["step"]) for known in state.values()), default=0)
+        blank = {i: torch.zeros_like(parameter) for i, parameter in enumerate(trainer.parameters)}
+        self.first = [state[i]["exp_avg"] if i in state else blank[i] for i in blank]
+        self.second = [state[i]["exp_avg_sq"] if i in state else blank[i] for i in blank]
+
+
+def rows(runs: Any) -> Float[Tensor, "runs numbers"]:
+    """Each run's tensors as one row."""
+    return torch.stack([torch.cat([tensor.detach().flatten() for tensor in tensors]) for tensors in runs])
+
+
+def others_of(entry: nn.Module, trained: Sequence[str]) -> dict[str, Tensor]:
+    """What an entry's state holds beside the parameters of those names; what it leaves out is constant."""
+    held = entry.state_dict(keep_vars=True)
+    named = {**dict(entry.named_parameters()), **dict(entry.named_buffers())}
+    return {name: value.detach() for name, value in named.items() if name in held and name not in trained}

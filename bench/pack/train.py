@@ -1,0 +1,144 @@
+"""Trains runs of one command together and leaves each a checkpoint at its end, from which the run makes its record."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from json import dumps
+
+from bench.compose import as_yaml
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.deadline import Deadline
+from bench.errors import CannotWrite, NotApplicable, TimedOut, one_line
+from bench.pack.draws import Unpackable
+from bench.pack.loop import Member, PackedLoop
+from bench.pack.trial import agreed_draws
+from bench.run import FINISHED, chosen_device, identity, prepared, surroundings
+from bench.store import RunFolder
+from bench.train import History, Loop, Report
+
+Run = tuple[Config, RunFolder]
+
+
+def pack_of(config: Config) -> str | None:
+    """What runs must have in common to be trained together: all but seed and learning rate; None without `pack`."""
+    if config.pack is None:
+        return None
+    content = asdict(config)
+    content.pop("seed")
+    content["train"]["optimiser"].pop("learning_rate")
+    return dumps(content, sort_keys=True)
+
+
+def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[str], None]) -> float:
+    """Trains as many of `runs` together as are neither finished nor running elsewhere.
+
+    Each goes on from its checkpoint, and leaves one there at its end: of its budget, its patience or, where its loss
+    diverges, the last one before. What cannot be packed is left as it stands, and a line says why.
+
+    Args:
+        runs: all with the same `pack_of`.
+        again: whether finished runs are made anew.
+        report: called after each validation with the history of the first run that trained until then.
+        say: takes the line.
+
+    Returns:
+        Wall-clock seconds that this took: they count towards the time-out of each run.
+
+    Raises:
+        CannotWrite: the results folder is not writable or full.
+        KeyboardInterrupt: interrupted; the same command goes on from the checkpoints.
+    """
+    began = time.monotonic()
+    with ExitStack() as locks:
+        left = [run for run in runs if locks.enter_context(run[1].lock()) and (again or not finished(run[1]))]
+        if len(left) < 2:
+            return 0.0
+        try:
+            train_together(left, report)
+        except CannotWrite:
+            raise
+        except (TimedOut, NotApplicable):
+            pass
+        except Unpackable as reason:
+            say(f"{name_of(left)} cannot be packed: {reason}; trained one by one")
+        except Exception as error:
+            say(f"{name_of(left)} cannot be packed ({one_line(error)}); trained one by one")
+    return time.monotonic() - began
+
+
+def name_of(runs: Sequence[Run]) -> str:
+    """The data, the model and the number of a pack's runs."""
+    config = runs[0][0]
+    return f"{config.data['name']}-{config.model['name']} x {len(runs)}"
+
+
+def finished(folder: RunFolder) -> bool:
+    """Whether the folder holds a record that counts; a broken one does not."""
+    try:
+        record = folder.read()
+    except ValueError:
+        return False
+    return record is not None and record["status"] in FINISHED
+
+
+def train_together(runs: Sequence[Run], report: Report) -> None:
+    """Trains `runs` to their ends, those together that stand at the same step.
+
+    Raises:
+        Unpackable: their steps cannot be taken at once.
+        TimedOut: the deadline passed.
+    """
+    deadline = Deadline(runs[0][0].budget.timeout_seconds)
+    groups = defaultdict(list)
+    dataset: Dataset | None = None
+    for config, folder in runs:
+        device = chosen_device(config)
+        surroundings(config, device)
+        folder.write_text("config.yaml", as_yaml(config))
+        entry, fresh, _ = prepared(config, device, identity(config))
+        dataset = dataset or fresh
+        member = Member(Loop(entry, dataset, config, History(), deadline), folder.checkpoint_path)
+        if member.active:
+            groups[member.loop.history.step].append(member)
+    for members in groups.values():
+        if len(members) > 1:
+            assert dataset is not None
+            lockstep(members, dataset, deadline, report)
+
+
+def lockstep(members: Sequence[Member], dataset: Dataset, deadline: Deadline, report: Report) -> None:
+    """Steps and validates `members` together until fewer than two of them are left.
+
+    Raises:
+        Unpackable: their steps cannot be taken at once.
+        TimedOut: the deadline passed; the checkpoints of the last validation are left behind.
+    """
+    draws = agreed_draws(members, dataset)
+    save_after = 0.0 if deadline.seconds else members[0].loop.config.train.checkpoint_seconds
+    unsaved = 0.0
+    while len(members) > 1:
+        pack = PackedLoop(members, draws, deadline)
+        while all(member.active for member in members):
+            before = pack.history.seconds
+            pack.interval()
+            unsaved += pack.history.seconds - before
+            for member in members:
+                member.validate()
+            shown = members[0].loop
+            report(shown.history, shown.progress(shown.history.seconds))
+            if unsaved >= save_after:
+                save(pack, members)
+                unsaved = 0.0
+        save(pack, members)
+        members = [member for member in members if member.active]
+
+
+def save(pack: PackedLoop, members: Sequence[Member]) -> None:
+    """Writes the checkpoints of all but those that diverged, whose last one before stays."""
+    pack.packed.write_trainers()
+    for member in members:
+        if not member.diverged:
+            member.save()

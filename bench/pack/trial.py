@@ -1,0 +1,89 @@
+"""Whether runs can be packed: the loss and gradient of one step, taken together and by each run alone, must agree."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.data.dataset import Dataset
+from bench.errors import one_line
+from bench.models.optimise import GradientStep
+from bench.pack.draws import Draw, RandomState, Recording, Unpackable, drawn_for
+from bench.pack.loop import Member
+from bench.pack.step import Objective, PackedStep, packable, rows
+
+LOSS_TOLERANCE = 1e-3
+GRADIENT_TOLERANCE = 1e-2
+"""Relative. Single precision leaves 1e-6 to 1e-4 in another order of sums; other noise or weights change all digits."""
+
+
+class Alone(NamedTuple):
+    """What one run's step comes to: loss, gradient `(parameters,)`, draws, and the random state after them."""
+
+    loss: Tensor
+    gradient: Tensor
+    draws: list[Draw]
+    state: RandomState
+
+
+def agreed_draws(members: Sequence[Member], dataset: Dataset) -> list[Draw]:
+    """What the members' losses draw, once a step of all of them has been found to be the step of each.
+
+    Nothing is changed: copies take the step.
+
+    Raises:
+        Unpackable: it is not, or cannot be taken.
+    """
+    for member in members:
+        member.loop.entry.train()
+    trainers = packable([member.loop.trainer for member in members])
+    batch = some_batch(members[0], dataset)
+    alone = [alone_step(trainer, member, batch) for trainer, member in zip(trainers, members, strict=True)]
+    draws = alone[0].draws
+    if any(one.draws != draws for one in alone):
+        raise Unpackable("its losses do not all draw the same")
+    states = [member.random_state.copy() for member in members]
+    step = PackedStep(deepcopy(trainers), states, draws)
+    stacked = tuple(part.expand(len(members), *part.shape) for part in batch)
+    try:
+        gradients, losses, _ = step.gradients(step.parameters, step.kept, stacked, drawn_for(states, draws))
+    except Unpackable:
+        raise
+    except Exception as error:
+        raise Unpackable(one_line(error)) from error
+    for one, loss, gradient, state in zip(alone, losses, gradients, states, strict=True):
+        if not close(loss, one.loss, LOSS_TOLERANCE) or not close(gradient, one.gradient, GRADIENT_TOLERANCE):
+            raise Unpackable(f"its loss is {loss:.6g} when packed and {one.loss:.6g} alone, or its gradient differs")
+        if not state.same_as(one.state):
+            raise Unpackable("its loss draws at random in a way that cannot be foreseen")
+    return draws
+
+
+def alone_step(trainer: GradientStep, member: Member, batch: tuple[Tensor, ...]) -> Alone:
+    """A copy's step on `batch`, from the member's random state."""
+    trainer = deepcopy(trainer)
+    member.random_state.restore()
+    with Recording() as recording:
+        loss = Objective(trainer)(*batch)
+    found = torch.autograd.grad(loss, trainer.parameters, allow_unused=True)
+    gradient = [torch.zeros_like(p) if g is None else g for p, g in zip(trainer.parameters, found, strict=True)]
+    return Alone(loss.detach(), rows([gradient])[0], recording.draws, RandomState(member.loop.device))
+
+
+def some_batch(member: Member, dataset: Dataset) -> tuple[Tensor, ...]:
+    """A batch of the training's size: the first examples, with their context where there is one."""
+    batches = member.loop.batches
+    x = dataset.fixed(dataset.train[: batches.batch_size], 0)
+    if batches.mixture is None:
+        return (x,)
+    return x, batches.mixture.contexts(torch.arange(len(x), device=x.device))
+
+
+def close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    """Whether `a` is `b` to a relative tolerance, in norm; numbers that are not finite are so in both."""
+    if not torch.equal(a.isfinite(), b.isfinite()):
+        return False
+    a, b = a.nan_to_num(0, 0, 0), b.nan_to_num(0, 0, 0)
+    return bool((a - b).norm() <= tolerance * (b.norm() + tolerance))
