@@ -9,6 +9,7 @@ DEVICES = ("auto", "cpu", "cuda")
 ESTIMATORS = ("auto", "iwae", "ais")
 
 PACKS = ("seeds",)
+COMPILES = ("off", "auto", "step", "graph")
 
 NOT_IDENTITY = frozenset(
     {
@@ -17,6 +18,7 @@ NOT_IDENTITY = frozenset(
         "data_root",
         "grid",
         "pack",
+        "compile",
         "data.root",
         "budget.timeout_seconds",
         "train.checkpoint_seconds",
@@ -130,6 +132,8 @@ class Config:
         results_dir: where studies live, relative to the folder of the call.
         data_root: folder of downloaded data; null means $BENCH_DATA or the user's cache.
         grid: list of products of lists that a study expands into runs.
+        compile: `step` compiles the training step with torch.compile, `graph` makes all of it one CUDA graph, `auto`
+            takes what pays for the entry on the device; `off` trains eagerly.
         pack: `seeds` trains runs that differ in nothing but seed and learning rate as one batched model; null each
             by itself.
     """
@@ -147,6 +151,7 @@ class Config:
     data_root: str | None = None
     grid: list[dict[str, list[Any]]] = field(default_factory=list)
     pack: str | None = None
+    compile: str = "off"
 
 
 FEWEST = 10
@@ -173,6 +178,8 @@ def check(config: Config) -> None:
     budget = config.budget
     if budget.steps is None and budget.seconds is None and budget.flops is None:
         raise BenchError("budget: training would never end; set budget.steps, budget.seconds or budget.flops")
+    if config.compile not in COMPILES:
+        raise unknown("mode", config.compile, COMPILES, "compile")
     if config.pack is not None and config.pack not in PACKS:
         raise unknown("pack", config.pack, PACKS)
     if config.pack is not None and budget.seconds is not None:

@@ -16,13 +16,14 @@ from safetensors.torch import save
 from bench import build
 from bench.batches import Batches
 from bench.clock import either
+from bench.compiled import chosen_mode
 from bench.compose import as_yaml
 from bench.config import NOT_IDENTITY, Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
-from bench.finish import EXAMPLES, finish
+from bench.finish import examples, finish
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
@@ -106,7 +107,8 @@ def prepare(config: Config) -> None:
     if dataset.spec.kind in cls.kinds:
         with contextlib.suppress(NotApplicable):  # the run makes a row that says so
             entry = build.entry(config, dataset.spec, sized_width(config, dataset))
-            entry.check_training(config.train.batch_size, min(len(dataset.train), EXAMPLES))
+            chosen_mode(config.compile, entry, chosen_device(config))
+            entry.check_training(config.train.batch_size, examples(entry, dataset))
 
 
 def learn(
@@ -118,12 +120,14 @@ def learn(
     deadline: Deadline,
     report: Report,
 ) -> None:
-    """Trains as `train` does.
+    """Trains as `train` does; an entry that is `fitted` is left to `finish`.
 
     Raises:
         Diverged: the message names the step and, where it can be met again, the term.
         TimedOut: the deadline passed.
     """
+    if entry.fitted:
+        return
     try:
         train(entry, dataset, config, history, folder.checkpoint_path, deadline, report)
     except Diverged as reason:
@@ -149,18 +153,19 @@ def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entr
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
     entry = build.entry(config, dataset.spec, width).to(device)
     check_estimator(entry, config.eval.estimator)
-    record |= {"parameters": parameter_count(entry), "width": width, "matched_to": matched_to(config)}
+    matched = None if cls.fitted else matched_to(config)
+    record |= {"parameters": parameter_count(entry), "width": width, "matched_to": matched}
     return entry, dataset.to(device), record
 
 
 def sized_width(config: Config, dataset: Dataset) -> int:
-    """The width that meets `budget.parameters`, or the YAML's own where there is no such budget.
+    """The width that meets `budget.parameters`, or the YAML's own where none is asked for or the entry is `fitted`.
 
     Raises:
         BenchError: no width comes near enough, or the YAML's is none.
     """
     target = config.budget.parameters
-    if target is None:
+    if target is None or build.entry_class(config).fitted:
         return int(build.model_options(config)["width"])
     what = f"{config.model['name']} on {dataset.name}"
     return matching_width(lambda w: build.entry(config, dataset.spec, w), target, config.budget.tolerance, what)
@@ -213,7 +218,7 @@ def surroundings(config: Config, device: torch.device) -> Record:
 def spent(history: History, record: Record) -> Record:
     """The training half of the record, as far as training came; clocks of the evaluation half are added to its own."""
     if history.step == 0:
-        return {}
+        return {"train_seconds": history.seconds} if history.seconds else {}
     evaluations = history.field_evaluations
     return {
         "steps": history.step,
@@ -226,6 +231,8 @@ def spent(history: History, record: Record) -> Record:
         "train_nfe": None if evaluations is None else evaluations / history.step,
         "shared_machine": either(history.shared_machine, record.get("shared_machine")),
         "packed": history.packed,
+        "compiled": history.compiled,
+        "compile_seconds": history.compile_seconds,
     }
 
 

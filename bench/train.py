@@ -13,6 +13,7 @@ from torch import Tensor
 from bench.batches import Batches
 from bench.checkpoint import load_state, save_state
 from bench.clock import Neighbours, Stopwatch, either, synchronise
+from bench.compiled import chosen_mode, compile_step, uncompiled
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
@@ -46,6 +47,8 @@ class History:
         ended: whether a limit was met or training stopped early.
         selected_by: the name of the validation value, such as `nll(exact)`, which is in nats, or `mmd2`.
         shared_machine: whether others used the machine while training ran; None while too short to tell.
+        compiled: how the step was compiled, `step` or `graph`; None for an eager one.
+        compile_seconds: on the compilation clock; None for an eager step.
         packed: most runs that this one was trained together with, itself counted: 1 for a run trained alone.
         rows: one `(step, train_seconds, train_loss_nats, validation value, step_milliseconds)` a validation.
     """
@@ -63,6 +66,8 @@ class History:
     ended: bool = False
     selected_by: str | None = None
     shared_machine: bool | None = None
+    compiled: str | None = None
+    compile_seconds: float | None = None
     packed: int = 1
     rows: list[tuple[int, float, float, float, float]] = field(default_factory=list)
 
@@ -109,6 +114,7 @@ def train(
     """
     loop = Loop(entry, dataset, config, history, deadline)
     loop.resume_or_begin(checkpoint)
+    loop.compile()
     saved_at = history.seconds
     save_after = 0.0 if deadline.seconds else config.train.checkpoint_seconds
     while not history.ended:
@@ -125,7 +131,7 @@ class Loop:
     """The steps between two validations, and the state carried over them."""
 
     def __init__(self, entry: Entry, dataset: Dataset, config: Config, history: History, deadline: Deadline) -> None:
-        self.entry, self.config = entry, config
+        self.entry, self.dataset, self.config = entry, dataset, config
         self.history, self.deadline = history, deadline
         self.neighbours = Neighbours()
         self.solves_ode = field_evaluations(entry) is not None
@@ -225,7 +231,8 @@ class Loop:
         """One step under the FLOP counter, by which the next ones are priced."""
         history, losses = self.history, list[Tensor]()
         spent, evaluations, progress = history.flops, self.evaluations(), self.progress(history.seconds)
-        history.counted_flops = count_flops(lambda: losses.append(self.step(progress)))
+        with uncompiled(self.trainer):
+            history.counted_flops = count_flops(lambda: losses.append(self.step(progress)))
         history.counted_evaluations = self.evaluations() - evaluations
         history.flops = spent + history.counted_flops
         return losses[0]
@@ -235,6 +242,21 @@ class Loop:
         history = self.history
         share = evaluations / history.counted_evaluations if history.counted_evaluations else 1.0
         return history.counted_flops * share
+
+    def compile(self) -> None:
+        """Compiles the trainer's step where the configuration asks for it, on a clock of its own.
+
+        Raises:
+            BenchError: it cannot be compiled here.
+        """
+        config, history = self.config, self.history
+        mode = chosen_mode(config.compile, self.entry, self.device)
+        if mode == "off":
+            return
+        self.entry.train()
+        x = self.dataset.fixed(self.dataset.train[: config.train.batch_size], stream_seed(config.seed, "compile"))
+        history.compile_seconds = (history.compile_seconds or 0.0) + compile_step(self.trainer, mode, x)
+        history.compiled = mode
 
     def validate(self) -> None:
         """Measures the validation split, keeps the weights if they are the best so far, and says whether to end.

@@ -83,6 +83,7 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
     empty = {name for name, value in stored.items() if value is None}
     lacking = {
         "error",
+        "compiled",
         "compile_seconds",
         "train_nfe",
         "eval_nfe",
@@ -108,6 +109,31 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
     assert lacking <= empty <= lacking | {"git_commit", "shared_machine", "peak_memory_bytes"}
     numbers = [value for value in stored.values() if isinstance(value, float)]
     assert all(map(math.isfinite, numbers))
+
+
+def test_a_row_of_an_entry_that_is_fitted_says_of_no_steps_and_no_budget(tmp_path) -> None:
+    config = compose([*TINY, "model=gaussian"])
+    record = made(config, tmp_path)
+    assert record["status"] == "ok"
+    assert record["parameters"] == 3 + 6
+    assert record["train_seconds"] > 0
+    assert record["matched_to"] is None
+    for name in ("steps", "best_step", "selected_by", "step_milliseconds", "train_flops"):
+        assert record.get(name) is None, name
+    assert files_under(folder_of(config, tmp_path).path) == {
+        "config.yaml",
+        "samples.npz",
+        "weights.safetensors",
+        "record.json",
+    }
+    # 256 examples cost a Gaussian of nine numbers 9 / 512 nats; 64 test examples know the difference to about 0.02.
+    assert record["kl_to_truth"] == pytest.approx(9 / 512, abs=0.1)
+
+
+def test_an_entry_that_is_fitted_is_refused_more_components_than_examples() -> None:
+    prepare(compose([*TINY, "model=gmm", "model.width=256"]))
+    with pytest.raises(BenchError, match=r"model\.width=257: there are 256 examples"):
+        prepare(compose([*TINY, "model=gmm", "model.width=257"]))
 
 
 def test_the_configuration_is_stored_as_it_was_resolved(noisy) -> None:

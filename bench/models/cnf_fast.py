@@ -7,7 +7,7 @@ reported is solved to a tolerance, example by example (`bench.ode.accurate`).
 """
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -30,7 +30,10 @@ FIRST_STEPS = 4
 
 
 class CNFFast(CNF):
-    """A flow along the field of `cnf` on a frozen grid. `nfe` counts evaluations of the field, one per batch."""
+    """A flow along the field of `cnf` on a frozen grid. `nfe` counts evaluations of the field, one per batch.
+
+    It counts those of training steps and of densities, not those of a call of `loss`.
+    """
 
     def __init__(
         self,
@@ -93,7 +96,6 @@ class CNFFast(CNF):
     def grid_log_prob(self, x: Float[Tensor, "batch *event"], refined: int = 1) -> Float[Tensor, " batch"]:
         """log p(x) in nats as solved on the training grid, each of its steps cut into `refined` equal ones."""
         plan = planned(cut(self.grid, refined), self.tableau)
-        self.nfe += sum(len(step) for step in plan.steps)
         return log_density(solve_fused(self.field, x.flatten(1), plan))
 
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
@@ -115,7 +117,11 @@ class CNFFast(CNF):
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step, before some of which the grid is chosen anew."""
-        return GradientStep(self, settings) if self.steps else RegriddingStep(self, settings)
+        return GridStep(self, settings) if self.steps else RegriddingStep(self, settings)
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """On a grid that stays; what is compiled for one does not serve another."""
+        return "works" if self.steps else "no"
 
     def choose_grid(self, x: Float[Tensor, "batch *event"]) -> None:
         """Takes the shortest grid on which all of x meet the training tolerance.
@@ -141,10 +147,19 @@ class CNFFast(CNF):
         return self.field.forward_and_divergence(x.new_tensor(t), x)
 
 
-class RegriddingStep(GradientStep):
-    """The usual step; every `regrid_every` of them the batch chooses a grid."""
+class GridStep(GradientStep):
+    """The usual step, which counts its evaluations of the field."""
 
     entry: CNFFast
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """One forward, backward and update."""
+        self.entry.nfe += sum(len(step) for step in planned(self.entry.grid, self.entry.tableau).steps)
+        return super().step(x, progress)
+
+
+class RegriddingStep(GridStep):
+    """The same; every `regrid_every` steps the batch chooses a grid."""
 
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
         super().__init__(entry, settings)

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from bench.config import Optimiser
 from bench.errors import NotApplicable
 from bench.models.conditional import ConditionalStep
-from bench.models.optimise import GradientStep, Trainer
+from bench.models.optimise import GradientStep, NoStep, Trainer
 from bench.spec import DataSpec, Kind
 
 Context = Float[Tensor, "batch context"] | None
@@ -61,6 +61,8 @@ class Entry(nn.Module):
         latent: `exact` when `decode` inverts `encode`; `posterior_mean` when `encode` gives the mean of a posterior.
         validated_by: what chooses the weights of an entry without a likelihood: its `loss`, or `mmd2`, the squared MMD
             between samples and validation examples.
+        fitted: True for a reference that `finish` fits in one go, to all training examples. It takes no steps and no
+            budget is matched to it: its width is the YAML's, and its row has neither `steps` nor `matched_to`.
     """
 
     family: ClassVar[str] = "other"
@@ -68,6 +70,7 @@ class Entry(nn.Module):
     conditional: ClassVar[bool] = False
     latent: ClassVar[Literal["exact", "posterior_mean"]] = "posterior_mean"
     validated_by: ClassVar[Literal["loss", "mmd2"]] = "loss"
+    fitted: ClassVar[bool] = False
 
     def __init__(self, data: DataSpec, *, width: int) -> None:
         """Builds the entry for events of `data`; subclasses add their own keyword options.
@@ -94,9 +97,19 @@ class Entry(nn.Module):
 
         Override it to return any object with the three methods of `Trainer`; all that it must remember between steps
         goes into its `state_dict`, so that a killed run resumes. The step of a `conditional` entry takes the batch's
-        context as a third argument, see `ConditionalTrainer`.
+        context as a third argument, see `ConditionalTrainer`. That of a `fitted` entry is never asked for a step.
         """
+        if self.fitted:
+            return NoStep(self)
         return ConditionalStep(self, settings) if self.conditional else GradientStep(self, settings)
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """Whether `compile=step` can compile the objective of `trainer`, a `GradientStep`, as one graph.
+
+        It can where no Python number changes from step to step and nothing is read back from the device. `pays` says
+        that it was measured to be worth it on a CPU too, which `compile=auto` goes by.
+        """
+        return "no"
 
     def check_training(self, batch_size: int, finish_examples: int) -> None:
         """Refuses, before anything is trained, what `trainer` or `finish` could not do; here nothing.
@@ -191,7 +204,8 @@ class HasFinish(Protocol):
         into parameters or buffers whose shapes the constructor knows, so that stored weights load into a new entry.
 
         Args:
-            x: some thousand training examples in model space, their noise fixed by the run's seed.
+            x: some thousand training examples in model space, for a `fitted` entry all; their noise is fixed by the
+                run's seed.
         """
         ...
 

@@ -59,6 +59,10 @@ class IWAE(GaussianLatentEntry):
         weights = self._doubly_reparameterised(x) if self.gradient == "dreg" else self.log_weights(x, self.samples)
         return -iwae(weights).value
 
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """The standard gradient; a hook on z stands in the way of the other."""
+        return "works" if self.gradient == "standard" else "no"
+
     def _doubly_reparameterised(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "samples batch"]:
         """Log weights through which a bound's gradient is DReG (Tucker et al. 2018, arXiv:1810.04152).
 

@@ -1,7 +1,7 @@
 """How an entry learns from one batch: the gradient step that every entry shares unless it brings its own."""
 
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -36,7 +36,14 @@ class Trainer(Protocol):
 
 
 class GradientStep:
-    """Adam on the entry's mean loss, gradients clipped by norm, a linear warm-up and a cosine decay."""
+    """Adam on the entry's mean loss, gradients clipped by norm, a linear warm-up and a cosine decay.
+
+    Class attributes:
+        packs: whether several runs' steps may be taken as one although a subclass has a `step` of its own: where that
+            does nothing to weights or objective. It counts for the very class that says so.
+    """
+
+    packs: ClassVar[bool] = True
 
     def __init__(self, entry: nn.Module, settings: Optimiser) -> None:
         self.entry = entry
@@ -46,8 +53,16 @@ class GradientStep:
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
+        rate = learning_rate(self.settings, progress)
         for group in self.adam.param_groups:
-            group["lr"] = learning_rate(self.settings, progress)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        return self.update(x)
+
+    def update(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
+        """The step at the rate that is set, in which nothing waits for the device."""
         self.adam.zero_grad()
         loss = self.objective(x)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -60,6 +75,12 @@ class GradientStep:
         mean: Tensor = self.entry.loss(x).mean()  # type: ignore[operator]
         return mean
 
+    def hold_rate_on_device(self) -> None:
+        """Keeps the learning rate in a tensor, from which a CUDA graph reads it."""
+        for group in self.adam.param_groups:
+            group["lr"] = torch.tensor(float(group["lr"]), device=self.parameters[0].device)
+            group["capturable"] = True
+
     def state_dict(self) -> dict[str, Any]:
         """Adam's moments and step counts."""
         return self.adam.state_dict()
@@ -67,6 +88,26 @@ class GradientStep:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from another step's moments."""
         self.adam.load_state_dict(state)
+
+
+class NoStep:
+    """The trainer of an entry that is not trained but fitted: it says the loss and changes nothing."""
+
+    def __init__(self, entry: nn.Module) -> None:
+        self.entry = entry
+
+    @torch.no_grad()
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        """The mean loss."""
+        mean: Tensor = self.entry.loss(x).mean()  # type: ignore[operator]
+        return mean
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing."""
 
 
 def learning_rate(settings: Optimiser, progress: float) -> float:

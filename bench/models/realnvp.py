@@ -72,10 +72,11 @@ class LUMixing(LULinear):  # type: ignore[misc]
         places[1][self.upper_indices] = np.arange(triangle, 2 * triangle)
         places[1][self.diag_indices] = np.arange(2 * triangle, 2 * triangle + dim)
         self.register_buffer("places", torch.from_numpy(places).flatten(), persistent=False)
+        self.register_buffer("constants", torch.tensor([0.0, 1.0]), persistent=False)
 
     def _create_lower_upper(self) -> tuple[Tensor, Tensor]:
         diagonal = self.upper_diag
-        entries = torch.cat((self.lower_entries, self.upper_entries, diagonal, diagonal.new_tensor([0.0, 1.0])))
+        entries = torch.cat((self.lower_entries, self.upper_entries, diagonal, self.constants))
         lower, upper = entries.index_select(0, self.places).view(2, self.features, self.features)
         return lower, upper
 
@@ -162,3 +163,7 @@ class RealNVP(Flow):
     def coupling(self, kept: int, dim: int, hidden: list[int]) -> Transform:
         """A new coupling that conditions on the first `kept` of `dim` coordinates, and swaps the two parts."""
         return AffineCoupling(kept, dim, hidden)
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """Many small operations: what starting them costs is most of a step."""
+        return "pays"

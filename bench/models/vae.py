@@ -85,3 +85,7 @@ class VAE(WeightedELBO):
         if self.free_bits:
             by_coordinate = by_coordinate.clamp(min=self.free_bits)
         return by_coordinate.sum(-1)
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """While the weight of the divergence stays."""
+        return "no" if self.kl_warmup else "works"

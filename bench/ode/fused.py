@@ -12,6 +12,7 @@ and the gradient f̄ of f and r̄ of div f come back as
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -78,9 +79,17 @@ def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solu
     Raises:
         BenchError: the field has another number of hidden layers than two.
     """
-    folded = field.folded(torch.tensor(plan.times, dtype=x.dtype, device=x.device))
+    compiling = torch.compiler.is_compiling()  # a compiler makes a constant of what is not cached
+    on_device = _on_device.__wrapped__ if compiling else _on_device
+    folded = field.folded(on_device(plan.times, x.dtype, x.device))
     end, log_det = _FusedSolve.apply(x, plan, field.activation, *folded)  # type: ignore[no-untyped-call]
     return Solution(end, log_det, x.new_zeros(0, len(x)))
+
+
+@lru_cache(maxsize=256)
+def _on_device(times: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The times as a tensor, copied to the device once: a copy would stop a step, and no CUDA graph allows one."""
+    return torch.tensor(times, dtype=dtype, device=device)
 
 
 class _Kept(NamedTuple):

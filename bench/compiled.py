@@ -1,0 +1,143 @@
+"""Compiling the training step: `compile=step` by torch.compile, `compile=graph` as one CUDA graph.
+
+Either replaces a part of the trainer and nothing else, so that loop, checkpoints and records are those of an eager run:
+`step` the objective's forward and backward pass, `graph` all from the batch to Adam's update. Inductor draws random
+numbers as eager torch does, and a graph replays from the same generator: results agree to rounding.
+"""
+
+import copy
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.clock import synchronise
+from bench.errors import BenchError
+from bench.models.entry import Entry
+from bench.models.optimise import GradientStep, Trainer
+
+REPLACED: tuple[str, ...] = ("objective", "update")
+"""What of a `GradientStep` is compiled, the one or the other."""
+
+WARM_UPS = 3
+"""Steps before a capture, in which libraries choose their kernels and allocate what they keep."""
+
+
+def chosen_mode(asked: str, entry: Entry, device: torch.device) -> str:
+    """`off`, `step` or `graph`: what is asked for, or for `auto` what pays on the device.
+
+    Raises:
+        BenchError: the entry's step cannot be compiled, or a graph is asked for without CUDA.
+    """
+    compiles = entry.compiles()
+    if asked == "auto":
+        if device.type == "cuda":
+            return "off" if compiles == "no" else "graph"
+        return "step" if compiles == "pays" else "off"
+    if asked == "graph" and device.type != "cuda":
+        raise BenchError(f"compile=graph: a CUDA graph needs device=cuda, here it is {device.type}; use compile=step")
+    if asked != "off" and compiles == "no":
+        raise BenchError(
+            f"compile={asked}: the training step of {type(entry).__name__}, set as it is, cannot be compiled; "
+            "use compile=off or compile=auto"
+        )
+    return asked
+
+
+def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"]) -> float:
+    """Compiles the trainer's step; its state and the random state are as before.
+
+    Args:
+        trainer: with the state from which it goes on; changed in place.
+        mode: `step` or `graph`.
+        x: a batch of the size and place of those to come; nothing is learnt from it.
+
+    Returns:
+        Seconds, of which the next run of the same entry saves most: kernels are kept on disk.
+
+    Raises:
+        BenchError: no compiler works here, or the step cannot be compiled whole.
+    """
+    assert isinstance(trainer, GradientStep)
+    began = time.perf_counter()
+    with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
+        if mode == "step":
+            compile_objective(trainer, x)
+        else:
+            capture(trainer, x)
+    synchronise(x.device)
+    return time.perf_counter() - began
+
+
+@contextmanager
+def uncompiled(trainer: Trainer) -> Iterator[None]:
+    """The trainer's own eager step inside, for a count of its operations."""
+    own = vars(trainer)
+    compiled: dict[str, object] = {name: own.pop(name) for name in REPLACED if name in own}
+    try:
+        yield
+    finally:
+        own.update(compiled)
+
+
+def compile_objective(trainer: GradientStep, x: Tensor) -> None:
+    """Puts a compiled objective in the place of the trainer's, both passes compiled for batches like x."""
+    import torch._inductor.config as inductor
+
+    inductor.fallback_random = True
+    torch._dynamo.reset()
+    compiled = torch.compile(trainer.objective, fullgraph=True, dynamic=False)
+    try:
+        torch.autograd.grad(compiled(x), trainer.parameters, allow_unused=True)
+    except (torch._dynamo.exc.TorchDynamoException, RuntimeError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise BenchError(
+            f"compile=step: {type(trainer.entry).__name__} did not compile here: {first}; use compile=off"
+        ) from error
+    vars(trainer)["objective"] = compiled
+
+
+class Replayed:
+    """A trainer's update as one CUDA graph: copies the batch to where the graph reads it, and replays."""
+
+    def __init__(self, trainer: GradientStep, x: Tensor) -> None:
+        self.x = x.clone()
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.loss = trainer.update(self.x)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The mean loss before the update, as `GradientStep.update` gives it."""
+        self.x.copy_(x)
+        self.graph.replay()
+        return self.loss.clone()
+
+
+def capture(trainer: GradientStep, x: Tensor) -> None:
+    """Puts the replay of a CUDA graph in the place of the trainer's update.
+
+    The steps that a capture needs before it are taken back: weights and Adam's moments are set to what they were, in
+    place, because the graph has learnt where they lie.
+    """
+    trainer.hold_rate_on_device()
+    parameters = trainer.parameters
+    weights = [p.detach().clone() for p in parameters]
+    moments = copy.deepcopy(trainer.adam.state_dict()["state"])
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UPS):
+            trainer.update(x)
+    torch.cuda.current_stream().wait_stream(side)
+    trainer.adam.zero_grad(set_to_none=True)
+    replayed = Replayed(trainer, x)
+    with torch.no_grad():
+        for parameter, weight in zip(parameters, weights, strict=True):
+            parameter.copy_(weight)
+        for index, parameter in enumerate(parameters):
+            for name, value in trainer.adam.state[parameter].items():
+                value.copy_(moments[index][name]) if index in moments else value.zero_()
+    vars(trainer)["update"] = replayed

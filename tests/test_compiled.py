@@ -1,0 +1,153 @@
+import copy
+from typing import Any
+
+import pytest
+import torch
+
+from bench.compiled import chosen_mode, compile_step, uncompiled
+from bench.compose import compose
+from bench.config import Optimiser
+from bench.errors import BenchError
+from bench.metrics.compute import count_flops
+from bench.models.cnf import CNF
+from bench.models.cnf_fast import CNFFast
+from bench.models.entry import Entry
+from bench.models.realnvp import RealNVP
+from bench.models.vae import VAE
+from bench.run import run
+from bench.spec import DataSpec
+from bench.store import RunFolder
+from tests.models.helpers import perturbed
+
+CPU = torch.device("cpu")
+SMALL: list[tuple[type[Entry], dict[str, Any]]] = [
+    (VAE, {"latent_size": 2}),
+    (RealNVP, {"layers": 2}),
+    (CNFFast, {"tableau": "rk4", "steps": 2}),
+]
+every_compiled = pytest.mark.parametrize(("cls", "options"), SMALL, ids=[cls.__name__ for cls, _ in SMALL])
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+def trained(entry: Entry, mode: str | None, batches: torch.Tensor) -> tuple[list[float], list[torch.Tensor], int]:
+    """The losses of a few steps, the weights after them, and the FLOPs of one more as they are counted."""
+    trainer = entry.trainer(Optimiser(learning_rate=1e-2))
+    if mode is not None:
+        assert compile_step(trainer, mode, batches[0]) > 0
+    torch.manual_seed(1)
+    losses = [float(trainer.step(x, 0.1 + 0.1 * step)) for step, x in enumerate(batches)]
+    weights = [p.detach().clone() for p in entry.parameters()]
+    with uncompiled(trainer):
+        flops = count_flops(lambda: trainer.step(batches[0], 0.5))
+    assert ({"objective", "update"} & vars(trainer).keys() != set()) == (mode is not None)
+    return losses, weights, flops
+
+
+@every_compiled
+def test_a_compiled_step_learns_as_an_eager_one(cls: type[Entry], options: dict[str, Any]) -> None:
+    """The same draws and, to rounding, the same losses and weights; the batch that is compiled for teaches nothing."""
+    entry = perturbed(cls(DataSpec((3,)), width=16, **options), 0.1)
+    batches = torch.randn(4, 32, 3)
+    compiled = copy.deepcopy(entry)
+    eager_losses, eager, eager_flops = trained(entry, None, batches)
+    losses, weights, flops = trained(compiled, "step", batches)
+    # A compiled graph would hide its matrix products from the count.
+    assert flops == eager_flops > 0
+    torch.testing.assert_close(losses, eager_losses, rtol=1e-5, atol=1e-5)
+    # Adam divides a gradient by its own size: where that is near 0, rounding turns a step of 1e-2 by as much as itself.
+    off = torch.cat([(a - b).abs().flatten() for a, b in zip(weights, eager, strict=True)])
+    assert off.max() < 2e-2
+    assert off.quantile(0.9) < 1e-3
+
+
+@pytest.mark.gpu
+@needs_cuda
+@every_compiled
+@pytest.mark.parametrize("mode", ["step", "graph"])
+def test_a_compiled_step_learns_as_an_eager_one_on_a_gpu(cls: type[Entry], options: dict[str, Any], mode: str) -> None:
+    entry = perturbed(cls(DataSpec((3,)), width=16, **options), 0.1).cuda()
+    batches = torch.randn(4, 32, 3).cuda()
+    compiled = copy.deepcopy(entry)
+    eager_losses, eager, eager_flops = trained(entry, None, batches)
+    losses, weights, flops = trained(compiled, mode, batches)
+    assert flops == eager_flops > 0
+    torch.testing.assert_close(losses, eager_losses, rtol=1e-4, atol=1e-4)
+    off = torch.cat([(a - b).abs().flatten() for a, b in zip(weights, eager, strict=True)])
+    assert off.quantile(0.9) < 1e-3
+
+
+@pytest.mark.gpu
+@needs_cuda
+@every_compiled
+def test_no_step_on_a_gpu_waits_for_it(cls: type[Entry], options: dict[str, Any]) -> None:
+    entry, x = cls(DataSpec((3,)), width=16, **options).cuda(), torch.randn(32, 3).cuda()
+    trainer = entry.trainer(Optimiser())
+    compile_step(trainer, "graph", x)
+    trainer.step(x, 0.1)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer.step(x, 0.2)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "asked", "device", "mode"),
+    [
+        (RealNVP, {}, "off", "cuda", "off"),
+        (RealNVP, {}, "step", "cpu", "step"),
+        (RealNVP, {}, "auto", "cpu", "step"),
+        (RealNVP, {}, "auto", "cuda", "graph"),
+        (VAE, {}, "auto", "cpu", "off"),
+        (VAE, {}, "auto", "cuda", "graph"),
+        (VAE, {"kl_warmup": 0.1}, "auto", "cuda", "off"),
+        (CNFFast, {"steps": 4}, "auto", "cuda", "graph"),
+        (CNFFast, {}, "auto", "cuda", "off"),
+        (CNF, {}, "auto", "cuda", "off"),
+    ],
+)
+def test_what_is_asked_for_or_what_pays(
+    cls: type[Entry], options: dict[str, Any], asked: str, device: str, mode: str
+) -> None:
+    entry = cls(DataSpec((3,)), width=48, **options)
+    assert chosen_mode(asked, entry, torch.device(device)) == mode
+
+
+def test_what_cannot_be_compiled_is_refused() -> None:
+    with pytest.raises(BenchError, match=r"compile=step: the training step of CNF, set as it is, cannot be compiled"):
+        chosen_mode("step", CNF(DataSpec((3,)), width=48), CPU)
+    with pytest.raises(BenchError, match=r"compile=graph: a CUDA graph needs device=cuda, here it is cpu"):
+        chosen_mode("graph", VAE(DataSpec((3,)), width=48), CPU)
+
+
+class Refused(VAE):
+    """Reads a number back, on which no whole graph can be made."""
+
+    def loss(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
+        return super().loss(x) * (2.0 if float(x.sum()) > 0 else 1.0)
+
+
+def test_a_step_that_does_not_compile_is_one_line() -> None:
+    trainer = Refused(DataSpec((3,)), width=16).trainer(Optimiser())
+    with pytest.raises(BenchError, match=r"^compile=step: Refused did not compile here: [^\n]*; use compile=off$"):
+        compile_step(trainer, "step", torch.randn(32, 3))
+
+
+def test_a_compiled_runs_record_is_that_of_an_eager_one_with_seconds_of_its_own(tmp_path) -> None:
+    options = ["data=moons", "model=realnvp", "model.layers=2", "budget.parameters=null", "model.width=16"]
+    options += ["budget.steps=30", "train.validate_every=10", "train.batch_size=64", "eval.test_examples=50"]
+    records = []
+    for mode in ("off", "step"):
+        config = compose([*options, f"compile={mode}", f"results_dir={tmp_path}"])
+        folder = RunFolder(tmp_path / mode)
+        folder.path.mkdir()
+        records.append(run(config, folder, lambda history, progress: None, "a test"))
+    eager, compiled = records
+    assert eager["status"] == compiled["status"] == "ok"
+    assert eager["run_id"] == compiled["run_id"]
+    assert (eager["compiled"], eager["compile_seconds"]) == (None, None)
+    assert compiled["compiled"] == "step"
+    assert compiled["compile_seconds"] > 0
+    assert compiled["train_flops"] == eager["train_flops"]
+    # thirty steps of Adam part the two by rounding
+    assert compiled["nll_nats"] == pytest.approx(eager["nll_nats"], abs=1e-2)
