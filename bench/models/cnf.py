@@ -238,6 +238,7 @@ class CNF(Entry):
 class _SolverStep(GradientStep):
     """The usual step; the adjoint's backward solve can fail like a forward one."""
 
+    packs = True
     entry: CNF
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:

@@ -39,6 +39,7 @@ def with_context(trainer: Trainer) -> ConditionalTrainer:
 class ConditionalStep(GradientStep):
     """The usual gradient step on `loss(x, context)`."""
 
+    packs = True
     context: Tensor | None = None
 
     def step(

@@ -94,7 +94,7 @@ class Replay(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in METHODS:
-            return self.left.pop(0)
+            return self.left.pop(0).clone()  # the loss may write into it
         return func(*args, **(kwargs or {}))
 
 

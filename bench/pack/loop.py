@@ -85,6 +85,7 @@ class PackedLoop(Loop):
         self.packed = PackedStep(
             [member.loop.trainer for member in members], [member.random_state for member in members], draws
         )
+        self.trainer = self.packed  # type: ignore[assignment]
 
     def learn(self, x: Tensor, progress: float) -> Tensor:
         """Every run's step; their losses before it, `(runs,)`."""

@@ -12,23 +12,30 @@ from bench.models.conditional import ConditionalStep
 from bench.models.optimise import GradientStep, Trainer, learning_rate
 from bench.pack.draws import Draw, RandomState, Replay, Unpackable, drawn_for
 
-STEPS = (GradientStep.step, ConditionalStep.step)
-"""Steps that `PackedStep` takes the place of; a trainer may bring its own objective, not its own step."""
+OPEN = frozenset({"__init__", "objective"})
+"""What a trainer may have beside `GradientStep`'s: the rest of the step is `PackedStep`'s."""
 
 
 def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
     """`trainers`, whose steps can be taken at once.
 
     Raises:
-        Unpackable: a trainer has a step of its own, they stand at different steps, or parameters differ in type.
+        Unpackable: a trainer has a step of its own and does not say that it `packs`, or parameters differ in type.
     """
     kind = type(trainers[0])
-    if not issubclass(kind, GradientStep) or kind.step not in STEPS:
-        raise Unpackable(f"{kind.__name__} takes a step of its own")
     found = [trainer for trainer in trainers if isinstance(trainer, GradientStep)]
+    if len(found) < len(trainers) or replaced(kind) - OPEN:
+        raise Unpackable(f"{kind.__name__} takes a step of its own")
     if len({parameter.dtype for parameter in found[0].parameters}) != 1:
         raise Unpackable("its parameters are not of one type of number")
     return found
+
+
+def replaced(kind: type[Trainer]) -> set[str]:
+    """Methods of `GradientStep` that a subclass brings anew, without `packs = True` in the class that does."""
+    own = [cls for cls in kind.__mro__ if cls not in GradientStep.__mro__ and not vars(cls).get("packs")]
+    methods = {name for name, value in vars(GradientStep).items() if callable(value)}
+    return methods & {name for cls in own for name in vars(cls)}
 
 
 class Objective(nn.Module):
@@ -40,9 +47,13 @@ class Objective(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The mean loss in nats."""
-        if isinstance(self.trainer, ConditionalStep):
-            self.trainer.context = context
-        return self.trainer.objective(x)
+        if not isinstance(self.trainer, ConditionalStep):
+            return self.trainer.objective(x)
+        self.trainer.context = context
+        try:
+            return self.trainer.objective(x)
+        finally:
+            self.trainer.context = None
 
 
 class PackedStep:
@@ -65,7 +76,7 @@ class PackedStep:
         """
         self.trainers, self.states, self.draws = packable(trainers), states, draws
         template = self.trainers[0]
-        self.objective = Objective(template)
+        self.module = Objective(template)
         trained = [name for name, value in template.entry.named_parameters() if value.requires_grad]
         self.names = [f"entry.{name}" for name in trained]
         self.shapes = [parameter.shape for parameter in template.parameters]
@@ -85,7 +96,7 @@ class PackedStep:
         batch = (x,) if context is None else (x, context)
         self.taken += 1
         drawn = drawn_for(self.states, self.draws)
-        self.parameters, self.first, self.second, self.kept, losses = self.updated(
+        self.parameters, self.first, self.second, self.kept, losses = self.update(
             self.parameters, self.first, self.second, self.kept, batch, drawn, self.scales(progress)
         )
         return losses
@@ -100,7 +111,7 @@ class PackedStep:
         rates = [learning_rate(trainer.settings, progress) / bias for trainer in self.trainers]
         return torch.tensor([*rates, square_bias**0.5], device=self.parameters.device, dtype=self.parameters.dtype)
 
-    def updated(
+    def update(
         self,
         parameters: Tensor,
         first: Tensor,
@@ -150,7 +161,7 @@ class PackedStep:
         kept = {name: value.clone() for name, value in kept.items()}
         tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | kept
         with Replay(drawn) as replay:
-            loss = functional_call(self.objective, tensors, batch)
+            loss = functional_call(self.module, tensors, batch)
         if replay.left:
             raise Unpackable("its loss does not draw the same at every step")
         return loss, {name: tensors[name] for name in kept}
@@ -172,10 +183,12 @@ class PackedStep:
     def write_trainers(self) -> None:
         """Gives every run's trainer what Adam remembers of it."""
         for run, trainer in enumerate(self.trainers):
-            moments = zip(self.pieces(self.first[run]), self.pieces(self.second[run]), strict=True)
-            step = torch.tensor(float(self.taken))
-            state = {i: {"step": step, "exp_avg": m, "exp_avg_sq": v} for i, (m, v) in enumerate(moments)}
-            trainer.adam.load_state_dict({**trainer.adam.state_dict(), "state": state if self.taken else {}})
+            moments = zip(self.pieces(self.first[run].clone()), self.pieces(self.second[run].clone()), strict=True)
+            state = {
+                i: {"step": torch.tensor(float(self.taken)), "exp_avg": first, "exp_avg_sq": second}
+                for i, (first, second) in enumerate(moments)
+            }
+            trainer.adam.load_state_dict({**trainer.adam.state_dict(), "state": state})
 
 
 class Memory:

@@ -7,7 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.helpers import CLOCKS, TINY, Answer, records
+from bench.checkpoint import load_state
+from bench.pack.train import pack_of
+from bench.store import RunFolder
+from bench.sweep import Progress
+from tests.helpers import CLOCKS, TINY, Answer, records, repeatable, tiny
 
 SINGLE = 1e-4
 """Relative. Sums in another order differ by 1e-7; Adam divides by the gradient's own size, so that 20 steps at 2e-3
@@ -66,6 +70,163 @@ def test_packed_runs_are_the_runs_alone(model: str, own_conf, bench_call, tmp_pa
     assert len({record["nll_nats"] for record in found.values()}) == 3
     for run_id, record in found.items():
         assert record["packed"] == 3
+        assert record["train_flops"] == made(tmp_path, "alone")[run_id]["train_flops"]
         assert record["peak_memory_bytes"] is None
         assert made(tmp_path, "alone")[run_id]["packed"] == 1
         assert_same_run(tmp_path, run_id, "packed", "alone")
+
+
+def test_a_run_that_diverges_does_so_alone(own_conf, bench_call, tmp_path) -> None:
+    """At a learning rate of 1e30 the second step's weights have no finite density."""
+    rest = ["model=realnvp", "budget.parameters=null", "model.width=16", "seed=0,1"]
+    packed, alone = both_ways(bench_call, own_conf, *rest, "train.optimiser.learning_rate=0.002,1e30")
+    assert packed.code == alone.code == 1
+    assert "4 runs: 2 ok, 2 diverged" in packed.out
+    assert "x 4  100%" in packed.out
+    found, expected = made(tmp_path, "packed"), made(tmp_path, "alone")
+    assert {record["error"] for record in found.values()} == {record["error"] for record in expected.values()}
+    for run_id, record in found.items():
+        assert record["status"] == expected[run_id]["status"]
+        if record["status"] == "ok":
+            assert record["packed"] == 4
+            assert_same_run(tmp_path, run_id, "packed", "alone")
+
+
+def test_patience_ends_where_it_does_alone(own_conf, bench_call, tmp_path) -> None:
+    """The rates differ a thousandfold: the fastest run overshoots, the others still improve at the end."""
+    rest = ["model=affine", "train.patience=1", "train.optimiser.warmup=0", "train.optimiser.final=1"]
+    packed, alone = both_ways(bench_call, own_conf, *rest, "train.optimiser.learning_rate=0.001,0.01,1,1.5")
+    assert packed.code == alone.code == 0
+    found = made(tmp_path, "packed")
+    assert {record["steps"] for record in found.values()} > {20}
+    for run_id, record in found.items():
+        assert record["packed"] == 4
+        assert_same_run(tmp_path, run_id, "packed", "alone")
+
+
+def test_what_differs_in_more_than_seed_and_rate_is_packed_apart(own_conf) -> None:
+    def key(*overrides: str) -> str | None:
+        return pack_of(tiny(own_conf, "model=affine", *overrides))
+
+    assert key() is None
+    one = key("pack=seeds")
+    assert one is not None
+    assert one == key("pack=seeds", "seed=3", "train.optimiser.learning_rate=0.1")
+    others = ["model.width=5", "train.optimiser.clip_norm=2", "budget.steps=19", "data.dim=4", "eval.seed=1"]
+    assert len({one, *(key("pack=seeds", other) for other in others)}) == 6
+
+
+def test_packs_are_told_apart_and_a_lone_run_is_none(own_conf, bench_call, tmp_path) -> None:
+    answer = bench_call(*words(own_conf, "model=affine,noisy", "seed=0,1", "pack=seeds"))
+    assert answer.code == 0
+    assert [record["packed"] for record in made(tmp_path, "results").values()] == [2, 2, 2, 2]
+    assert answer.out.count("x 2  100%") == 2
+    answer = bench_call(*words(own_conf, "model=affine", "seed=7", "pack=seeds"))
+    assert [r["packed"] for r in made(tmp_path, "results").values() if r["seed"] == 7] == [1]
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("diverging", "data-dependent control flow"),
+        ("gan", "AdversarialSteps takes a step of its own"),
+        ("crashing", "RuntimeError: the entry broke"),
+    ],
+)
+def test_what_cannot_be_packed_says_why_and_is_trained_one_by_one(model, why, own_conf, bench_call, tmp_path) -> None:
+    rest = ["budget.parameters=null", "model.width=8", "seed=0,1"]
+    packed, alone = both_ways(bench_call, own_conf, f"model={model}", *rest)
+    assert packed.code == alone.code
+    (line,) = [line for line in packed.out.splitlines() if "cannot be packed" in line]
+    assert line.startswith(f"[1/2] linear_gaussian-{model} x 2 cannot be packed")
+    assert why in line
+    assert line.endswith("trained one by one")
+    found, expected = made(tmp_path, "packed"), made(tmp_path, "alone")
+    assert {run_id: repeatable(record) for run_id, record in found.items()} == {
+        run_id: repeatable(record) for run_id, record in expected.items()
+    }
+
+
+def test_finished_runs_and_those_of_others_are_left_out(own_conf, bench_call, tmp_path) -> None:
+    command = words(own_conf, "model=affine", "pack=seeds")
+    bench_call(*command, "seed=0")
+    (path,) = tmp_path.rglob("record.json")
+    before = path.stat().st_mtime_ns
+    bench_call(*command, "seed=3", "results_dir=elsewhere")
+    (name,) = made(tmp_path, "elsewhere")
+    with RunFolder(Path("results/scratch/runs", name)).lock():
+        answer = bench_call(*command, "seed=0,1,2,3")
+    assert "4 runs: 3 ok, 1 running elsewhere" in answer.out
+    assert path.stat().st_mtime_ns == before
+    packed = {record["seed"]: record["packed"] for record in made(tmp_path, "results").values()}
+    assert packed == {0: 1, 1: 2, 2: 2}
+    assert " x " not in bench_call(*command, "seed=0,1").out
+    again = bench_call(*command, "seed=0,1", "--again")
+    assert "x 2  100%" in again.out
+    assert path.stat().st_mtime_ns > before
+
+
+def test_a_pack_interrupted_goes_on_to_the_same_records(own_conf, bench_call, tmp_path, monkeypatch) -> None:
+    rest = ["model=vae", "budget.parameters=null", "model.width=16", "seed=0,1,2", "train.checkpoint_seconds=1e-9"]
+    command = words(own_conf, *rest, "results_dir=packed", "pack=seeds")
+
+    def interrupted(progress, history, share) -> None:
+        if history.step == 10:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "__call__", interrupted)
+        assert bench_call(*command).code == 130
+    checkpoints = list((tmp_path / "packed").rglob("checkpoint.safetensors"))
+    assert [load_state(path)["history"]["step"] for path in checkpoints] == [5, 5, 5]  # type: ignore[index]
+    answer = bench_call(*command)
+    assert answer.code == 0
+    assert "x 3  25%" not in answer.out
+    assert "x 3  50%" in answer.out
+    bench_call(*words(own_conf, *rest, "results_dir=alone"))
+    for run_id, record in made(tmp_path, "packed").items():
+        assert record["packed"] == 3
+        assert_same_run(tmp_path, run_id, "packed", "alone")
+
+
+def test_runs_that_stand_at_another_step_are_not_held_up(own_conf, bench_call, tmp_path, monkeypatch) -> None:
+    """The first run was killed after five steps of its own; it goes on from there, by itself."""
+    rest = ["model=noisy", "train.checkpoint_seconds=1e-9"]
+
+    def interrupted(progress, history, share) -> None:
+        if history.step == 10:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "__call__", interrupted)
+        assert bench_call(*words(own_conf, *rest, "results_dir=packed", "seed=0")).code == 130
+    answer = bench_call(*words(own_conf, *rest, "results_dir=packed", "pack=seeds", "seed=0,1,2"))
+    assert "x 3  25%" in answer.out
+    assert "noisy-s0" in next(line for line in answer.out.splitlines() if "50%" in line and "-s" in line)
+    bench_call(*words(own_conf, *rest, "results_dir=alone", "seed=0,1,2"))
+    found = made(tmp_path, "packed")
+    assert sorted(record["packed"] for record in found.values()) == [1, 2, 2]
+    for run_id in found:
+        assert_same_run(tmp_path, run_id, "packed", "alone")
+
+
+def test_the_time_out_is_that_of_the_pack(own_conf, bench_call, tmp_path) -> None:
+    """Twenty steps of 0.2 s do not fit into two seconds, for the pack; each run's own clock would begin anew."""
+    rest = words(own_conf, "model=slow", "model.seconds=0.2", "train.validate_every=1", "seed=0,1", "pack=seeds")
+    answer = bench_call(*rest, "budget.timeout_seconds=2")
+    assert answer.code == 1
+    found = made(tmp_path, "results")
+    assert [record["status"] for record in found.values()] == ["timeout", "timeout"]
+    assert len({record["steps"] for record in found.values()}) == 1
+    assert bench_call(*rest, "budget.timeout_seconds=600").code == 0
+    found = made(tmp_path, "results")
+    assert [(record["status"], record["packed"]) for record in found.values()] == [("ok", 2), ("ok", 2)]
+
+
+def test_an_impossible_pack_is_a_mistake_in_the_command(bench_call, own_conf) -> None:
+    answer = bench_call(*words(own_conf, "model=affine", "pack=seed"))
+    assert answer.code == 2
+    assert "unknown pack 'seed'; did you mean seeds?" in answer.err
+    answer = bench_call(*words(own_conf, "model=affine", "pack=seeds", "budget.seconds=5"))
+    assert answer.code == 2
+    assert "set budget.steps or budget.flops" in answer.err
