@@ -2,7 +2,9 @@
 
 import copy
 import statistics
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from nflows.distributions import StandardNormal
@@ -16,11 +18,11 @@ from nflows.transforms import (
     RandomPermutation,
     Transform,
 )
-from torch import nn
+from torch import Tensor, nn
 
 from bench import build
 from bench.batches import Batches
-from bench.config import Config
+from bench.config import Config, Optimiser
 from bench.data.dataset import Dataset
 from bench.models.realnvp import CONDITIONER_SIZES, ActivationNorm, AffineCoupling, LUMixing, RealNVP
 from bench.run import sized_width
@@ -49,7 +51,7 @@ def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
     steps = config.train.validate_every
     batches = Batches(loop.batches.dataset, config.train.batch_size, config.seed)
     settings = config.train.optimiser
-    theirs = eager_loop(same_layers(loop.entry), batches, steps, settings.learning_rate, settings.clip_norm)
+    theirs = eager_loop(same_layers(loop.entry), nflows_loss, batches, steps, settings)
     ours_seconds, theirs_seconds = interleave([interval(loop), theirs], device, effort)
     return Figure(
         CASE,
@@ -71,19 +73,29 @@ def even(config: Config, dataset: Dataset) -> Config:
     return replace(config, model=model, budget=replace(config.budget, parameters=None))
 
 
-def eager_loop(flow: Flow, batches: Batches, steps: int, rate: float, clip_norm: float) -> Block:
-    """`steps` steps of the loop in nflows' examples, with the gradient clipped."""
-    adam = torch.optim.Adam(flow.parameters(), lr=rate)
+FlowModule = TypeVar("FlowModule", bound=nn.Module)
+
+
+def eager_loop(
+    flow: FlowModule, loss: Callable[[FlowModule, Tensor], Tensor], batches: Batches, steps: int, settings: Optimiser
+) -> Block:
+    """`steps` steps of the loop in the libraries' examples, with the gradient clipped."""
+    adam = torch.optim.Adam(flow.parameters(), lr=settings.learning_rate)
 
     def block() -> None:
         for _ in range(steps):
             adam.zero_grad()
-            loss = -flow.log_prob(inputs=batches.next()).mean()
-            loss.backward()
-            nn.utils.clip_grad_norm_(flow.parameters(), clip_norm)
+            loss(flow, batches.next()).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(flow.parameters(), settings.clip_norm)
             adam.step()
 
     return block
+
+
+def nflows_loss(flow: Flow, x: Tensor) -> Tensor:
+    """Mean -log p(x) in nats."""
+    mean: Tensor = -flow.log_prob(inputs=x).mean()
+    return mean
 
 
 def same_layers(entry: RealNVP) -> Flow:
