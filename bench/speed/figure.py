@@ -14,7 +14,8 @@ COLUMNS = {
     "theirs": "median of the other side's; for `overhead`, of forward, backward and optimiser alone; for `ladder` and "
     "`reach`, of the first rung, FFJORD as published",
     "unit": "of both",
-    "ratio": "median over rounds of ours / theirs; for `overhead`, of the share of a training step",
+    "ratio": "median over rounds of ours / theirs; for `overhead`, of the share of a training step; for `reach`, over "
+    "seeds",
     "ratio_low": "lower quartile over rounds",
     "ratio_high": "upper quartile over rounds",
     "target": "what `ratio`, or `ours` where there is no ratio, should be",

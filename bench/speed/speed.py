@@ -14,8 +14,11 @@ from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
 from bench.speed.iwae_5000 import iwae_5000
 from bench.speed.ladder.ladder import ladder
+from bench.speed.ladder.reach import reach
+from bench.speed.ladder.scaling import scaling
 from bench.speed.overhead import overhead
 from bench.speed.realnvp_nflows import realnvp_nflows
+from bench.speed.realnvp_normflows import realnvp_normflows
 from bench.speed.vae_pythae import vae_pythae
 from bench.store import check_writable, write_atomically
 
@@ -26,13 +29,16 @@ CASES: dict[str, Case] = {
     "vae-pythae": lambda device, _: vae_pythae(device, Effort(seconds=150)),
     "iwae-5000": lambda device, _: iwae_5000(device, Effort(seconds=20)),
     "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
+    "realnvp-normflows": lambda device, _: realnvp_normflows(device, Effort(seconds=15)),
     "cli": lambda _, results_dir: commands(results_dir),
     "ladder": lambda device, results_dir: ladder(device, results_dir, Effort(seconds=120)),
+    "scaling": lambda device, results_dir: scaling(device, results_dir, Effort(seconds=120)),
+    "reach": lambda device, results_dir: reach(device, results_dir),
 }
 """Each comparison by its name."""
 
-ONLY_WHEN_NAMED = {"ladder"}
-"""Cases that need development extras or take long; without them all take seven minutes on two quiet cores."""
+ONLY_WHEN_NAMED = {"ladder", "scaling", "reach"}
+"""Cases of some minutes each; the others together take seven on two quiet cores."""
 
 
 def speed(cases: list[str], device: str, results_dir: Path, threads: int | None = None) -> list[str]:

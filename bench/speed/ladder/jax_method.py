@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.speed.ladder.fixed_grid import rademacher
 from bench.speed.ladder.frames import Arrays, receive, send
 from bench.speed.ladder.method import Work
-from bench.speed.ladder.setting import Problem, Weights
+from bench.speed.ladder.setting import Size, Weights
 
 MODULE = "bench.speed.ladder.jax_process"
 
@@ -30,17 +30,17 @@ class JaxMethod:
         gradient: that of the last `loss`, by parameter.
     """
 
-    def __init__(self, name: str, problem: Problem) -> None:
+    def __init__(self, name: str, size: Size) -> None:
         """Starts the process, on as many processors as torch has threads.
 
         Raises:
             ProcessEnded: it could not start, or JAX has no such device.
         """
-        setting = problem.setting
+        setting = size.setting
         self.name, self.steps, self.width = name, setting.steps, setting.width
-        self.device, self.dim = problem.device, problem.dim
+        self.device, self.dim = size.device, size.dim
         self.gradient: Weights = {}
-        platform = {"cuda": "gpu"}.get(problem.device.type, problem.device.type)
+        platform = {"cuda": "gpu"}.get(size.device.type, size.device.type)
         self.log = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-m", MODULE],
@@ -116,7 +116,7 @@ class JaxMethod:
         self.log.close()
 
     def tensors(self, arrays: Arrays) -> Weights:
-        """The arrays as tensors on the problem's device."""
+        """The arrays as tensors on the device of the comparison."""
         return {name: torch.from_numpy(value.copy()).to(self.device) for name, value in arrays.items()}
 
     def ask(self, arrays: Arrays | None = None, **head: Any) -> tuple[dict[str, Any], Arrays]:

@@ -8,11 +8,11 @@ import torch
 
 from bench.errors import one_line
 from bench.speed.figure import Figure
-from bench.speed.interleave import Effort, interleave, ratios
+from bench.speed.interleave import Effort, Spread, interleave, ratios
 from bench.speed.ladder.method import Method, Work
 from bench.speed.ladder.parity import VOID, gap
 from bench.speed.ladder.peak import Peak
-from bench.speed.ladder.plots import ladder_plot
+from bench.speed.ladder.plots import Dot, dot_plot
 from bench.speed.ladder.rows import BY_HAND, ROWS, STOCK, Row
 from bench.speed.ladder.setting import Problem, Setting, Weights, next_batches
 from bench.store import write_atomically
@@ -55,8 +55,9 @@ def ladder(
         peak_figure(peak, peaks),
         *(contender.figure(problem.setting, contenders[0].seconds, peaks) for contender in contenders),
     ]
-    libraries = {f"{one.row.name}: step": one.row.library for one in contenders}
-    write_atomically(results_dir / "speed" / f"{device.type}-ladder.png", ladder_plot(figures[1:], libraries))
+    dots = [contender.dot(figure) for contender, figure in zip(contenders, figures[1:], strict=True)]
+    picture = dot_plot([dot for dot in dots if dot is not None], "milliseconds a training step")
+    write_atomically(results_dir / "speed" / f"{device.type}-ladder.png", picture)
     return figures
 
 
@@ -139,6 +140,14 @@ class Contender:
             peak_fraction=statistics.median(a / b for a, b in zip(speeds, peaks, strict=True)),
             compile_seconds=self.compile_seconds,
         )
+
+    def dot(self, figure: Figure) -> Dot | None:
+        """The row in the plot; None where it was not timed."""
+        if figure.ours is None:
+            return None
+        milliseconds = Spread.of([1e3 * taken / STEPS for taken in self.seconds])
+        text = f"{figure.ours:.3g} ms, {figure.peak_fraction or 0:.0%} of peak"
+        return Dot(self.row.name, self.row.library, milliseconds.median, milliseconds.low, milliseconds.high, text)
 
     def note(self, setting: Setting) -> str:
         """How it was timed, and how far the loss is from the reference."""

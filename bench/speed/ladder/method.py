@@ -1,6 +1,5 @@
 """A way to train the field: takes steps on given batches from given weights, in this process or in another."""
 
-import copy
 import time
 from typing import Protocol
 
@@ -13,7 +12,7 @@ from bench.clock import synchronise
 from bench.config import Optimiser
 from bench.metrics.compute import count_flops
 from bench.models.entry import Entry, field_evaluations
-from bench.models.optimise import GradientStep, Trainer
+from bench.models.optimise import GradientStep
 from bench.ode.field import ConcatSquashField
 from bench.speed.ladder.setting import Weights, copied
 
@@ -101,8 +100,7 @@ class InProcess:
     def __init__(self, module: Objective | Entry, settings: Optimiser) -> None:
         self.module = module
         self.settings = settings
-        self.trainer: Trainer = trainer(module, settings)
-        self.fresh = copy.deepcopy(self.trainer.state_dict())
+        self.trainer = trainer(module, settings)
 
     @property
     def field(self) -> ConcatSquashField:
@@ -123,7 +121,9 @@ class InProcess:
     def begin(self) -> None:
         """Goes back to the loaded weights, with the optimiser's memory empty."""
         self.field.load_state_dict(self.start)
-        self.trainer.load_state_dict(copy.deepcopy(self.fresh))
+        for memory in self.trainer.adam.state.values():
+            for value in memory.values():
+                value.zero_()  # in place: a CUDA graph has learnt where it lies
 
     def run(self) -> None:
         """One optimisation step on each batch taken."""
@@ -169,6 +169,8 @@ class InProcess:
         """Nothing is held."""
 
 
-def trainer(module: Objective | Entry, settings: Optimiser) -> Trainer:
+def trainer(module: Objective | Entry, settings: Optimiser) -> GradientStep:
     """An entry's own, or the gradient step that entries share."""
-    return module.trainer(settings) if isinstance(module, Entry) else GradientStep(module, settings)
+    made = module.trainer(settings) if isinstance(module, Entry) else GradientStep(module, settings)
+    assert isinstance(made, GradientStep)
+    return made

@@ -1,43 +1,59 @@
-"""Pictures of `bench speed ladder`, `reach` and `scaling`."""
+"""Dots for the rows of `bench speed ladder` and `reach`."""
+
+from typing import NamedTuple
 
 from matplotlib import style
 
 from bench.report.style import COLOURS, MARKERS, RC, figure, png
-from bench.speed.figure import Figure
 
 WIDTH = 8.0  # inches
 ROW = 0.33
-LEFT, RIGHT, TOP, BOTTOM = 3.5, 1.5, 0.4, 0.55
+LEFT, RIGHT, TOP, BOTTOM = 3.5, 1.7, 0.4, 0.55
 
 
-def ladder_plot(figures: list[Figure], libraries: dict[str, str]) -> bytes:
-    """Milliseconds a step of every row that was timed, with quartiles; beside each its share of the peak.
+class Dot(NamedTuple):
+    """One row of a plot.
 
-    Args:
-        figures: of the case `ladder`, in the order of the rows.
-        libraries: by what a figure is of; each library has its colour and its marker.
+    Attributes:
+        name: left of it.
+        library: decides colour and marker.
+        value: where it stands.
+        low, high: quartiles.
+        text: right of it.
+        ring: where an open marker stands, joined by a line; None for none.
     """
-    timed = [one for one in figures if one.ours is not None]
-    looks = dict(zip(dict.fromkeys(libraries.values()), zip(COLOURS, MARKERS, strict=False), strict=False))
+
+    name: str
+    library: str
+    value: float
+    low: float
+    high: float
+    text: str
+    ring: float | None = None
+
+
+def dot_plot(dots: list[Dot], axis: str) -> bytes:
+    """The rows from top to bottom over a logarithmic axis, as PNG."""
+    looks = dict(zip(dict.fromkeys(dot.library for dot in dots), zip(COLOURS, MARKERS, strict=False), strict=False))
     with style.context(["default", RC]):
-        height = TOP + BOTTOM + ROW * len(timed)
+        height = TOP + BOTTOM + ROW * len(dots)
         made = figure(WIDTH, height)
-        axes = made.add_axes((LEFT / WIDTH, BOTTOM / height, 1 - (LEFT + RIGHT) / WIDTH, 1 - (TOP + BOTTOM) / height))
-        for place, one in enumerate(timed):
-            assert one.ours is not None
-            colour, marker = looks[libraries[one.what]]
-            axes.plot(one.ours, place, marker=marker, color=colour, ms=7, zorder=3)
-            if one.ratio is not None and one.theirs is not None:
-                ends = [one.ratio.low * one.theirs, one.ratio.high * one.theirs]
-                axes.plot(ends, [place, place], color=colour, lw=1.6)
-            share = "" if one.peak_fraction is None else f", {one.peak_fraction:.0%} of peak"
-            beside = axes.get_yaxis_transform()
-            axes.text(1.02, place, f"{one.ours:.3g} ms{share}", transform=beside, va="center", fontsize=9)
-        axes.set_yticks(range(len(timed)), [one.what.removesuffix(": step") for one in timed], fontsize=9)
-        axes.set_ylim(len(timed) - 0.4, -0.6)
+        box = (LEFT / WIDTH, BOTTOM / height, 1 - (LEFT + RIGHT) / WIDTH, 1 - (TOP + BOTTOM) / height)
+        axes = made.add_axes(box)
+        for place, dot in enumerate(dots):
+            colour, marker = looks[dot.library]
+            axes.plot([dot.low, dot.high], [place, place], color=colour, lw=1.6)
+            axes.plot(dot.value, place, marker=marker, color=colour, ms=7, zorder=3)
+            if dot.ring is not None:
+                axes.plot([dot.value, dot.ring], [place, place], color=colour, lw=0.8, ls=":")
+                axes.plot(dot.ring, place, marker=marker, color=colour, ms=7, mfc="white", zorder=3)
+            axes.text(1.02, place, dot.text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+        axes.set_yticks(range(len(dots)), [dot.name for dot in dots], fontsize=9)
+        axes.set_ylim(len(dots) - 0.4, -0.6)
         axes.set_xscale("log")
-        axes.set_xlabel("milliseconds a training step")
-        for name, (colour, marker) in looks.items():
-            axes.plot([], [], ls="", marker=marker, color=colour, label=name)
+        axes.set_xlabel(axis)
+        axes.xaxis.set_major_formatter("{x:g}")
+        for library, (colour, marker) in looks.items():
+            axes.plot([], [], ls="", marker=marker, color=colour, label=library)
         made.legend(loc="upper right", ncols=len(looks), bbox_to_anchor=(1.0, 1.0), handletextpad=0.2)
         return png(made)

@@ -15,7 +15,7 @@ from bench.speed.ladder.fixed_grid import FixedGrid, rademacher
 from bench.speed.ladder.jax_method import JaxMethod
 from bench.speed.ladder.method import Compiled, InProcess, Method, Objective
 from bench.speed.ladder.published import Published
-from bench.speed.ladder.setting import Problem
+from bench.speed.ladder.setting import Size
 
 Probe = Callable[[Tensor], Tensor]
 
@@ -41,7 +41,7 @@ class Row:
     key: str
     name: str
     library: str
-    start: Callable[[Problem], Method]
+    start: Callable[[Size], Method]
     probe: Probe | None = None
     likelihood: bool = True
     needs: tuple[str, ...] = ()
@@ -54,18 +54,18 @@ class Row:
         return f"skipped: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed; {EXTRA}"
 
 
-def objective(make: Callable[[Problem], Objective]) -> Callable[[Problem], Method]:
+def objective(make: Callable[[Size], Objective]) -> Callable[[Size], Method]:
     """The start of a row whose loss is an objective of the ladder."""
-    return lambda problem: InProcess(make(problem).to(problem.device), problem.setting.optimiser)
+    return lambda size: InProcess(make(size).to(size.device), size.setting.optimiser)
 
 
-def torchdiffeq(solver: str, adjoint: bool) -> Callable[[Problem], Method]:
+def torchdiffeq(solver: str, adjoint: bool) -> Callable[[Size], Method]:
     """`cnf` with its exact trace at the setting's tolerance, or on the setting's grid."""
 
-    def start(problem: Problem) -> Method:
-        setting = problem.setting
+    def start(size: Size) -> Method:
+        setting = size.setting
         entry = CNF(
-            flat(problem),
+            flat(size),
             width=setting.width,
             divergence="exact",
             solver=solver,
@@ -74,54 +74,54 @@ def torchdiffeq(solver: str, adjoint: bool) -> Callable[[Problem], Method]:
             step_size=1 / setting.steps if solver == "rk4" else None,
             adjoint=adjoint,
         )
-        return InProcess(entry.to(problem.device), setting.optimiser)
+        return InProcess(entry.to(size.device), setting.optimiser)
 
     return start
 
 
-def cnf_fast(problem: Problem) -> Method:
+def cnf_fast(size: Size) -> Method:
     """The entry on the setting's grid."""
-    setting = problem.setting
-    entry = CNFFast(flat(problem), width=setting.width, tableau="rk4", steps=setting.steps)
-    return InProcess(entry.to(problem.device), setting.optimiser)
+    setting = size.setting
+    entry = CNFFast(flat(size), width=setting.width, tableau="rk4", steps=setting.steps)
+    return InProcess(entry.to(size.device), setting.optimiser)
 
 
-def flow_matching(problem: Problem) -> Method:
+def flow_matching(size: Size) -> Method:
     """The entry; it needs no solver."""
-    entry = FlowMatching(flat(problem), width=problem.setting.width)
-    return InProcess(entry.to(problem.device), problem.setting.optimiser)
+    entry = FlowMatching(flat(size), width=size.setting.width)
+    return InProcess(entry.to(size.device), size.setting.optimiser)
 
 
-def compiled(problem: Problem) -> Method:
+def compiled(size: Size) -> Method:
     """torch.compile of the fixed grid with the exact trace."""
-    eager = FixedGrid(problem.new_field(), problem.setting.steps, probe=False)
-    return InProcess(Compiled(eager).to(problem.device), problem.setting.optimiser)
+    eager = FixedGrid(size.new_field(), size.setting.steps, probe=False)
+    return InProcess(Compiled(eager).to(size.device), size.setting.optimiser)
 
 
-def zuko(problem: Problem) -> Method:
+def zuko(size: Size) -> Method:
     """zuko's continuous flow."""
     from bench.speed.ladder.zuko_cnf import ZukoCNF
 
-    return objective(lambda problem: ZukoCNF(problem.new_field(), problem.setting.tolerance))(problem)
+    return objective(lambda size: ZukoCNF(size.new_field(), size.setting.tolerance))(size)
 
 
-def torchode(problem: Problem) -> Method:
+def torchode(size: Size) -> Method:
     """torchode's solver."""
     from bench.speed.ladder.torchode_cnf import TorchodeCNF
 
-    return objective(lambda problem: TorchodeCNF(problem.new_field(), problem.setting.tolerance))(problem)
+    return objective(lambda size: TorchodeCNF(size.new_field(), size.setting.tolerance))(size)
 
 
-def flat(problem: Problem) -> DataSpec:
-    """Events of the problem's dimension, laid flat as the batches are."""
-    return DataSpec((problem.dim,))
+def flat(size: Size) -> DataSpec:
+    """Events of the dimension, laid flat as the batches are."""
+    return DataSpec((size.dim,))
 
 
 STOCK = Row(
     "ffjord",
     "torchdiffeq dopri5, adjoint, one probe (FFJORD)",
     "torchdiffeq",
-    objective(lambda problem: Published(problem.new_field(), problem.setting.tolerance)),
+    objective(lambda size: Published(size.new_field(), size.setting.tolerance)),
     probe=torch.randn_like,
 )
 """What every other row is compared with."""
@@ -137,14 +137,14 @@ ROWS = (
         "grid-probe",
         "fixed grid, one probe",
         OURS,
-        objective(lambda problem: FixedGrid(problem.new_field(), problem.setting.steps, probe=True)),
+        objective(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=True)),
         probe=rademacher,
     ),
     Row(
         "grid-exact",
         "fixed grid, exact trace",
         OURS,
-        objective(lambda problem: FixedGrid(problem.new_field(), problem.setting.steps, probe=False)),
+        objective(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=False)),
     ),
     BY_HAND,
     Row("compiled", "fixed grid, exact trace, torch.compile", OURS, compiled),
@@ -155,7 +155,7 @@ ROWS = (
         "diffrax",
         "diffrax dopri5, jit, one probe",
         "JAX",
-        lambda problem: JaxMethod("dopri5", problem),
+        lambda size: JaxMethod("dopri5", size),
         probe=rademacher,
         needs=("jax", "diffrax", "optax"),
     ),
@@ -163,7 +163,7 @@ ROWS = (
         "jax-rk4",
         "JAX rk4 on the grid, jit, exact trace",
         "JAX",
-        lambda problem: JaxMethod("rk4", problem),
+        lambda size: JaxMethod("rk4", size),
         needs=("jax", "diffrax", "optax"),
     ),
 )

@@ -54,25 +54,31 @@ class Setting:
     optimiser: Optimiser = field(default_factory=constant_rate)
 
 
-class Problem:
-    """The setting with its data, on a device."""
+class Size:
+    """The setting in so many coordinates, on a device: all that a method must know to start."""
 
-    def __init__(self, setting: Setting, device: torch.device) -> None:
-        self.setting, self.device = setting, device
-        self.dataset = build.dataset(compose([*setting.data])).to(device)
-        self.dim = self.dataset.spec.dim
-        self.validation = self.dataset.fixed(self.dataset.validation, stream_seed(0, "validation")).flatten(1)
+    def __init__(self, setting: Setting, dim: int, device: torch.device) -> None:
+        self.setting, self.dim, self.device = setting, dim, device
 
-    def new_field(self) -> ConcatSquashField:
-        """A field of the setting's size, its weights drawn from torch's generator."""
+    def new_field(self, final_gain: float = 0.01) -> ConcatSquashField:
+        """A field of the setting's size, its weights drawn from torch's generator; see `ConcatSquashField`."""
         first, second = spread(self.setting.width, [1, 1])
-        return ConcatSquashField(self.dim, (first, second)).to(self.device)
+        return ConcatSquashField(self.dim, (first, second), final_gain=final_gain).to(self.device)
 
     def field(self, weights: Weights) -> ConcatSquashField:
         """A field of the setting's size with these weights."""
         made = self.new_field()
         made.load_state_dict(weights)
         return made
+
+
+class Problem(Size):
+    """The setting with its data."""
+
+    def __init__(self, setting: Setting, device: torch.device) -> None:
+        self.dataset = build.dataset(compose([*setting.data])).to(device)
+        super().__init__(setting, self.dataset.spec.dim, device)
+        self.validation = self.dataset.fixed(self.dataset.validation, stream_seed(0, "validation")).flatten(1)
 
     def first_weights(self, seed: int) -> Weights:
         """Those of a new field; `seed` alone decides."""

@@ -1,0 +1,231 @@
+"""`bench speed reach`: seconds of training until a method's NLL is the best that FFJORD as published comes to.
+
+Each method trains from the first weights of a seed on its batches; after every few steps one evaluator measures the
+validation NLL, which is in nobody's time. FFJORD goes first and until its NLL stops improving; the others until theirs
+is as good. Every training is a file of its own, so that an interrupted comparison goes on where it stood.
+"""
+
+import json
+import math
+import statistics
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.clock import Stopwatch
+from bench.errors import Diverged, one_line
+from bench.provenance import device_name
+from bench.speed.figure import Figure
+from bench.speed.interleave import Spread
+from bench.speed.ladder.method import Method
+from bench.speed.ladder.plots import Dot, dot_plot
+from bench.speed.ladder.rows import ROWS, STOCK, Row
+from bench.speed.ladder.setting import Problem, Setting, next_batches
+from bench.store import write_atomically
+
+CASE = "reach"
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a training ends.
+
+    Attributes:
+        every: steps between two measurements: what a time to reach an NLL is rounded up to.
+        patience: measurements without improvement after which FFJORD ends.
+        most_seconds: of FFJORD's training.
+        slack: times FFJORD's seconds after which another method gives up.
+    """
+
+    every: int = 5
+    patience: int = 20
+    most_seconds: float = 300.0
+    slack: float = 2.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """One method's way to the target.
+
+    Attributes:
+        of: what it was, to know it again: setting, limits, device, threads, target.
+        curve: `[seconds, steps, validation NLL in nats]` of each measurement.
+        compile_seconds: before the first step; None where nothing is compiled.
+        ended: `reached`, `stopped improving`, `gave up`, or why it failed.
+    """
+
+    of: dict[str, Any]
+    curve: list[list[float]]
+    compile_seconds: float | None
+    ended: str
+
+    @property
+    def best(self) -> float:
+        """The lowest NLL."""
+        return min((nll for *_, nll in self.curve), default=math.inf)
+
+    def seconds_to(self, target: float) -> float | None:
+        """Training seconds at the first measurement at or below `target`; None where there is none."""
+        return next((seconds for seconds, _, nll in self.curve if nll <= target), None)
+
+
+def reach(
+    device: torch.device,
+    results_dir: Path,
+    setting: Setting | None = None,
+    limits: Limits | None = None,
+    rows: tuple[Row, ...] = ROWS,
+    seeds: tuple[int, ...] = SEEDS,
+) -> list[Figure]:
+    """A figure for each row, one more where it compiles; draws results_dir/speed/<device>-reach.png.
+
+    Trainings lie in results_dir/speed/reach; those of the same setting, device and number of threads are not repeated.
+    """
+    assert rows[0] is STOCK
+    problem, limits = Problem(setting or Setting(), device), limits or Limits()
+    folder = results_dir / "speed" / "reach"
+    here = [row for row in rows if row.missing() is None]
+    found: dict[str, list[Training]] = {row.key: [] for row in here}
+    for seed in seeds:
+        for row in here:
+            stock = found[STOCK.key][-1] if row is not STOCK else None
+            path = folder / f"{device.type}-{row.key}-s{seed}.json"
+            found[row.key].append(kept_or_made(path, row, problem, limits, seed, stock))
+    summaries = [Summary(row, found[row.key], found[STOCK.key]) for row in here]
+    picture = dot_plot([dot for dot in (one.dot() for one in summaries) if dot is not None], "seconds of training")
+    write_atomically(results_dir / "speed" / f"{device.type}-reach.png", picture)
+    absent = [Figure(CASE, what(row), "s", None, note=row.missing() or "") for row in rows if row not in here]
+    return [*(figure for one in summaries for figure in one.figures(problem.setting)), *absent]
+
+
+def kept_or_made(path: Path, row: Row, problem: Problem, limits: Limits, seed: int, stock: Training | None) -> Training:
+    """The training in the file, if it is the one that is wanted; else a new one, written there."""
+    of = {
+        "row": row.name,
+        "seed": seed,
+        "setting": asdict(problem.setting),
+        "limits": asdict(limits),
+        "device": device_name(problem.device),
+        "threads": torch.get_num_threads(),
+        "target": None if stock is None else stock.best,
+        "most_seconds": limits.most_seconds if stock is None else limits.slack * stock.curve[-1][0],
+    }
+    of = json.loads(json.dumps(of))  # tuples become lists, as in the file
+    if path.exists():
+        kept = Training(**json.loads(path.read_text()))
+        if kept.of == of:
+            return kept
+    made = trained(row, problem, limits, seed, of)
+    write_atomically(path, json.dumps(asdict(made), indent=1) + "\n")
+    last = f"{made.best:.2f} nats after {made.curve[-1][0]:.1f} s" if made.curve else "no step taken"
+    print(f"reach: {row.name}, seed {seed}: {made.ended}, {last}", file=sys.stderr, flush=True)
+    return made
+
+
+def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str, Any]) -> Training:
+    """Trains until the target of `of` is reached, or where it has none until nothing improves any more."""
+    method: Method | None = None
+    curve: list[list[float]] = []
+    compile_seconds = None
+    try:
+        method = row.start(problem)
+        batches, start = problem.batches(seed), problem.first_weights(seed)
+        method.load(start, seed)
+        method.take(next_batches(batches, limits.every))
+        method.begin()
+        compile_seconds = method.compile()
+        method.load(start, seed)
+        method.begin()
+        watch = Stopwatch(problem.device)
+        ended = ""
+        while not ended:
+            with watch:
+                method.run()
+            curve.append([watch.seconds, limits.every * (len(curve) + 1), problem.nll(method.weights())])
+            ended = end(curve, limits, of["target"], of["most_seconds"])
+            method.take(next_batches(batches, limits.every))
+    except Exception as error:  # of another library's, any kind: this training failed, the others go on
+        ended = one_line(error) if not isinstance(error, Diverged) else str(error)
+    finally:
+        if method is not None:
+            method.close()
+    return Training(of, [row for row in curve if math.isfinite(row[-1])], compile_seconds, ended)
+
+
+def end(curve: list[list[float]], limits: Limits, target: float | None, most_seconds: float) -> str:
+    """Why a training is over after these measurements; empty while it is not."""
+    values = [nll for *_, nll in curve]
+    if not math.isfinite(values[-1]):
+        return "diverged"
+    if target is not None and values[-1] <= target:
+        return "reached"
+    if target is None and len(values) - 1 - values.index(min(values)) >= limits.patience:
+        return "stopped improving"
+    return "gave up" if curve[-1][0] >= most_seconds else ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A row's trainings, one a seed, and FFJORD's of the same seeds."""
+
+    row: Row
+    trainings: list[Training]
+    stock: list[Training]
+
+    def seconds(self) -> list[float | None]:
+        """Of each seed, to FFJORD's best; compiling left out."""
+        return [one.seconds_to(stock.best) for one, stock in zip(self.trainings, self.stock, strict=True)]
+
+    def figures(self, setting: Setting) -> list[Figure]:
+        """Seconds without compiling, and where the row compiles with it; empty unless every seed reached the target."""
+        compiling = [one.compile_seconds for one in self.trainings]
+        seconds = self.seconds()
+        made = [self.figure(what(self.row), seconds, setting)]
+        if any(compiling):
+            whole = [None if s is None else s + (c or 0.0) for s, c in zip(seconds, compiling, strict=True)]
+            made.append(self.figure(f"{what(self.row)}, compiling included", whole, setting))
+        return made
+
+    def figure(self, name: str, seconds: list[float | None], setting: Setting) -> Figure:
+        """One of them."""
+        reached = [each for each in seconds if each is not None]
+        stock = [one.seconds_to(one.best) or math.nan for one in self.stock]
+        targets = ", ".join(f"{one.best:.2f}" for one in self.stock)
+        note = f"{' '.join(setting.data)}, {len(reached)} of {len(seconds)} seeds reached {targets} nats (model space)"
+        if any(one.ended != "stopped improving" for one in self.stock):
+            note += f"; FFJORD: {', '.join(one.ended for one in self.stock)}"
+        if len(reached) < len(seconds):
+            note += "; " + ", ".join(f"{one.ended} at {one.best:.2f}" for one in self.trainings)
+            return Figure(CASE, name, "s", None, note=note)
+        compiling = [one.compile_seconds for one in self.trainings if one.compile_seconds is not None]
+        ratio = [a / b for a, b in zip(reached, stock, strict=True)]
+        return Figure(
+            CASE,
+            name,
+            "s",
+            statistics.median(reached),
+            statistics.median(stock),
+            Spread.of(ratio) if len(ratio) > 1 else None,
+            note=f"{note}; {min(reached):.3g} to {max(reached):.3g} s",
+            compile_seconds=statistics.median(compiling) if compiling else None,
+        )
+
+    def dot(self) -> Dot | None:
+        """The row in the plot: its median seconds, and an open marker with compiling; None if a seed falls short."""
+        reached = [each for each in self.seconds() if each is not None]
+        if len(reached) < len(self.trainings):
+            return None
+        middle = statistics.median(reached)
+        compiling = [one.compile_seconds for one in self.trainings if one.compile_seconds is not None]
+        ring = middle + statistics.median(compiling) if compiling else None
+        text = f"{middle:.3g} s" + (f", {ring:.3g} s from scratch" if ring is not None else "")
+        return Dot(self.row.name, self.row.library, middle, min(reached), max(reached), text, ring)
+
+
+def what(row: Row) -> str:
+    """What is timed, as the table names it."""
+    return f"{row.name}: time to FFJORD's best NLL"

@@ -1,0 +1,101 @@
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.speed.interleave import Spread
+from bench.speed.ladder import reach as story
+from bench.speed.ladder.reach import Limits, Summary, Training, end, reach
+from bench.speed.ladder.rows import BY_HAND, STOCK
+from tests.speed.ladder.helpers import CPU, tiny
+
+LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0)
+STOCK_CURVE = [[1.0, 5, 9.0], [2.0, 10, 7.0], [3.0, 15, 8.0]]
+
+
+def training(curve: list[list[float]], compile_seconds: float | None = None, ended: str = "reached") -> Training:
+    return Training({}, curve, compile_seconds, ended)
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds", "target", "ended"),
+    [
+        ([9.0, 8.0], 1.0, None, ""),
+        ([9.0, 8.0, 8.5, 8.2], 1.0, None, "stopped improving"),
+        ([9.0, 8.0, 8.5, 8.2], 1.0, 7.0, ""),
+        ([9.0, 8.0, 7.0], 1.0, 7.0, "reached"),
+        ([9.0, 8.0], 5.0, 7.0, "gave up"),
+        ([9.0, 8.0], 5.0, None, "gave up"),
+        ([9.0, math.nan], 1.0, 7.0, "diverged"),
+    ],
+)
+def test_a_training_ends_for_one_of_four_reasons(
+    values: list[float], seconds: float, target: float | None, ended: str
+) -> None:
+    curve = [[seconds * (number + 1) / len(values), number, value] for number, value in enumerate(values)]
+    assert end(curve, LIMITS, target, most_seconds=5.0) == ended
+
+
+def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_the_same_seed() -> None:
+    stock = [training(STOCK_CURVE), training([[4.0, 5, 6.0]])]
+    ours = [training([[0.1, 5, 7.5], [0.2, 10, 6.9], [0.3, 15, 6.5]], 10.0), training([[0.5, 5, 6.0]], 20.0)]
+    summary = Summary(BY_HAND, ours, stock)
+    assert summary.seconds() == [0.2, 0.5]
+    alone, whole = summary.figures(tiny().setting)
+    assert alone.ours == pytest.approx(0.35)
+    assert alone.theirs == pytest.approx(3.0)
+    assert alone.ratio == Spread.of([0.2 / 2.0, 0.5 / 4.0])
+    assert alone.compile_seconds == pytest.approx(15.0)
+    assert whole.ours == pytest.approx((10.2 + 20.5) / 2)
+    assert whole.what == f"{alone.what}, compiling included"
+    dot = summary.dot()
+    assert dot is not None
+    assert (dot.value, dot.ring) == (pytest.approx(0.35), pytest.approx(15.35))
+
+
+def test_a_seed_that_falls_short_leaves_the_figure_empty_and_says_so() -> None:
+    stock = [training(STOCK_CURVE), training(STOCK_CURVE)]
+    summary = Summary(BY_HAND, [training([[0.1, 5, 6.0]]), training([[9.0, 5, 7.4]], ended="gave up")], stock)
+    (figure,) = summary.figures(tiny().setting)
+    assert figure.ours is None
+    assert "1 of 2 seeds" in figure.note
+    assert "gave up at 7.40" in figure.note
+    assert summary.dot() is None
+
+
+def fails(size):
+    raise RuntimeError("no such solver")
+
+
+def test_trainings_are_kept_and_only_missing_ones_are_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = replace(BY_HAND, key="absent", name="absent", needs=("bench_absent",))
+    broken = replace(BY_HAND, key="broken", name="broken", start=fails)
+    rows = (STOCK, BY_HAND, absent, broken)
+    setting = tiny().setting
+    figures = {figure.what: figure for figure in reach(CPU, tmp_path, setting, LIMITS, rows, seeds=(0, 1))}
+    assert (tmp_path / "speed" / "cpu-reach.png").read_bytes().startswith(b"\x89PNG")
+    stock = figures[story.what(STOCK)]
+    assert stock.ratio == Spread(1.0, 1.0, 1.0)
+    assert figures[story.what(absent)].note.startswith("skipped: bench_absent is not installed")
+    assert "RuntimeError: no such solver" in figures[story.what(broken)].note
+    folder = tmp_path / "speed" / "reach"
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == [f"cpu-{key}-s{seed}.json" for key in ("broken", "by-hand", "ffjord") for seed in (0, 1)]
+    ours = json.loads((folder / "cpu-by-hand-s0.json").read_text())
+    best = min(nll for *_, nll in json.loads((folder / "cpu-ffjord-s0.json").read_text())["curve"])
+    assert ours["of"]["target"] == best
+    assert (ours["curve"][-1][-1] <= best) == (ours["ended"] == "reached")
+    assert len(capsys.readouterr().err.splitlines()) == 6
+
+    (folder / "cpu-by-hand-s1.json").unlink()
+    made = []
+    trained = story.trained
+    monkeypatch.setattr(story, "trained", lambda row, *rest: made.append(row.key) or trained(row, *rest))
+    reach(CPU, tmp_path, setting, LIMITS, (STOCK, BY_HAND), seeds=(0, 1))
+    assert made == ["by-hand"]
+    reach(CPU, tmp_path, replace(setting, steps=3), LIMITS, (STOCK, BY_HAND), seeds=(0,))
+    assert made == ["by-hand", "ffjord", "by-hand"]
