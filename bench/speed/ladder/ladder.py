@@ -95,7 +95,7 @@ class Contender:
 
     def prepare(self, problem: Problem, weights: Weights) -> None:
         """Starts the method, compiles it, holds its loss against the reference and counts its work."""
-        self.failure = self.row.missing()
+        self.failure = self.row.missing(problem.device)
         if self.failure:
             return
         batches = next_batches(problem.batches(1), STEPS)

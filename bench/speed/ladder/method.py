@@ -1,6 +1,5 @@
 """A way to train the field: takes steps on given batches from given weights, in this process or in another."""
 
-import time
 from typing import Protocol
 
 import torch
@@ -9,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.clock import synchronise
+from bench.compiled import compile_step, uncompiled
 from bench.config import Optimiser
 from bench.metrics.compute import count_flops
 from bench.models.entry import Entry, field_evaluations
@@ -80,26 +80,16 @@ class Objective(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define loss(x)")
 
 
-class Compiled(Objective):
-    """Another objective, its loss and gradient compiled as one graph each."""
-
-    def __init__(self, eager: Objective) -> None:
-        super().__init__(eager.field)
-        self.eager = eager
-        self.compiled = torch.compile(eager.loss, fullgraph=True, dynamic=False)
-
-    def loss(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
-        """That of the other."""
-        found: Tensor = self.compiled(x)
-        return found
-
-
 class InProcess:
-    """An objective or an entry of the bench, and the trainer that all entries share."""
+    """An objective or an entry of the bench, and the trainer that all entries share.
 
-    def __init__(self, module: Objective | Entry, settings: Optimiser) -> None:
-        self.module = module
-        self.settings = settings
+    Attributes:
+        module: what is trained.
+        mode: of `bench.compiled`: `off`, `step` or `graph`.
+    """
+
+    def __init__(self, module: Objective | Entry, settings: Optimiser, mode: str = "off") -> None:
+        self.module, self.mode = module, mode
         self.trainer = trainer(module, settings)
 
     @property
@@ -136,33 +126,25 @@ class InProcess:
         return copied(self.field)
 
     def loss(self, x: Float[Tensor, "batch dim"]) -> float:
-        """Mean loss in nats; its gradient is left in the field's parameters."""
+        """Mean loss in nats, compiled where the step is; its gradient is left in the field's parameters."""
         self.module.zero_grad()
-        mean: Tensor = self.module.loss(x).mean()
+        mean = self.trainer.objective(x)
         mean.backward()  # type: ignore[no-untyped-call]
         return float(mean.detach())
 
     def compile(self) -> float | None:
-        """Seconds by which the first step is longer than the second; nothing of earlier compilations is used."""
-        if not isinstance(self.module, Compiled):
+        """Seconds without anything of earlier compilations; those who come after find none of this one either."""
+        if self.mode == "off":
             return None
-        torch._dynamo.reset()
-        seconds = []
         with torch._inductor.config.patch(force_disable_caches=True):
-            for _ in range(2):
-                began = time.perf_counter()
-                self.trainer.step(self.batches[0], 0.0)
-                synchronise(self.batches[0].device)
-                seconds.append(time.perf_counter() - began)
-        return seconds[0] - seconds[1]
+            return compile_step(self.trainer, self.mode, self.batches[0])
 
     def work(self) -> Work:
-        """Counted in a step taken for that; of a compiled objective, in a step that is not."""
-        module = self.module.eager if isinstance(self.module, Compiled) else self.module
-        counted = trainer(module, self.settings)
-        before = field_evaluations(module)
-        flops = count_flops(lambda: counted.step(self.batches[0], 0.0))
-        after = field_evaluations(module)
+        """Counted in an eager step on the first batch."""
+        before = field_evaluations(self.module)
+        with uncompiled(self.trainer):
+            flops = count_flops(lambda: self.trainer.step(self.batches[0], 0.0))
+        after = field_evaluations(self.module)
         return Work(flops, None if before is None or after is None else after - before)
 
     def close(self) -> None:

@@ -88,7 +88,7 @@ def reach(
     assert rows[0] is STOCK
     problem, limits = Problem(setting or Setting(), device), limits or Limits()
     folder = results_dir / "speed" / "reach"
-    here = [row for row in rows if row.missing() is None]
+    here = [row for row in rows if row.missing(device) is None]
     found: dict[str, list[Training]] = {row.key: [] for row in here}
     for seed in seeds:
         for row in here:
@@ -98,7 +98,7 @@ def reach(
     summaries = [Summary(row, found[row.key], found[STOCK.key]) for row in here]
     picture = dot_plot([dot for dot in (one.dot() for one in summaries) if dot is not None], "seconds of training")
     write_atomically(results_dir / "speed" / f"{device.type}-reach.png", picture)
-    absent = [Figure(CASE, what(row), "s", None, note=row.missing() or "") for row in rows if row not in here]
+    absent = [Figure(CASE, what(row), "s", None, note=row.missing(device) or "") for row in rows if row not in here]
     return [*(figure for one in summaries for figure in one.figures(problem.setting)), *absent]
 
 

@@ -13,7 +13,7 @@ from bench.models.flow_matching import FlowMatching
 from bench.spec import DataSpec
 from bench.speed.ladder.fixed_grid import FixedGrid, rademacher
 from bench.speed.ladder.jax_method import JaxMethod
-from bench.speed.ladder.method import Compiled, InProcess, Method, Objective
+from bench.speed.ladder.method import InProcess, Method, Objective
 from bench.speed.ladder.published import Published
 from bench.speed.ladder.setting import Size
 
@@ -36,6 +36,7 @@ class Row:
         probe: draws the probe of the divergence as the method does; None for an exact trace.
         likelihood: whether the loss is one.
         needs: modules that must be installed.
+        on: types of device that it runs on.
     """
 
     key: str
@@ -45,9 +46,12 @@ class Row:
     probe: Probe | None = None
     likelihood: bool = True
     needs: tuple[str, ...] = ()
+    on: tuple[str, ...] = ("cpu", "cuda")
 
-    def missing(self) -> str | None:
+    def missing(self, device: torch.device) -> str | None:
         """Why the row cannot be timed here; None where nothing is missing. Imports nothing."""
+        if device.type not in self.on:
+            return f"skipped: it needs --device {' or '.join(self.on)}"
         absent = [module for module in self.needs if importlib.util.find_spec(module) is None]
         if not absent:
             return None
@@ -79,23 +83,21 @@ def torchdiffeq(solver: str, adjoint: bool) -> Callable[[Size], Method]:
     return start
 
 
-def cnf_fast(size: Size) -> Method:
-    """The entry on the setting's grid."""
-    setting = size.setting
-    entry = CNFFast(flat(size), width=setting.width, tableau="rk4", steps=setting.steps)
-    return InProcess(entry.to(size.device), setting.optimiser)
+def cnf_fast(mode: str) -> Callable[[Size], Method]:
+    """The entry on the setting's grid, its step compiled as `mode` says."""
+
+    def start(size: Size) -> Method:
+        setting = size.setting
+        entry = CNFFast(flat(size), width=setting.width, tableau="rk4", steps=setting.steps)
+        return InProcess(entry.to(size.device), setting.optimiser, mode)
+
+    return start
 
 
 def flow_matching(size: Size) -> Method:
     """The entry; it needs no solver."""
     entry = FlowMatching(flat(size), width=size.setting.width)
     return InProcess(entry.to(size.device), size.setting.optimiser)
-
-
-def compiled(size: Size) -> Method:
-    """torch.compile of the fixed grid with the exact trace."""
-    eager = FixedGrid(size.new_field(), size.setting.steps, probe=False)
-    return InProcess(Compiled(eager).to(size.device), size.setting.optimiser)
 
 
 def zuko(size: Size) -> Method:
@@ -126,7 +128,7 @@ STOCK = Row(
 )
 """What every other row is compared with."""
 
-BY_HAND = Row("by-hand", "cnf_fast: gradient by hand", OURS, cnf_fast)
+BY_HAND = Row("by-hand", "cnf_fast: gradient by hand", OURS, cnf_fast("off"))
 
 ROWS = (
     STOCK,
@@ -147,7 +149,8 @@ ROWS = (
         objective(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=False)),
     ),
     BY_HAND,
-    Row("compiled", "fixed grid, exact trace, torch.compile", OURS, compiled),
+    Row("compiled", "cnf_fast, compile=step", OURS, cnf_fast("step")),
+    Row("graph", "cnf_fast, compile=graph", OURS, cnf_fast("graph"), on=("cuda",)),
     Row("flow-matching", "flow_matching: no solver", OURS, flow_matching, likelihood=False),
     Row("zuko", "zuko CNF, one probe", "zuko", zuko, probe=torch.randn_like, needs=("zuko",)),
     Row("torchode", "torchode dopri5, one probe", "torchode", torchode, probe=torch.randn_like, needs=("torchode",)),

@@ -10,7 +10,7 @@ from bench.speed.ladder.jax_method import JaxMethod, ProcessEnded, surroundings
 from bench.speed.ladder.parity import SEED, gap
 from bench.speed.ladder.rows import BY_HAND, ROWS, Row
 from bench.speed.ladder.setting import next_batches
-from tests.speed.ladder.helpers import strong_weights, tiny
+from tests.speed.ladder.helpers import CPU, strong_weights, tiny
 
 JAX_ROWS = [row for row in ROWS if row.library == "JAX"]
 
@@ -18,8 +18,8 @@ JAX_ROWS = [row for row in ROWS if row.library == "JAX"]
 @pytest.fixture(scope="module", params=JAX_ROWS, ids=lambda row: row.key)
 def started(request: pytest.FixtureRequest):
     row: Row = request.param
-    if row.missing():
-        pytest.skip(str(row.missing()))
+    if row.missing(CPU):
+        pytest.skip(str(row.missing(CPU)))
     problem = tiny()
     method = row.start(problem)
     assert isinstance(method, JaxMethod)

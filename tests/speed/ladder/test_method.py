@@ -4,10 +4,10 @@ import torch
 from bench.metrics.compute import count_flops
 from bench.speed.ladder.fixed_grid import FixedGrid
 from bench.speed.ladder.jax_method import flops
-from bench.speed.ladder.method import Compiled, InProcess
+from bench.speed.ladder.method import InProcess
 from bench.speed.ladder.rows import BY_HAND, ROWS
-from bench.speed.ladder.setting import constant_rate, next_batches
-from tests.speed.ladder.helpers import strong_weights, tiny
+from bench.speed.ladder.setting import next_batches
+from tests.speed.ladder.helpers import CPU, strong_weights, tiny
 
 
 @pytest.mark.parametrize("key", ["ffjord", "backprop", "by-hand", "grid-probe"])
@@ -32,7 +32,7 @@ def test_all_rows_take_adams_first_step_of_the_same_size() -> None:
     # Adam's first step is the learning rate times the gradient's sign, wherever the gradient is far above epsilon.
     problem, weights = tiny(), strong_weights()
     for row in ROWS:
-        if row.missing() or row.library == "JAX" or row.key == "compiled":
+        if row.missing(CPU) or row.library == "JAX" or row.key in {"compiled", "graph"}:
             continue
         method = row.start(problem)
         method.load(weights, 0)
@@ -69,18 +69,33 @@ def test_the_formula_for_jax_is_the_count_of_the_same_computation() -> None:
         assert flops(16, len(x), 3, 16, exact_times) == pytest.approx(counted, rel=0.1)
 
 
-def test_a_compiled_objective_is_another_compiled_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_row_is_compiled_once_and_goes_on_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The compiler is another's, and slow: here it hands the function back.
     asked = []
     monkeypatch.setattr(torch, "compile", lambda function, **options: asked.append(options) or function)
-    problem = tiny()
-    eager = FixedGrid(problem.new_field(), steps=2, probe=False)
-    method = InProcess(Compiled(eager), constant_rate())
+    (row,) = [row for row in ROWS if row.key == "compiled"]
+    problem, weights = tiny(), strong_weights()
+    method, plain = row.start(problem), BY_HAND.start(problem)
+    batches = next_batches(problem.batches(1), 3)
+    for one in (method, plain):
+        one.load(weights, 0)
+        one.take(batches)
+        one.begin()
+    seconds = method.compile()
+    assert seconds is not None
     assert asked == [{"fullgraph": True, "dynamic": False}]
-    x = next_batches(problem.batches(1), 1)
-    method.take(x)
-    torch.testing.assert_close(method.module.loss(x[0]), eager.loss(x[0]), rtol=0, atol=0)
-    assert method.compile() is not None
-    assert method.work().evaluations == 8
+    for one in (method, plain):
+        one.run()
+    for name, value in plain.weights().items():
+        torch.testing.assert_close(method.weights()[name], value, rtol=0, atol=0)
+    assert method.work().evaluations == 16
+    assert len(asked) == 1
+
+
+def test_a_graph_is_for_cuda_alone() -> None:
+    (row,) = [row for row in ROWS if row.key == "graph"]
+    assert row.missing(CPU) == "skipped: it needs --device cuda"
+    assert row.missing(torch.device("cuda")) is None
 
 
 def test_only_what_is_compiled_has_seconds_of_it() -> None:

@@ -13,9 +13,9 @@ from bench.speed.ladder.method import InProcess
 from bench.speed.ladder.parity import SEED, gap, reference
 from bench.speed.ladder.rows import ROWS, STOCK, Row
 from bench.speed.ladder.setting import next_batches
-from tests.speed.ladder.helpers import strong_weights, tiny
+from tests.speed.ladder.helpers import CPU, strong_weights, tiny
 
-IN_PROCESS = [row for row in ROWS if row.library != "JAX" and row.key != "compiled"]
+IN_PROCESS = [row for row in ROWS if row.library != "JAX" and row.key not in {"compiled", "graph"}]
 WITH_LIKELIHOOD = [row for row in IN_PROCESS if row.likelihood]
 ON_THE_GRID = [row for row in WITH_LIKELIHOOD if row.key in {"rk4", "grid-probe", "grid-exact", "by-hand"}]
 ADAPTIVE = [row for row in WITH_LIKELIHOOD if row not in ON_THE_GRID]
@@ -26,8 +26,8 @@ def each(rows: list[Row]):
 
 
 def started(row: Row, problem, weights) -> InProcess:
-    if row.missing():
-        pytest.skip(str(row.missing()))
+    if row.missing(CPU):
+        pytest.skip(str(row.missing(CPU)))
     method = row.start(problem)
     assert isinstance(method, InProcess)
     method.load(weights, SEED)
