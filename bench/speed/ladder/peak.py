@@ -1,24 +1,35 @@
 """The fastest that this device multiplies matrices: what a step's floating-point operations are measured by."""
 
+from collections.abc import Callable
+
 import torch
 
 SIZES = {"cpu": 2048, "cuda": 8192}
 
 
 class Peak:
-    """One product of square float32 matrices, large enough to reach the peak, TF32 off."""
+    """One product of square float32 matrices, large enough to reach the peak, TF32 off.
+
+    Attributes:
+        products: ways to multiply once, by name. On a CPU `torch.mm` asks MKL, which is slow on processors that are not
+            Intel's; there oneDNN, which torch also brings, may be twice as fast.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.size = SIZES[device.type]
-        self.a = torch.randn(self.size, self.size, device=device)
-        self.b = torch.randn(self.size, self.size, device=device)
-        self.out = torch.empty_like(self.a)
+        a, b = torch.randn(2, self.size, self.size, device=device)
+        out = torch.empty_like(a)
+        self.products: dict[str, Callable[[], object]] = {"torch.mm": lambda: torch.mm(a, b, out=out)}
+        if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+            bias = torch.zeros(self.size)
+            linear = torch.ops.mkldnn._linear_pointwise
+            self.products["oneDNN"] = lambda: linear(a, b, bias, "none", [], "")
 
     @property
     def flops(self) -> float:
         """Floating-point operations of the product."""
         return 2.0 * self.size**3
 
-    def product(self) -> None:
-        """Multiplies once."""
-        torch.mm(self.a, self.b, out=self.out)
+    def reached(self, seconds: list[list[float]]) -> list[float]:
+        """FLOP/s of the fastest product in each round, from `seconds[product][round]`."""
+        return [self.flops / min(taken) for taken in zip(*seconds, strict=True)]
