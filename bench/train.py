@@ -114,7 +114,8 @@ def train(
     """
     loop = Loop(entry, dataset, config, history, deadline)
     loop.resume_or_begin(checkpoint)
-    loop.compile()
+    if not history.ended:
+        loop.compile()
     saved_at = history.seconds
     save_after = 0.0 if deadline.seconds else config.train.checkpoint_seconds
     while not history.ended:

@@ -82,15 +82,12 @@ def described(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
 
 
 class Replay(TorchFunctionMode):
-    """Answers every draw of a loss by the next of those made for it.
+    """Answers every draw of a loss by the next of those made for it."""
 
-    Attributes:
-        left: what has not been asked for.
-    """
-
-    def __init__(self, drawn: Sequence[Tensor]) -> None:
+    def __init__(self, left: list[Tensor]) -> None:
+        """Takes them out of `left`, from its beginning on."""
         super().__init__()
-        self.left = list(drawn)
+        self.left = left
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in METHODS:

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from bench.batches import Batches
 from bench.checkpoint import save_state
+from bench.compiled import chosen_mode
 from bench.deadline import Deadline
 from bench.errors import Diverged
+from bench.pack.compiled import compile_update
 from bench.pack.draws import Draw, RandomState
 from bench.pack.step import PackedStep
 from bench.train import Loop
@@ -35,11 +37,18 @@ class Member:
         """Whether it trains on."""
         return not (self.diverged or self.loop.history.ended)
 
+    def some_batch(self) -> tuple[Tensor, ...]:
+        """A batch of the training's size: the first examples, with their context where there is one."""
+        dataset, batches = self.loop.dataset, self.loop.batches
+        x = dataset.fixed(dataset.train[: batches.batch_size], 0)
+        if batches.mixture is None:
+            return (x,)
+        return x, batches.mixture.contexts(torch.arange(len(x), device=x.device))
+
     def validate(self) -> None:
-        """Validates as a run alone does, unless it has diverged; a value that is not finite is that too."""
+        """Validates as a run alone does; a value that is not finite ends it."""
         try:
-            if not self.diverged:
-                self.loop.validate()
+            self.loop.validate()
         except Diverged:
             self.diverged = True
 
@@ -68,8 +77,11 @@ class PackedBatches:
 class PackedLoop(Loop):
     """The loop whose batches and steps are those of several runs.
 
-    Its history is the pack's: its clock is divided among the members, everything else is theirs too.
+    Its history is the pack's: its clock is divided among the members that are active, everything else is theirs too.
+    Members that have ended step on unheeded.
     """
+
+    compiled = False
 
     def __init__(self, members: Sequence[Member], draws: Sequence[Draw], deadline: Deadline) -> None:
         """`members` stand at one step, and their losses draw `draws`.
@@ -91,6 +103,29 @@ class PackedLoop(Loop):
         """Every run's step; their losses before it, `(runs,)`."""
         return self.packed.step(x, progress, self.batches.context)
 
+    def compile(self) -> None:
+        """Compiles the step of all where the configuration asks for it; its seconds are divided among them.
+
+        Raises:
+            BenchError: it cannot be compiled here.
+        """
+        mode = chosen_mode(self.config.compile, self.entry, self.device)
+        if mode == "off":
+            return
+        self.entry.train()
+        batch = tuple(torch.stack([part] * len(self.members)) for part in self.members[0].some_batch())
+        seconds = compile_update(self.packed, mode, batch) / len(self.members)
+        for member in self.members:
+            history = member.loop.history
+            history.compile_seconds, history.compiled = (history.compile_seconds or 0.0) + seconds, mode
+        self.compiled = True
+
+    @property
+    def due(self) -> bool:
+        """Whether to step on with these members: to leave one out of a compiled step costs another compilation."""
+        active = sum(member.active for member in self.members)
+        return active > 1 and (2 * active > len(self.members) if self.compiled else active == len(self.members))
+
     def counted_step(self) -> Tensor:
         """One step under the FLOP counter, its FLOPs divided among the members."""
         spent = self.history.flops
@@ -102,13 +137,15 @@ class PackedLoop(Loop):
     def conclude(self, losses: Tensor, first_step: int) -> None:
         """Hands the interval over: to each run its mean loss, its weights, its share of the clock and the counts."""
         self.packed.write_entries()
-        common, share = self.history, 1 / len(self.members)
-        for member, own in zip(self.members, losses.T, strict=True):
+        common = self.history
+        active = [(member, own) for member, own in zip(self.members, losses.T, strict=True) if member.active]
+        share = 1 / len(active)
+        for member, own in active:
             history = member.loop.history
             history.step, history.flops, history.field_evaluations = common.step, common.flops, common.field_evaluations
             history.counted_flops, history.counted_evaluations = common.counted_flops, common.counted_evaluations
             history.seconds += share * (common.seconds - self.handed_over)
-            history.packed = max(history.packed, len(self.members))
+            history.packed = max(history.packed, len(active))
             member.loop.typical_milliseconds = share * self.typical_milliseconds
             try:
                 member.loop.conclude(own, first_step)

@@ -83,6 +83,8 @@ class PackedStep:
         self.parameters = rows(trainer.parameters for trainer in self.trainers)
         others = [others_of(trainer.entry, trained) for trainer in self.trainers]
         self.kept = {f"entry.{name}": torch.stack([tensors[name] for tensors in others]) for name in others[0]}
+        rates = [[trainer.settings.learning_rate] for trainer in self.trainers]
+        self.rates = torch.tensor(rates, dtype=self.parameters.dtype, device=self.parameters.device)
         memories = [Memory(trainer) for trainer in self.trainers]
         if len({memory.taken for memory in memories}) != 1:
             raise Unpackable("its runs stand at different steps")
@@ -101,15 +103,16 @@ class PackedStep:
         )
         return losses
 
-    def scales(self, progress: float) -> Float[Tensor, " runs_and_one"]:
+    def scales(self, progress: float) -> tuple[Float[Tensor, "runs 1"], Float[Tensor, ""]]:
         """Adam's factors at this step: each run's learning rate over the first moment's bias, the root of the other's.
 
-        They are worked out in double precision, as torch's own Adam does: in single, 1 - 0.999 has four digits.
+        The biases are worked out in double precision, as in torch's own Adam: in single, 1 - 0.999 has four digits.
+        Nothing is copied to the device, which would wait for it: runs differ in a factor of their rates alone.
         """
-        adam = self.trainers[0].adam.defaults
-        bias, square_bias = (1 - beta**self.taken for beta in adam["betas"])
-        rates = [learning_rate(trainer.settings, progress) / bias for trainer in self.trainers]
-        return torch.tensor([*rates, square_bias**0.5], device=self.parameters.device, dtype=self.parameters.dtype)
+        template = self.trainers[0]
+        bias, square_bias = (1 - beta**self.taken for beta in template.adam.defaults["betas"])
+        rate = learning_rate(template.settings, progress) / template.settings.learning_rate
+        return self.rates * (rate / bias), self.rates.new_full((), square_bias**0.5)
 
     def update(
         self,
@@ -119,7 +122,7 @@ class PackedStep:
         kept: dict[str, Tensor],
         batch: tuple[Tensor, ...],
         drawn: list[Tensor],
-        scales: Tensor,
+        scales: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
         """Parameters, moments, other tensors and losses after a step: a pure function of what it is given.
 
@@ -132,7 +135,7 @@ class PackedStep:
         decay, square_decay = adam["betas"]
         first = torch.lerp(first, gradient, 1 - decay)
         second = second * square_decay + (1 - square_decay) * gradient.square()
-        rates, root = scales[:-1, None], scales[-1]
+        rates, root = scales
         return parameters - rates * first / (second.sqrt() / root + adam["eps"]), first, second, kept, losses
 
     def gradients(
@@ -160,9 +163,10 @@ class PackedStep:
         """
         kept = {name: value.clone() for name, value in kept.items()}
         tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | kept
-        with Replay(drawn) as replay:
+        left = list(drawn)
+        with Replay(left):
             loss = functional_call(self.module, tensors, batch)
-        if replay.left:
+        if left:
             raise Unpackable("its loss does not draw the same at every step")
         return loss, {name: tensors[name] for name in kept}
 

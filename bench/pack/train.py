@@ -41,7 +41,7 @@ def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[
     Args:
         runs: all with the same `pack_of`.
         again: whether finished runs are made anew.
-        report: called after each validation with the history of the first run that trained until then.
+        report: called after each validation with the history of the first run that trains.
         say: takes the line.
 
     Returns:
@@ -105,34 +105,36 @@ def train_together(runs: Sequence[Run], report: Report) -> None:
             groups[member.loop.history.step].append(member)
     for members in groups.values():
         if len(members) > 1:
-            assert dataset is not None
-            lockstep(members, dataset, deadline, report)
+            lockstep(members, deadline, report)
 
 
-def lockstep(members: Sequence[Member], dataset: Dataset, deadline: Deadline, report: Report) -> None:
+def lockstep(members: Sequence[Member], deadline: Deadline, report: Report) -> None:
     """Steps and validates `members` together until fewer than two of them are left.
 
     Raises:
         Unpackable: their steps cannot be taken at once.
         TimedOut: the deadline passed; the checkpoints of the last validation are left behind.
     """
-    draws = agreed_draws(members, dataset)
+    draws = agreed_draws(members)
     save_after = 0.0 if deadline.seconds else members[0].loop.config.train.checkpoint_seconds
     unsaved = 0.0
     while len(members) > 1:
         pack = PackedLoop(members, draws, deadline)
-        while all(member.active for member in members):
+        pack.compile()
+        while pack.due:
             before = pack.history.seconds
+            stepping = [member for member in members if member.active]
             pack.interval()
             unsaved += pack.history.seconds - before
-            for member in members:
-                member.validate()
-            shown = members[0].loop
-            report(shown.history, shown.progress(shown.history.seconds))
-            if unsaved >= save_after:
-                save(pack, members)
+            for member in stepping:
+                if member.active:
+                    member.validate()
+            shown = next((member.loop for member in stepping if not member.diverged), None)
+            if shown is not None:
+                report(shown.history, shown.progress(shown.history.seconds))
+            if unsaved >= save_after or not all(member.active for member in stepping):
+                save(pack, stepping)
                 unsaved = 0.0
-        save(pack, members)
         members = [member for member in members if member.active]
 
 

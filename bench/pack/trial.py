@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bench.data.dataset import Dataset
 from bench.errors import one_line
 from bench.models.optimise import GradientStep
 from bench.pack.draws import Draw, RandomState, Recording, Unpackable, drawn_for
@@ -28,7 +27,7 @@ class Alone(NamedTuple):
     state: RandomState
 
 
-def agreed_draws(members: Sequence[Member], dataset: Dataset) -> list[Draw]:
+def agreed_draws(members: Sequence[Member]) -> list[Draw]:
     """What the members' losses draw, once a step of all of them has been found to be the step of each.
 
     Nothing is changed: copies take the step.
@@ -39,7 +38,7 @@ def agreed_draws(members: Sequence[Member], dataset: Dataset) -> list[Draw]:
     for member in members:
         member.loop.entry.train()
     trainers = packable([member.loop.trainer for member in members])
-    batch = some_batch(members[0], dataset)
+    batch = members[0].some_batch()
     alone = [alone_step(trainer, member, batch) for trainer, member in zip(trainers, members, strict=True)]
     draws = alone[0].draws
     if any(one.draws != draws for one in alone):
@@ -70,15 +69,6 @@ def alone_step(trainer: GradientStep, member: Member, batch: tuple[Tensor, ...])
     found = torch.autograd.grad(loss, trainer.parameters, allow_unused=True)
     gradient = [torch.zeros_like(p) if g is None else g for p, g in zip(trainer.parameters, found, strict=True)]
     return Alone(loss.detach(), rows([gradient])[0], recording.draws, RandomState(member.loop.device))
-
-
-def some_batch(member: Member, dataset: Dataset) -> tuple[Tensor, ...]:
-    """A batch of the training's size: the first examples, with their context where there is one."""
-    batches = member.loop.batches
-    x = dataset.fixed(dataset.train[: batches.batch_size], 0)
-    if batches.mixture is None:
-        return (x,)
-    return x, batches.mixture.contexts(torch.arange(len(x), device=x.device))
 
 
 def close(a: Tensor, b: Tensor, tolerance: float) -> bool:

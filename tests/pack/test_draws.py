@@ -37,9 +37,10 @@ def test_draws_for_many_are_those_of_each_alone_and_leave_its_state() -> None:
     drawn = drawn_for(states, recording.draws)
 
     def replayed(x: Tensor, drawn: list[Tensor]) -> Tensor:
-        with Replay(drawn) as replay:
+        left = list(drawn)
+        with Replay(left):
             y = many(x)
-        assert not replay.left
+        assert not left
         return y
 
     together = vmap(replayed)(x, drawn)

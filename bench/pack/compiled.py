@@ -1,0 +1,77 @@
+"""Compiling the step of a pack, as `compile` asks: by torch.compile or as one CUDA graph, of all its runs at once."""
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from bench.clock import synchronise
+from bench.compiled import WARM_UPS
+from bench.errors import BenchError
+from bench.pack.step import PackedStep
+
+
+def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> float:
+    """Puts a compiled update in the place of the step's; its state stays as it is.
+
+    Args:
+        step: changed in place.
+        mode: `step` or `graph`.
+        batch: stacked examples, and context where there is one, of the size and place of those to come.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        BenchError: no compiler works here, or the update cannot be compiled whole.
+    """
+    began = time.perf_counter()
+    runs = len(step.states)
+    drawn = [torch.zeros(runs, *draw.size, dtype=draw.dtype, device=draw.device) for draw in step.draws]
+    scales = (torch.ones_like(step.rates), step.rates.new_ones(()))
+    arguments = (step.parameters, step.first, step.second, step.kept, batch, drawn, scales)
+    vars(step)["update"] = by_inductor(step, arguments) if mode == "step" else Replayed(step, arguments)
+    synchronise(step.parameters.device)
+    return time.perf_counter() - began
+
+
+def by_inductor(step: PackedStep, arguments: tuple[Any, ...]) -> Any:
+    """The update as torch.compile makes it, compiled for arguments of these shapes.
+
+    Raises:
+        BenchError: it cannot be compiled.
+    """
+    torch._dynamo.reset()
+    compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
+    try:
+        compiled(*arguments)
+    except (torch._dynamo.exc.TorchDynamoException, RuntimeError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        name = type(step.trainers[0].entry).__name__
+        raise BenchError(f"compile=step: packed {name} did not compile here: {first}; use compile=off") from error
+    return compiled
+
+
+class Replayed:
+    """The update as one CUDA graph, which reads its arguments where it has learnt that they lie."""
+
+    def __init__(self, step: PackedStep, arguments: tuple[Any, ...]) -> None:
+        """Captures it; the update is a pure function, so that the steps before a capture leave nothing behind."""
+        self.arguments = tree_map(torch.clone, arguments)
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UPS):
+                step.update(*self.arguments)
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.results = step.update(*self.arguments)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What `PackedStep.update` gives."""
+        tree_map(lambda place, value: place.copy_(value), self.arguments, arguments)
+        self.graph.replay()
+        return tree_map(torch.clone, self.results)
