@@ -12,6 +12,7 @@ from bench.metrics.compute import count_flops
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.entry import Entry
+from bench.models.maf import MAF
 from bench.models.realnvp import RealNVP
 from bench.models.vae import VAE
 from bench.run import run
@@ -24,6 +25,7 @@ SMALL: list[tuple[type[Entry], dict[str, Any]]] = [
     (VAE, {"latent_size": 2}),
     (RealNVP, {"layers": 2}),
     (CNFFast, {"tableau": "rk4", "steps": 2}),
+    (MAF, {"layers": 2}),
 ]
 every_compiled = pytest.mark.parametrize(("cls", "options"), SMALL, ids=[cls.__name__ for cls, _ in SMALL])
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -1,5 +1,7 @@
 """Masked autoregressive flow (Papamakarios et al. 2017, arXiv:1705.07057), its affine maps by zuko."""
 
+from typing import Literal
+
 import torch
 from nflows.transforms import CompositeTransform, Transform
 from torch import Tensor
@@ -74,6 +76,10 @@ class MAF(Flow):
             AutoregressiveLayer(data.dim, hidden[HIDDEN_LAYERS * layer :][:HIDDEN_LAYERS], self.monotone())
             for layer in range(layers)
         )
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """Few operations, most of them products of matrices."""
+        return "works"
 
     def monotone(self) -> Monotone:
         """The map of a coordinate."""

@@ -1,5 +1,7 @@
 """Autoregressive neural spline flow (Durkan et al. 2019, arXiv:1906.04032), its splines by zuko."""
 
+from typing import Literal
+
 from bench.models.maf import MAF
 from bench.models.monotone import Monotone, Spline
 from bench.spec import DataSpec
@@ -21,6 +23,10 @@ class NSFAR(MAF):
             NotApplicable: for a single coordinate, which leaves nothing to condition on, and for data with a context.
         """
         super().__init__(data, width=width, layers=layers)
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """See `NSF.compiles`."""
+        return "no"
 
     def monotone(self) -> Monotone:
         """The map of a coordinate."""
