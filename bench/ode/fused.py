@@ -79,11 +79,20 @@ def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solu
     Raises:
         BenchError: the field has another number of hidden layers than two.
     """
-    compiling = torch.compiler.is_compiling()  # a compiler makes a constant of what is not cached
-    on_device = _on_device.__wrapped__ if compiling else _on_device
-    folded = field.folded(on_device(plan.times, x.dtype, x.device))
+    folded = folded_for(field, x, plan)
     end, log_det = _FusedSolve.apply(x, plan, field.activation, *folded)  # type: ignore[no-untyped-call]
     return Solution(end, log_det, x.new_zeros(0, len(x)))
+
+
+def folded_for(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Folded:
+    """The field at the plan's times, where x is and in its precision.
+
+    Raises:
+        BenchError: the field has another number of hidden layers than two.
+    """
+    compiling = torch.compiler.is_compiling()  # a compiler makes a constant of what is not cached
+    on_device = _on_device.__wrapped__ if compiling else _on_device
+    return field.folded(on_device(plan.times, x.dtype, x.device))
 
 
 @lru_cache(maxsize=256)
