@@ -1,6 +1,6 @@
 """A way to train the field: takes steps on given batches from given weights, in this process or in another."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 import torch._inductor.config
@@ -15,6 +15,18 @@ from bench.models.entry import Entry, field_evaluations
 from bench.models.optimise import GradientStep
 from bench.ode.field import ConcatSquashField
 from bench.speed.ladder.setting import Weights, copied
+
+
+class Work(NamedTuple):
+    """What a step computes.
+
+    Attributes:
+        flops: floating-point operations of its matrix products.
+        evaluations: of the field; None for a method that does not count them.
+    """
+
+    flops: float
+    evaluations: int | None
 
 
 class Method(Protocol):
@@ -51,20 +63,13 @@ class Method(Protocol):
         """Seconds of compiling for the batches taken, before any step; None where nothing is compiled."""
         ...
 
-    def work(self) -> "Work":
+    def work(self) -> Work:
         """What one step on the first batch computes."""
         ...
 
     def close(self) -> None:
         """Frees what the method holds."""
         ...
-
-
-class Work:
-    """What a step computes: floating-point operations of matrix products, and evaluations of the field."""
-
-    def __init__(self, flops: float, evaluations: int | None) -> None:
-        self.flops, self.evaluations = flops, evaluations
 
 
 class Objective(nn.Module):

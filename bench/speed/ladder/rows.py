@@ -115,7 +115,7 @@ def torchode(size: Size) -> Method:
 
 
 def flat(size: Size) -> DataSpec:
-    """Events of the dimension, laid flat as the batches are."""
+    """Events of one axis, as the batches have them."""
     return DataSpec((size.dim,))
 
 
