@@ -12,7 +12,7 @@ from bench.streams import stream_seed
 from bench.train import History
 
 EXAMPLES = 5_000
-"""Most training examples that an entry gets to see then."""
+"""Most training examples that an entry gets to see then, unless `finish` is all its training."""
 
 
 def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline: Deadline) -> None:
@@ -37,9 +37,15 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
     watch = Stopwatch(dataset.train.device)
     with watch, evaluating(entry):
         torch.manual_seed(stream_seed(seed, "finish"))
-        x = dataset.fixed(dataset.train[:EXAMPLES], stream_seed(seed, "finish noise"))
+        x = dataset.fixed(dataset.train[: examples(entry, dataset)], stream_seed(seed, "finish noise"))
         try:
             entry.finish(x)
         except Diverged as reason:
             raise Diverged(f"{reason}, in what {type(entry).__name__} fits after training") from reason
     history.seconds += watch.seconds
+
+
+def examples(entry: Entry, dataset: Dataset) -> int:
+    """How many training examples, the first so many, `finish` gets: all of them for a `fitted` entry."""
+    n = len(dataset.train)
+    return n if entry.fitted else min(n, EXAMPLES)

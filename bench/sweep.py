@@ -126,7 +126,8 @@ def summary(record: Record) -> str:
     """A finished run in one line."""
     if record["status"] != "ok":
         return f"{record['status']}: {record['error']}"
-    parts = [f"ok  {record['parameters']} parameters  {record['steps']} steps in {record['train_seconds']:.1f} s"]
+    taken = f"{record['steps']} steps" if record.get("steps") else "fitted"
+    parts = [f"ok  {record['parameters']} parameters  {taken} in {record['train_seconds']:.1f} s"]
     if record.get("nll_nats") is not None:
         bound = "<=" if record["nll_is_bound"] else "="
         parts.append(f"NLL {bound} {record['nll_nats']:.3f} nats ({record['nll_estimator']})")

@@ -45,6 +45,10 @@ class DetachedConditioner(Flow):
         self.second.register_forward_hook(lambda module, inputs, output: output.detach())
 
 
+class FittedWithoutFinish(Flow):
+    fitted = True
+
+
 class Forgetful(GradientStep):
     def state_dict(self) -> dict[str, Any]:
         return {}

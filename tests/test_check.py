@@ -52,6 +52,14 @@ def test_every_model_of_the_project_passes(model):
     assert check_entry(lambda spec, width: entry(config, spec, width), report=lambda line: None) == []
 
 
+@pytest.mark.parametrize("model", ["gaussian", "gmm"])
+def test_an_entry_that_is_fitted_in_one_go_is_held_to_no_contract_of_steps_and_sizes(model):
+    config = compose([f"model={model}"])
+    lines = lines_of(lambda spec, width: entry(config, spec, width))
+    assert {"width", "gradients", "resumes"} <= {line.split(":")[0].removeprefix("skip ") for line in lines}
+    assert {"ok finishes", "ok truth", "ok normalised", "ok samples", "ok trains"} <= set(lines)
+
+
 def test_only_discrete_data_have_levels():
     subject = Subject(builder(Latent))
     specs = [*subject.specs.values(), *(stage.spec for stage in subject.stages)]

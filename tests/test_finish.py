@@ -10,7 +10,7 @@ from bench.compose import compose
 from bench.config import Config
 from bench.deadline import Deadline
 from bench.errors import Diverged, TimedOut
-from bench.finish import finish
+from bench.finish import examples, finish
 from bench.run import identity, run
 from bench.store import Record, RunFolder
 from bench.train import History
@@ -59,6 +59,17 @@ def test_its_seconds_are_training_seconds_of_entries_that_have_it(model: str, co
     entry, history = build.entry(tiny, dataset.spec), History(seconds=5.0)
     finish(entry, dataset, 0, history, Deadline(None))
     assert (history.seconds > 5.0) == counted
+
+
+@pytest.mark.parametrize(("model", "seen"), [("ae", 200), ("gaussian", 256)])
+def test_an_entry_that_is_fitted_gets_all_training_examples_and_others_get_some(model, seen, monkeypatch) -> None:
+    monkeypatch.setattr("bench.finish.EXAMPLES", 200)
+    tiny = compose([*TINY, f"model={model}"])
+    dataset, sizes = build.dataset(tiny), list[int]()
+    entry = build.entry(tiny, dataset.spec)
+    monkeypatch.setattr(type(entry), "finish", lambda self, x: sizes.append(len(x)))
+    finish(entry, dataset, 0, History(), Deadline(None))
+    assert sizes == [seen] == [examples(entry, dataset)]
 
 
 def test_it_depends_on_the_runs_seed_alone_and_leaves_the_mode() -> None:

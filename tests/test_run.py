@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from bench import run as run_module
 from bench.columns import COLUMNS
+from bench.compose import compose
 from bench.config import Config
 from bench.errors import BenchError, CannotWrite
 from bench.run import identity, prepare, run

@@ -15,6 +15,7 @@ def finishes(subject: Subject) -> None:
     """`finish` fits the same for the same seed, and a new entry with the stored weights answers as the fitted one."""
     for stage in subject.stages:
         if not isinstance(stage.entry, HasFinish):
+            require(not stage.entry.fitted, "it is fitted and has no finish", "define finish(x), or leave fitted False")
             raise Absent("no finish")
         first, second = finished(stage), finished(stage)
         differ = changed(snapshot(first), snapshot(second))

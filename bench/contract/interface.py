@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from bench.contract.outcome import Broken, require
+from bench.contract.outcome import Absent, Broken, require
 from bench.contract.stage import SPECS, Subject
 from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, LogProb
 from bench.spec import DataSpec
@@ -34,6 +34,8 @@ def builds(subject: Subject) -> None:
 def width(subject: Subject) -> None:
     """More width, more parameters: the bench matches budgets by this knob alone."""
     for name, spec in subject.specs.items():
+        if subject.build(spec, None).fitted:
+            raise Absent("no budget is matched to an entry that finish fits in one go")
         counts = [sum(p.numel() for p in subject.build(spec, size).parameters()) for size in WIDTHS]
         require(
             counts[0] < counts[1] < counts[2],

@@ -65,7 +65,8 @@ class Stage:
         """The trained entry, finished where it has a `finish`, in evaluation mode."""
         torch.manual_seed(1)
         entry = self.build(self.spec, WIDTH)
-        train(entry, entry.trainer(Optimiser(learning_rate=5e-3)), self.train, steps=self.steps)
+        if not entry.fitted:
+            train(entry, entry.trainer(Optimiser(learning_rate=5e-3)), self.train, steps=self.steps)
         entry.eval()
         if isinstance(entry, HasFinish):
             entry.finish(self.train)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.config import Optimiser
-from bench.contract.outcome import require
+from bench.contract.outcome import Absent, require
 from bench.contract.stage import Stage, Subject, train
 from bench.models.entry import Entry
 from bench.models.optimise import Trainer
@@ -38,6 +38,8 @@ def gradients(subject: Subject) -> None:
     """
     for stage in subject.stages:
         entry, trainer = begun(stage)
+        if entry.fitted:
+            raise Absent("it takes no steps: finish fits it")
         fresh = {name: parameter.detach().clone() for name, parameter in entry.named_parameters()}
         train(entry, trainer, stage.train, steps=FEW_STEPS, seed=12)
         idle = [name for name, p in entry.named_parameters() if p.requires_grad and p.equal(fresh[name])]
@@ -52,6 +54,8 @@ def resumes(subject: Subject) -> None:
     """Training that goes on from `state_dict`s ends in the same parameters, bit for bit."""
     for stage in subject.stages:
         straight, trainer = begun(stage)
+        if straight.fitted:
+            raise Absent("it takes no steps: finish fits it")
         train(straight, trainer, stage.train, steps=3, seed=12)
         resumed, second = begun(stage)
         resumed.load_state_dict(copy.deepcopy(straight.state_dict()))

@@ -9,11 +9,11 @@ from typing import Protocol
 
 import torch
 from jaxtyping import Float
-from sklearn.mixture import GaussianMixture
+from sklearn import mixture
 from torch import Tensor, nn
 
 from bench.errors import BenchError, Diverged
-from bench.laws.gaussian import standard_normal_log_prob
+from bench.laws.mixture import GaussianMixture
 from bench.models.realnvp import RealNVP
 from bench.spec import DataSpec
 
@@ -60,18 +60,18 @@ class Mixture(nn.Module):
         self.register_buffer("means", torch.zeros(components, latent_size))
         self.register_buffer("triangles", torch.eye(latent_size).repeat(components, 1, 1))
 
+    @property
+    def law(self) -> GaussianMixture:
+        """The mixture."""
+        return GaussianMixture(self.weights, self.means, self.triangles)
+
     def log_prob(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, " n"]:
         """log p(z) in nats."""
-        residual = torch.linalg.solve_triangular(self.triangles, (z - self.means[:, None]).mT, upper=False)
-        log_scale = torch.log(torch.diagonal(self.triangles, dim1=1, dim2=2)).sum(1)
-        by_component = standard_normal_log_prob(residual.mT) + (torch.log(self.weights) - log_scale)[:, None]
-        return torch.logsumexp(by_component, 0)
+        return self.law.log_prob(z)
 
     def sample(self, n: int) -> Float[Tensor, "n latent"]:
         """A component by its weight, then a draw from it."""
-        k = torch.multinomial(self.weights, n, replacement=True)
-        noise = torch.randn(n, self.means.shape[1], dtype=self.means.dtype, device=self.means.device)
-        return self.means[k] + torch.einsum("nij,nj->ni", self.triangles[k], noise)
+        return self.law.sample(n)
 
     def check_codes(self, n: int) -> None:
         """Refuses fewer codes to fit than there are components.
@@ -96,12 +96,7 @@ class Mixture(nn.Module):
             self.triangles.copy_(triangle[None])
             return
         self.check_codes(len(z))
-        seed = int(torch.randint(2**31, ()))
-        found = GaussianMixture(components, reg_covar=100 * RIDGE, max_iter=300, random_state=seed)
-        found.fit(whitened(z, mean, triangle).cpu().numpy())
-        weights, means, covariances = (
-            torch.from_numpy(part).to(mean) for part in (found.weights_, found.means_, found.covariances_)
-        )
+        weights, means, covariances = maximised(whitened(z, mean, triangle), components)
         self.weights.copy_(weights)
         self.means.copy_(mean + means @ triangle.T)
         self.triangles.copy_(triangle @ torch.linalg.cholesky(covariances))
@@ -193,6 +188,19 @@ def moments(z: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, " latent"], Flo
     if not (variance.isfinite() and variance > 0):
         raise Diverged(f"the density of {len(z)} codes cannot be fitted: their mean variance is {variance.item()}")
     return mean, torch.linalg.cholesky(covariance + RIDGE * variance * torch.eye(len(mean)).to(covariance))
+
+
+def maximised(
+    z: Float[Tensor, "n latent"], components: int
+) -> tuple[Float[Tensor, " k"], Float[Tensor, "k latent"], Float[Tensor, "k latent latent"]]:
+    """Weights, means and covariances by expectation maximisation on whitened codes, seeded by torch's generator."""
+    seed = int(torch.randint(2**31, ()))
+    found = mixture.GaussianMixture(components, reg_covar=100 * RIDGE, max_iter=300, random_state=seed)
+    found.fit(z.cpu().numpy())
+    weights, means, covariances = (
+        torch.from_numpy(part).to(z) for part in (found.weights_, found.means_, found.covariances_)
+    )
+    return weights, means, covariances
 
 
 def whitened(

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from bench.config import Optimiser
-from bench.models.optimise import GradientStep, learning_rate
+from bench.models.gaussian import Gaussian
+from bench.models.optimise import GradientStep, NoStep, Trainer, learning_rate
 from bench.models.vae import VAE
 from bench.spec import DataSpec
 
@@ -58,3 +59,13 @@ def test_a_resumed_step_goes_on_to_the_same_parameters() -> None:
     for index in range(5, 10):
         resumed.step(batches[index], index / 10)
     assert all(torch.equal(a, b) for a, b in zip(entry.parameters(), again.parameters(), strict=True))
+
+
+def test_no_step_says_the_loss_and_changes_nothing() -> None:
+    entry, x = Gaussian(DataSpec((3,)), width=1), torch.randn(8, 3)
+    trainer, before = entry.trainer(SETTINGS), copy.deepcopy(entry.state_dict())
+    assert isinstance(trainer, NoStep)
+    assert isinstance(trainer, Trainer)
+    torch.testing.assert_close(trainer.step(x, 0.5), entry.loss(x).mean())
+    trainer.load_state_dict(trainer.state_dict())
+    assert all(torch.equal(value, before[name]) for name, value in entry.state_dict().items())
