@@ -28,6 +28,7 @@ COLUMNS: dict[str, Column] = {
     "best_step": Column("steps", "step whose weights were kept, by validation"),
     "selected_by": Column("", "the validation quantity that chose the weights"),
     "train_seconds": Column("s", "optimisation alone: no validation, no compilation"),
+    "note": Column("", "how the entry computes, in its own words"),
     "compiled": Column("", "how the training step was compiled: step or graph; empty where it ran eagerly"),
     "compile_seconds": Column("s", "compilation alone; empty where nothing is compiled"),
     "eval_seconds": Column("s", "validation and test evaluation"),

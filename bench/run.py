@@ -65,7 +65,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str, elapsed
         measured, arrays = evaluate(entry, dataset, config.eval, deadline, config.seed)
         check_finite(measured)
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
-        record |= measured | {"peak_memory_bytes": peak, "status": "ok"}
+        record |= measured | {"peak_memory_bytes": peak, "note": entry.note(), "status": "ok"}
         for name, content in arrays.items():
             folder.write_arrays(name, **content)
         write_atomically(folder.path / "weights.safetensors", save(copied_weights(entry)))

@@ -84,6 +84,7 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
     empty = {name for name, value in stored.items() if value is None}
     lacking = {
         "error",
+        "note",
         "compiled",
         "compile_seconds",
         "train_nfe",

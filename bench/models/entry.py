@@ -111,6 +111,10 @@ class Entry(nn.Module):
         """
         return "no"
 
+    def note(self) -> str | None:
+        """A line for the row on how the trained entry computes, such as why a kernel of its own is not used."""
+        return None
+
     def check_training(self, batch_size: int, finish_examples: int) -> None:
         """Refuses, before anything is trained, what `trainer` or `finish` could not do; here nothing.
 

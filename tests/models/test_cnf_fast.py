@@ -109,6 +109,11 @@ def test_evaluations_are_counted() -> None:
     assert model.nfe == 25
 
 
+def test_a_row_says_why_no_kernel_solves() -> None:
+    assert fast().note() == "solved by PyTorch, not Triton: the examples are on the cpu, not on a CUDA device"
+    assert fast(kernel="pytorch").note() is None
+
+
 def test_a_field_too_stiff_for_any_grid_is_a_divergence_with_its_time() -> None:
     model = fast(noise=0.0)
     with torch.no_grad():
@@ -135,6 +140,7 @@ def test_a_field_too_stiff_for_any_grid_is_a_divergence_with_its_time() -> None:
         ({"rtol": 0.0}, "model.rtol=0.0 is not a tolerance"),
         ({"eval_atol": -1.0}, "model.eval_atol=-1.0 is not a tolerance"),
         ({"activation": "relu"}, "relu"),
+        ({"kernel": "cuda"}, "cuda"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
