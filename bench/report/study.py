@@ -36,6 +36,7 @@ TEXT = frozenset(
         "family",
         "matched_to",
         "selected_by",
+        "compiled",
         "device",
         "torch_version",
         "git_commit",

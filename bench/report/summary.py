@@ -98,6 +98,11 @@ class Cell:
         return any(run["shared_machine"] for run in self.finished)
 
     @property
+    def packed(self) -> bool:
+        """Whether any finished run was trained together with others, and its time is a share of theirs."""
+        return any((run["packed"] or 1) > 1 for run in self.finished)
+
+    @property
     def failures(self) -> str:
         """Counts of the bad ends in words, such as `1 diverged`."""
         return count_words([run for run in self.runs if run["status"] != "ok"])

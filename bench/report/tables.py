@@ -9,7 +9,8 @@ from bench.report.layouts import LAYOUTS, Layout, Metric
 from bench.report.numbers import quantity
 from bench.report.summary import BOUNDED, Cell, Difference
 
-DAGGER = "†"
+DAGGER, DOUBLE_DAGGER = "†", "‡"
+PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 BOLD_RULE = (
     "Bold: the lowest NLL of a data set, where the 95 % interval of its difference to every other model, paired by "
     "seed, excludes 0 (not corrected for the number of pairs; bounds count with the number shown)."
@@ -24,6 +25,7 @@ NOTES = {
     "of the test split may be easier for all of them.",
     "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",
     "shared": f"{DAGGER} timed while other processes used the machine.",
+    "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
 }
 
 
@@ -132,6 +134,7 @@ def _grid(layout: Layout, cells: list[Cell]) -> Grid:
         ("bound", lambda cell: cell.is_bound and any(m.column in BOUNDED for m in metrics)),
         ("floor", lambda cell: any(m.floor in cell.intervals for m in metrics)),
         ("shared", lambda cell: cell.shared_machine and any(m.timing for m in metrics)),
+        ("packed", lambda cell: cell.packed and any(m.column in PACKED_TIMES for m in metrics)),
     ]
     named = [name for name, used in uses if any(map(used, shown))] + [*layout.notes]
     if any(m.column == "nll_examples" for m in metrics) and several_sizes(shown):
@@ -170,12 +173,15 @@ def _number(metric: Metric, cell: Cell) -> Field:
         text = f"{text} ({quantity(Interval(cell.intervals[metric.floor].mean, None, 1), digits=2)})"
     if metric.timing and cell.shared_machine:
         text += f" {DAGGER}"
+    if metric.column in PACKED_TIMES and cell.packed:
+        text += f" {DOUBLE_DAGGER}"
     return Field(text, interval.mean, cell.best and metric.column in BOUNDED)
 
 
 TEX = {
-    "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "·": r"$\cdot$", "²": r"$^2$", "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", **{c: f"\\{c}" for c in "&%$#_{}"},
+    "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "·": r"$\cdot$", "²": r"$^2$",
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
     **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},
 }  # fmt: skip
 

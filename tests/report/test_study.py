@@ -11,6 +11,7 @@ from tests.report.synthetic import record
 
 def test_a_table_reads_back_bit_for_bit(tmp_path: Path) -> None:
     awkward = {"nll_nats": 0.1 + 0.2, "recon_mse": 5e-324, "git_commit": "12e4567", "error": 'a, "b"\nc', "width": None}
+    awkward["compiled"] = "step"
     runs = [checked(record("toy", "vae", seed, **awkward)) for seed in range(2)]
     (tmp_path / "table.csv").write_text(table_text(runs))
     assert load(tmp_path).runs == runs

@@ -26,6 +26,18 @@ def test_timings_of_a_shared_machine_are_marked() -> None:
     assert "†" not in row(cost, "cnf")["parameters"].text
 
 
+def test_times_of_packed_runs_are_marked() -> None:
+    runs = [checked(record("toy", "realnvp", seed, packed=packed)) for seed, packed in enumerate((8, 8, 1))]
+    cost = grids(summarise([*RUNS, *runs]))[2]
+    assert row(cost, "realnvp")["training, s"].text.endswith(" ‡")
+    assert row(cost, "realnvp")["step, ms"].text.endswith(" ‡")
+    assert "‡" not in row(cost, "realnvp")["1,000 samples, s"].text
+    assert "‡" not in row(cost, "cnf")["training, s"].text
+    assert sum("‡" in note for note in cost.notes) == 1
+    assert not any("‡" in note for note in grids(summarise(RUNS))[2].notes)
+    assert r"$^\ddagger$" in tex([cost])
+
+
 def test_sample_metrics_stand_beside_their_floor() -> None:
     quality = grids(summarise(RUNS))[1]
     assert row(quality, "cnf")["sliced W2 (floor)"].text.endswith("(0.030)")
