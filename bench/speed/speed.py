@@ -17,6 +17,7 @@ from bench.speed.ladder.ladder import ladder
 from bench.speed.ladder.reach import reach
 from bench.speed.ladder.scaling import scaling
 from bench.speed.overhead import overhead
+from bench.speed.packed import packed
 from bench.speed.realnvp_nflows import realnvp_nflows
 from bench.speed.realnvp_normflows import realnvp_normflows
 from bench.speed.vae_pythae import vae_pythae
@@ -30,6 +31,7 @@ CASES: dict[str, Case] = {
     "iwae-5000": lambda device, _: iwae_5000(device, Effort(seconds=20)),
     "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
     "realnvp-normflows": lambda device, _: realnvp_normflows(device, Effort(seconds=15)),
+    "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cli": lambda _, results_dir: commands(results_dir),
     "ladder": lambda device, results_dir: ladder(device, results_dir, Effort(seconds=120)),
     "scaling": lambda device, results_dir: scaling(device, results_dir, Effort(seconds=120)),
@@ -37,7 +39,7 @@ CASES: dict[str, Case] = {
 }
 """Each comparison by its name."""
 
-ONLY_WHEN_NAMED = {"ladder", "scaling", "reach"}
+ONLY_WHEN_NAMED = {"pack", "ladder", "scaling", "reach"}
 """Cases of some minutes each; the others together take seven on two quiet cores."""
 
 
