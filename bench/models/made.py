@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from bench.linear import Linear, linear
 from bench.models.networks import activation_named
 
 
@@ -31,7 +32,7 @@ class MaskedLinear(nn.Linear):
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """`(*batch, outputs)`."""
-        return nn.functional.linear(x, self.weight * self.mask, self.bias)
+        return linear(x, self.weight * self.mask, self.bias)
 
 
 class MADE(nn.Module):
@@ -70,7 +71,7 @@ class MADE(nn.Module):
         coordinates = torch.arange(1, dim + 1)
         degrees = [coordinates, *[hidden_degrees(dim, size, context_size) for size in hidden]]
         gain = math.sqrt(2)
-        self.context = nn.Linear(context_size, hidden[0], bias=False) if context_size else None
+        self.context = Linear(context_size, hidden[0], bias=False) if context_size else None
         if self.context is not None:
             nn.init.normal_(self.context.weight, std=gain / math.sqrt(context_size))
         self.first = MaskedLinear(degrees[0], degrees[1], gain)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
+from bench.linear import Linear
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -60,7 +61,7 @@ def linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
     latent be given up before it is used. Biases are random as torch has them, because with few inputs and no biases
     every ReLU would bend at the origin.
     """
-    layer = nn.Linear(inputs, outputs)
+    layer = Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
     with torch.no_grad():
         layer.bias.mul_(gain)

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from bench.linear import add_product, linear, product
 from bench.ode.perceptron import Activation, Field, Folded
 from bench.ode.solve import Solution, advanced, check_grid
 from bench.ode.tableau import Tableau
@@ -160,15 +161,15 @@ def evaluated(
 ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"] | None, _Kept]:
     """The field's value and, where it counts, its divergence, with all that the way back needs."""
     n = stage.at
-    a1 = torch.addmm(folded.bias1[n], x, folded.first[n].T)
+    a1 = linear(x, folded.first[n], folded.bias1[n])
     hidden1 = activation.value(a1)
-    a2 = torch.addmm(folded.bias2[n], hidden1, folded.second[n].T)
+    a2 = linear(hidden1, folded.second[n], folded.bias2[n])
     hidden2 = activation.value(a2)
-    value = torch.addmm(folded.bias3[n], hidden2, folded.third[n].T)
+    value = linear(hidden2, folded.third[n], folded.bias3[n])
     slope1, slope2 = activation.slope(a1, hidden1), activation.slope(a2, hidden2)
     if not stage.weight:
         return value, None, _Kept(x, hidden1, hidden2, slope1, slope2, None)
-    across = slope2 @ folded.pairs[n]
+    across = product(slope2, folded.pairs[n])
     return value, torch.linalg.vecdot(across, slope1), _Kept(x, hidden1, hidden2, slope1, slope2, across)
 
 
@@ -185,21 +186,21 @@ def returned(
     n = stage.at
     x, hidden1, hidden2, slope1, slope2, across = seen
     assert value_bar is not None  # a stage that nothing depends on is not planned
-    a2_bar = value_bar @ folded.third[n]
+    a2_bar = product(value_bar, folded.third[n])
     if across is not None:
         rate_bar = log_det_bar * stage.weight
         slope1_weighted = slope1 * rate_bar
-        gradients.pairs[n].addmm_(slope2.T, slope1_weighted)
-        a2_bar.addcmul_(activation.bend(hidden2, slope2), slope1_weighted @ folded.pairs[n].T)
+        add_product(gradients.pairs[n], slope2.T, slope1_weighted)
+        a2_bar.addcmul_(activation.bend(hidden2, slope2), product(slope1_weighted, folded.pairs[n].T))
     a2_bar.mul_(slope2)
-    a1_bar = a2_bar @ folded.second[n]
+    a1_bar = product(a2_bar, folded.second[n])
     if across is not None:
         a1_bar.addcmul_(activation.bend(hidden1, slope1), across * rate_bar)
     a1_bar.mul_(slope1)
-    gradients.third[n].addmm_(value_bar.T, hidden2)
-    gradients.second[n].addmm_(a2_bar.T, hidden1)
-    gradients.first[n].addmm_(a1_bar.T, x)
+    add_product(gradients.third[n], value_bar.T, hidden2)
+    add_product(gradients.second[n], a2_bar.T, hidden1)
+    add_product(gradients.first[n], a1_bar.T, x)
     gradients.bias3[n].add_(value_bar.sum(0))
     gradients.bias2[n].add_(a2_bar.sum(0))
     gradients.bias1[n].add_(a1_bar.sum(0))
-    return a1_bar @ folded.first[n]
+    return product(a1_bar, folded.first[n])

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
+from bench.linear import linear
+
 CLOSED = (1, 2)
 """Numbers of hidden layers for which the trace has a closed form."""
 
@@ -32,7 +34,7 @@ def closed_trace(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Float[T
     if not inner:
         return slopes[0] @ (first * last.T).sum(1)
     (second,) = inner
-    return (slopes[1] @ (second * (first @ last).T)).mul(slopes[0]).sum(-1)
+    return linear(slopes[1], (second * (first @ last).T).T, None).mul(slopes[0]).sum(-1)
 
 
 def tangent_trace(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Float[Tensor, " batch"]:
@@ -44,7 +46,7 @@ def tangent_trace(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Float[
     first, *inner, last = weights
     tangents = slopes[0].unsqueeze(1) * first.T
     for weight, slope in zip(inner, slopes[1:], strict=True):
-        tangents = (tangents @ weight.T) * slope.unsqueeze(1)
+        tangents = linear(tangents, weight, None) * slope.unsqueeze(1)
     return (tangents * last).sum((1, 2))
 
 
@@ -52,19 +54,19 @@ def quadratic_form(
     weights: Sequence[Tensor], slopes: Sequence[Tensor], probe: Float[Tensor, "batch dim"]
 ) -> Float[Tensor, " batch"]:
     """eᵀ J e for the probe e. Cost: O(batch m²) for each hidden layer but the first, O(batch dim m) beside."""
-    return _behind_first(weights, slopes, probe).mul(probe @ weights[0].T).sum(-1)
+    return _behind_first(weights, slopes, probe).mul(linear(probe, weights[0], None)).sum(-1)
 
 
 def pulled_back(
     weights: Sequence[Tensor], slopes: Sequence[Tensor], probe: Float[Tensor, "batch dim"]
 ) -> Float[Tensor, "batch dim"]:
     """eᵀ J for the probe e. Cost: as `quadratic_form`."""
-    return _behind_first(weights, slopes, probe) @ weights[0]
+    return linear(_behind_first(weights, slopes, probe), weights[0].T, None)
 
 
 def _behind_first(weights: Sequence[Tensor], slopes: Sequence[Tensor], probe: Tensor) -> Tensor:
     """eᵀ J without its last factor V_1, `(batch, m)`."""
-    left = probe @ weights[-1]
+    left = linear(probe, weights[-1].T, None)
     for weight, slope in zip(reversed(weights[1:-1]), reversed(slopes[1:]), strict=True):
-        left = (left * slope) @ weight
+        left = linear(left * slope, weight.T, None)
     return left * slopes[0]

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
+from bench.linear import linear
 from bench.ode.jacobian import pulled_back, quadratic_form, trace
 
 
@@ -114,13 +115,13 @@ class Field(nn.Module):
             raise BenchError("a field without hidden layers is linear in x: give at least one, such as hidden=[64, 64]")
         self.activation = ACTIVATIONS[activation]
         self.sizes = [*hidden, dim]
-        linear = [nn.Linear(i, o) for i, o in zip([dim, *hidden], self.sizes, strict=True)]
+        layers = [nn.Linear(i, o) for i, o in zip([dim, *hidden], self.sizes, strict=True)]
         with torch.no_grad():
-            for layer, gain in ((linear[0], input_gain), (linear[-1], final_gain)):
+            for layer, gain in ((layers[0], input_gain), (layers[-1], final_gain)):
                 for parameter in layer.parameters():
                     parameter.mul_(gain)
-        self.weights = nn.ParameterList(layer.weight for layer in linear)
-        self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in linear]))
+        self.weights = nn.ParameterList(layer.weight for layer in layers)
+        self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))
 
     def modulation(self, t: Float[Tensor, "*n"]) -> tuple[Tensor | None, Tensor]:
         """Gates and shifts of all layers' units side by side, `(units,)` for a scalar t, `(n, units)` for `(n,)` times.
@@ -139,7 +140,7 @@ class Field(nn.Module):
         each = [None] * len(self.sizes) if gates is None else self._split(gates)
         layers = zip(self.weights, self._split(self.bias), each, self._split(shifts), strict=True)
         for i, (weight, bias, gate, shift) in enumerate(layers):
-            h = nn.functional.linear(self.activation.value(x) if i else x, weight, bias)
+            h = linear(self.activation.value(x) if i else x, weight, bias)
             x = h + shift if gate is None else torch.addcmul(shift, gate, h)
         return x
 
@@ -192,10 +193,10 @@ class Field(nn.Module):
         weights, biases = self._layers(t)
         before, after = [], []
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-            before.append(torch.addmm(bias, x, weight.T))
+            before.append(linear(x, weight, bias))
             x = self.activation.value(before[-1])
             after.append(x)
-        return _Pass(torch.addmm(biases[-1], x, weights[-1].T), weights, before, after)
+        return _Pass(linear(x, weights[-1], biases[-1]), weights, before, after)
 
     def _slopes(self, run: _Pass) -> list[Tensor]:
         """s'(a) of every hidden layer."""

@@ -12,6 +12,7 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import CannotWrite, NotApplicable, TimedOut, one_line
+from bench.linear import by_torch
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
 from bench.pack.trial import agreed_draws
@@ -120,11 +121,13 @@ def lockstep(members: Sequence[Member], deadline: Deadline, report: Report) -> N
     unsaved = 0.0
     while len(members) > 1:
         pack = PackedLoop(members, draws, deadline)
-        pack.compile()
+        with by_torch():
+            pack.compile()
         while pack.due:
             before = pack.history.seconds
             stepping = [member for member in members if member.active]
-            pack.interval()
+            with by_torch():
+                pack.interval()
             unsaved += pack.history.seconds - before
             for member in stepping:
                 if member.active:

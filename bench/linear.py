@@ -1,0 +1,110 @@
+"""Large products of float32 matrices on a CPU, by oneDNN.
+
+torch takes MKL's, which on an AMD processor leaves half of each AVX-512 unit idle: 105 against 220 GFLOP/s a core at
+256 x 256 x 256 on an EPYC, in float32 both and equal to rounding; on an Intel processor the two are alike. oneDNN's
+start costs some 10 µs more, so that small products stay where they are.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+LEAST_WORK = 2**22
+"""Multiplications from which on oneDNN is taken: about 80 µs by MKL on the processor named above."""
+
+LEAST_SIDE = 32
+"""Sizes of a weight below which it is not: transposing the examples for its gradient would cost what it saves."""
+
+AVAILABLE: bool = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # type: ignore[no-untyped-call]
+
+_enabled = AVAILABLE
+
+
+@contextmanager
+def by_torch() -> Iterator[None]:
+    """torch's own products inside: for what torch must see through, such as a batch of models by `torch.func.vmap`."""
+    global _enabled
+    before, _enabled = _enabled, False
+    try:
+        yield
+    finally:
+        _enabled = before
+
+
+def linear(
+    x: Float[Tensor, "*batch inputs"], weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None
+) -> Float[Tensor, "*batch outputs"]:
+    """x Wᵀ + b, differentiable any number of times."""
+    if suits(x, weight.shape[0], x.numel()):
+        result: Tensor = _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+        return result
+    return nn.functional.linear(x, weight, bias)
+
+
+def product(a: Float[Tensor, "n k"], b: Float[Tensor, "k m"]) -> Float[Tensor, "n m"]:
+    """a b, without a gradient of its own."""
+    if suits(a, b.shape[1], a.numel()):
+        return _by_onednn(a, b.T, None)
+    return a @ b
+
+
+def add_product(total: Float[Tensor, "n m"], a: Float[Tensor, "n k"], b: Float[Tensor, "k m"]) -> None:
+    """Adds a b to `total` in place, without a gradient."""
+    if suits(a, b.shape[1], a.numel()):
+        total.add_(_by_onednn(a, b.T, None))
+    else:
+        total.addmm_(a, b)
+
+
+def suits(x: Tensor, outputs: int, elements: int) -> bool:
+    """Whether oneDNN is worth its start for x, of `elements` numbers, times a matrix with so many `outputs`."""
+    return (
+        _enabled
+        and elements * outputs >= LEAST_WORK
+        and min(outputs, x.shape[-1]) >= LEAST_SIDE
+        and x.device.type == "cpu"
+        and x.dtype == torch.float32
+    )
+
+
+class Linear(nn.Linear):
+    """torch's linear layer, its large products by oneDNN."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """`(*, inputs)` to `(*, outputs)`."""
+        return linear(input, self.weight, self.bias)
+
+
+class _Linear(torch.autograd.Function):
+    """x Wᵀ + b with its gradient, made of the same."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return _by_onednn(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        x, weight, _ = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias = ctx.needs_input_grad
+        rows = gradient.flatten(0, -2)
+        return (
+            linear(gradient, weight.T, None) if of_x else None,
+            linear(rows.T, x.flatten(0, -2).T, None) if of_weight else None,
+            rows.sum(0) if of_bias else None,
+        )
+
+
+def _by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return result

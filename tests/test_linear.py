@@ -1,0 +1,109 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench import linear as module
+from bench.linear import AVAILABLE, LEAST_WORK, Linear, add_product, by_torch, linear, product, suits
+from bench.metrics.compute import count_flops
+
+SIZES = (256, 160, 192)
+"""Rows, inputs and outputs: more than `LEAST_WORK` multiplications."""
+
+with_onednn = pytest.mark.skipif(not AVAILABLE, reason="torch has no oneDNN here")
+
+
+def parts(bias: bool = True) -> list[Tensor]:
+    rows, inputs, outputs = SIZES
+    made = [torch.randn(rows, inputs), torch.randn(outputs, inputs), torch.randn(outputs)]
+    return [part.requires_grad_() for part in made[: 3 if bias else 2]]
+
+
+def close(got: Tensor, wanted: Tensor) -> None:
+    """Sums of 160 to 256 terms of about 1: a rounding of 1e-7 each, times their number at the worst."""
+    torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-4)
+
+
+@with_onednn
+@pytest.mark.parametrize("bias", [True, False])
+def test_values_and_gradients_are_torchs(bias: bool) -> None:
+    x, weight, *rest = given = parts(bias)
+    assert suits(x, len(weight), x.numel())
+    ours = linear(x, weight, rest[0] if rest else None)
+    theirs = nn.functional.linear(x, weight, rest[0] if rest else None)
+    assert ours.grad_fn is not None
+    assert "_Linear" in ours.grad_fn.name()
+    close(ours, theirs)
+    seed = torch.randn_like(ours)
+    for got, wanted in zip(
+        torch.autograd.grad(ours, given, seed), torch.autograd.grad(theirs, given, seed), strict=True
+    ):
+        close(got, wanted)
+
+
+@with_onednn
+def test_leading_axes_are_rows() -> None:
+    x, weight, bias = parts()
+    folded = x.detach().reshape(4, 64, 160).requires_grad_()
+    result = linear(folded, weight, bias)
+    close(result.reshape(256, 192), nn.functional.linear(x, weight, bias))
+    (got,) = torch.autograd.grad(result.square().sum(), weight)
+    (wanted,) = torch.autograd.grad(nn.functional.linear(x, weight, bias).square().sum(), weight)
+    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-1)
+
+
+@with_onednn
+def test_second_derivatives_are_torchs() -> None:
+    """A penalty on a gradient, as a critic has it."""
+    x, weight, bias = parts()
+    found = []
+    for function in (linear, nn.functional.linear):
+        (slope,) = torch.autograd.grad(torch.tanh(function(x, weight, bias)).sum(), x, create_graph=True)
+        found.append(torch.autograd.grad(slope.square().mean(), weight)[0])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-4)
+
+
+@with_onednn
+def test_a_batch_of_models_by_vmap_is_torchs() -> None:
+    x, weight, bias = (part.detach() for part in parts())
+    weights = torch.stack([weight, 2 * weight])
+    got = torch.func.vmap(lambda w: linear(x, w, bias))(weights)
+    close(got[1], nn.functional.linear(x, 2 * weight, bias))
+
+
+def test_products_without_a_gradient() -> None:
+    a, b = torch.randn(256, 160), torch.randn(160, 192)
+    close(product(a, b), a @ b)
+    total = torch.ones(256, 192)
+    add_product(total, a, b)
+    close(total, 1 + a @ b)
+    columns = torch.randn(256, 192)
+    close(product(columns.T, a), columns.T @ a)
+
+
+@with_onednn
+def test_what_is_small_narrow_double_or_switched_off_stays_with_torch() -> None:
+    x = torch.randn(256, 160)
+    assert suits(x, 192, x.numel())
+    assert not suits(x, 31, LEAST_WORK)
+    assert not suits(torch.randn(LEAST_WORK, 2), 192, 2 * LEAST_WORK)
+    assert not suits(x, 64, LEAST_WORK // 64 - 1)
+    assert not suits(x.double(), 192, x.numel())
+    with by_torch():
+        assert not suits(x, 192, x.numel())
+        with by_torch():
+            pass
+        assert not suits(x, 192, x.numel())
+    assert suits(x, 192, x.numel())
+
+
+def test_without_onednn_all_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_enabled", False)
+    x, weight, bias = parts()
+    assert torch.equal(linear(x, weight, bias), nn.functional.linear(x, weight, bias))
+
+
+def test_operations_are_counted_as_ever() -> None:
+    """Forward and both gradients, 2 a multiplication."""
+    rows, inputs, outputs = SIZES
+    layer, x = Linear(inputs, outputs), torch.randn(rows, inputs, requires_grad=True)
+    assert count_flops(lambda: layer(x).sum().backward()) == 3 * 2 * rows * inputs * outputs
