@@ -88,11 +88,10 @@ def packs_of(cells: list[Cell]) -> dict[Path, list[Cell]]:
 
 
 def trained_together(pack: list[Cell], place: str, again: bool) -> dict[Path, float]:
-    """Trains cells up to the point where `attempt` makes their records; the seconds that it took, by folder."""
+    """Trains cells up to the point where `attempt` makes their records; by folder, the seconds that it took."""
     runs = [(cell.config, cell.folder) for cell in pack]
     with Progress(f"{place} {name_of(runs)}") as progress:
-        seconds = train_pack(runs, again, progress, lambda line: say(f"{place} {line}"))
-    return {cell.folder.path: seconds for cell in pack}
+        return train_pack(runs, again, progress, lambda line: say(f"{place} {line}"))
 
 
 def attempt(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Record | None:

@@ -77,12 +77,11 @@ class PackedStep:
         self.trainers, self.states, self.draws = packable(trainers), states, draws
         template = self.trainers[0]
         self.module = Objective(template)
-        trained = [name for name, value in template.entry.named_parameters() if value.requires_grad]
-        self.names = [f"entry.{name}" for name in trained]
+        self.names = [f"entry.{name}" for name, value in template.entry.named_parameters() if value.requires_grad]
         self.shapes = [parameter.shape for parameter in template.parameters]
         self.parameters = rows(trainer.parameters for trainer in self.trainers)
-        others = [others_of(trainer.entry, trained) for trainer in self.trainers]
-        self.kept = {f"entry.{name}": torch.stack([tensors[name] for tensors in others]) for name in others[0]}
+        kept = [kept_of(trainer.entry) for trainer in self.trainers]
+        self.kept = {name: torch.stack([tensors[name] for tensors in kept]) for name in kept[0]}
         rates = [[trainer.settings.learning_rate] for trainer in self.trainers]
         self.rates = torch.tensor(rates, dtype=self.parameters.dtype, device=self.parameters.device)
         memories = [Memory(trainer) for trainer in self.trainers]
@@ -180,9 +179,8 @@ class PackedStep:
         """Gives every run's entry its tensors."""
         for run, trainer in enumerate(self.trainers):
             torch._foreach_copy_(list[Tensor](trainer.parameters), self.pieces(self.parameters[run]))
-            others = others_of(trainer.entry, ())
-            for name, values in self.kept.items():
-                others[name.removeprefix("entry.")].copy_(values[run])
+            for name, place in kept_of(trainer.entry).items():
+                place.copy_(self.kept[name][run])
 
     def write_trainers(self) -> None:
         """Gives every run's trainer what Adam remembers of it."""
@@ -211,8 +209,9 @@ def rows(runs: Any) -> Float[Tensor, "runs numbers"]:
     return torch.stack([torch.cat([tensor.detach().flatten() for tensor in tensors]) for tensors in runs])
 
 
-def others_of(entry: nn.Module, trained: Sequence[str]) -> dict[str, Tensor]:
-    """What an entry's state holds beside the parameters of those names; what it leaves out is constant."""
+def kept_of(entry: nn.Module) -> dict[str, Tensor]:
+    """What an entry's state holds beside trained parameters, named as in `Objective`; what is not there is constant."""
     held = entry.state_dict(keep_vars=True)
     named = {**dict(entry.named_parameters()), **dict(entry.named_buffers())}
-    return {name: value.detach() for name, value in named.items() if name in held and name not in trained}
+    kept = {name: value for name, value in named.items() if name in held and not value.requires_grad}
+    return {f"entry.{name}": value.detach() for name, value in kept.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from json import dumps
+from pathlib import Path
 
 from bench.compose import as_yaml
 from bench.config import Config
@@ -33,7 +34,7 @@ def pack_of(config: Config) -> str | None:
     return dumps(content, sort_keys=True)
 
 
-def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[str], None]) -> float:
+def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[str], None]) -> dict[Path, float]:
     """Trains as many of `runs` together as are neither finished nor running elsewhere.
 
     Each goes on from its checkpoint, and leaves one there at its end: of its budget, its patience or, where its loss
@@ -46,7 +47,7 @@ def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[
         say: takes the line.
 
     Returns:
-        Wall-clock seconds that this took: they count towards the time-out of each run.
+        By folder, the wall-clock seconds that this took: they count towards the time-out of each run that took part.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
@@ -56,7 +57,7 @@ def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[
     with ExitStack() as locks:
         left = [run for run in runs if locks.enter_context(run[1].lock()) and (again or not finished(run[1]))]
         if len(left) < 2:
-            return 0.0
+            return {}
         try:
             train_together(left, report)
         except CannotWrite:
@@ -67,7 +68,7 @@ def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[
             say(f"{name_of(left)} cannot be packed: {reason}; trained one by one")
         except Exception as error:
             say(f"{name_of(left)} cannot be packed ({one_line(error)}); trained one by one")
-    return time.monotonic() - began
+    return {folder.path: time.monotonic() - began for _, folder in left}
 
 
 def name_of(runs: Sequence[Run]) -> str:

@@ -11,7 +11,7 @@ from bench.errors import one_line
 from bench.models.optimise import GradientStep
 from bench.pack.draws import Draw, RandomState, Recording, Unpackable, drawn_for
 from bench.pack.loop import Member
-from bench.pack.step import Objective, PackedStep, packable, rows
+from bench.pack.step import Objective, PackedStep, kept_of, packable, rows
 
 LOSS_TOLERANCE = 1e-3
 GRADIENT_TOLERANCE = 1e-2
@@ -19,10 +19,18 @@ GRADIENT_TOLERANCE = 1e-2
 
 
 class Alone(NamedTuple):
-    """What one run's step comes to: loss, gradient `(parameters,)`, draws, and the random state after them."""
+    """What one run's step comes to.
+
+    Attributes:
+        loss, gradient: in nats, and `(parameters,)`.
+        kept: what the entry's state holds beside parameters afterwards.
+        draws: of the loss.
+        state: the random state afterwards.
+    """
 
     loss: Tensor
     gradient: Tensor
+    kept: dict[str, Tensor]
     draws: list[Draw]
     state: RandomState
 
@@ -47,15 +55,19 @@ def agreed_draws(members: Sequence[Member]) -> list[Draw]:
     step = PackedStep(deepcopy(trainers), states, draws)
     stacked = tuple(part.expand(len(members), *part.shape) for part in batch)
     try:
-        gradients, losses, _ = step.gradients(step.parameters, step.kept, stacked, drawn_for(states, draws))
+        gradients, losses, kept = step.gradients(step.parameters, step.kept, stacked, drawn_for(states, draws))
     except Unpackable:
         raise
     except Exception as error:
         raise Unpackable(one_line(error)) from error
-    for one, loss, gradient, state in zip(alone, losses, gradients, states, strict=True):
-        if not close(loss, one.loss, LOSS_TOLERANCE) or not close(gradient, one.gradient, GRADIENT_TOLERANCE):
-            raise Unpackable(f"its loss is {loss:.6g} when packed and {one.loss:.6g} alone, or its gradient differs")
-        if not state.same_as(one.state):
+    for run, one in enumerate(alone):
+        if not close(losses[run], one.loss, LOSS_TOLERANCE):
+            raise Unpackable(f"its loss is {losses[run]:.6g} when packed and {one.loss:.6g} alone")
+        if not close(gradients[run], one.gradient, GRADIENT_TOLERANCE):
+            raise Unpackable("its gradient is another when packed")
+        if not all(close(kept[name][run].double(), one.kept[name].double(), GRADIENT_TOLERANCE) for name in kept):
+            raise Unpackable("its loss leaves other buffers behind when packed")
+        if not states[run].same_as(one.state):
             raise Unpackable("its loss draws at random in a way that cannot be foreseen")
     return draws
 
@@ -68,7 +80,8 @@ def alone_step(trainer: GradientStep, member: Member, batch: tuple[Tensor, ...])
         loss = Objective(trainer)(*batch)
     found = torch.autograd.grad(loss, trainer.parameters, allow_unused=True)
     gradient = [torch.zeros_like(p) if g is None else g for p, g in zip(trainer.parameters, found, strict=True)]
-    return Alone(loss.detach(), rows([gradient])[0], recording.draws, RandomState(member.loop.device))
+    state, kept = RandomState(member.loop.device), kept_of(trainer.entry)
+    return Alone(loss.detach(), rows([gradient])[0], kept, recording.draws, state)
 
 
 def close(a: Tensor, b: Tensor, tolerance: float) -> bool:

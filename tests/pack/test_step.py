@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 import torch
@@ -25,8 +26,10 @@ CASES = {
     "flow_matching": ["data=8gaussians", "model.width=16"],
     "m2 with labels": ["data=digits_binary", "data.labelled=100", "model.width=40"],
     "ae_moment": ["data=8gaussians", "model.width=32"],
+    "realnvp_paper": ["data=8gaussians", "model.width=16"],
 }
-"""A flow; one with an index that each seed permutes its own way; losses that draw; a context; an own objective."""
+"""A flow; one with an index that each seed permutes its own way; losses that draw; a context; an own objective; running
+means of batches."""
 
 
 class Side:
@@ -62,7 +65,7 @@ class Side:
     def packed(self) -> PackedStep:
         context = self.contexts[0]
         with Recording() as recording:
-            Objective(self.trainers[0])(self.x[0, 0], *([] if context is None else [context[0]]))
+            Objective(deepcopy(self.trainers[0]))(self.x[0, 0], *([] if context is None else [context[0]]))
         return PackedStep(self.trainers, self.states, recording.draws)
 
     def together(self, packed: PackedStep, step: int) -> Tensor:
