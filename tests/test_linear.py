@@ -6,7 +6,7 @@ from bench import linear as module
 from bench.linear import AVAILABLE, LEAST_WORK, Linear, add_product, by_torch, linear, product, suits
 from bench.metrics.compute import count_flops
 
-SIZES = (256, 160, 192)
+SIZES = (256, 192, 224)
 """Rows, inputs and outputs: more than `LEAST_WORK` multiplications."""
 
 with_onednn = pytest.mark.skipif(not AVAILABLE, reason="torch has no oneDNN here")
@@ -19,7 +19,7 @@ def parts(bias: bool = True) -> list[Tensor]:
 
 
 def close(got: Tensor, wanted: Tensor) -> None:
-    """Sums of 160 to 256 terms of about 1: a rounding of 1e-7 each, times their number at the worst."""
+    """Sums of 192 to 256 terms of about 1: a rounding of 1e-7 each, times their number at the worst."""
     torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-4)
 
 
@@ -43,9 +43,9 @@ def test_values_and_gradients_are_torchs(bias: bool) -> None:
 @with_onednn
 def test_leading_axes_are_rows() -> None:
     x, weight, bias = parts()
-    folded = x.detach().reshape(4, 64, 160).requires_grad_()
+    folded = x.detach().reshape(4, 64, 192).requires_grad_()
     result = linear(folded, weight, bias)
-    close(result.reshape(256, 192), nn.functional.linear(x, weight, bias))
+    close(result.reshape(256, 224), nn.functional.linear(x, weight, bias))
     (got,) = torch.autograd.grad(result.square().sum(), weight)
     (wanted,) = torch.autograd.grad(nn.functional.linear(x, weight, bias).square().sum(), weight)
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-1)
@@ -70,30 +70,45 @@ def test_a_batch_of_models_by_vmap_is_torchs() -> None:
     close(got[1], nn.functional.linear(x, 2 * weight, bias))
 
 
+@with_onednn
+def test_a_part_of_a_matrix_is_copied_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN would take a thousand times as long for it, forward and for both gradients."""
+    seen: list[Tensor] = []
+    dense = module._dense
+    monkeypatch.setattr(module, "_dense", lambda matrix: (seen.append(dense(matrix)), seen[-1])[1])
+    wide = torch.randn(256, 400, requires_grad=True)
+    _, weight, bias = parts()
+    result = linear(wide[:, 200:392], weight, bias)
+    close(result, nn.functional.linear(wide[:, 200:392], weight, bias))
+    (result[:, :180] * result[:, 40:220]).sum().backward()
+    assert len(seen) == 6
+    assert all(matrix.is_contiguous() or matrix.T.is_contiguous() for matrix in seen)
+
+
 def test_products_without_a_gradient() -> None:
-    a, b = torch.randn(256, 160), torch.randn(160, 192)
+    a, b = torch.randn(256, 192), torch.randn(192, 224)
     close(product(a, b), a @ b)
-    total = torch.ones(256, 192)
+    total = torch.ones(256, 224)
     add_product(total, a, b)
     close(total, 1 + a @ b)
-    columns = torch.randn(256, 192)
+    columns = torch.randn(256, 224)
     close(product(columns.T, a), columns.T @ a)
 
 
 @with_onednn
 def test_what_is_small_narrow_double_or_switched_off_stays_with_torch() -> None:
-    x = torch.randn(256, 160)
-    assert suits(x, 192, x.numel())
+    x = torch.randn(256, 192)
+    assert suits(x, 224, x.numel())
     assert not suits(x, 31, LEAST_WORK)
     assert not suits(torch.randn(LEAST_WORK, 2), 192, 2 * LEAST_WORK)
     assert not suits(x, 64, LEAST_WORK // 64 - 1)
-    assert not suits(x.double(), 192, x.numel())
+    assert not suits(x.double(), 224, x.numel())
     with by_torch():
-        assert not suits(x, 192, x.numel())
+        assert not suits(x, 224, x.numel())
         with by_torch():
             pass
-        assert not suits(x, 192, x.numel())
-    assert suits(x, 192, x.numel())
+        assert not suits(x, 224, x.numel())
+    assert suits(x, 224, x.numel())
 
 
 def test_without_onednn_all_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
