@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import linear as module
-from bench.linear import AVAILABLE, LEAST_WORK, Linear, add_product, by_torch, linear, product, suits
+from bench.linear import AVAILABLE, LEAST_TRACED_WORK, Linear, add_product, by_torch, linear, product, suits
 from bench.metrics.compute import count_flops
 
 SIZES = (256, 192, 224)
@@ -27,7 +27,7 @@ def close(got: Tensor, wanted: Tensor) -> None:
 @pytest.mark.parametrize("bias", [True, False])
 def test_values_and_gradients_are_torchs(bias: bool) -> None:
     x, weight, *rest = given = parts(bias)
-    assert suits(x, len(weight), x.numel())
+    assert suits(x, len(weight), LEAST_TRACED_WORK)
     ours = linear(x, weight, rest[0] if rest else None)
     theirs = nn.functional.linear(x, weight, rest[0] if rest else None)
     assert ours.grad_fn is not None
@@ -98,17 +98,36 @@ def test_products_without_a_gradient() -> None:
 @with_onednn
 def test_what_is_small_narrow_double_or_switched_off_stays_with_torch() -> None:
     x = torch.randn(256, 192)
-    assert suits(x, 224, x.numel())
-    assert not suits(x, 31, LEAST_WORK)
-    assert not suits(torch.randn(LEAST_WORK, 2), 192, 2 * LEAST_WORK)
-    assert not suits(x, 64, LEAST_WORK // 64 - 1)
-    assert not suits(x.double(), 224, x.numel())
+    assert suits(x, 224, 256 * 192 * 224)
+    assert not suits(x, 224, 256 * 192 * 224 + 1)
+    assert not suits(x, 31, 1)
+    assert not suits(x[:, :31], 224, 1)
+    assert not suits(x.double(), 224, 1)
     with by_torch():
-        assert not suits(x, 224, x.numel())
+        assert not suits(x, 224, 1)
         with by_torch():
             pass
-        assert not suits(x, 224, x.numel())
-    assert suits(x, 224, x.numel())
+        assert not suits(x, 224, 1)
+    assert suits(x, 224, 1)
+
+
+@with_onednn
+def test_without_a_gradient_autograd_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_Linear", None)
+    x, weight, bias = parts()
+    with torch.no_grad():
+        close(linear(x, weight, bias), nn.functional.linear(x, weight, bias))
+
+
+@with_onednn
+def test_a_compiled_product_is_torchs() -> None:
+    x, weight, bias = parts()
+    found = []
+    for function in (torch.compile(linear, fullgraph=True), nn.functional.linear):
+        value = function(x, weight, bias)
+        found.append((value, *torch.autograd.grad(torch.tanh(value).sum(), (x, weight, bias))))
+    for got, wanted in zip(*found, strict=True):
+        close(got, wanted)
 
 
 def test_without_onednn_all_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ reported is solved to a tolerance, example by example (`bench.ode.accurate`).
 from itertools import pairwise
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode
@@ -24,7 +25,7 @@ from bench.ode.fused import planned, solve_fused
 from bench.ode.grid import chosen_grid
 from bench.ode.solve import Solution, Tolerance, uniform
 from bench.ode.tableau import DOPRI5, named
-from bench.ode.whole_solve import why_not, whole_solve
+from bench.ode.whole_solve import whole_solve, why_not
 from bench.spec import DataSpec
 
 KERNELS = ("auto", "pytorch")
@@ -106,7 +107,8 @@ class CNFFast(CNF):
         """log p(x) in nats as solved on the training grid, each of its steps cut into `refined` equal ones."""
         plan = planned(cut(self.grid, refined), self.tableau)
         # A launch of Triton's would hide its matrix products from whoever counts them.
-        by_kernel = self.kernel == "auto" and _get_current_dispatch_mode() is None
+        counted = not torch.compiler.is_compiling() and _get_current_dispatch_mode() is not None
+        by_kernel = self.kernel == "auto" and not counted
         return log_density((whole_solve if by_kernel else solve_fused)(self.field, x.flatten(1), plan))
 
     def note(self) -> str | None:

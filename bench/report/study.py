@@ -37,6 +37,7 @@ TEXT = frozenset(
         "matched_to",
         "selected_by",
         "compiled",
+        "note",
         "device",
         "torch_version",
         "git_commit",
