@@ -41,10 +41,12 @@ def steps(out: Path, studies: list[str]) -> list[Step]:
     """The commands in their order, the shortest first."""
     results = out / "results"
     where = ["device=cuda", f"results_dir={results}"]
+    on_gpu = ["--device", "cuda", "--results-dir", str(results)]
     return [
         Step("surroundings", ["-m", "torch.utils.collect_env"]),
         Step("tests", ["-m", "pytest", "-m", "gpu", "-v"]),
-        Step("speed", ["-m", "bench.cli", "speed", "--device", "cuda", "--results-dir", str(results)]),
+        Step("speed", ["-m", "bench.cli", "speed", *on_gpu]),
+        Step("ladder", ["-m", "bench.cli", "speed", "ladder", "ladder-plane", "pack", *on_gpu]),
         *(Step(f"study-{name}", ["-m", "bench.cli", "run", f"study={name}", *where]) for name in studies),
     ]
 

@@ -13,7 +13,7 @@ from bench.speed.commands import commands
 from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
 from bench.speed.iwae_5000 import iwae_5000
-from bench.speed.ladder.ladder import ladder
+from bench.speed.ladder.ladder import PLANE, ladder
 from bench.speed.ladder.reach import reach
 from bench.speed.ladder.scaling import scaling
 from bench.speed.overhead import overhead
@@ -34,12 +34,15 @@ CASES: dict[str, Case] = {
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cli": lambda _, results_dir: commands(results_dir),
     "ladder": lambda device, results_dir: ladder(device, results_dir, Effort(seconds=120)),
+    "ladder-plane": lambda device, results_dir: ladder(
+        device, results_dir, Effort(seconds=120), PLANE, case="ladder-plane"
+    ),
     "scaling": lambda device, results_dir: scaling(device, results_dir, Effort(seconds=120)),
     "reach": lambda device, results_dir: reach(device, results_dir),
 }
 """Each comparison by its name."""
 
-ONLY_WHEN_NAMED = {"pack", "ladder", "scaling", "reach"}
+ONLY_WHEN_NAMED = {"pack", "ladder", "ladder-plane", "scaling", "reach"}
 """Cases of some minutes each; the others together take seven on two quiet cores."""
 
 

@@ -1,7 +1,7 @@
 """`bench speed ladder`: milliseconds of a training step of one continuous flow, a row for each way to take it."""
 
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +18,9 @@ from bench.speed.ladder.setting import Problem, Setting, Weights, next_batches
 from bench.store import write_atomically
 
 CASE = "ladder"
+PLANE = Setting(data=("data=8gaussians",), width=128)
+"""A field narrow enough for one kernel to hold: 2 x 64 units in two dimensions."""
+
 STEPS = 4
 """Training steps a row takes in each round, from the same weights on the same batches every time."""
 
@@ -28,10 +31,11 @@ def ladder(
     effort: Effort,
     setting: Setting | None = None,
     rows: tuple[Row, ...] = ROWS,
+    case: str = CASE,
 ) -> list[Figure]:
     """A figure for each matrix product that the peak is the fastest of, and for each row.
 
-    Draws results_dir/speed/<device>-ladder.png. Each round begins all rows anew from the weights after
+    Draws results_dir/speed/<device>-<case>.png. Each round begins all rows anew from the weights after
     `Setting.warm_steps` steps of training. Optimiser and clipping are in the time. A row that cannot be timed here says
     why and stops no other; the first is `STOCK`, which all are compared with.
     """
@@ -58,8 +62,8 @@ def ladder(
     ]
     dots = [contender.dot(figure) for contender, figure in zip(contenders, figures[len(peak.products) :], strict=True)]
     picture = dot_plot([dot for dot in dots if dot is not None], "milliseconds a training step")
-    write_atomically(results_dir / "speed" / f"{device.type}-ladder.png", picture)
-    return figures
+    write_atomically(results_dir / "speed" / f"{device.type}-{case}.png", picture)
+    return [replace(figure, case=case) for figure in figures]
 
 
 def warm(problem: Problem) -> Weights:

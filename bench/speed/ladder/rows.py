@@ -3,13 +3,16 @@
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from bench.errors import BenchError
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.flow_matching import FlowMatching
+from bench.ode.whole_solve import why_not
 from bench.spec import DataSpec
 from bench.speed.ladder.fixed_grid import FixedGrid, rademacher
 from bench.speed.ladder.jax_method import JaxMethod
@@ -83,13 +86,20 @@ def torchdiffeq(solver: str, adjoint: bool) -> Callable[[Size], Method]:
     return start
 
 
-def cnf_fast(mode: str) -> Callable[[Size], Method]:
-    """The entry on the setting's grid, its step compiled as `mode` says."""
+def cnf_fast(mode: str, kernel: Literal["auto", "pytorch"] = "pytorch") -> Callable[[Size], Method]:
+    """The entry on the setting's grid, its step compiled as `mode` says; with `auto` by its Triton kernels.
+
+    The row is not timed, and says why, where these cannot solve for the setting.
+    """
 
     def start(size: Size) -> Method:
         setting = size.setting
-        entry = CNFFast(flat(size), width=setting.width, tableau="rk4", steps=setting.steps)
-        return InProcess(entry.to(size.device), setting.optimiser, mode)
+        entry = CNFFast(flat(size), width=setting.width, tableau="rk4", steps=setting.steps, kernel=kernel)
+        entry = entry.to(size.device)
+        reason = why_not(entry.field, torch.empty(1, size.dim, device=size.device))
+        if kernel == "auto" and reason is not None:
+            raise BenchError(f"no Triton kernel: {reason}")
+        return InProcess(entry, setting.optimiser, mode)
 
     return start
 
@@ -151,6 +161,8 @@ ROWS = (
     BY_HAND,
     Row("compiled", "cnf_fast, compile=step", OURS, cnf_fast("step")),
     Row("graph", "cnf_fast, compile=graph", OURS, cnf_fast("graph"), on=("cuda",)),
+    Row("triton", "cnf_fast, a Triton kernel each way", OURS, cnf_fast("off", "auto"), on=("cuda",)),
+    Row("triton-graph", "the same, compile=graph", OURS, cnf_fast("graph", "auto"), on=("cuda",)),
     Row("flow-matching", "flow_matching: no solver", OURS, flow_matching, likelihood=False),
     Row("zuko", "zuko CNF, one probe", "zuko", zuko, probe=torch.randn_like, needs=("zuko",)),
     Row("torchode", "torchode dopri5, one probe", "torchode", torchode, probe=torch.randn_like, needs=("torchode",)),
