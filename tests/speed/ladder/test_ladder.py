@@ -71,8 +71,8 @@ def test_a_row_far_from_its_reference_is_void(figures) -> None:
 def test_every_rung_of_the_issue_is_there_once() -> None:
     keys = [row.key for row in ROWS]
     assert keys == [
-        "ffjord", "seminorm", "backprop", "rk4", "grid-probe", "grid-exact", "by-hand", "compiled", "graph",
-        "flow-matching", "zuko", "torchode", "diffrax", "jax-rk4",
+        "ffjord", "seminorm", "backprop", "rk4", "grid-probe", "grid-exact", "by-hand", "compiled", "graph", "triton",
+        "triton-graph", "flow-matching", "zuko", "torchode", "diffrax", "jax-rk4",
     ]  # fmt: skip
     assert len({row.name for row in ROWS}) == len(ROWS)
 
