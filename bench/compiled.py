@@ -6,6 +6,8 @@ numbers as eager torch does, and a graph replays from the same generator: result
 """
 
 import copy
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,17 +85,28 @@ def uncompiled(trainer: Trainer) -> Iterator[None]:
         own.update(compiled)
 
 
-def compile_objective(trainer: GradientStep, x: Tensor) -> None:
-    """Puts a compiled objective in the place of the trainer's, both passes compiled for batches like x."""
+def prepare_compiler() -> None:
+    """Has Inductor draw as eager torch does, and forgets what was compiled before.
+
+    It imports setuptools, which refuses a distutils that another library imported before it from Python's own.
+    """
     import torch._inductor.config as inductor
 
+    own = sys.modules.get("distutils")
+    if own is not None and "_distutils" not in str(own.__file__):
+        os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
     inductor.fallback_random = True
     torch._dynamo.reset()
+
+
+def compile_objective(trainer: GradientStep, x: Tensor) -> None:
+    """Puts a compiled objective in the place of the trainer's, both passes compiled for batches like x."""
+    prepare_compiler()
     compiled = torch.compile(trainer.objective, fullgraph=True, dynamic=False)
     try:
         torch.autograd.grad(compiled(x), trainer.parameters, allow_unused=True)
     except (torch._dynamo.exc.TorchDynamoException, RuntimeError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
+        first = next(line for line in str(error).strip().splitlines() if not line.endswith("raised:"))
         raise BenchError(
             f"compile=step: {type(trainer.entry).__name__} did not compile here: {first}; use compile=off"
         ) from error

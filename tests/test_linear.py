@@ -3,6 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import linear as module
+from bench.compiled import prepare_compiler
 from bench.linear import AVAILABLE, LEAST_TRACED_WORK, Linear, add_product, by_torch, linear, product, suits
 from bench.metrics.compute import count_flops
 
@@ -121,6 +122,7 @@ def test_without_a_gradient_autograd_is_not_told(monkeypatch: pytest.MonkeyPatch
 
 @with_onednn
 def test_a_compiled_product_is_torchs() -> None:
+    prepare_compiler()
     x, weight, bias = parts()
     found = []
     for function in (torch.compile(linear, fullgraph=True), nn.functional.linear):

@@ -99,7 +99,8 @@ def folded_for(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Folde
 @lru_cache(maxsize=256)
 def _on_device(times: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """The times as a tensor, copied to the device once: a copy would stop a step, and no CUDA graph allows one."""
-    return torch.tensor(times, dtype=dtype, device=device)
+    with torch.inference_mode(False):  # it outlives the call, and may have a gradient's company in another
+        return torch.tensor(times, dtype=dtype, device=device)
 
 
 class _Kept(NamedTuple):

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from bench.clock import synchronise
-from bench.compiled import WARM_UPS
+from bench.compiled import WARM_UPS, prepare_compiler
 from bench.errors import BenchError
 from bench.pack.step import PackedStep
 
@@ -43,12 +43,12 @@ def by_inductor(step: PackedStep, arguments: tuple[Any, ...]) -> Any:
     Raises:
         BenchError: it cannot be compiled.
     """
-    torch._dynamo.reset()
+    prepare_compiler()
     compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
     try:
         compiled(*arguments)
     except (torch._dynamo.exc.TorchDynamoException, RuntimeError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
+        first = next(line for line in str(error).strip().splitlines() if not line.endswith("raised:"))
         name = type(step.trainers[0].entry).__name__
         raise BenchError(f"compile=step: packed {name} did not compile here: {first}; use compile=off") from error
     return compiled

@@ -69,7 +69,7 @@ def sphere(entry: SVAE, points: int = 160) -> Nodes:
 
 def plane_of_each_class(entry: M2) -> Nodes:
     z, log_area = square(8.0)
-    points = [torch.cat([z, code.expand(len(z), 2)], 1) for code in entry.codes]
+    points = [torch.cat([z, code.expand(len(z), -1)], 1) for code in entry.codes]
     return torch.cat(points), (standard_normal_log_prob(z) + log_area - math.log(2)).repeat(2)
 
 
