@@ -6,8 +6,6 @@ numbers as eager torch does, and a graph replays from the same generator: result
 """
 
 import copy
-import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,15 +84,9 @@ def uncompiled(trainer: Trainer) -> Iterator[None]:
 
 
 def prepare_compiler() -> None:
-    """Has Inductor draw as eager torch does, and forgets what was compiled before.
-
-    It imports setuptools, which refuses a distutils that another library imported before it from Python's own.
-    """
+    """Has Inductor draw as eager torch does, and forgets what was compiled before."""
     import torch._inductor.config as inductor
 
-    own = sys.modules.get("distutils")
-    if own is not None and "_distutils" not in str(own.__file__):
-        os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
     inductor.fallback_random = True
     torch._dynamo.reset()
 

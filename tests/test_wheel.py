@@ -1,6 +1,6 @@
 """The wheel carries the configuration and the templates, and works far from the checkout."""
 
-import importlib.util
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -12,7 +12,8 @@ import pytest
 
 from tests.helpers import ROOT, TINY_BUDGET, TINY_DATA, TINY_EVAL
 
-if importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("pip") is None:
+# Not by find_spec: looking for pip switches setuptools' distutils off, without which Inductor does not start.
+if not {"hatchling", "pip"} <= {found.name for found in importlib.metadata.distributions()}:
     pytest.skip("building a wheel needs hatchling and pip", allow_module_level=True)
 
 
