@@ -26,7 +26,8 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
         return None
     names = [textwrap.fill(f"{cell.model} (≤)" if cell.is_bound else cell.model, NAME_WIDTH) for cell in shown]
     left = 0.25 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
-    rows = 0.42 * len(shown)
+    lines = 1 + max(name.count("\n") for name in names)
+    rows = max(0.42, 0.17 * lines + 0.1) * len(shown)
     total = rows + (0.85 if _oracle_words(cells) else 0.6)
     made = figure(height=total)
     axes = made.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))

@@ -71,12 +71,15 @@ class Style(NamedTuple):
 def styles(models: Iterable[str]) -> dict[str, Style]:
     """model -> style. The first three entries have theirs for good; a new one starts from its hash among free colours.
 
-    Once the colours are used up they come again with other markers and lines.
+    Once these are used up, those of the first three that are not shown follow, and then all again with other markers
+    and lines.
     """
     slots: dict[str, int] = {}
-    for model in sorted(set(models), key=lambda name: (name not in FAMILIAR, name)):
+    shown = set(models)
+    unused = [slot for name, slot in FAMILIAR.items() if name not in shown]
+    for model in sorted(shown, key=lambda name: (name not in FAMILIAR, name)):
         turn = zlib.crc32(model.encode()) % len(FREE)
-        preferred = [*FREE[turn:], *FREE[:turn], *range(len(COLOURS), SLOTS)]
+        preferred = [*FREE[turn:], *FREE[:turn], *unused, *range(len(COLOURS), SLOTS)]
         slots[model] = FAMILIAR.get(model, next((s for s in preferred if s not in slots.values()), preferred[0]))
     return {
         model: Style(COLOURS[slot % len(COLOURS)], MARKERS[slot % len(MARKERS)], LINES[slot % len(LINES)])
@@ -103,8 +106,9 @@ def plane(names: list[str], height: float = 2.6) -> tuple[Figure, Axes]:
     rows = -(-len(names) // _legend_columns(names))
     top, bottom, left = 0.12 + 0.21 * rows, 0.52, 0.8
     total = bottom + height + top
+    right = 0.25  # half of a number such as 10000 that stands at the end of the axis
     made = figure(height=total)
-    axes = made.add_axes((left / WIDTH, bottom / total, (WIDTH - left - 0.15) / WIDTH, height / total))
+    axes = made.add_axes((left / WIDTH, bottom / total, (WIDTH - left - right) / WIDTH, height / total))
     return made, axes
 
 
