@@ -7,7 +7,7 @@ numbers as eager torch does, and a graph replays from the same generator: result
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -91,18 +91,38 @@ def prepare_compiler() -> None:
     torch._dynamo.reset()
 
 
+@contextmanager
+def compiler_refusals(what: str) -> Iterator[None]:
+    """Makes one line of what torch.compile says when it cannot compile `what`.
+
+    Raises:
+        BenchError: it cannot.
+    """
+    try:
+        yield
+    except (torch._dynamo.exc.TorchDynamoException, RuntimeError, OSError) as error:
+        lines = (line for line in str(error).strip().splitlines() if not line.endswith("raised:"))
+        first = next(lines, type(error).__name__)
+        raise BenchError(f"compile=step: {what} did not compile here: {first}; use compile=off") from error
+
+
 def compile_objective(trainer: GradientStep, x: Tensor) -> None:
     """Puts a compiled objective in the place of the trainer's, both passes compiled for batches like x."""
     prepare_compiler()
     compiled = torch.compile(trainer.objective, fullgraph=True, dynamic=False)
-    try:
+    with compiler_refusals(type(trainer.entry).__name__):
         torch.autograd.grad(compiled(x), trainer.parameters, allow_unused=True)
-    except (torch._dynamo.exc.TorchDynamoException, RuntimeError, OSError) as error:
-        first = next(line for line in str(error).strip().splitlines() if not line.endswith("raised:"))
-        raise BenchError(
-            f"compile=step: {type(trainer.entry).__name__} did not compile here: {first}; use compile=off"
-        ) from error
     vars(trainer)["objective"] = compiled
+
+
+def warm_up(update: Callable[[], object]) -> None:
+    """Takes `WARM_UPS` updates beside the stream that is captured later."""
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UPS):
+            update()
+    torch.cuda.current_stream().wait_stream(side)
 
 
 class Replayed:
@@ -131,12 +151,7 @@ def capture(trainer: GradientStep, x: Tensor) -> None:
     parameters = trainer.parameters
     weights = [p.detach().clone() for p in parameters]
     moments = copy.deepcopy(trainer.adam.state_dict()["state"])
-    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(WARM_UPS):
-            trainer.update(x)
-    torch.cuda.current_stream().wait_stream(side)
+    warm_up(lambda: trainer.update(x))
     trainer.adam.zero_grad(set_to_none=True)
     replayed = Replayed(trainer, x)
     with torch.no_grad():

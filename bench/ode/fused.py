@@ -59,12 +59,11 @@ def planned(grid: Sequence[float], method: Tableau) -> Plan:
         BenchError: what is no grid.
     """
     check_grid(grid)
-    used = len(method.nodes) - 1 if method.first_same_as_last else len(method.nodes)
     times: dict[float, int] = {}
     steps = []
     for start, end in pairwise(grid):
         h = end - start
-        ats = [times.setdefault(round(start + node * h, 12), len(times)) for node in method.nodes[:used]]
+        ats = [times.setdefault(round(start + node * h, 12), len(times)) for node in method.nodes[: method.evaluations]]
         steps.append(
             tuple(
                 Stage(at, tuple(h * a for a in row), h * weight)

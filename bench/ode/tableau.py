@@ -36,6 +36,11 @@ class Tableau:
         """Whether the last stage is the value at the end of the step, which the next step begins with."""
         return self.stages[-1] == self.weights[:-1] and self.weights[-1] == 0
 
+    @property
+    def evaluations(self) -> int:
+        """Stages that the end of a step depends on: all but a last one that only begins the next."""
+        return len(self.nodes) - self.first_same_as_last
+
 
 def rationals(*rows: str) -> tuple[tuple[float, ...], ...]:
     """Rows of fractions such as `1/6 1/3`."""

@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from bench.clock import synchronise
-from bench.compiled import WARM_UPS, prepare_compiler
-from bench.errors import BenchError
+from bench.compiled import compiler_refusals, prepare_compiler, warm_up
 from bench.pack.step import PackedStep
 
 
@@ -45,12 +44,8 @@ def by_inductor(step: PackedStep, arguments: tuple[Any, ...]) -> Any:
     """
     prepare_compiler()
     compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
-    try:
+    with compiler_refusals(f"packed {type(step.trainers[0].entry).__name__}"):
         compiled(*arguments)
-    except (torch._dynamo.exc.TorchDynamoException, RuntimeError, OSError) as error:
-        first = next(line for line in str(error).strip().splitlines() if not line.endswith("raised:"))
-        name = type(step.trainers[0].entry).__name__
-        raise BenchError(f"compile=step: packed {name} did not compile here: {first}; use compile=off") from error
     return compiled
 
 
@@ -60,12 +55,7 @@ class Replayed:
     def __init__(self, step: PackedStep, arguments: tuple[Any, ...]) -> None:
         """Captures it; the update is a pure function, so that the steps before a capture leave nothing behind."""
         self.arguments = tree_map(torch.clone, arguments)
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UPS):
-                step.update(*self.arguments)
-        torch.cuda.current_stream().wait_stream(side)
+        warm_up(lambda: step.update(*self.arguments))
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self.results = step.update(*self.arguments)

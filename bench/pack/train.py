@@ -63,7 +63,7 @@ def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[
         except CannotWrite:
             raise
         except (TimedOut, NotApplicable):
-            pass
+            pass  # each run meets the same when it is made, and its row says so
         except Unpackable as reason:
             say(f"{name_of(left)} cannot be packed: {reason}; trained one by one")
         except Exception as error:
