@@ -46,7 +46,7 @@ def steps(out: Path, studies: list[str]) -> list[Step]:
         Step("surroundings", ["-m", "torch.utils.collect_env"]),
         Step("tests", ["-m", "pytest", "-m", "gpu", "-v"]),
         Step("speed", ["-m", "bench.cli", "speed", *on_gpu]),
-        Step("ladder", ["-m", "bench.cli", "speed", "ladder", "ladder-plane", "pack", *on_gpu]),
+        Step("ladder", ["-m", "bench.cli", "speed", "ladder", "ladder-plane", "pack", "compiled", *on_gpu]),
         *(Step(f"study-{name}", ["-m", "bench.cli", "run", f"study={name}", *where]) for name in studies),
     ]
 

@@ -33,6 +33,7 @@ from bench.speed.loops import endless, interval, loop_on
 CASE = "realnvp-nflows"
 DATA = ("digits", "8gaussians")
 TARGET = Target(1.0)
+COMPILED_TARGET = Target(1 / 1.5)
 
 
 def realnvp_nflows(device: torch.device, effort: Effort) -> list[Figure]:
@@ -40,7 +41,13 @@ def realnvp_nflows(device: torch.device, effort: Effort) -> list[Figure]:
     return [step_time(endless(["model=realnvp", f"data={data}"]), device, effort) for data in DATA]
 
 
-def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
+def realnvp_compiled(mode: str, device: torch.device, effort: Effort) -> list[Figure]:
+    """The same, our step compiled as `mode` says; nflows' loop is eager."""
+    flow = ["model=realnvp", f"compile={mode}"]
+    return [step_time(endless([*flow, f"data={data}"]), device, effort, COMPILED_TARGET) for data in DATA]
+
+
+def step_time(config: Config, device: torch.device, effort: Effort, target: Target = TARGET) -> Figure:
     """Both draw the same batches in the same order, from the same weights, clip the gradient and take an Adam step.
 
     Ours is the whole of `Loop.interval`, learning-rate schedule and FLOP count included.
@@ -52,16 +59,19 @@ def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
     batches = Batches(loop.batches.dataset, config.train.batch_size, config.seed)
     settings = config.train.optimiser
     theirs = eager_loop(same_layers(loop.entry), nflows_loss, batches, steps, settings)
+    loop.compile()
     ours_seconds, theirs_seconds = interleave([interval(loop), theirs], device, effort)
+    compiled = "" if config.compile == "off" else f", compile={config.compile}"
     return Figure(
         CASE,
-        f"realnvp on {config.data['name']}: step",
+        f"realnvp on {config.data['name']}{compiled}: step",
         "ms/step",
         1e3 * statistics.median(ours_seconds) / steps,
         1e3 * statistics.median(theirs_seconds) / steps,
         ratios(ours_seconds, theirs_seconds),
-        TARGET,
+        target,
         f"batch {config.train.batch_size}, {len(ours_seconds)} rounds of {steps} steps",
+        compile_seconds=loop.history.compile_seconds,
     )
 
 

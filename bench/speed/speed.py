@@ -10,6 +10,8 @@ from bench.clock import Neighbours
 from bench.errors import BenchError, unknown
 from bench.provenance import device_name, git_commit
 from bench.speed.commands import commands
+from bench.speed.compiled_steps import compiled_steps
+from bench.speed.exact_likelihood import exact_likelihood
 from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
 from bench.speed.iwae_5000 import iwae_5000
@@ -31,18 +33,20 @@ CASES: dict[str, Case] = {
     "iwae-5000": lambda device, _: iwae_5000(device, Effort(seconds=20)),
     "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
     "realnvp-normflows": lambda device, _: realnvp_normflows(device, Effort(seconds=15)),
+    "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cli": lambda _, results_dir: commands(results_dir),
     "ladder": lambda device, results_dir: ladder(device, results_dir, Effort(seconds=120)),
     "ladder-plane": lambda device, results_dir: ladder(
         device, results_dir, Effort(seconds=120), PLANE, case="ladder-plane"
     ),
+    "exact-likelihood": lambda device, _: exact_likelihood(device, Effort(seconds=30)),
     "scaling": lambda device, results_dir: scaling(device, results_dir, Effort(seconds=120)),
     "reach": lambda device, results_dir: reach(device, results_dir),
 }
 """Each comparison by its name."""
 
-ONLY_WHEN_NAMED = {"pack", "ladder", "ladder-plane", "scaling", "reach"}
+ONLY_WHEN_NAMED = {"compiled", "pack", "ladder", "ladder-plane", "exact-likelihood", "scaling", "reach"}
 """Cases of some minutes each; the others together take seven on two quiet cores."""
 
 

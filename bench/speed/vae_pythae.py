@@ -2,7 +2,7 @@
 
 import statistics
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
 from bench.speed.loops import endless, interval, loop_on
 from bench.speed.pixels import pixels
+from bench.train import Loop
 
 CASE = "vae-pythae"
 TARGET = Target(1.3, at_most=False)
@@ -27,17 +28,24 @@ class Pair:
         model: name of our entry.
         options: of its constructor; every hidden layer gets 256 units.
         differs: what pythae's counterpart does otherwise; empty where both compute the same function.
+        compile: how our step is compiled; pythae's is not.
+        batch_size: of both.
+        target: of the ratio.
     """
 
     model: str
     options: tuple[str, ...]
     differs: str = ""
+    compile: str = "off"
+    batch_size: int = 256
+    target: Target = TARGET
 
     def config(self) -> Config:
         """The configuration of an endless run on binary MNIST."""
         return endless(
             [f"model={self.model}", "data=mnist_binary", "budget.parameters=null"]
             + [f"model.{option}" for option in self.options]
+            + [f"compile={self.compile}", f"train.batch_size={self.batch_size}"]
         )
 
 
@@ -52,9 +60,19 @@ PAIRS = (
 )
 
 
+COMPILED = tuple(Pair("vae", ("width=1024",), batch_size=size, target=Target(2.0, at_most=False)) for size in (64, 256))
+"""At pythae's own default batch size, and at that of `PAIRS`."""
+
+
 def vae_pythae(device: torch.device, effort: Effort) -> list[Figure]:
     """A figure for each of `PAIRS`, all timed in turn; without pythae, figures that say so."""
     return samples_per_second({pair: pair.config() for pair in PAIRS}, device, effort)
+
+
+def vae_compiled(mode: str, device: torch.device, effort: Effort) -> list[Figure]:
+    """A figure for each of `COMPILED`, our step compiled as `mode` says, one after the other."""
+    pairs = [replace(pair, compile=mode) for pair in COMPILED]
+    return [figure for pair in pairs for figure in samples_per_second({pair: pair.config()}, device, effort)]
 
 
 def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort: Effort) -> list[Figure]:
@@ -62,7 +80,8 @@ def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort
 
     A round is one epoch of each of pythae's models and as many steps of each of ours, the two of a pair one after the
     other. Pixels are 0 or 1: pythae's are drawn once, ours anew for every batch, as the bench does. Our steps clip the
-    gradient and count FLOPs once, pythae's do neither.
+    gradient and count FLOPs once, pythae's do neither. A compiled step is compiled before the first round, one pair
+    at a time; all pairs have batches of one size.
     """
     try:
         import bench.speed.pythae_vae  # noqa: F401
@@ -72,8 +91,8 @@ def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort
     examples = train.validate_every * train.batch_size
     dataset, source = pixels(next(iter(configs.values())), examples)
     with tempfile.TemporaryDirectory() as folder:
-        blocks = [block for config in configs.values() for block in both_sides(config, dataset, device, Path(folder))]
-        seconds = interleave(blocks, device, effort)
+        sides = [both_sides(config, dataset, device, Path(folder)) for config in configs.values()]
+        seconds = interleave([block for loop, epoch in sides for block in (interval(loop), epoch)], device, effort)
     how = f"{source}, batch {train.batch_size}, {len(seconds[0])} rounds of {examples} examples"
     return [
         Figure(
@@ -83,15 +102,16 @@ def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort
             examples / statistics.median(ours),
             examples / statistics.median(theirs),
             ratios(theirs, ours),
-            TARGET,
+            pair.target,
             "; ".join(filter(None, (how, pair.differs))),
+            compile_seconds=loop.history.compile_seconds,
         )
-        for pair, ours, theirs in zip(configs, seconds[::2], seconds[1::2], strict=True)
+        for pair, (loop, _), ours, theirs in zip(configs, sides, seconds[::2], seconds[1::2], strict=True)
     ]
 
 
-def both_sides(config: Config, dataset: Dataset, device: torch.device, folder: Path) -> list[Block]:
-    """An interval of our loop, and an epoch of pythae's trainer on the same layers."""
+def both_sides(config: Config, dataset: Dataset, device: torch.device, folder: Path) -> tuple[Loop, Block]:
+    """Our loop, compiled where the configuration asks for it, and an epoch of pythae's trainer on the same layers."""
     from bench.speed.pythae_vae import epochs, same_layers
 
     loop = loop_on(dataset, config, device)
@@ -99,14 +119,16 @@ def both_sides(config: Config, dataset: Dataset, device: torch.device, folder: P
     x = dataset.fixed(dataset.train, seed=0)
     settings = config.train
     epoch = epochs(same_layers(loop.entry), x, settings.batch_size, settings.optimiser.learning_rate, device, folder)
-    return [interval(loop), epoch]
+    loop.compile()
+    return loop, epoch
 
 
 def what(pair: Pair) -> str:
     """What is timed, as the table names it."""
-    return f"{pair.model}: training samples"
+    compiled = "" if pair.compile == "off" else f", compile={pair.compile}, batch {pair.batch_size}"
+    return f"{pair.model}{compiled}: training samples"
 
 
 def not_timed(pair: Pair, reason: str) -> Figure:
     """An empty figure."""
-    return Figure(CASE, what(pair), "samples/s", None, target=TARGET, note=reason)
+    return Figure(CASE, what(pair), "samples/s", None, target=pair.target, note=reason)
