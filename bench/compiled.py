@@ -22,6 +22,10 @@ from bench.models.optimise import GradientStep, Trainer
 REPLACED: tuple[str, ...] = ("objective", "update")
 """What of a `GradientStep` is compiled, the one or the other."""
 
+GRADIENT_TOLERANCE = 1e-3
+"""How far a compiled gradient may be from the eager one, of its length; rounding is 1e-6 of it, and Inductor has more
+than one pass that is wrong."""
+
 WARM_UPS = 3
 """Steps before a capture, in which libraries choose their kernels and allocate what they keep."""
 
@@ -59,7 +63,7 @@ def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"]) 
         Seconds, of which the next run of the same entry saves most: kernels are kept on disk.
 
     Raises:
-        BenchError: no compiler works here, or the step cannot be compiled whole.
+        BenchError: no compiler works here, the step cannot be compiled whole, or its gradient is not the eager one's.
     """
     assert isinstance(trainer, GradientStep)
     began = time.perf_counter()
@@ -109,10 +113,34 @@ def compiler_refusals(what: str) -> Iterator[None]:
 def compile_objective(trainer: GradientStep, x: Tensor) -> None:
     """Puts a compiled objective in the place of the trainer's, both passes compiled for batches like x."""
     prepare_compiler()
+    eager = gradient(trainer.objective, trainer, x)
     compiled = torch.compile(trainer.objective, fullgraph=True, dynamic=False)
-    with compiler_refusals(type(trainer.entry).__name__):
-        torch.autograd.grad(compiled(x), trainer.parameters, allow_unused=True)
+    name = type(trainer.entry).__name__
+    with compiler_refusals(name):
+        found = gradient(compiled, trainer, x)
+    check_gradient(found, eager, name)
     vars(trainer)["objective"] = compiled
+
+
+def gradient(objective: Callable[[Tensor], Tensor], trainer: GradientStep, x: Tensor) -> Tensor:
+    """Of the objective at x, by the draws of one seed, all parameters in a row; float64."""
+    torch.manual_seed(0)
+    parts = torch.autograd.grad(objective(x), trainer.parameters, allow_unused=True, materialize_grads=True)
+    return torch.cat([part.flatten().double() for part in parts])
+
+
+def check_gradient(found: Tensor, eager: Tensor, what: str) -> None:
+    """Refuses a compiled gradient that is not the eager one.
+
+    Raises:
+        BenchError: it is further off than `GRADIENT_TOLERANCE`, or NaN.
+    """
+    off, length = float((found - eager).norm()), float(eager.norm())
+    if not off <= GRADIENT_TOLERANCE * length:
+        raise BenchError(
+            f"compile=step: the compiled gradient of {what} is {off:.1e} off the eager one, of length {length:.1e}, "
+            "by an error of the compiler's; use compile=off"
+        )
 
 
 def warm_up(update: Callable[[], object]) -> None:

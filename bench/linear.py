@@ -56,12 +56,20 @@ def product(a: Float[Tensor, "n k"], b: Float[Tensor, "k m"]) -> Float[Tensor, "
     return a @ b
 
 
-def add_product(total: Float[Tensor, "n m"], a: Float[Tensor, "n k"], b: Float[Tensor, "k m"]) -> None:
-    """Adds a b to `total` in place, without a gradient."""
-    if suits(a, b.shape[1], LEAST_WORK):
-        total.add_(_by_onednn(a, b.T, None))
-    else:
-        total.addmm_(a, b)
+def add_product(total: Float[Tensor, "n m"] | None, a: Float[Tensor, "n k"], b: Float[Tensor, "k m"]) -> Tensor:
+    """total + a b without a gradient, a b where there is no total yet; `total` may be overwritten."""
+    if total is None:
+        return product(a, b)
+    if not suits(a, b.shape[1], LEAST_WORK):
+        return total.addmm_(a, b)
+    compiling = torch.compiler.is_compiling()
+    result: Tensor = torch.ops.bench.add_product(total, a, b.T) if compiling else _add_product(total, a, b.T)
+    return result
+
+
+def laid_out(a: Float[Tensor, "n k"], columns: int) -> Float[Tensor, "n k"]:
+    """The matrix row by row if its products with so many columns are oneDNN's, which else copies it for each."""
+    return a.contiguous() if suits(a, columns, LEAST_WORK) else a
 
 
 def suits(x: Tensor, outputs: int, least_work: int) -> bool:
@@ -117,7 +125,12 @@ def _by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    result: Tensor = torch.ops.mkldnn._linear_pointwise(_dense(rows), _dense(weight), bias, "none", [], "")
+    result: Tensor = torch.ops.mkldnn._linear_pointwise.default(_dense(rows), _dense(weight), bias, "none", [], "")
+    return result
+
+
+def _add_product(total: Tensor, rows: Tensor, weight: Tensor) -> Tensor:
+    result: Tensor = torch.ops.mkldnn._linear_pointwise.binary(_dense(rows), total, _dense(weight), None, "add")
     return result
 
 
@@ -127,10 +140,15 @@ def _dense(matrix: Tensor) -> Tensor:
 
 
 _LIBRARY = torch.library.Library("bench", "DEF")  # type: ignore[no-untyped-call]
-"""An operation that a compiler calls as it is: Inductor takes oneDNN's own for one of constant weights."""
+"""Operations that a compiler calls as they are: Inductor takes oneDNN's own for one of constant weights."""
 
 _LIBRARY.define("product(Tensor rows, Tensor weight, Tensor? bias) -> Tensor")  # type: ignore[no-untyped-call]
+_LIBRARY.define("add_product(Tensor total, Tensor rows, Tensor weight) -> Tensor")  # type: ignore[no-untyped-call]
 _LIBRARY.impl("product", _product, "CPU")  # type: ignore[no-untyped-call]
+_LIBRARY.impl("add_product", _add_product, "CPU")  # type: ignore[no-untyped-call]
 torch.library.register_fake(
     "bench::product", lambda rows, weight, bias: rows.new_empty(len(rows), len(weight)), lib=_LIBRARY
+)
+torch.library.register_fake(
+    "bench::add_product", lambda total, rows, weight: rows.new_empty(len(rows), len(weight)), lib=_LIBRARY
 )

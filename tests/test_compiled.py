@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.compiled import chosen_mode, compile_step, uncompiled
+from bench.compiled import chosen_mode, compile_step, gradient, uncompiled
 from bench.compose import compose
 from bench.config import Optimiser
 from bench.errors import BenchError
@@ -13,6 +13,7 @@ from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.entry import Entry
 from bench.models.maf import MAF
+from bench.models.optimise import GradientStep
 from bench.models.realnvp import RealNVP
 from bench.models.vae import VAE
 from bench.run import run
@@ -60,6 +61,30 @@ def test_a_compiled_step_learns_as_an_eager_one(cls: type[Entry], options: dict[
     off = torch.cat([(a - b).abs().flatten() for a, b in zip(weights, eager, strict=True)])
     assert off.max() < 2e-2
     assert off.quantile(0.9) < 1e-3
+
+
+@pytest.mark.parametrize(("dim", "width", "batch", "tableau"), [(3, 16, 32, "dopri5"), (64, 512, 256, "rk4")])
+def test_the_compiled_gradient_of_a_solve_is_the_eager_one(dim: int, width: int, batch: int, tableau: str) -> None:
+    """To rounding: Adam hides a factor, and small errors of a compiler's in a factor do happen."""
+    entry = perturbed(CNFFast(DataSpec((dim,)), width=width, tableau=tableau, steps=2), 0.1)
+    trainer = entry.trainer(Optimiser())
+    assert isinstance(trainer, GradientStep)
+    x = torch.randn(batch, dim)
+    eager = gradient(trainer.objective, trainer, x)
+    compile_step(trainer, "step", x)
+    found = gradient(trainer.objective, trainer, x)
+    # Single precision through eight or twelve evaluations of two layers.
+    assert (found - eager).norm() < 1e-5 * eager.norm()
+
+
+def test_a_wrong_compiled_gradient_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda objective, **_: lambda x: 1.002 * objective(x))
+    trainer = VAE(DataSpec((3,)), width=16, latent_size=2).trainer(Optimiser())
+    before = torch.get_rng_state()
+    with pytest.raises(BenchError, match=r"^compile=step: the compiled gradient of VAE .* use compile=off$"):
+        compile_step(trainer, "step", torch.randn(8, 3, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert "objective" not in vars(trainer)
 
 
 @pytest.mark.gpu

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from bench import linear as module
 from bench.compiled import prepare_compiler
-from bench.linear import AVAILABLE, LEAST_TRACED_WORK, Linear, add_product, by_torch, linear, product, suits
+from bench.linear import AVAILABLE, LEAST_TRACED_WORK, Linear, add_product, by_torch, laid_out, linear, product, suits
 from bench.metrics.compute import count_flops
 
 SIZES = (256, 192, 224)
@@ -89,11 +89,33 @@ def test_a_part_of_a_matrix_is_copied_first(monkeypatch: pytest.MonkeyPatch) -> 
 def test_products_without_a_gradient() -> None:
     a, b = torch.randn(256, 192), torch.randn(192, 224)
     close(product(a, b), a @ b)
-    total = torch.ones(256, 224)
-    add_product(total, a, b)
-    close(total, 1 + a @ b)
+    close(add_product(None, a, b), a @ b)
+    close(add_product(torch.ones(256, 224), a, b), 1 + a @ b)
+    close(
+        add_product(torch.ones(3, 5).double(), torch.ones(3, 2).double(), torch.ones(2, 5).double()),
+        torch.full((3, 5), 3.0).double(),
+    )
     columns = torch.randn(256, 224)
     close(product(columns.T, a), columns.T @ a)
+
+
+@with_onednn
+def test_a_compiled_sum_of_products_is_torchs() -> None:
+    prepare_compiler()
+    a, b = torch.randn(256, 192), torch.randn(192, 224)
+
+    def twice(a: Tensor, b: Tensor) -> Tensor:
+        return add_product(add_product(None, a, b), a, 2 * b)
+
+    close(torch.compile(twice, fullgraph=True)(a, b), 3 * (a @ b))
+
+
+@with_onednn
+def test_a_left_factor_is_laid_out_where_onednn_takes_it() -> None:
+    a = torch.randn(192, 256).T
+    assert laid_out(a, 224).is_contiguous()
+    assert laid_out(a, 1) is a
+    assert laid_out(a.double(), 224).dtype == torch.float64
 
 
 @with_onednn

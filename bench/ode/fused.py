@@ -2,13 +2,15 @@
 
 What `bench.ode.solve` computes for such a field, gated or plain, evaluation by evaluation, with the derivatives of the
 steps and of the closed-form divergence derived by hand: one node in autograd's graph instead of some thousand, and no
-tensor that is not needed. With d_i = s'(a_i), q = d2 M and c_i = s''(a_i) / s'(a_i), one evaluation is
+tensor that is not needed. Examples are columns, so that a layer's product and the product that gives its weight's
+gradient both have their left factor row by row in memory, as oneDNN wants it. With h_i = s(a_i), d_i = s'(a_i),
+c_i = s''(a_i) / s'(a_i) and q = Mᵀ d2, one evaluation is
 
-    a1 = x V1ᵀ + β1    a2 = s(a1) V2ᵀ + β2    f = s(a2) V3ᵀ + β3    div f = Σ q d1
+    a1 = V1 x + β1    a2 = V2 h1 + β2    f = V3 h2 + β3    div f = Σ q d1
 
 and the gradient f̄ of f and r̄ of div f come back as
 
-    ā2 = d2 (f̄ V3 + c2 (r̄ d1) Mᵀ)    ā1 = d1 (ā2 V2 + c1 r̄ q)    x̄ = ā1 V1.
+    ā2 = d2 (V3ᵀ f̄ + c2 M (r̄ d1))    ā1 = d1 (V2ᵀ ā2 + c1 r̄ q)    x̄ = V1ᵀ ā1.
 """
 
 from collections.abc import Sequence
@@ -19,10 +21,11 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from bench.linear import add_product, linear, product
+from bench.linear import add_product, laid_out, product
 from bench.ode.perceptron import Activation, Field, Folded
-from bench.ode.solve import Solution, advanced, check_grid
+from bench.ode.solve import Solution, advanced, check_grid, plus
 from bench.ode.tableau import Tableau
 
 
@@ -79,13 +82,13 @@ def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solu
     Raises:
         BenchError: the field has another number of hidden layers than two.
     """
-    folded = folded_for(field, x, plan)
-    end, log_det = _FusedSolve.apply(x, plan, field.activation, *folded)  # type: ignore[no-untyped-call]
+    parts = [part for folded in folded_for(field, x, plan) for part in folded]
+    end, log_det = _FusedSolve.apply(x, plan, field.activation, *parts)  # type: ignore[no-untyped-call]
     return Solution(end, log_det, x.new_zeros(0, len(x)))
 
 
-def folded_for(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Folded:
-    """The field at the plan's times, where x is and in its precision.
+def folded_for(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> list[Folded]:
+    """The field at each of the plan's times, where x is and in its precision.
 
     Raises:
         BenchError: the field has another number of hidden layers than two.
@@ -102,15 +105,38 @@ def _on_device(times: tuple[float, ...], dtype: torch.dtype, device: torch.devic
         return torch.tensor(times, dtype=dtype, device=device)
 
 
-class _Kept(NamedTuple):
-    """What one evaluation leaves for the way back; the last three only where its divergence counts."""
+class Kept(NamedTuple):
+    """What one evaluation leaves for the way back; the last two only where its divergence counts."""
 
-    x: Tensor
-    hidden1: Tensor
-    hidden2: Tensor
-    slope1: Tensor
-    slope2: Tensor
-    across: Tensor | None
+    x: Float[Tensor, "dim batch"]
+    hidden1: Float[Tensor, "m1 batch"]
+    hidden2: Float[Tensor, "m2 batch"]
+    slope2: Float[Tensor, "m2 batch"] | None
+    across: Float[Tensor, "m1 batch"] | None
+
+
+class Turned(NamedTuple):
+    """What the way back multiplies by: transposes of a `Folded`."""
+
+    first: Float[Tensor, "dim m1"]
+    second: Float[Tensor, "m1 m2"]
+    third: Float[Tensor, "m2 dim"]
+
+
+class Sums:
+    """The gradient of a `Folded`, added up over the evaluations at its time."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Tensor] = {}
+
+    def add_product(self, name: str, a: Float[Tensor, "n batch"], b: Float[Tensor, "m batch"]) -> None:
+        """Adds a bᵀ to the part."""
+        self.parts[name] = add_product(self.parts.get(name), a, b.T)
+
+    def add(self, name: str, a: Float[Tensor, "n batch"]) -> None:
+        """Adds the sum over examples to the part."""
+        summed = a.sum(1)
+        self.parts[name] = self.parts[name].add_(summed) if name in self.parts else summed
 
 
 class _FusedSolve(torch.autograd.Function):
@@ -118,89 +144,115 @@ class _FusedSolve(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, plan: Plan, activation: Activation, *parts: Tensor) -> tuple[Tensor, Tensor]:
-        folded = Folded(*parts)
+        every = apart(parts)
+        pairs = [laid_out(folded.pairs.T, len(x)) for folded in every]
+        kept: list[Kept] = []
         log_det = x.new_zeros(len(x))
-        kept: list[_Kept] = []
+        state = x.T.contiguous()
         for step in plan.steps:
             slopes: list[Tensor] = []
-            start = x
             for stage in step:
-                value, divergence, seen = evaluated(folded, activation, stage, advanced(start, slopes, stage.row, 1.0))
+                at = advanced(state, slopes, stage.row, 1.0)
+                value, divergence, seen = evaluated(every[stage.at], pairs[stage.at], activation, stage, at)
                 slopes.append(value)
                 kept.append(seen)
                 if divergence is not None:
-                    log_det.add_(divergence, alpha=stage.weight)
-            x = advanced(start, slopes, [stage.weight for stage in step], 1.0)
+                    log_det = plus(log_det, divergence, stage.weight)
+            state = advanced(state, slopes, [stage.weight for stage in step], 1.0)
         ctx.plan, ctx.activation = plan, activation
         ctx.save_for_backward(*parts, *(tensor for seen in kept for tensor in seen if tensor is not None))
         ctx.present = [[tensor is not None for tensor in seen] for seen in kept]
-        return x, log_det
+        return state.T, log_det
 
     @staticmethod
-    def backward(ctx: Any, x_bar: Tensor, log_det_bar: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        saved = iter(ctx.saved_tensors)
-        folded = Folded(*(next(saved) for _ in Folded._fields))
-        kept = [_Kept(*(next(saved) if there else None for there in present)) for present in ctx.present]  # type: ignore[arg-type]
-        gradients = Folded(*(torch.zeros_like(part) for part in folded))
-        column = log_det_bar.unsqueeze(1)
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, x_bar: Tensor, log_det_bar: Tensor) -> tuple[Tensor | None, ...]:
+        count = len(Folded._fields) * len(ctx.plan.times)
+        every, saved = apart(ctx.saved_tensors[:count]), iter(ctx.saved_tensors[count:])
+        kept = [Kept(*(next(saved) if there else None for there in present)) for present in ctx.present]  # type: ignore[arg-type]
+        turned = [turn(folded, len(x_bar)) for folded in every]
+        sums = [Sums() for _ in every]
+        state_bar = x_bar.T
         for step in reversed(ctx.plan.steps):
             seen, kept = kept[-len(step) :], kept[: -len(step)]
-            slope_bars: list[Tensor | None] = [x_bar * stage.weight if stage.weight else None for stage in step]
+            slope_bars: list[Tensor | None] = [state_bar * stage.weight if stage.weight else None for stage in step]
             for i in reversed(range(len(step))):
-                y_bar = returned(folded, gradients, ctx.activation, step[i], seen[i], slope_bars[i], column)
-                x_bar = x_bar + y_bar
+                n = step[i].at
+                bar = returned(
+                    every[n], turned[n], sums[n], ctx.activation, step[i], seen[i], slope_bars[i], log_det_bar
+                )
+                state_bar = state_bar + bar
                 for j, coefficient in enumerate(step[i].row):
                     if coefficient:
                         before = slope_bars[j]
-                        slope_bars[j] = y_bar * coefficient if before is None else before.add_(y_bar, alpha=coefficient)
-        return x_bar, None, None, *gradients
+                        slope_bars[j] = bar * coefficient if before is None else plus(before, bar, coefficient)
+        return state_bar.T, None, None, *(each.parts.get(name) for each in sums for name in Folded._fields)
+
+
+def apart(parts: Sequence[Tensor]) -> list[Folded]:
+    """The parts of many times in a row, time by time."""
+    size = len(Folded._fields)
+    return [Folded(*parts[start : start + size]) for start in range(0, len(parts), size)]
+
+
+def turn(folded: Folded, batch: int) -> Turned:
+    """For the way back of so many examples."""
+    return Turned(*(laid_out(weight.T, batch) for weight in folded[:3]))
 
 
 def evaluated(
-    folded: Folded, activation: Activation, stage: Stage, x: Float[Tensor, "batch dim"]
-) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"] | None, _Kept]:
-    """The field's value and, where it counts, its divergence, with all that the way back needs."""
-    n = stage.at
-    a1 = linear(x, folded.first[n], folded.bias1[n])
-    hidden1 = activation.value(a1)
-    a2 = linear(hidden1, folded.second[n], folded.bias2[n])
-    hidden2 = activation.value(a2)
-    value = linear(hidden2, folded.third[n], folded.bias3[n])
-    slope1, slope2 = activation.slope(a1, hidden1), activation.slope(a2, hidden2)
+    folded: Folded,
+    pairs: Float[Tensor, "m1 m2"],
+    activation: Activation,
+    stage: Stage,
+    x: Float[Tensor, "dim batch"],
+) -> tuple[Float[Tensor, "dim batch"], Float[Tensor, " batch"] | None, Kept]:
+    """The field's value and, where it counts, its divergence, with all that the way back needs; `pairs` is Mᵀ."""
+    hidden1 = activation.untraced(product(folded.first, x).add_(folded.bias1[:, None]))
+    hidden2 = activation.untraced(product(folded.second, hidden1).add_(folded.bias2[:, None]))
+    value = product(folded.third, hidden2).add_(folded.bias3[:, None])
     if not stage.weight:
-        return value, None, _Kept(x, hidden1, hidden2, slope1, slope2, None)
-    across = product(slope2, folded.pairs[n])
-    return value, torch.linalg.vecdot(across, slope1), _Kept(x, hidden1, hidden2, slope1, slope2, across)
+        return value, None, Kept(x, hidden1, hidden2, None, None)
+    slope2 = activation.slope(hidden2)
+    across = product(pairs, slope2)
+    divergence = (across * activation.slope(hidden1)).sum(0)
+    return value, divergence, Kept(x, hidden1, hidden2, slope2, across)
 
 
 def returned(
     folded: Folded,
-    gradients: Folded,
+    turned: Turned,
+    sums: Sums,
     activation: Activation,
     stage: Stage,
-    seen: _Kept,
-    value_bar: Float[Tensor, "batch dim"] | None,
-    log_det_bar: Float[Tensor, "batch 1"],
-) -> Float[Tensor, "batch dim"]:
-    """The gradient of the evaluation's input; adds that of the folded field to `gradients`."""
-    n = stage.at
-    x, hidden1, hidden2, slope1, slope2, across = seen
+    seen: Kept,
+    value_bar: Float[Tensor, "dim batch"] | None,
+    log_det_bar: Float[Tensor, " batch"],
+) -> Float[Tensor, "dim batch"]:
+    """The gradient of the evaluation's input; adds that of the folded field to `sums`."""
+    x, hidden1, hidden2, slope2, across = seen
     assert value_bar is not None  # a stage that nothing depends on is not planned
-    a2_bar = product(value_bar, folded.third[n])
-    if across is not None:
+    value_bar = value_bar.contiguous()
+    slope1 = activation.slope(hidden1)
+    a2_bar = product(turned.third, value_bar)
+    if across is None or slope2 is None:
+        slope2 = activation.slope(hidden2)
+        a1_part = None
+    else:
         rate_bar = log_det_bar * stage.weight
         slope1_weighted = slope1 * rate_bar
-        add_product(gradients.pairs[n], slope2.T, slope1_weighted)
-        a2_bar.addcmul_(activation.bend(hidden2, slope2), product(slope1_weighted, folded.pairs[n].T))
+        sums.add_product("pairs", slope2, slope1_weighted)
+        a2_bar.addcmul_(activation.bend(hidden2, slope2), product(folded.pairs, slope1_weighted))
+        a1_part = across * rate_bar
     a2_bar.mul_(slope2)
-    a1_bar = product(a2_bar, folded.second[n])
-    if across is not None:
-        a1_bar.addcmul_(activation.bend(hidden1, slope1), across * rate_bar)
+    a1_bar = product(turned.second, a2_bar)
+    if a1_part is not None:
+        a1_bar.addcmul_(activation.bend(hidden1, slope1), a1_part)
     a1_bar.mul_(slope1)
-    add_product(gradients.third[n], value_bar.T, hidden2)
-    add_product(gradients.second[n], a2_bar.T, hidden1)
-    add_product(gradients.first[n], a1_bar.T, x)
-    gradients.bias3[n].add_(value_bar.sum(0))
-    gradients.bias2[n].add_(a2_bar.sum(0))
-    gradients.bias1[n].add_(a1_bar.sum(0))
-    return product(a1_bar, folded.first[n])
+    sums.add_product("third", value_bar, hidden2)
+    sums.add_product("second", a2_bar, hidden1)
+    sums.add_product("first", a1_bar, x)
+    sums.add("bias3", value_bar)
+    sums.add("bias2", a2_bar)
+    sums.add("bias1", a1_bar)
+    return product(turned.first, a1_bar)

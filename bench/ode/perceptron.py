@@ -31,46 +31,54 @@ class Activation:
 
     Attributes:
         value: s(a).
-        slope: s'(a), from a and s(a).
+        untraced: s(a) without a gradient; may write over a.
+        slope: s'(a), from s(a).
         bend: s''(a) / s'(a), from s(a) and s'(a).
     """
 
     value: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor, Tensor], Tensor]
+    untraced: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
     bend: Callable[[Tensor, Tensor], Tensor]
 
 
+def untraced_tanh(a: Tensor) -> Tensor:
+    """tanh in place. torch's takes seven times as long as its sigmoid on a CPU, of which it is 2 σ(2a) - 1."""
+    return a.tanh_() if a.is_cuda else a.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
 ACTIVATIONS = {
-    "tanh": Activation(torch.tanh, lambda a, s: 1 - s * s, lambda s, slope: -2 * s),
-    "softplus": Activation(nn.functional.softplus, lambda a, s: torch.sigmoid(a), lambda s, slope: 1 - slope),
+    "tanh": Activation(torch.tanh, untraced_tanh, lambda s: 1 - s * s, lambda s, slope: -2 * s),
+    "softplus": Activation(
+        nn.functional.softplus, nn.functional.softplus, lambda s: -torch.expm1(-s), lambda s, slope: 1 - slope
+    ),
 }
 
 
 class _Pass(NamedTuple):
-    """One pass through the field: value, weights folded for this time, hidden layers before and after s."""
+    """One pass through the field: value, weights folded for this time, hidden layers."""
 
     value: Tensor
     weights: list[Tensor]
-    before: list[Tensor]
-    after: list[Tensor]
+    hidden: list[Tensor]
 
 
 class Folded(NamedTuple):
-    """A field of two hidden layers at n times: plain perceptrons, differentiable in the field's parameters.
+    """A field of two hidden layers at one time, or at n times side by side: plain perceptrons.
 
     Attributes:
-        first, second, third: V_i, `(n, m1, dim)`, `(n, m2, m1)` and `(n, dim, m2)`, contiguous.
-        bias1, bias2, bias3: g_i b_i + c_i, `(n, m1)`, `(n, m2)` and `(n, dim)`.
-        pairs: V_2 ∘ (V_1 V_3)ᵀ, `(n, m2, m1)`, with which div f = Σ_ij d2_i M_ij d1_j.
+        first, second, third: V_i, `(m1, dim)`, `(m2, m1)` and `(dim, m2)`, contiguous.
+        bias1, bias2, bias3: g_i b_i + c_i, `(m1,)`, `(m2,)` and `(dim,)`.
+        pairs: V_2 ∘ (V_1 V_3)ᵀ, `(m2, m1)`, with which div f = Σ_ij d2_i M_ij d1_j.
     """
 
-    first: Float[Tensor, "n m1 dim"]
-    second: Float[Tensor, "n m2 m1"]
-    third: Float[Tensor, "n dim m2"]
-    bias1: Float[Tensor, "n m1"]
-    bias2: Float[Tensor, "n m2"]
-    bias3: Float[Tensor, "n dim"]
-    pairs: Float[Tensor, "n m2 m1"]
+    first: Float[Tensor, "*n m1 dim"]
+    second: Float[Tensor, "*n m2 m1"]
+    third: Float[Tensor, "*n dim m2"]
+    bias1: Float[Tensor, "*n m1"]
+    bias2: Float[Tensor, "*n m2"]
+    bias3: Float[Tensor, "*n dim"]
+    pairs: Float[Tensor, "*n m2 m1"]
 
 
 def ramp(t: Float[Tensor, "*n"], slope: Float[Tensor, " units"]) -> Tensor:
@@ -173,8 +181,11 @@ class Field(nn.Module):
         run = self._run(t, x)
         return run.value, pulled_back(run.weights, self._slopes(run), probe)
 
-    def folded(self, times: Float[Tensor, " n"]) -> Folded:
-        """The field at each of `times`. Cost: O(n dim m²), to be shared by all the examples that pass there.
+    def folded(self, times: Float[Tensor, " n"]) -> list[Folded]:
+        """The field at each of `times`, differentiable in its parameters.
+
+        Cost: O(n dim m²), to be shared by all the examples that pass there. One tensor a time and part: an axis of
+        times would have to be put together again on the way back.
 
         Raises:
             BenchError: the field has another number of hidden layers than two.
@@ -184,32 +195,42 @@ class Field(nn.Module):
                 f"the fused solve is of two hidden layers, not {len(self.sizes) - 1}: give model.layers=2, or take "
                 "bench.ode.solve"
             )
-        weights, biases = self._layers(times)
-        first, second, third = (weight.expand(len(times), *weight.shape[-2:]).contiguous() for weight in weights)
-        bias1, bias2, bias3 = biases
-        return Folded(first, second, third, bias1, bias2, bias3, second * (first @ third).mT)
+        gates, shifts = self.modulation(times)
+        # Layers are split before times: Inductor (torch 2.13) gives the parts of what is taken apart in the other order
+        # a wrong gradient.
+        bias1, bias2, bias3 = (each.unbind(0) for each in self._biases(gates, shifts))
+        if gates is None:
+            gated = [list(self.weights)] * len(times)
+        else:
+            gated = [self._gated(gate) for gate in zip(*(gate.unbind(0) for gate in self._split(gates)), strict=True)]
+        found: list[Folded] = []
+        for (first, second, third), b1, b2, b3 in zip(gated, bias1, bias2, bias3, strict=True):
+            same = found and gates is None
+            pairs = found[0].pairs if same else second * linear(third.T, first, None)
+            found.append(Folded(first, second, third, b1, b2, b3, pairs))
+        return found
 
     def _run(self, t: Tensor, x: Tensor) -> _Pass:
-        weights, biases = self._layers(t)
-        before, after = [], []
+        gates, shifts = self.modulation(t)
+        weights = list(self.weights) if gates is None else self._gated(self._split(gates))
+        biases = self._biases(gates, shifts)
+        hidden = []
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-            before.append(linear(x, weight, bias))
-            x = self.activation.value(before[-1])
-            after.append(x)
-        return _Pass(linear(x, weights[-1], biases[-1]), weights, before, after)
+            x = self.activation.value(linear(x, weight, bias))
+            hidden.append(x)
+        return _Pass(linear(x, weights[-1], biases[-1]), weights, hidden)
 
     def _slopes(self, run: _Pass) -> list[Tensor]:
         """s'(a) of every hidden layer."""
-        return list(map(self.activation.slope, run.before, run.after))
+        return list(map(self.activation.slope, run.hidden))
 
-    def _layers(self, t: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """V_i and g_i b_i + c_i of every layer; gates of 1 leave a V_i without the axis of times."""
-        gates, shifts = self.modulation(t)
-        if gates is None:
-            return list(self.weights), self._split(shifts + self.bias)
-        columns = torch.split(gates.unsqueeze(-1), self.sizes, -2)  # type: ignore[no-untyped-call]
-        weights = [gate * weight for gate, weight in zip(columns, self.weights, strict=True)]
-        return weights, self._split(torch.addcmul(shifts, gates, self.bias))
+    def _gated(self, gates: Sequence[Tensor]) -> list[Tensor]:
+        """V_i at one time from the gates of each layer."""
+        return [gate.unsqueeze(1) * weight for gate, weight in zip(gates, self.weights, strict=True)]
+
+    def _biases(self, gates: Tensor | None, shifts: Tensor) -> list[Tensor]:
+        """g_i b_i + c_i of every layer, from the gates and shifts of all units at one time or at many."""
+        return self._split(shifts + self.bias if gates is None else torch.addcmul(shifts, gates, self.bias))
 
     def _split(self, units: Tensor) -> list[Tensor]:
         """What belongs to each layer, of `(..., units)`."""

@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bench.ode.fused import Plan, evaluated, folded_for, returned, solve_fused
+from bench.ode.fused import Plan, Sums, evaluated, folded_for, returned, solve_fused, turn
 from bench.ode.perceptron import Activation, Field, Folded
-from bench.ode.solve import Solution, advanced
+from bench.ode.solve import Solution, advanced, plus
 
 MAX_WIDTH = 128
 MAX_DIM = 64
@@ -91,7 +91,7 @@ def solved(field: Field, x: Float[Tensor, "batch dim"], plan: Plan, passes: Pass
     Raises:
         BenchError: the field has another number of hidden layers than two.
     """
-    folded = folded_for(field, x, plan)
+    folded = Folded(*map(torch.stack, zip(*folded_for(field, x, plan), strict=True)))
     end, log_det = _WholeSolve.apply(x, plan, field.activation, passes, *folded)  # type: ignore[no-untyped-call]
     return Solution(end, log_det, x.new_zeros(0, len(x)))
 
@@ -120,20 +120,22 @@ class _WholeSolve(torch.autograd.Function):
 
 
 def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep: bool) -> Ends:
+    every = _each(folded)
     tiles = []
     for start in x.split(TILE):  # type: ignore[no-untyped-call]
-        state, log_det = start, x.new_zeros(len(start))
+        state, log_det = start.T, x.new_zeros(len(start))
         states = []
         for step in plan.steps:
             slopes: list[Tensor] = []
             for stage in step:
-                states.append(advanced(state, slopes, stage.row, 1.0))
-                value, divergence, _ = evaluated(folded, activation, stage, states[-1])
+                at, here = advanced(state, slopes, stage.row, 1.0), every[stage.at]
+                value, divergence, _ = evaluated(here, here.pairs.T, activation, stage, at)
+                states.append(at.T)
                 slopes.append(value)
                 if divergence is not None:
                     log_det = log_det + stage.weight * divergence
             state = advanced(state, slopes, [stage.weight for stage in step], 1.0)
-        tiles.append(Ends(state, log_det, torch.stack(states)))
+        tiles.append(Ends(state.T, log_det, torch.stack(states)))
     ends = Ends(*(torch.cat(part, dim) for part, dim in zip(zip(*tiles, strict=True), (0, 0, 1), strict=True)))
     return ends if keep else ends._replace(states=ends.states[:0])
 
@@ -141,25 +143,47 @@ def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep
 def _backward(
     x_bar: Tensor, log_det_bar: Tensor, states: Tensor, plan: Plan, activation: Activation, folded: Folded
 ) -> tuple[Tensor, Folded]:
+    every = _each(folded)
     tiles = list(zip(x_bar.split(TILE), log_det_bar.split(TILE), states.split(TILE, 1), strict=True))  # type: ignore[no-untyped-call]
-    slabs = [Folded(*map(torch.zeros_like, folded)) for _ in tiles[:PROGRAMS]]
+    slabs = [[Sums() for _ in every] for _ in tiles[:PROGRAMS]]
     start_bars = []
     for number, (bar, rate_bar, inputs) in enumerate(tiles):
         left = len(inputs)
+        bar = bar.T
         for step in reversed(plan.steps):
             left -= len(step)
             start_bar = bar
             slope_bars = [bar * stage.weight for stage in step]
             for i in reversed(range(len(step))):
-                seen = evaluated(folded, activation, step[i], inputs[left + i])[2]
-                slab = slabs[number % PROGRAMS]
-                y_bar = returned(folded, slab, activation, step[i], seen, slope_bars[i], rate_bar.unsqueeze(1))
+                n, at = step[i].at, inputs[left + i].T
+                pairs = every[n].pairs.T
+                seen = evaluated(every[n], pairs, activation, step[i], at)[2]
+                sums = slabs[number % PROGRAMS][n]
+                back = turn(every[n], len(rate_bar))
+                y_bar = returned(every[n], back, sums, activation, step[i], seen, slope_bars[i], rate_bar)
                 start_bar = start_bar + y_bar
                 for j, coefficient in enumerate(step[i].row):
-                    slope_bars[j].add_(y_bar, alpha=coefficient)
+                    slope_bars[j] = plus(slope_bars[j], y_bar, coefficient)
             bar = start_bar
-        start_bars.append(bar)
-    return torch.cat(start_bars), Folded(*(torch.stack(part).sum(0) for part in zip(*slabs, strict=True)))
+        start_bars.append(bar.T)
+    return torch.cat(start_bars), _added(slabs, every)
+
+
+def _each(folded: Folded) -> list[Folded]:
+    """The field time by time."""
+    return [Folded(*parts) for parts in zip(*folded, strict=True)]
+
+
+def _added(slabs: list[list[Sums]], every: list[Folded]) -> Folded:
+    """The gradients of all programs, times side by side; 0 where no evaluation had any."""
+    found = []
+    for name in Folded._fields:
+        empty = [torch.zeros_like(getattr(folded, name)) for folded in every]
+        of_programs = [
+            torch.stack([sums.parts.get(name, zero) for sums, zero in zip(slab, empty, strict=True)]) for slab in slabs
+        ]
+        found.append(torch.stack(of_programs).sum(0))
+    return Folded(*found)
 
 
 REFERENCE = Passes(_forward, _backward)

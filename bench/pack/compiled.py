@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from bench.clock import synchronise
-from bench.compiled import compiler_refusals, prepare_compiler, warm_up
+from bench.compiled import check_gradient, compiler_refusals, prepare_compiler, warm_up
 from bench.pack.step import PackedStep
 
 
@@ -24,7 +24,7 @@ def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> fl
         Seconds.
 
     Raises:
-        BenchError: no compiler works here, or the update cannot be compiled whole.
+        BenchError: no compiler works here, the update cannot be compiled whole, or its gradient is not the eager one's.
     """
     began = time.perf_counter()
     runs = len(step.states)
@@ -40,12 +40,16 @@ def by_inductor(step: PackedStep, arguments: tuple[Any, ...]) -> Any:
     """The update as torch.compile makes it, compiled for arguments of these shapes.
 
     Raises:
-        BenchError: it cannot be compiled.
+        BenchError: it cannot be compiled, or its gradient is not the eager one's.
     """
     prepare_compiler()
     compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
-    with compiler_refusals(f"packed {type(step.trainers[0].entry).__name__}"):
-        compiled(*arguments)
+    name = f"packed {type(step.trainers[0].entry).__name__}"
+    with compiler_refusals(name):
+        found = compiled(*arguments)
+    # A step's gradient is what it adds to the first moments: the weights themselves would turn rounding into a step.
+    kept = step.trainers[0].adam.defaults["betas"][0] * step.first
+    check_gradient(found[1] - kept, step.update(*arguments)[1] - kept, name)
     return compiled
 
 

@@ -78,11 +78,29 @@ def test_a_plan_evaluates_each_time_once_and_leaves_out_what_nothing_depends_on(
 def test_the_folded_field_is_the_field(kind: str) -> None:
     f, x = field(4, kind), torch.randn(6, 4).double()
     times = torch.tensor([0.0, 0.3, 1.0]).double()
-    folded = f.folded(times)
-    assert all(part.is_contiguous() for part in (folded.first, folded.second, folded.third, folded.pairs))
-    for n, t in enumerate(times):
-        hidden1 = torch.tanh(x @ folded.first[n].T + folded.bias1[n])
-        hidden2 = torch.tanh(hidden1 @ folded.second[n].T + folded.bias2[n])
-        torch.testing.assert_close(hidden2 @ folded.third[n].T + folded.bias3[n], f(t, x))
-        divergence = (((1 - hidden2**2) @ folded.pairs[n]) * (1 - hidden1**2)).sum(1)
+    for folded, t in zip(f.folded(times), times, strict=True):
+        assert all(part.is_contiguous() for part in folded)
+        hidden1 = torch.tanh(x @ folded.first.T + folded.bias1)
+        hidden2 = torch.tanh(hidden1 @ folded.second.T + folded.bias2)
+        torch.testing.assert_close(hidden2 @ folded.third.T + folded.bias3, f(t, x))
+        divergence = (((1 - hidden2**2) @ folded.pairs) * (1 - hidden1**2)).sum(1)
         torch.testing.assert_close(divergence, f.divergence(t, x))
+
+
+def test_a_gradient_of_the_gradient_is_refused() -> None:
+    f, x = field(3), torch.randn(4, 3).double().requires_grad_()
+    end = solve_fused(f, x, planned(uniform(1), TABLEAUS["rk4"]))
+    (slope,) = torch.autograd.grad(end.log_det.square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
+
+
+def test_without_a_gradient_every_activation_is_the_same_function() -> None:
+    a = torch.linspace(-30, 30, 601)
+    for name, activation in ACTIVATIONS.items():
+        value = activation.value(a)
+        # Sums with 1 in single precision: half a unit in the last place of 1, a few times over.
+        torch.testing.assert_close(activation.untraced(a.clone()), value, rtol=1e-6, atol=3e-7, msg=name)
+        wide = a.double().requires_grad_()
+        (slope,) = torch.autograd.grad(activation.value(wide).sum(), wide)
+        torch.testing.assert_close(activation.slope(value.double()), slope, rtol=1e-4, atol=1e-6, msg=name)
