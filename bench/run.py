@@ -24,6 +24,7 @@ from bench.deadline import Deadline
 from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
 from bench.finish import examples, finish
+from bench.heap import keep_freed_memory
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
@@ -205,8 +206,9 @@ def source(cls: type[Entry]) -> str:
 
 
 def surroundings(config: Config, device: torch.device) -> Record:
-    """Where the run happens; sets torch's thread count."""
+    """Where the run happens; sets torch's thread count and what the heap keeps."""
     torch.set_num_threads(config.threads or OWN_THREADS)
+    keep_freed_memory()
     return {
         "device": device_name(device),
         "threads": torch.get_num_threads(),

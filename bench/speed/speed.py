@@ -8,6 +8,7 @@ import torch
 
 from bench.clock import Neighbours
 from bench.errors import BenchError, unknown
+from bench.heap import keep_freed_memory
 from bench.provenance import device_name, git_commit
 from bench.speed.commands import commands
 from bench.speed.compiled_steps import compiled_steps
@@ -76,6 +77,7 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
         if threads < 1:
             raise BenchError(f"--threads {threads}: give at least 1")
         torch.set_num_threads(threads)
+    keep_freed_memory()
     path = results_dir / "speed" / f"{device}.csv"
     check_writable(path.parent)
     chosen = torch.device(device)
