@@ -1,8 +1,9 @@
 """The C library's heap, told to keep what is freed.
 
 glibc gives a large block back to the system when it is freed, and asks for it anew, page by page, when the next tensor
-of that size is made: in a training step of small tensors, every time. Kept, the same addresses are used again, still
-in the processor's cache. Blocks above 32 MiB are given back as ever.
+of that size is made: in a training step of small tensors, every time, or never, as the process happens to lie in
+memory. Kept, the same addresses are used again, still in the processor's cache, and two runs of the same step take the
+same time. Blocks above 32 MiB are given back as ever.
 """
 
 import ctypes
