@@ -165,3 +165,5 @@ def test_operations_are_counted_as_ever() -> None:
     rows, inputs, outputs = SIZES
     layer, x = Linear(inputs, outputs), torch.randn(rows, inputs, requires_grad=True)
     assert count_flops(lambda: layer(x).sum().backward()) == 3 * 2 * rows * inputs * outputs
+    a, b, total = torch.randn(rows, inputs), torch.randn(inputs, outputs), torch.zeros(rows, outputs)
+    assert count_flops(lambda: add_product(total, a, b)) == 2 * rows * inputs * outputs

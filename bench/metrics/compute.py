@@ -19,7 +19,7 @@ _FORMULAS = flop_registry | {  # torch's registry lacks the CPU's attention kern
     ]
     for way in ("", "_backward")
 }
-_FORMULAS[torch.ops.mkldnn._linear_pointwise] = lambda x, weight, *_, **__: 2 * x.numel() * weight.shape[0]
+_FORMULAS[torch.ops.mkldnn._linear_pointwise] = lambda x, *_, out_val, **__: 2 * x.numel() * out_val.shape[-1]
 _FORMULAS |= {getattr(_ATEN, f"{name}_"): flop_registry[getattr(_ATEN, name)] for name in ("addmm", "baddbmm")}
 
 
