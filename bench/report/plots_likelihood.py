@@ -11,7 +11,7 @@ from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
 from bench.report.summary import ORACLE, Cell, count_words
-from bench.report.tables import DAGGER, NOTES
+from bench.report.tables import DAGGER, NOTES, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
 NAME_WIDTH = 22  # characters of a name on one line
@@ -24,7 +24,7 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     shown = sorted((c for c in _entries(cells)), key=lambda cell: -cell.intervals["nll_nats"].mean)
     if not shown:
         return None
-    names = [textwrap.fill(f"{cell.model} (≤)" if cell.is_bound else cell.model, NAME_WIDTH) for cell in shown]
+    names = [textwrap.fill(name, NAME_WIDTH) for name in marked(shown)]
     left = 0.25 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
     lines = 1 + max(name.count("\n") for name in names)
     rows = max(0.42, 0.17 * lines + 0.1) * len(shown)
@@ -49,12 +49,13 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     data = cells[0].data
     ranking = "; ".join(f"{c.model} {plain(c.intervals['nll_nats'].mean)}" for c in reversed(shown))
     bound = " " + NOTES["bound"] if any(c.is_bound for c in shown) else ""
+    sizes = " " + NOTES["examples"] if several_sizes(shown) else ""
     return Plot(
         f"nll-{data}",
         data,
         "Test NLL by model",
         f"Mean test NLL in nats on {data}, lowest first: {ranking}.",
-        f"Test negative log-likelihood in nats. {INTERVAL_WORDS}{bound}{_oracle_words(cells)}",
+        f"Test negative log-likelihood in nats. {INTERVAL_WORDS}{bound}{sizes}{_oracle_words(cells)}",
         png(made),
     )
 
@@ -97,16 +98,17 @@ def pareto(cells: list[Cell], look: dict[str, Style], cost: Cost) -> Plot | None
     shown = [cell for cell in _entries(cells) if cost.column in cell.intervals]
     if not shown:
         return None
-    made, axes = plane([*(f"{cell.model} (≤)" for cell in shown), "oracle"])
-    for cell in shown:
+    names = marked(shown)
+    made, axes = plane([*names, "oracle"])
+    for cell, name in zip(shown, names, strict=True):
         style, spent, nll = look[cell.model], cell.by_seed(cost.column), cell.by_seed("nll_nats")
         both = sorted(spent.keys() & nll.keys())
         axes.plot([spent[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0)
         (x, dx, _), (y, dy, _) = cell.intervals[cost.column], cell.intervals["nll_nats"]
         across = None if dx is None else np.array([[min(dx, 0.9 * x)], [dx]])  # a logarithmic axis cannot show 0
-        name = f"{cell.model} (≤)" if cell.is_bound else cell.model
         axes.errorbar(x, y, dy, across, color=style.colour, marker=style.marker, ms=8, capsize=3, label=name, ls="")
-    front = frontier([(c.intervals[cost.column].mean, c.intervals["nll_nats"].mean) for c in shown])
+    compared = max(([c for c in shown if c.comparable(other)] for other in shown), key=len)
+    front = frontier([(c.intervals[cost.column].mean, c.intervals["nll_nats"].mean) for c in compared])
     if len(front) > 1:
         axes.step(*zip(*front, strict=True), where="post", color="#999999", lw=1, zorder=0)
     _oracle(axes, cells, vertical=False)
@@ -126,7 +128,8 @@ def pareto(cells: list[Cell], look: dict[str, Style], cost: Cost) -> Plot | None
         f"Test NLL against {cost.words}",
         f"Mean test NLL and {cost.words} on {data}: {points}.",
         f"Down and left is better; the grey line joins the models that no other beats in both mean {cost.words} and "
-        f"mean NLL. {INTERVAL_WORDS}{cost.note}{_shared_words(shown) if cost.timing else ''}{_oracle_words(cells)}",
+        f"mean NLL{' on as many test examples' if len(compared) < len(shown) else ''}. {INTERVAL_WORDS}{cost.note}"
+        f"{_shared_words(shown) if cost.timing else ''}{_oracle_words(cells)}",
         png(made),
     )
 
@@ -199,6 +202,17 @@ def shown_range(lines: list[Line], cells: list[Cell]) -> tuple[float, float]:
     low = min([low, *(cell.intervals["nll_nats"].mean for cell in cells if cell.oracle)])
     pad = 0.06 * (high - low) or 0.5
     return low - pad, high + pad
+
+
+def marked(cells: list[Cell]) -> list[str]:
+    """The models' names, with ≤ for a bound, and how many test examples where they are not as many for all."""
+    sizes = several_sizes(cells)
+    names = []
+    for cell in cells:
+        marks = ["≤"] if cell.is_bound else []
+        marks += [f"of {size:,}" for size in cell.measured_on() if sizes and size is not None]
+        names.append(f"{cell.model} ({', '.join(marks)})" if marks else cell.model)
+    return names
 
 
 def _entries(cells: list[Cell]) -> list[Cell]:

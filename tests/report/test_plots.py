@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.report.plots import draw
-from bench.report.plots_likelihood import frontier, shown_range
+from bench.report.plots_likelihood import frontier, marked, shown_range
 from bench.report.plots_pictures import mosaic
 from bench.report.study import Study, checked, load
 from bench.report.style import Plot
@@ -63,6 +63,18 @@ def test_without_flops_only_time_is_drawn() -> None:
     found = plots_of(record("toy", "vae", 0, train_flops=None))
     assert "pareto-toy" in found
     assert "pareto-flops-toy" not in found
+
+
+def test_models_measured_on_another_part_of_the_test_split_say_so_and_bound_no_frontier() -> None:
+    few, many = record("toy", "vae", 0, nll_examples=100), record("toy", "cnf", 0, nll_examples=2000)
+    cells = [cell for cell in summarise([checked(few), checked(many)]) if not cell.oracle]
+    assert sorted(marked(cells)) == ["cnf (of 2,000)", "vae (≤, of 100)"]
+    found = plots_of(few, many)
+    assert "not compared with each other" in found["nll-toy"].caption
+    assert "on as many test examples" in found["pareto-toy"].caption
+    alike = plots_of(record("toy", "vae", 0, nll_examples=2000), many)
+    assert "not compared" not in alike["nll-toy"].caption
+    assert "as many" not in alike["pareto-toy"].caption
 
 
 def test_the_frontier_keeps_what_no_other_beats_in_both() -> None:
