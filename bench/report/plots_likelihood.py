@@ -205,12 +205,13 @@ def shown_range(lines: list[Line], cells: list[Cell]) -> tuple[float, float]:
 
 
 def marked(cells: list[Cell]) -> list[str]:
-    """The models' names, with ≤ for a bound, and how many test examples where they are not as many for all."""
-    sizes = several_sizes(cells)
+    """The models' names, with ≤ for a bound, and the number of test examples where it is not that of most."""
+    usual = Counter(frozenset(cell.measured_on()) for cell in cells).most_common(1)
     names = []
     for cell in cells:
         marks = ["≤"] if cell.is_bound else []
-        marks += [f"of {size:,}" for size in cell.measured_on() if sizes and size is not None]
+        if usual[0][0] != cell.measured_on():
+            marks += [f"of {size:,}" for size in cell.measured_on() if size is not None]
         names.append(f"{cell.model} ({', '.join(marks)})" if marks else cell.model)
     return names
 

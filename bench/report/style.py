@@ -123,7 +123,7 @@ def legend(axes: Axes) -> None:
 
 def _legend_columns(names: list[str]) -> int:
     longest = max(map(len, names))
-    return 3 if longest < 11 else 2 if longest < 18 else 1
+    return 3 if longest < 11 else 2 if longest < 22 else 1
 
 
 def log_axis(axes: Axes, axis: Literal["x", "y"], values: Iterable[float]) -> bool:
