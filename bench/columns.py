@@ -70,7 +70,9 @@ COLUMNS: dict[str, Column] = {
     "rate_nats": Column("nats", "mean KL(posterior || prior) by one draw of z for each test example"),
     "distortion_nats": Column("nats", "mean -log p(x | z) in the report space; with the rate it makes -ELBO"),
     "latent_size": Column("", "coordinates of the latent"),
-    "active_units": Column("", "latent coordinates whose posterior mean varies over test examples by more than 0.01"),
+    "active_units": Column(
+        "", "latent coordinates whose posterior mean has over 1 % of their variance over test examples; no class's code"
+    ),
     "posterior_collapse": Column("", "1 where no latent coordinate is active, 0 else"),
     "aggregate_mmd2": Column("", "unbiased squared MMD between draws of the aggregate posterior and of the prior"),
     "aggregate_kl_nats": Column("nats", "KL between Gaussians with the moments of aggregate posterior and prior"),

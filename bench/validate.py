@@ -1,4 +1,4 @@
-"""The validation value that chooses the weights: the likelihood, or where there is none the loss or the samples."""
+"""The validation value that chooses the weights: the likelihood, the loss or the samples, as the entry says."""
 
 import math
 
@@ -40,20 +40,22 @@ class Validation:
         devices = [self.x.device] if self.x.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.no_grad():
             torch.manual_seed(stream_seed(self.seed, "validation", "estimate"))
-            likelihood = estimate(
-                entry,
-                self.x,
-                importance_samples=self.importance_samples,
-                batch_rows=self.batch_rows,
-                tick=deadline.check,
-            )
-            if likelihood is not None:
-                return float(-(likelihood.log_prob + self.log_det).mean()), f"nll({likelihood.estimator})"
+            if entry.validated_by == "likelihood":
+                likelihood = estimate(
+                    entry,
+                    self.x,
+                    importance_samples=self.importance_samples,
+                    batch_rows=self.batch_rows,
+                    tick=deadline.check,
+                )
+                if likelihood is not None:
+                    return float(-(likelihood.log_prob + self.log_det).mean()), f"nll({likelihood.estimator})"
+            by_samples = entry.validated_by == "mmd2"
             with evaluating(entry):
-                value = self.distance(entry) if entry.validated_by == "mmd2" else self.loss(entry)
+                value, name = (self.distance(entry), "mmd2") if by_samples else (self.loss(entry), "loss")
         if not math.isfinite(value):
-            raise Diverged(f"the validation {entry.validated_by} is {value}")
-        return value, entry.validated_by
+            raise Diverged(f"the validation {name} is {value}")
+        return value, name
 
     def loss(self, entry: Entry) -> float:
         """Mean loss in nats of the report space."""

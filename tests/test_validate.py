@@ -44,6 +44,17 @@ def test_an_entry_without_a_likelihood_is_validated_by_its_loss(own_conf) -> Non
         assert value == pytest.approx(float(entry.loss(data.validation).mean()), rel=1e-6)
 
 
+def test_an_objective_that_is_no_bound_is_validated_by_itself(own_conf) -> None:
+    config = tiny(own_conf, "model=vae_mean", "budget.parameters=null")
+    data = build.dataset(config)
+    entry, validation = build.entry(config, data.spec), Validation(data, config)
+    value, name = validation.value(entry, Deadline(None))
+    assert name == "loss"
+    with torch.no_grad():
+        expected = float((entry.eval().loss(validation.x) - validation.log_det).mean())
+    assert value == pytest.approx(expected, rel=1e-6)
+
+
 class BySamples(LossOnly):
     validated_by = "mmd2"
 

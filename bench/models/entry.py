@@ -59,8 +59,8 @@ class Entry(nn.Module):
         kinds: the kinds of data it can model; on any other its row says `not_applicable`.
         conditional: whether it takes a context; one that does not is refused data that have one, as of labels.
         latent: `exact` when `decode` inverts `encode`; `posterior_mean` when `encode` gives the mean of a posterior.
-        validated_by: what chooses the weights of an entry without a likelihood: its `loss`, or `mmd2`, the squared MMD
-            between samples and validation examples.
+        validated_by: what chooses the weights: the `likelihood`, or where there is none the loss; its `loss` in any
+            case; or `mmd2`, the squared MMD between samples and validation examples.
         fitted: True for a reference that `finish` fits in one go, to all training examples. It takes no steps and no
             budget is matched to it: its width is the YAML's, and its row has neither `steps` nor `matched_to`.
     """
@@ -69,7 +69,7 @@ class Entry(nn.Module):
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete"})
     conditional: ClassVar[bool] = False
     latent: ClassVar[Literal["exact", "posterior_mean"]] = "posterior_mean"
-    validated_by: ClassVar[Literal["loss", "mmd2"]] = "loss"
+    validated_by: ClassVar[Literal["likelihood", "loss", "mmd2"]] = "likelihood"
     fitted: ClassVar[bool] = False
 
     def __init__(self, data: DataSpec, *, width: int) -> None:

@@ -16,8 +16,12 @@ class VAEMean(VAE):
 
     The objective is no bound on the likelihood, because E[f(z)] ≠ f(E[z]) wherever f is not linear. Nothing but the KL
     divergence holds the posterior's scale, which goes to that of the prior, while the decoder never meets a z away from
-    a mean. The likelihood is measured as any VAE's, by importance weights over draws from the posterior.
+    a mean. The likelihood is measured as any VAE's, by importance weights over draws from the posterior, or by annealed
+    importance sampling, which needs no posterior. Weights are chosen by the objective: the likelihood is best after the
+    first steps, long before what the objective does to the latent shows.
     """
+
+    validated_by = "loss"
 
     def __init__(
         self,

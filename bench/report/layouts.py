@@ -103,6 +103,7 @@ LAYOUTS = (
             Metric("distortion_nats", "distortion, nats"),
             Metric("latent_size", "coordinates"),
             Metric("active_units", "active"),
+            Metric("posterior_collapse", "collapsed"),
             Metric("aggregate_kl_nats", "aggregate to prior, KL of moments, nats (floor)", floor="aggregate_kl_floor"),
             Metric("aggregate_mmd2", "the same, MMD²"),
             Metric("recon_mse_sampled", "reconstruction MSE, z drawn"),

@@ -31,6 +31,7 @@ METRICS = (
     "distortion_nats",
     "latent_size",
     "active_units",
+    "posterior_collapse",
     "aggregate_mmd2",
     "aggregate_kl_nats",
     "aggregate_kl_floor",
@@ -71,8 +72,8 @@ class Cell:
         runs: all of them, failed ones too; none for the oracle.
         intervals: metric -> its interval over the finished runs that have it.
         oracle: whether this is the true density and not a model.
-        best: whether its NLL is lower than that of every other model on the same test examples, by the paired
-            difference.
+        best: whether its NLL is lower than that of every other model, by the paired difference; False where another
+            has one on other test examples.
     """
 
     data: str
@@ -96,6 +97,11 @@ class Cell:
     def shared_machine(self) -> bool:
         """Whether any finished run was timed on a machine that others used."""
         return any(run["shared_machine"] for run in self.finished)
+
+    @property
+    def loose(self) -> bool:
+        """Whether any finished run warns that its bound is loose."""
+        return any("bound is loose" in (run["warning"] or "") for run in self.finished)
 
     @property
     def packed(self) -> bool:
@@ -190,8 +196,8 @@ def _cell(data: str, model: str, runs: list[Run]) -> Cell:
 def _marked(cell: Cell, entries: list[Cell]) -> Cell:
     """The cell with `best` set."""
     own = cell.by_seed("nll_nats")
-    others = [o for o in entries if o is not cell and "nll_nats" in o.intervals and o.comparable(cell)]
-    found = [paired_difference(own, other.by_seed("nll_nats")) for other in others]
+    others = [other for other in entries if other is not cell and "nll_nats" in other.intervals]
+    found = [paired_difference(own, o.by_seed("nll_nats")) if o.comparable(cell) else None for o in others]
     best = bool(found) and all(d is not None and d.mean < 0 and d.excludes_zero for d in found)
     return Cell(cell.data, cell.model, cell.runs, cell.intervals, best=best)
 

@@ -9,7 +9,7 @@ from bench.report.layouts import LAYOUTS, Layout, Metric
 from bench.report.numbers import quantity
 from bench.report.summary import BOUNDED, Cell, Difference
 
-DAGGER, DOUBLE_DAGGER = "†", "‡"
+DAGGER, DOUBLE_DAGGER, SECTION = "†", "‡", "§"
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 BOLD_RULE = (
     "Bold: the lowest NLL of a data set, where the 95 % interval of its difference to every other model, paired by "
@@ -25,6 +25,8 @@ NOTES = {
     "of the test split may be easier for all of them.",
     "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",
     "shared": f"{DAGGER} timed while other processes used the machine.",
+    "loose": f"{SECTION} few importance weights count in some run: the bound is loose, and that alone may put a model "
+    "behind another.",
     "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
 }
 
@@ -132,6 +134,7 @@ def _grid(layout: Layout, cells: list[Cell]) -> Grid:
     uses: list[tuple[str, Callable[[Cell], bool]]] = [
         ("interval", lambda cell: any(m.column in cell.intervals for m in metrics)),
         ("bound", lambda cell: cell.is_bound and any(m.column in BOUNDED for m in metrics)),
+        ("loose", lambda cell: cell.loose and any(m.column in BOUNDED for m in metrics)),
         ("floor", lambda cell: any(m.floor in cell.intervals for m in metrics)),
         ("shared", lambda cell: cell.shared_machine and any(m.timing for m in metrics)),
         ("packed", lambda cell: cell.packed and any(m.column in PACKED_TIMES for m in metrics)),
@@ -175,12 +178,14 @@ def _number(metric: Metric, cell: Cell) -> Field:
         text += f" {DAGGER}"
     if metric.column in PACKED_TIMES and cell.packed:
         text += f" {DOUBLE_DAGGER}"
+    if metric.column in BOUNDED and cell.loose:
+        text += f" {SECTION}"
     return Field(text, interval.mean, cell.best and metric.column in BOUNDED)
 
 
 TEX = {
     "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "·": r"$\cdot$", "²": r"$^2$",
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "§": r"$^\S$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},
 }  # fmt: skip

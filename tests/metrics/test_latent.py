@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 
 from bench.laws.gaussian import DiagonalGaussian
 from bench.metrics import latent
-from bench.metrics.latent import code_diagnostics, diagnostics, gaussian_divergence, gradient_noise
+from bench.metrics.latent import code_diagnostics, diagnostics, gaussian_divergence, gradient_noise, use
 from bench.models.ae import AE
 from bench.models.latent import LatentEntry
 from bench.models.vae import VAE
@@ -82,6 +82,27 @@ def test_a_collapsed_posterior_is_flagged() -> None:
     found = diagnostics(entry, examples(2000), 1000)
     assert (found["active_units"], found["posterior_collapse"]) == (0, 1)
     assert found["rate_nats"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_activity_does_not_hang_on_the_latents_unit(scale: float) -> None:
+    """Codes may be small where the decoder multiplies them."""
+    means = torch.randn(2000, 3) * torch.tensor([1.0, 0.2, 0.05])
+    draws = means + torch.randn(2000, 3) * torch.tensor([0.1, 1.0, 1.0])
+    # Shares of the variance: 0.99, 0.04, 0.0025.
+    found = use(Known(), scale * draws[:, :2], scale * means[:, :2])
+    assert found["active_units"] == 2
+    found = use(Known(), scale * draws[:, 1:], scale * means[:, 1:])
+    assert (found["active_units"], found["posterior_collapse"]) == (1, 0)
+
+
+def test_a_classs_code_is_no_use_of_the_latent() -> None:
+    entry = Known()
+    entry.class_coordinates = 1
+    noise = torch.randn(2000, 1)
+    code = torch.randn(2000, 1)
+    found = use(entry, torch.cat([noise, code], 1), torch.cat([torch.zeros_like(noise), code], 1))
+    assert (found["active_units"], found["posterior_collapse"]) == (0, 1)
 
 
 def test_gaussian_divergence_against_torch() -> None:

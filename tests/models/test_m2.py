@@ -178,6 +178,10 @@ def test_data_without_labels_are_not_applicable() -> None:
         M2(DataSpec((4,)), width=60)
 
 
+def test_the_weight_of_the_labels_grows_with_the_coordinates() -> None:
+    assert [m2(DataSpec((dim,), classes=2)).alpha for dim in (4, 16, 64)] == [1.0, 1.0, 4.0]
+
+
 @pytest.mark.parametrize(
     "option", [{"alpha": -1.0}, {"alpha": math.inf}, {"latent_size": 0}, {"width": 0}, {"activation": "tahn"}], ids=str
 )

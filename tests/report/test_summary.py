@@ -76,8 +76,7 @@ def test_means_over_other_test_examples_are_not_compared() -> None:
         run["nll_examples"] = 100 if run["model"] == "ae" else 2000
     cells = summarise(made)
     assert [(d.a.model, d.b.model) for d in differences(cells)] == [("cnf", "vae")]
-    assert [c.model for c in cells if c.best] == ["cnf"]
-    assert not cell(cells, "ae").best  # alone among its examples
+    assert not any(c.best for c in cells)  # ae might be better than cnf, or not
     (likelihood, *_) = grids(cells)
     assert any("different numbers of test examples" in note for note in likelihood.notes)
     assert "test examples" in text_summary(cells)[0]

@@ -63,6 +63,17 @@ def test_models_that_tell_classes_apart_have_a_table_of_their_own() -> None:
     assert "clustering NMI" not in classes.headings
 
 
+def test_a_loose_bound_is_marked_where_the_likelihood_is_read() -> None:
+    warning = "effective sample size 2.1 of 1000: the bound is loose"
+    runs = [checked(record("toy", "vae", seed, warning=warning if seed else None)) for seed in range(2)]
+    (likelihood, *_) = grids(summarise([*runs, checked(record("toy", "cnf", 0))]))
+    assert row(likelihood, "vae")["NLL, nats"].text.endswith(" §")
+    assert not row(likelihood, "cnf")["NLL, nats"].text.endswith("§")
+    assert any(note.startswith("§") for note in likelihood.notes)
+    assert not any(note.startswith("§") for grid in grids(summarise(RUNS)) for note in grid.notes)
+    assert tex([likelihood]).isascii()
+
+
 def test_the_terminal_gets_a_line_per_model() -> None:
     failed = checked(record("toy", "odd", 0, status="failed"))
     lines = text_summary(summarise([*RUNS, failed]))
