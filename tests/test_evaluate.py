@@ -6,7 +6,8 @@ import torch
 from bench import build
 from bench.columns import COLUMNS
 from bench.compose import compose
-from bench.config import Config
+from bench.config import Config, Optimiser
+from bench.contract.stage import train
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged
@@ -268,3 +269,26 @@ def test_no_density_call_holds_more_rows_than_asked(own_conf, monkeypatch) -> No
     assert record["eval_nfe"] > 0
     assert rows
     assert max(rows) == 150
+
+
+def test_annealing_and_importance_weights_agree_on_a_decoder_and_lie_below_the_truth(own_conf) -> None:
+    """One trained VAE through the evaluation of a run, estimator by estimator."""
+    plane = ["data=linear_gaussian", "data.dim=4", "data.latent=2", "data.train=2000", "data.test=100"]
+    options = [
+        "model=vae",
+        "budget.parameters=null",
+        "model.width=120",
+        "model.latent_size=2",
+        "eval.test_examples=100",
+    ]
+    entry, dataset, config = built(own_conf, *plane, *options)
+    train(entry, entry.trainer(Optimiser(learning_rate=1e-2)), dataset.train, steps=300)
+    found = {}
+    for estimator, settings in (("iwae", ["eval.importance_samples=1000"]), ("ais", ["eval.ais_steps=300"])):
+        config = compose([*SMALL, *plane, *options, f"eval.estimator={estimator}", *settings], own_conf)
+        found[estimator], _ = evaluate(entry, dataset, config.eval, Deadline(None))
+    assert [found[name]["nll_estimator"].split("-")[0] for name in found] == ["iwae", "ais"]
+    # Both bounds are within some hundredths of the decoder's own likelihood, the second without its encoder.
+    assert found["ais"]["nll_nats"] == pytest.approx(found["iwae"]["nll_nats"], abs=0.1)
+    for record in found.values():
+        assert record["kl_to_truth"] > -4 * record["kl_standard_error"]

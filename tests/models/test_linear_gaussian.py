@@ -57,6 +57,20 @@ def support_of_uniform(entry: VAELatent) -> Nodes:
     return plane(entry, math.sqrt(3))
 
 
+def positive_quadrant(entry: VAELatent) -> Nodes:
+    """Of Gamma(1, 1), which standardised begins at -1."""
+    z, log_area = square(6.0)
+    return z + 5, entry.log_prior(z[None] + 5)[0] + log_area
+
+
+def triangle(entry: VAELatent) -> Nodes:
+    """Points of equal mass on the simplex of three coordinates, from two uniform ones."""
+    u, v = (0.5 + 0.5 * square(1.0)[0]).T
+    root = u.sqrt()
+    y = torch.stack([1 - root, root * (1 - v), root * v], 1)
+    return (y - entry.shift) / entry.scale, torch.full((len(y),), -math.log(len(y)))
+
+
 def sphere(entry: SVAE, points: int = 160) -> Nodes:
     """Cells of equal area on S²: equal steps of height and of angle (Archimedes)."""
     height = -1 + 2 / points * (torch.arange(points) + 0.5)
@@ -96,6 +110,10 @@ CASES = {
     # Without a warm-up a coordinate stays unused.
     "uniform": Case(VAELatent, {"law": "uniform", "kl_warmup": 0.5}, support_of_uniform),
     "student_t": Case(VAELatent, {"law": "student_t"}),
+    "logistic": Case(VAELatent, {"law": "logistic"}),
+    "gumbel": Case(VAELatent, {"law": "gumbel"}),
+    "gamma": Case(VAELatent, {"law": "gamma"}, positive_quadrant),
+    "dirichlet": Case(VAELatent, {"law": "dirichlet", "latent_size": 3}, triangle),
     "svae": Case(SVAE, nodes=sphere),
     "iwae": Case(IWAE),
     "vampprior": Case(VampPrior),
@@ -128,7 +146,7 @@ def level(difference: Tensor) -> float:
 def test_bounds_rise_to_the_entrys_own_likelihood_which_lies_below_the_truths(name: str) -> None:
     case, generator = CASES[name], torch.Generator().manual_seed(0)
     data, x = TRUTH.sample(4096, generator), TRUTH.sample(300, generator)
-    entry = case.cls(case.spec, width=160, latent_size=2, **case.options)
+    entry = case.cls(case.spec, width=160, **{"latent_size": 2} | case.options)
     train(entry, entry.trainer(Optimiser(learning_rate=1e-2)), data, steps=400)
     entry.eval()
     with torch.no_grad():
