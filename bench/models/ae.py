@@ -12,7 +12,7 @@ from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.coders import LOG_SCALE_BOUND, BernoulliDecoder
 from bench.models.entry import Context, Entry
 from bench.models.latent import settled_size
-from bench.models.networks import mlp, spread
+from bench.models.networks import check_shape, mlp, spread
 from bench.spec import DataSpec
 
 SMALLEST_SCALE = math.exp(-LOG_SCALE_BOUND)
@@ -117,6 +117,7 @@ class AE(Entry):
         """
         super().__init__(data, width=width)
         self.latent_size = settled_size(data, latent_size)
+        check_shape(shape)
         sizes = spread(width, [*shape, *reversed(shape)])
         self.encoder = mlp([data.dim, *sizes[: len(shape)], self.latent_size], activation=activation)
         self.decoder: BernoulliDecoder | MeanDecoder

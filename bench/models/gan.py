@@ -13,7 +13,7 @@ from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.ae import SMALLEST_SCALE, MeanDecoder
 from bench.models.entry import Context, Entry
 from bench.models.latent import settled_size
-from bench.models.networks import mlp, spread
+from bench.models.networks import check_shape, mlp, spread
 from bench.models.optimise import Trainer, learning_rate
 from bench.spec import DataSpec
 
@@ -81,6 +81,7 @@ class GAN(Entry):
             raise unknown("objective", objective, OBJECTIVES, "model.objective")
         self.objective = objective
         self.latent_size = settled_size(data, latent_size)
+        check_shape(shape)
         sizes = spread(width, [*shape, *reversed(shape)])
         self.discriminator = mlp([data.dim, *sizes[: len(shape)], 1], activation=activation)
         if objective == "wgan_gp":  # only differences of the critic's values count: a constant would lie idle

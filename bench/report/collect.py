@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,7 +118,12 @@ def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) ->
         for run, setting in zip(group, settings, strict=True):
             run["variant"] = ", ".join(f"{name}={setting.get(name)}" for name in varied) or None
         _tell_apart(group)
-    return sorted(runs, key=lambda run: (run["data"], label(run), run["seed"], run["run_id"]))
+    return sorted(runs, key=lambda run: (run["data"], natural(label(run)), run["seed"], run["run_id"]))
+
+
+def natural(text: str) -> list[str | int]:
+    """A key by which `d=2` comes before `d=10`: words and whole numbers in turn."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", text))]
 
 
 def _tell_apart(group: list[Run]) -> None:

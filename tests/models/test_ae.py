@@ -1,4 +1,5 @@
 import math
+import re
 from typing import Any
 
 import pytest
@@ -150,6 +151,12 @@ BAD: list[dict[str, Any]] = [
 def test_bad_options_are_named(option: dict[str, Any]) -> None:
     with pytest.raises(BenchError, match=next(iter(option))):
         AE(CONTINUOUS, **{"width": 8, **option})
+
+
+@pytest.mark.parametrize("shape", [[0], []], ids=str)
+def test_a_shape_is_refused_as_it_was_written(shape: list[int]) -> None:
+    with pytest.raises(BenchError, match=rf"model\.shape={re.escape(str(shape))} is no list"):
+        AE(CONTINUOUS, width=8, shape=shape)
 
 
 def test_binary_data_have_no_noise_scale() -> None:

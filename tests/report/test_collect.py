@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.report.collect import collect
+from bench.report.collect import collect, natural
 from bench.report.study import label, load
 from tests.report.synthetic import record, write_run
 
@@ -118,3 +118,8 @@ def test_a_broken_history_is_named_and_a_diverged_one_kept(tmp_path: Path) -> No
     histories = load(tmp_path).histories
     assert list(histories) == [kept["run_id"]]
     assert np.isnan(histories[kept["run_id"]][-1, 3])
+
+
+def test_numbers_in_names_are_sorted_by_size() -> None:
+    names = ["vae (d=10)", "vae (d=2)", "svae", "vae", "10 apples"]
+    assert sorted(names, key=natural) == ["10 apples", "svae", "vae", "vae (d=2)", "vae (d=10)"]
