@@ -42,6 +42,12 @@ class Affine(Entry):
         return z * torch.exp(self.log_scale) + self.shifts.sum(0)
 
 
+class BinaryOnly(Affine):
+    """Models pixels of 0 or 1 and nothing else."""
+
+    kinds = frozenset({"binary"})
+
+
 class Noisy(Affine):
     """Draws from torch's global generator in its loss and keeps a buffer: both must outlive a kill."""
 

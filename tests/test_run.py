@@ -311,6 +311,15 @@ def test_data_of_another_kind_are_not_applicable(own_conf, tmp_path) -> None:
     )
 
 
+@pytest.mark.parametrize(("data", "kind"), [("8gaussians", "continuous"), ("digits", "discrete")])
+def test_a_binary_only_entry_says_what_data_it_would_model(own_conf, tmp_path, data: str, kind: str) -> None:
+    record = made(compose([f"data={data}", "model=binary_only"], own_conf), tmp_path)
+    assert record["status"] == "not_applicable"
+    error = str(record["error"])
+    assert f"binary_only models binary data; {data} is {kind}: take data of such a kind, or a model of {kind}" in error
+    assert "\n" not in error
+
+
 def test_an_entry_that_refuses_the_data_as_it_is_built_is_not_applicable(own_conf, tmp_path) -> None:
     config = tiny(own_conf, "model=realnvp", "data.dim=1", "data.latent=1")
     prepare(config)
