@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from bench.errors import BenchError, Diverged
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.coders import LOG_SCALE_BOUND, BernoulliDecoder
-from bench.models.entry import Context, Entry
-from bench.models.latent import settled_size
+from bench.models.entry import Context
 from bench.models.networks import check_shape, mlp, spread
+from bench.models.prior import WithPrior
 from bench.spec import DataSpec
 
 SMALLEST_SCALE = math.exp(-LOG_SCALE_BOUND)
@@ -74,7 +74,7 @@ class MeanDecoder(nn.Module):
         return torch.addcmul(mean, self.scale, torch.randn_like(mean))
 
 
-class AE(Entry):
+class AE(WithPrior):
     """x is encoded and decoded, with nothing said about how the codes z are distributed.
 
     Training minimises the squared error as the nats of a decoder of unit variance, or the cross-entropy of binary
@@ -115,8 +115,7 @@ class AE(Entry):
             BenchError: for a size or a scale out of range, a scale for binary data, or an unknown activation.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width)
-        self.latent_size = settled_size(data, latent_size)
+        super().__init__(data, width=width, latent_size=latent_size)
         check_shape(shape)
         sizes = spread(width, [*shape, *reversed(shape)])
         self.encoder = mlp([data.dim, *sizes[: len(shape)], self.latent_size], activation=activation)
@@ -155,15 +154,6 @@ class AE(Entry):
     ) -> Float[Tensor, "*samples batch"]:
         """log p(x | z) of the noise model, in nats."""
         return self.decoder.log_prob(x.flatten(1), z)
-
-    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
-        """log N(z; 0, I) in nats."""
-        return standard_normal_log_prob(z)
-
-    def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
-        """`n` draws of z from N(0, I)."""
-        like = next(self.parameters())
-        return torch.randn(n, self.latent_size, dtype=like.dtype, device=like.device)
 
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Decoded draws of z from the prior: means of real data, pixels of 0 or 1."""

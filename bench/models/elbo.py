@@ -93,14 +93,23 @@ class WarmedUp(GradientStep):
             self.entry.kl_weight = self.entry.beta
 
 
+def check_samples(samples: int) -> None:
+    """Refuses what is no number of draws.
+
+    Raises:
+        BenchError: fewer than 1.
+    """
+    if samples < 1:
+        raise BenchError(f"model.samples={samples} is not a number of draws: give at least 1")
+
+
 def check_options(*, samples: int, beta: float, kl_warmup: float) -> None:
     """Refuses what no training could use.
 
     Raises:
         BenchError: fewer samples than 1, a weight that is negative or not finite, a share outside [0, 1].
     """
-    if samples < 1:
-        raise BenchError(f"model.samples={samples} is not a number of draws: give at least 1")
+    check_samples(samples)
     check_not_negative(beta=beta)
     if not 0 <= kl_warmup <= 1:
         raise BenchError(f"model.kl_warmup={kl_warmup} is not a share of the budget: give 0 to 1")

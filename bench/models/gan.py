@@ -9,12 +9,11 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.errors import unknown
-from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.ae import SMALLEST_SCALE, MeanDecoder
-from bench.models.entry import Context, Entry
-from bench.models.latent import settled_size
+from bench.models.entry import Context
 from bench.models.networks import check_shape, mlp, spread
 from bench.models.optimise import Trainer, learning_rate
+from bench.models.prior import WithPrior
 from bench.spec import DataSpec
 
 OBJECTIVES = ("non_saturating", "wgan_gp")
@@ -33,7 +32,7 @@ KERNELS = 2_000
 FITTING_STEPS = 30
 
 
-class GAN(Entry):
+class GAN(WithPrior):
     """x = g(z) with z ~ N(0, I), the generator g trained against a discriminator D of real and generated examples.
 
     There is no likelihood: the weights are chosen by the squared MMD between samples and validation examples. `loss`
@@ -76,11 +75,10 @@ class GAN(Entry):
             BenchError: for a size or a scale out of range, or an unknown objective or activation.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width)
+        super().__init__(data, width=width, latent_size=latent_size)
         if objective not in OBJECTIVES:
             raise unknown("objective", objective, OBJECTIVES, "model.objective")
         self.objective = objective
-        self.latent_size = settled_size(data, latent_size)
         check_shape(shape)
         sizes = spread(width, [*shape, *reversed(shape)])
         self.discriminator = mlp([data.dim, *sizes[: len(shape)], 1], activation=activation)
@@ -137,15 +135,6 @@ class GAN(Entry):
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Generated examples, without noise."""
         return self.generator.mean(self.prior_sample(n)).reshape(n, *self.data.event_shape)
-
-    def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
-        """`n` draws of z from N(0, I)."""
-        scale = self.generator.scale
-        return torch.randn(n, self.latent_size, dtype=scale.dtype, device=scale.device)
-
-    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
-        """log N(z; 0, I) in nats."""
-        return standard_normal_log_prob(z)
 
     def log_likelihood(
         self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "*samples batch latent"]

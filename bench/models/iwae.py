@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.errors import BenchError, unknown
+from bench.errors import unknown
 from bench.laws.gaussian import DiagonalGaussian
+from bench.models.elbo import check_samples
 from bench.models.entry import Context
 from bench.models.importance import iwae
 from bench.models.latent import GaussianLatentEntry
@@ -48,8 +49,7 @@ class IWAE(GaussianLatentEntry):
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation)
-        if samples < 1:
-            raise BenchError(f"model.samples={samples} is not a number of draws: give at least 1")
+        check_samples(samples)
         if gradient not in GRADIENTS:
             raise unknown("gradient", gradient, GRADIENTS, "model.gradient")
         self.samples, self.gradient = samples, gradient

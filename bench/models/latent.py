@@ -7,33 +7,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.errors import BenchError
-from bench.laws.gaussian import DiagonalGaussian, standard_normal_log_prob
+from bench.laws.gaussian import DiagonalGaussian
 from bench.models.coders import Decoder, DiagonalEncoder, decoder_for, shared_sizes
-from bench.models.entry import Context, Entry, LatentLaw, LogProb
+from bench.models.entry import Context, LatentLaw, LogProb
 from bench.models.importance import iwae_in_chunks
+from bench.models.prior import WithPrior
 from bench.spec import DataSpec, Kind
 
 CHUNK_ELEMENTS = 2**21
 """Coordinates that one chunk of importance samples holds: 8 MB a tensor, which stays near the cache."""
 
-LARGEST_DEFAULT_LATENT = 16
 
-
-def settled_size(data: DataSpec, latent_size: int | None) -> int:
-    """The latent's size: `latent_size`, or for None that of x and at most 16.
-
-    Raises:
-        BenchError: it is below 1.
-    """
-    if latent_size is None:
-        return min(data.dim, LARGEST_DEFAULT_LATENT)
-    if latent_size < 1:
-        raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
-    return latent_size
-
-
-class LatentEntry(Entry):
+class LatentEntry(WithPrior):
     """p(x) = ∫ p(x | z) p(z) dz, with an approximate posterior q(z | x).
 
     A subclass sets `decoder` and defines `posterior`; where its prior is not N(0, I), also `log_prior` and
@@ -47,28 +32,9 @@ class LatentEntry(Entry):
     importance_samples: ClassVar[int] = 1_000
     decoder: Decoder
 
-    def __init__(self, data: DataSpec, *, width: int, latent_size: int | None = None) -> None:
-        """Settles the latent's size: null takes that of x, and at most 16.
-
-        Raises:
-            BenchError: for a latent size below 1.
-            NotApplicable: for data with a context.
-        """
-        super().__init__(data, width=width)
-        self.latent_size = settled_size(data, latent_size)
-
     def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:
         """q(z | x) of each example."""
         raise NotImplementedError(f"{type(self).__name__} must define posterior(x)")
-
-    def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
-        """log p(z) in nats; here of N(0, I)."""
-        return standard_normal_log_prob(z)
-
-    def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
-        """`n` draws of z from the prior; here N(0, I)."""
-        like = next(self.parameters())
-        return torch.randn(n, self.latent_size, dtype=like.dtype, device=like.device)
 
     def log_likelihood(
         self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "*samples batch latent"]

@@ -16,8 +16,9 @@ from bench.models.coders import Encoder, LogScaleHead, decoder_for, shared_sizes
 from bench.models.elbo import check_not_negative
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.importance import iwae_in_chunks
-from bench.models.latent import CHUNK_ELEMENTS, settled_size
+from bench.models.latent import CHUNK_ELEMENTS
 from bench.models.networks import activation_named, linear, mlp
+from bench.models.prior import settled_size
 from bench.spec import DataSpec, Kind
 
 CODE_ROUNDING = 1e-3
