@@ -1,10 +1,11 @@
 import copy
+import math
 from typing import Any
 
 import pytest
 import torch
 
-from bench.compiled import chosen_mode, compile_step, gradient, uncompiled
+from bench.compiled import check_gradient, chosen_mode, compile_step, gradient, uncompiled
 from bench.compose import compose
 from bench.config import Optimiser
 from bench.errors import BenchError
@@ -73,15 +74,26 @@ def test_the_compiled_gradient_of_a_solve_is_the_eager_one(dim: int, width: int,
     eager = gradient(trainer.objective, trainer, x)
     compile_step(trainer, "step", x)
     found = gradient(trainer.objective, trainer, x)
-    # Single precision through eight or twelve evaluations of two layers.
-    assert (found - eager).norm() < 1e-5 * eager.norm()
+    whole = torch.cat([part.flatten() for part in eager]).norm()
+    for one, other in zip(found, eager, strict=True):
+        # Single precision through eight or twelve evaluations of two layers.
+        assert (one - other).norm() < 1e-5 * other.norm() + 1e-6 * whole
+
+
+def test_a_small_part_of_a_gradient_is_held_to_its_own_size() -> None:
+    """That of a new flow is nearly all in its last layer."""
+    eager = [torch.full((100,), 1.0), torch.full((10,), 1e-3)]
+    check_gradient([eager[0] + 1e-6, eager[1] + 1e-8], eager, "it")
+    for wrong in (torch.zeros(10), -eager[1], eager[1] * math.nan):
+        with pytest.raises(BenchError, match="compiled gradient of it"):
+            check_gradient([eager[0], wrong], eager, "it")
 
 
 def test_a_wrong_compiled_gradient_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda objective, **_: lambda x: 1.002 * objective(x))
     trainer = VAE(DataSpec((3,)), width=16, latent_size=2).trainer(Optimiser())
     before = torch.get_rng_state()
-    with pytest.raises(BenchError, match=r"^compile=step: the compiled gradient of VAE .* use compile=off$"):
+    with pytest.raises(BenchError, match=r"^compile=step: a part of the compiled gradient of VAE .* use compile=off$"):
         compile_step(trainer, "step", torch.randn(8, 3, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(torch.get_rng_state(), before)
     assert "objective" not in vars(trainer)

@@ -11,6 +11,7 @@ trace costs as much for every coordinate (`bench.ode.jacobian`).
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -95,8 +96,8 @@ class CNF(Entry):
         """
         super().__init__(data, width=width)
         _check_options(divergence, solver, step_size, rtol=rtol, atol=atol, eval_rtol=eval_rtol, eval_atol=eval_atol)
-        if not input_gain > 0:
-            raise BenchError(f"model.input_gain={input_gain} is not a factor: give a number above 0")
+        if not 0 < input_gain < math.inf:
+            raise BenchError(f"model.input_gain={input_gain} is not a factor: give a finite number above 0")
         self.divergence = divergence
         self.solver, self.rtol, self.atol, self.step_size = solver, rtol, atol, step_size
         self.adjoint = adjoint
@@ -281,8 +282,8 @@ def _check_options(divergence: str, solver: str, step_size: float | None, **tole
     if solver not in ADAPTIVE + FIXED_GRID:
         raise unknown("solver", solver, ADAPTIVE + FIXED_GRID, "model.solver")
     for name, value in tolerances.items():
-        if not value > 0:
-            raise BenchError(f"model.{name}={value} is not a tolerance: give a number above 0")
+        if not 0 < value < math.inf:
+            raise BenchError(f"model.{name}={value} is not a tolerance: give a finite number above 0")
     if solver in FIXED_GRID and step_size is None:
         raise BenchError(f"model.solver={solver} steps on a fixed grid: give model.step_size, such as 0.25")
     if solver in ADAPTIVE and step_size is not None:

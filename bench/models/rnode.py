@@ -6,6 +6,7 @@ times the mean over coordinates of either square to the bits per dimension; here
 nats and of the whole example: the same objective has the weight λ ln 2.
 """
 
+import math
 from typing import NamedTuple, Protocol
 
 import torch
@@ -43,11 +44,11 @@ class Penalty(NamedTuple):
         """Refuses weights that mean nothing.
 
         Raises:
-            BenchError: one is negative, or the training's `divergence` has no probe to share.
+            BenchError: one is negative or not finite, or the training's `divergence` has no probe to share.
         """
         for name, weight in self._asdict().items():
-            if not weight >= 0:
-                raise BenchError(f"model.{name}={weight} is not a weight: give 0 or more")
+            if not 0 <= weight < math.inf:
+                raise BenchError(f"model.{name}={weight} is not a weight: give a finite number from 0")
             if weight and divergence != "hutchinson":
                 raise BenchError(f"model.{name}={weight} needs the probe of model.divergence=hutchinson: set that")
 

@@ -18,6 +18,8 @@ from typing import NamedTuple
 from bench.store import write_atomically
 
 TIME_TO_STOP = 20.0
+CASES_FIRST = ("ladder-plane", "ladder", "pack", "compiled")
+"""Of `bench speed`, each a command of its own: what an interrupt cuts short leaves those before it."""
 
 
 class Step(NamedTuple):
@@ -38,15 +40,15 @@ class Outcome(NamedTuple):
 
 
 def steps(out: Path, studies: list[str]) -> list[Step]:
-    """The commands in their order, the shortest first."""
+    """The commands in their order, what only a GPU can tell before the rest."""
     results = out / "results"
     where = ["device=cuda", f"results_dir={results}"]
     on_gpu = ["--device", "cuda", "--results-dir", str(results)]
     return [
         Step("surroundings", ["-m", "torch.utils.collect_env"]),
         Step("tests", ["-m", "pytest", "-m", "gpu", "-v"]),
+        *(Step(f"speed-{case}", ["-m", "bench.cli", "speed", case, *on_gpu]) for case in CASES_FIRST),
         Step("speed", ["-m", "bench.cli", "speed", *on_gpu]),
-        Step("ladder", ["-m", "bench.cli", "speed", "ladder", "ladder-plane", "pack", "compiled", *on_gpu]),
         *(Step(f"study-{name}", ["-m", "bench.cli", "run", f"study={name}", *where]) for name in studies),
     ]
 

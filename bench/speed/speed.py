@@ -54,7 +54,7 @@ ONLY_WHEN_NAMED = {"compiled", "pack", "ladder", "ladder-plane", "exact-likeliho
 def speed(cases: list[str], device: str, results_dir: Path, threads: int | None = None) -> list[str]:
     """Times `cases` and writes results_dir/speed/<device>.csv; when none is named, all but `ONLY_WHEN_NAMED`.
 
-    Rows of cases that are not timed now stay in the file as they are.
+    Rows of cases that are not timed now stay in the file as they are; each case is written when it is done.
 
     Args:
         cases: names in `CASES`.
@@ -87,14 +87,13 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
         "torch_version": str(torch.__version__),
         "git_commit": git_commit() or "",
     }
-    new = [
-        figure.row(surroundings)
-        for name in CASES
-        if name in cases or not (cases or name in ONLY_WHEN_NAMED)
-        for figure in timed(CASES[name], chosen, results_dir)
-    ]
-    kept = [row for row in read_rows(path) if row["case"] not in {row["case"] for row in new}]
-    write_atomically(path, csv_text(sorted([*kept, *new], key=lambda row: list(CASES).index(row["case"]))))
+    new: list[dict[str, str]] = []
+    for name in CASES:
+        if name in cases or not (cases or name in ONLY_WHEN_NAMED):
+            rows = [figure.row(surroundings) for figure in timed(CASES[name], chosen, results_dir)]
+            kept = [row for row in read_rows(path) if row["case"] != name]
+            write_atomically(path, csv_text(sorted([*kept, *rows], key=lambda row: list(CASES).index(row["case"]))))
+            new += rows
     return [*table(new), "", f"table: {path}"]
 
 

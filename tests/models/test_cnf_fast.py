@@ -139,6 +139,8 @@ def test_a_field_too_stiff_for_any_grid_is_a_divergence_with_its_time() -> None:
         ({"regrid_every": 0}, "model.regrid_every=0 is not a number of steps"),
         ({"rtol": 0.0}, "model.rtol=0.0 is not a tolerance"),
         ({"eval_atol": -1.0}, "model.eval_atol=-1.0 is not a tolerance"),
+        ({"eval_rtol": float("inf")}, "model.eval_rtol=inf is not a tolerance"),
+        ({"input_gain": float("inf")}, "model.input_gain=inf is not a factor"),
         ({"activation": "relu"}, "relu"),
         ({"kernel": "cuda"}, "cuda"),
     ],

@@ -110,6 +110,7 @@ def test_the_kinetic_weight_slows_the_flow() -> None:
     [
         ({"kinetic": -0.1}, r"model\.kinetic=-0\.1 is not a weight"),
         ({"jacobian": float("nan")}, r"model\.jacobian=nan is not a weight"),
+        ({"jacobian": float("inf")}, r"model\.jacobian=inf is not a weight"),
         ({"jacobian": 0.1, "divergence": "exact"}, r"model\.jacobian=0\.1 needs the probe"),
     ],
 )

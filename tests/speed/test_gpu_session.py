@@ -6,7 +6,8 @@ from bench.speed.gpu_session import Step, session, steps
 
 def test_the_session_holds_the_tests_the_timings_and_the_studies(tmp_path: Path) -> None:
     chosen = steps(tmp_path, ["a", "b"])
-    assert [step.name for step in chosen] == ["surroundings", "tests", "speed", "ladder", "study-a", "study-b"]
+    cases = ["speed-ladder-plane", "speed-ladder", "speed-pack", "speed-compiled"]
+    assert [step.name for step in chosen] == ["surroundings", "tests", *cases, "speed", "study-a", "study-b"]
     assert all(str(tmp_path / "results") in " ".join(step.arguments) for step in chosen[2:])
 
 
