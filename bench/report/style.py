@@ -1,6 +1,7 @@
 """How every plot looks: one colour, marker and line per model, one font size, deterministic PNG bytes."""
 
 import io
+import textwrap
 import zlib
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
@@ -12,6 +13,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 DPI = 180
 WIDTH = 4.8  # inches: text of 10 points stays legible when the figure fills a phone's width
+LEGEND_WIDTH = 46
+"""Characters that one line of a legend holds."""
 RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -103,7 +106,8 @@ def png(made: Figure) -> bytes:
 
 def plane(names: list[str], height: float = 2.6) -> tuple[Figure, Axes]:
     """A figure with one pair of axes, `height` inches high, and room above for a legend of `names`."""
-    rows = -(-len(names) // _legend_columns(names))
+    columns = _legend_columns(names)
+    rows = sum(_wrapped(name).count("\n") + 1 for name in names) if columns == 1 else -(-len(names) // columns)
     top, bottom, left = 0.12 + 0.21 * rows, 0.52, 0.8
     total = bottom + height + top
     right = 0.25  # half of a number such as 10000 that stands at the end of the axis
@@ -116,7 +120,9 @@ def legend(axes: Axes) -> None:
     """A legend above the axes, where it hides nothing."""
     handles, names = axes.get_legend_handles_labels()
     columns = _legend_columns(names)
-    box = axes.legend(handles, names, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2)
+    words = list(map(_wrapped, names))
+    place = (-0.02, 1.0)
+    box = axes.legend(handles, words, loc="lower left", bbox_to_anchor=place, ncols=columns, borderaxespad=0.2)
     for line in box.get_lines():
         line.set_alpha(1)
 
@@ -124,6 +130,11 @@ def legend(axes: Axes) -> None:
 def _legend_columns(names: list[str]) -> int:
     longest = max(map(len, names))
     return 3 if longest < 11 else 2 if longest < 22 else 1
+
+
+def _wrapped(name: str) -> str:
+    """On as many lines as the figure's width asks for."""
+    return textwrap.fill(name, LEGEND_WIDTH)
 
 
 def log_axis(axes: Axes, axis: Literal["x", "y"], values: Iterable[float]) -> bool:
