@@ -2,7 +2,8 @@
 
 An adaptive solver looks at its error after every step, which stops a device each time and leaves no graph to capture.
 Here an embedded method looks once, at some examples; the grid it chooses is good for the next few hundred training
-steps, and its number of steps comes from a small set, so that what is compiled for one number serves again.
+steps, and its number of steps comes from a small set. What is compiled knows the times of its grid and serves no other,
+so that a chosen grid is not compiled.
 """
 
 from itertools import pairwise

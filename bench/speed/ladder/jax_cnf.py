@@ -71,7 +71,7 @@ def dopri5(tolerance: float) -> Objective:
 
 
 def field_and_divergence(parameters: Parameters, t: float, x: Array) -> tuple[Array, Array]:
-    """f(t, x) and its exact divergence, gates folded into the weights as `bench.ode.field` has it."""
+    """f(t, x) and its exact divergence, gates folded into the weights as `bench.ode.perceptron` has it."""
     folded = []
     for weight, bias, gate_slope, gate_offset, shift_slope in layers(parameters):
         gate = jax.nn.sigmoid(gate_slope * t + gate_offset)
