@@ -17,11 +17,13 @@ class Diverged(Exception):
 
     Attributes:
         step: the optimisation step at which training met it, or behind which validation did; None elsewhere.
+        found: columns that say how bad it is, for the row.
     """
 
-    def __init__(self, message: str, step: int | None = None) -> None:
+    def __init__(self, message: str, step: int | None = None, found: dict[str, float] | None = None) -> None:
         super().__init__(message)
         self.step = step
+        self.found = found or {}
 
 
 class TimedOut(Exception):

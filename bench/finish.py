@@ -6,10 +6,10 @@ from bench.clock import Stopwatch
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged
+from bench.history import History
 from bench.metrics.likelihood import evaluating
 from bench.models.entry import Entry, HasFinish
 from bench.streams import stream_seed
-from bench.train import History
 
 EXAMPLES = 5_000
 """Most training examples that an entry gets to see then, unless `finish` is all its training."""

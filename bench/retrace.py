@@ -16,8 +16,9 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged, TimedOut
+from bench.history import History
 from bench.models.entry import Entry
-from bench.train import History, Loop
+from bench.train import Loop
 
 WATCHED = 2
 """Steps watched: a loss is NaN in one step where the gradient of the step before was."""

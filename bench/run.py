@@ -25,6 +25,7 @@ from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, Timed
 from bench.evaluate import evaluate
 from bench.finish import examples, finish
 from bench.heap import keep_freed_memory
+from bench.history import History
 from bench.match import matching_width, parameter_count
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
@@ -33,7 +34,7 @@ from bench.provenance import device_name, git_commit
 from bench.retrace import retraced
 from bench.store import Record, RunFolder, write_atomically
 from bench.streams import stream_seed
-from bench.train import History, Report, copied_weights, train
+from bench.train import Report, copied_weights, train
 
 OWN_THREADS = torch.get_num_threads()
 """What torch chose for itself, before any configuration did."""
@@ -75,7 +76,7 @@ def run(config: Config, folder: RunFolder, report: Report, command: str, elapsed
     except NotApplicable as reason:
         record |= {"status": "not_applicable", "error": str(reason)}
     except Diverged as reason:
-        record |= {"status": "diverged", "error": str(reason)}
+        record |= reason.found | {"status": "diverged", "error": str(reason)}
     except TimedOut as reason:
         record |= {"status": "timeout", "error": str(reason)}
     except Exception as error:

@@ -12,11 +12,11 @@ from bench.columns import STATUSES
 from bench.compose import compose, expand, parse
 from bench.config import Config
 from bench.errors import BenchError
+from bench.history import History
 from bench.pack.train import name_of, pack_of, train_pack
 from bench.provenance import git_commit
 from bench.run import FINISHED, identity, prepare, run
 from bench.store import Record, RunFolder, check_writable
-from bench.train import History
 
 ELSEWHERE = "running elsewhere"
 

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,69 +18,15 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged
+from bench.history import History
 from bench.metrics.compute import count_flops
 from bench.models.conditional import with_context
-from bench.models.entry import Entry, field_evaluations
+from bench.models.entry import Entry, HasGrid, field_evaluations
 from bench.streams import stream_seed
 from bench.validate import Validation
 
 COUNT_EVERY = 10
 """Intervals between two counts of a step's FLOPs: under the counter a step takes two to three times as long."""
-
-
-HISTORY_HEADER = "step,train_seconds,train_loss_nats,val_nll_nats"
-
-
-@dataclass
-class History:
-    """What training has spent and reached: everything that a checkpoint keeps beside tensors.
-
-    Attributes:
-        step: optimisation steps taken.
-        seconds: on the training clock.
-        validation_seconds: on the evaluation clock.
-        flops: of all steps.
-        counted_flops, counted_evaluations: FLOPs and field evaluations of the last step taken under the FLOP counter.
-        field_evaluations: of all steps; None for an entry that solves no ODE.
-        best_step, best_value: step of the kept weights and their validation value.
-        stale: validations since then.
-        ended: whether a limit was met or training stopped early.
-        selected_by: the name of the validation value, such as `nll(exact)`, which is in nats, or `mmd2`.
-        shared_machine: whether others used the machine while training ran; None while too short to tell.
-        compiled: how the step was compiled, `step` or `graph`; None for an eager one.
-        compile_seconds: on the compilation clock; None for an eager step.
-        packed: most runs that this one was trained together with, itself counted: 1 for a run trained alone.
-        rows: one `(step, train_seconds, train_loss_nats, validation value, step_milliseconds)` a validation.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    validation_seconds: float = 0.0
-    flops: float = 0.0
-    counted_flops: int = 0
-    counted_evaluations: int = 0
-    field_evaluations: int | None = None
-    best_step: int = 0
-    best_value: float = float("inf")
-    stale: int = 0
-    ended: bool = False
-    selected_by: str | None = None
-    shared_machine: bool | None = None
-    compiled: str | None = None
-    compile_seconds: float | None = None
-    packed: int = 1
-    rows: list[tuple[int, float, float, float, float]] = field(default_factory=list)
-
-    @property
-    def step_milliseconds(self) -> float | None:
-        """Median over validations of the median time of a step between them; None before the first."""
-        return statistics.median(row[-1] for row in self.rows) if self.rows else None
-
-    def csv_text(self) -> str:
-        """history.csv: a line for each validation; val_nll_nats is empty where it is not what validates."""
-        likelihood = (self.selected_by or "").startswith("nll")
-        lines = [",".join([*map(repr, row[:3]), repr(row[3]) if likelihood else ""]) for row in self.rows]
-        return "\n".join([HISTORY_HEADER, *lines]) + "\n"
 
 
 Report = Callable[[History, float], None]
@@ -125,7 +71,7 @@ def train(
         if history.ended or history.seconds - saved_at >= save_after:
             save_state(checkpoint, loop.state_dict())
             saved_at = history.seconds
-    entry.load_state_dict(loop.best_weights)
+    loop.restore_best()
 
 
 class Loop:
@@ -140,7 +86,7 @@ class Loop:
         self.batches = Batches(dataset, config.train.batch_size, config.seed)
         self.trainer = entry.trainer(config.train.optimiser)
         self.validation = Validation(dataset, config)
-        self.best_weights = copied_weights(entry)
+        self.keep_best()
 
     def progress(self, seconds: float) -> float:
         """Share of the budget used when the training clock shows `seconds`: that of the nearest limit."""
@@ -276,12 +222,23 @@ class Loop:
         history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
         if value < history.best_value:
             history.best_step, history.best_value, history.stale = history.step, value, 0
-            self.best_weights = copied_weights(self.entry)
+            self.keep_best()
         else:
             history.stale += 1
         out_of_patience = patience is not None and history.stale >= patience
         history.shared_machine = either(history.shared_machine, self.neighbours.shared())
         history.ended = out_of_patience or self.progress(history.seconds) >= 1
+
+    def keep_best(self) -> None:
+        """Keeps the weights as they are, and the grid that the last step went along where there is one."""
+        self.best_weights = copied_weights(self.entry)
+        self.best_grid = list(self.entry.grid) if isinstance(self.entry, HasGrid) else None
+
+    def restore_best(self) -> None:
+        """Gives the entry what was kept."""
+        self.entry.load_state_dict(self.best_weights)
+        if isinstance(self.entry, HasGrid) and self.best_grid is not None:
+            self.entry.grid = self.best_grid
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how training goes on."""
@@ -289,6 +246,7 @@ class Loop:
         return {
             "entry": dict(self.entry.state_dict()),
             "best_weights": self.best_weights,
+            "best_grid": self.best_grid,
             "trainer": self.trainer.state_dict(),
             "batches": self.batches.state_dict(),
             "random_states": [torch.get_rng_state(), *cuda],
@@ -304,6 +262,7 @@ class Loop:
             return
         self.entry.load_state_dict(state["entry"])
         self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
+        self.best_grid = state["best_grid"]
         self.trainer.load_state_dict(state["trainer"])
         self.batches.load_state_dict(state["batches"])
         vars(self.history).update(state["history"])

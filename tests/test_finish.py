@@ -11,9 +11,9 @@ from bench.config import Config
 from bench.deadline import Deadline
 from bench.errors import Diverged, TimedOut
 from bench.finish import examples, finish
+from bench.history import History
 from bench.run import identity, run
 from bench.store import Record, RunFolder
-from bench.train import History
 from tests.helpers import CLOCKS, TINY
 
 

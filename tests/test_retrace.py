@@ -8,9 +8,10 @@ from bench import build
 from bench.config import Config
 from bench.deadline import Deadline
 from bench.errors import Diverged
+from bench.history import History
 from bench.models.entry import Entry
 from bench.retrace import Watch, retraced
-from bench.train import History, train
+from bench.train import train
 from tests.helpers import tiny
 from tests.own_entries import Noisy
 

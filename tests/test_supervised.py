@@ -13,9 +13,10 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.evaluate import evaluate
+from bench.history import History
 from bench.models.entry import Entry, HasClassifier
 from bench.supervised import supervised_accuracy
-from bench.train import History, train
+from bench.train import train
 
 SMALL = [
     "data=digits",

@@ -11,8 +11,9 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import Diverged, TimedOut
+from bench.history import History
 from bench.models.entry import Entry
-from bench.train import History, train
+from bench.train import train
 from bench.validate import Validation
 from tests.helpers import tiny
 
@@ -68,6 +69,24 @@ def test_the_weights_that_validated_best_are_kept(own_conf, tmp_path) -> None:
     assert history.best_value == min(values.values()) == values[history.best_step]
     assert history.best_step != history.step
     assert Validation(dataset, config).value(entry, Deadline(None))[0] == history.best_value
+
+
+def test_the_grid_of_the_best_weights_is_kept_with_them(own_conf, tmp_path) -> None:
+    """Of steps 1 to 5, validated one by one, the first validates best: a loss this steep only gets worse."""
+    options = ("model=cnf_fast", "model.width=8", "model.regrid_every=1", "model.rtol=1e-6", "model.atol=1e-6")
+    config = tiny(own_conf, *options, "budget.steps=5", "train.validate_every=1", "train.optimiser.learning_rate=3")
+    grids = []
+    dataset = build.dataset(config)
+    torch.manual_seed(config.seed)
+    entry = build.entry(config, dataset.spec)
+    history = History()
+    train(entry, dataset, config, history, tmp_path / "c", Deadline(None), lambda *_: grids.append(list(entry.grid)))
+    assert history.best_step < history.step
+    assert grids[history.best_step - 1] != grids[-1]
+    assert entry.grid == grids[history.best_step - 1]
+    again = build.entry(config, dataset.spec)
+    train(again, dataset, config, History(), tmp_path / "c", Deadline(None), lambda *_: None)
+    assert again.grid == entry.grid
 
 
 def test_patience_stops_early(own_conf, tmp_path) -> None:

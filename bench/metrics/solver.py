@@ -1,5 +1,7 @@
 """How far a continuous flow's likelihood is from that of its ODE: the error that a tolerance only promises."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -21,7 +23,8 @@ def solver_errors(entry: Entry, x: Float[Tensor, "n *event"]) -> dict[str, float
         density there, and `grid_error_refined_nats` on the same grid with every step halved.
 
     Raises:
-        Diverged: one of the first two is more than 0.01 either way, or the reference cannot be solved: the row is void.
+        Diverged: one of the first two is more than 0.01 either way, or the reference cannot be solved: the row is void,
+            and keeps the errors that could be measured.
     """
     assert isinstance(entry, HasReference)
     assert isinstance(entry, HasLogProb)
@@ -37,7 +40,8 @@ def solver_errors(entry: Entry, x: Float[Tensor, "n *event"]) -> dict[str, float
             where = "training grid" if name == "grid_error_nats" else "evaluation's tolerance"
             raise Diverged(
                 f"void: on the {where} the mean NLL is {errors[name]:+.3g} nats off that of a float64 solve at 1e-9 "
-                f"({LARGEST_ERROR} allowed); tighten {remedy}"
+                f"({LARGEST_ERROR} allowed); tighten {remedy}",
+                found={name: value for name, value in errors.items() if math.isfinite(value)},
             )
     return errors
 

@@ -117,7 +117,9 @@ class CNFFast(CNF):
             return None
         like = self.field.bias
         reason = why_not(self.field, like.new_empty(1, self.data.dim))
-        return "solved by one Triton kernel each way" if reason is None else f"solved by PyTorch, not Triton: {reason}"
+        if reason is None:
+            return "solved by one Triton kernel each way, or under compile=step by PyTorch"
+        return f"solved by PyTorch, not Triton: {reason}"
 
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
         """The log-density with the exact trace, every example solved to the evaluation tolerance.

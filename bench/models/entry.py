@@ -15,7 +15,7 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
   bench trains on the labels alone to stand beside it;
 - `cluster(x)`: probabilities of clusters found without labels;
 - an attribute `nfe`: the running count of evaluations of an ODE's field; `reference_log_prob(x)`, the same density
-  solved tightly in float64, and `grid_log_prob(x, refined)`, that of a fixed training grid: the errors of the solves.
+  solved tightly in float64; `grid_log_prob(x, refined)`, that of the training grid `grid`: the errors of the solves.
 
 Randomness comes from torch's global seeded generators alone. `width` is the one size knob: the parameter count must
 grow with it, so that the bench can match budgets.
@@ -252,7 +252,13 @@ class HasReference(Protocol):
 
 @runtime_checkable
 class HasGrid(HasReference, Protocol):
-    """An entry that trains on a grid of its own choice, whose error no tolerance bounds."""
+    """An entry that trains on a grid of its own choice, whose error no tolerance bounds.
+
+    Attributes:
+        grid: the times that the next loss is solved along; kept with the best weights, and given back with them.
+    """
+
+    grid: list[float]
 
     def grid_log_prob(self, x: Tensor, refined: int = 1) -> Tensor:
         """`(batch,)` nats as solved on the training grid, each of its steps cut into `refined` equal ones."""

@@ -13,13 +13,14 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
 from bench.errors import CannotWrite, NotApplicable, TimedOut, one_line
+from bench.history import History
 from bench.linear import by_torch
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
 from bench.pack.trial import agreed_draws
 from bench.run import FINISHED, chosen_device, identity, prepared, surroundings
 from bench.store import RunFolder
-from bench.train import History, Loop, Report
+from bench.train import Loop, Report
 
 Run = tuple[Config, RunFolder]
 

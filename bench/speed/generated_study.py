@@ -9,9 +9,9 @@ import numpy as np
 
 from bench.compose import as_yaml, compose
 from bench.config import Config
+from bench.history import HISTORY_HEADER
 from bench.run import identity
 from bench.store import Record, RunFolder
-from bench.train import HISTORY_HEADER
 
 FAMILIES = ("VAE", "flow", "ODE flow")
 VALIDATIONS = 20

@@ -7,9 +7,10 @@ from bench.compose import compose
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
+from bench.history import History
 from bench.run import sized_width
 from bench.speed.interleave import Block
-from bench.train import History, Loop
+from bench.train import Loop
 
 ENDLESS = 10**9
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ class Known(Entry):
     def __init__(self, reported: float, on_grid: float, refined: float, reference: float = -2.0) -> None:
         super().__init__(DataSpec((2,)), width=1)
         self.reported, self.on_grid, self.refined, self.reference = reported, on_grid, refined, reference
+        self.grid = [0.0, 1.0]
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> LogProb:
         assert len(x) <= EXAMPLES
@@ -43,8 +46,10 @@ def test_errors_are_those_of_the_nll() -> None:
 
 @pytest.mark.parametrize("off", [0.02, -0.02, float("nan")])
 def test_a_likelihood_that_is_off_is_void(off: float) -> None:
-    with pytest.raises(Diverged, match=r"^void: on the training grid .* nats off .*; tighten model\.steps"):
+    with pytest.raises(Diverged, match=r"^void: on the training grid .* nats off .*; tighten model\.steps") as raised:
         solver_errors(Known(-2.0, -2.0 + off, -2.0), X)
+    finite = {} if math.isnan(off) else {"grid_error_nats": pytest.approx(-off, abs=1e-6)}
+    assert raised.value.found == {"solver_error_nats": 0, "grid_error_refined_nats": 0} | finite
     with pytest.raises(Diverged, match=r"^void: on the evaluation's tolerance .*; tighten model\.eval_rtol"):
         solver_errors(Known(-2.0 + off, -2.0, -2.0), X)
 

@@ -71,6 +71,19 @@ def test_where_no_grid_is_long_enough_the_time_is_named(speed: float) -> None:
         chosen_grid(rate, X, TABLEAUS["bosh3"], Tolerance(1e-3, 1e-3))
 
 
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_field_that_the_first_steps_overflow_in_gets_a_grid_all_the_same(name: str) -> None:
+    """Steps of 1/8 along -20 x³ end in infinities that cancel to NaN; a hundred and more are damped."""
+
+    def rate(t: float, x: Tensor) -> tuple[Tensor, Tensor]:
+        return -20 * x**3, -60 * x.square().sum(1)
+
+    method, tolerance = TABLEAUS[name], Tolerance(1e-1, 1e-1)
+    assert solve(rate, X, uniform(8), method, tolerance).errors.isnan().any()
+    grid = chosen_grid(rate, X, method, tolerance)
+    assert solve(rate, X, grid, method, tolerance).errors.max() <= 1
+
+
 def test_a_method_without_an_embedded_error_cannot_choose() -> None:
     with pytest.raises(BenchError, match="rk4 has no embedded error"):
         chosen_grid(calm, X, TABLEAUS["rk4"], Tolerance(1e-3, 1e-3))

@@ -3,11 +3,12 @@ import torch
 
 from bench import build
 from bench.deadline import Deadline
+from bench.history import History
 from bench.models.entry import Entry
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member
 from bench.pack.trial import agreed_draws, close
-from bench.train import History, Loop
+from bench.train import Loop
 from tests.helpers import tiny
 from tests.own_entries import Noisy
 
