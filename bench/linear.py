@@ -112,9 +112,14 @@ class _Linear(torch.autograd.Function):
         rows = gradient.flatten(0, -2)
         return (
             linear(gradient, weight.T, None) if of_x else None,
-            linear(rows.T, x.flatten(0, -2).T, None) if of_weight else None,
+            _across(rows, x.flatten(0, -2)) if of_weight else None,
             rows.sum(0) if of_bias else None,
         )
+
+
+def _across(a: Float[Tensor, "batch n"], b: Float[Tensor, "batch m"]) -> Float[Tensor, "n m"]:
+    """aᵀ b. The left factor of a product is the one that oneDNN copies unless it lies row by row, as bᵀ may."""
+    return linear(b.T, a.T, None).T if b.T.is_contiguous() else linear(a.T, b.T, None)
 
 
 def _by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
