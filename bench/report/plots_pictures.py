@@ -11,6 +11,11 @@ from bench.report.summary import Cell
 COLUMNS = 3  # panels side by side stay legible on a phone
 NATS_SHOWN = 8.0
 MAP = "viridis"  # even in lightness, safe for colour-blind eyes
+BAR, LABELS = 0.56, 0.2  # inches below panels
+IMAGES = (
+    "Not chosen: the first samples drawn. A latent-variable model with a likelihood draws every pixel with its decoder's "
+    "noise; one without shows what its decoder gives."
+)
 FIRST_SEED = "The first finished seed of each model."
 
 
@@ -29,7 +34,7 @@ def densities(study: Study, cells: list[Cell]) -> Plot | None:
     if not shown.keys() - {"truth"}:
         return None
     top = shown["truth"][0].max() if "truth" in shown else max(grid.max() for grid, _ in shown.values())
-    made, places = _panels(list(shown), bar=True)
+    made, places = _panels(list(shown), below=BAR)
     for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
         image = axes.imshow(grid, cmap=MAP, vmin=top - NATS_SHOWN, vmax=top, origin="lower", extent=tuple(extent))
         _bare(axes, name)
@@ -57,7 +62,7 @@ def samples(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | N
     if not shown.keys() - {"test data"}:
         return None
     images = next(iter(shown.values())).ndim == 3
-    made, places = _panels(list(shown), bar=False)
+    made, places = _panels(list(shown))
     for axes, (name, array) in zip(places, shown.items(), strict=True):
         if images:
             axes.imshow(mosaic(array), cmap="gray", vmin=0, vmax=255)
@@ -73,7 +78,7 @@ def samples(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | N
         data,
         "Samples beside test data",
         f"{kind} from the test split of {data} beside samples of {', '.join(n for n in shown if n != 'test data')}.",
-        f"{'Not chosen: the first samples drawn.' if images else 'As many points in every panel.'} {FIRST_SEED}",
+        f"{IMAGES if images else 'As many points in every panel.'} {FIRST_SEED}",
         png(made),
     )
 
@@ -87,15 +92,19 @@ def by_class(study: Study, cells: list[Cell]) -> Plot | None:
     if not shown:
         return None
     rows, classes = next(iter(shown.values())).shape[:2]
-    made, places = _panels(list(shown), bar=False, columns=1, aspect=rows / classes)
+    made, places = _panels(list(shown), below=LABELS, columns=1, aspect=rows / classes)
     for axes, (name, grid) in zip(places, shown.items(), strict=True):
-        axes.imshow(mosaic(grid.reshape(-1, *grid.shape[2:]), classes), cmap="gray", vmin=0, vmax=255)
+        picture = mosaic(grid.reshape(-1, *grid.shape[2:]), classes)
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
         _bare(axes, name)
+        column = picture.shape[1] / classes
+        axes.set_xticks([column * (label + 0.5) for label in range(classes)], [str(label) for label in range(classes)])
+        axes.tick_params(axis="x", length=0, pad=3, labelsize=10)
     return Plot(
         f"by-class-{data}",
         data,
         "Samples of each class",
-        f"Samples of {', '.join(shown)} on {data}, a column for each of {classes} classes.",
+        f"Samples of {', '.join(shown)} on {data}, a column for each of {classes} classes, its label below.",
         f"Asked for by label, and not chosen: the first {rows} drawn of each class. {FIRST_SEED}",
         png(made),
     )
@@ -112,13 +121,13 @@ def mosaic(images: Array, columns: int | None = None) -> Array:
 
 
 def _panels(
-    names: list[str], *, bar: bool, columns: int | None = None, aspect: float = 1.0
+    names: list[str], *, below: float = 0.0, columns: int | None = None, aspect: float = 1.0
 ) -> tuple[Figure, list[Axes]]:
-    """Panels of that height over width, in rows of at most three, with room for a colour bar below."""
+    """Panels of that height over width, in rows of at most three, with so many inches below the last."""
     count = len(names)
     columns = columns or (2 if count == 4 else min(count, COLUMNS))
     rows = -(-count // columns)
-    side, gap, head, foot = (WIDTH - 0.1 * (columns - 1) - 0.1) / columns, 0.1, 0.27, 0.62 if bar else 0.06
+    side, gap, head, foot = (WIDTH - 0.1 * (columns - 1) - 0.1) / columns, 0.1, 0.27, 0.06 + below
     head += 0.2 if any(" (" in name for name in names) else 0
     tall = aspect * side
     height = rows * (tall + head) + foot
