@@ -74,7 +74,9 @@ COLUMNS: dict[str, Column] = {
         "", "latent coordinates whose posterior mean has over 1 % of their variance over test examples; no class's code"
     ),
     "posterior_collapse": Column("", "1 where no latent coordinate is active, 0 else"),
-    "aggregate_mmd2": Column("", "unbiased squared MMD between draws of the aggregate posterior and of the prior: 0 where they agree"),
+    "aggregate_mmd2": Column(
+        "", "unbiased squared MMD between draws of the aggregate posterior and of the prior: 0 where they agree"
+    ),
     "aggregate_kl_nats": Column("nats", "KL between Gaussians with the moments of aggregate posterior and prior"),
     "aggregate_kl_floor": Column("nats", "the same between two sets of draws from the prior"),
     "gradient_noise": Column("", "variance of a batch's training gradient over draws of z / its squared mean"),

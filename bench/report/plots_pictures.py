@@ -13,8 +13,8 @@ NATS_SHOWN = 8.0
 MAP = "viridis"  # even in lightness, safe for colour-blind eyes
 BAR, LABELS = 0.56, 0.2  # inches below panels
 IMAGES = (
-    "Not chosen: the first samples drawn. A latent-variable model with a likelihood draws every pixel with its decoder's "
-    "noise; one without shows what its decoder gives."
+    "Not chosen: the first samples drawn. A latent-variable model with a likelihood draws each pixel with the noise of "
+    "its decoder; one without shows what its decoder gives."
 )
 FIRST_SEED = "The first finished seed of each model."
 

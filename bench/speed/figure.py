@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -20,8 +21,8 @@ COLUMNS = {
     "ratio_high": "upper quartile over rounds",
     "target": "what `ratio`, or `ours` where there is no ratio, should be",
     "met": "yes or no; empty without a target or a figure",
-    "flops": "floating-point operations of one step of `ours`, matrix products alone",
-    "peak_fraction": "share of the fastest matrix product measured beside it, median over rounds",
+    "flops": "floating-point operations of what `ours` counts, a step, call or sample: matrix products alone",
+    "peak_fraction": "share of the fastest matrix product: for `ladder` median over rounds beside it, else right after",
     "compile_seconds": "before the first step, not in `ours`; empty where nothing is compiled",
     "device": "processor or GPU",
     "threads": "CPU threads torch used",
@@ -29,6 +30,15 @@ COLUMNS = {
     "git_commit": "commit of the code, with + when files had changed",
     "note": "how it was timed",
 }
+
+
+PER_SECOND: dict[str, Callable[[float], float]] = {
+    "ms": lambda milliseconds: 1e3 / milliseconds,
+    "ms/step": lambda milliseconds: 1e3 / milliseconds,
+    "s": lambda seconds: 1 / seconds,
+    "samples/s": lambda rate: rate,
+}
+"""How often a second, of a figure in that unit."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,13 @@ class Figure:
     flops: float | None = None
     peak_fraction: float | None = None
     compile_seconds: float | None = None
+
+    @property
+    def flops_per_second(self) -> float | None:
+        """What `flops` come to at the speed measured; None without either, or for another unit than of time or rate."""
+        if self.ours is None or self.flops is None or self.unit not in PER_SECOND:
+            return None
+        return self.flops * PER_SECOND[self.unit](self.ours)
 
     @property
     def met(self) -> str:

@@ -6,7 +6,7 @@ import torch
 
 from bench import build
 from bench.config import Config
-from bench.metrics.compute import PeakMemory
+from bench.metrics.compute import PeakMemory, count_flops
 from bench.metrics.likelihood import estimate
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, interleave
@@ -52,6 +52,7 @@ def seconds_and_memory(config: Config, subset: int, device: torch.device, effort
     before = peak.read_bytes()
     seconds = [each * PICTURES / len(x) for each in interleave([evaluate], device, effort)[0]]
     after = peak.read_bytes()
+    flops = count_flops(evaluate) * PICTURES / len(x)
     name = f"IWAE-{settings.importance_samples} of {PICTURES} pictures"
     how = f"{source}, eval.batch_rows={settings.batch_rows}"
     spread = f"{min(seconds):.0f} to {max(seconds):.0f} s over {len(seconds)} rounds"
@@ -59,6 +60,6 @@ def seconds_and_memory(config: Config, subset: int, device: torch.device, effort
     megabytes = None if before is None or after is None else (after - before) / 1e6
     unknown = "" if megabytes is not None else "; this system tells no process how much it holds"
     return [
-        Figure(CASE, name, "s", statistics.median(seconds), target=TARGET, note=note),
+        Figure(CASE, name, "s", statistics.median(seconds), target=TARGET, note=note, flops=flops),
         Figure(CASE, f"{name}: memory", "MB", megabytes, note=how + unknown),
     ]

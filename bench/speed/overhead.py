@@ -69,7 +69,7 @@ def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]
 
     seconds = interleave([plain, bare, counted], device, effort)
     rounds = [Round(steps, *outer, *inner) for *outer, inner in zip(*seconds, inside[1:], strict=True)]
-    return figures(config, rounds)
+    return figures(config, rounds, loop.history.counted_flops)
 
 
 def watched(function: Callable[Arguments, Result], watch: Stopwatch) -> Callable[Arguments, Result]:
@@ -138,7 +138,7 @@ class Round:
         return 1 - self.bare / self.whole
 
 
-def figures(config: Config, rounds: list[Round]) -> list[Figure]:
+def figures(config: Config, rounds: list[Round], flops: float) -> list[Figure]:
     """The harness as a share of a step, its three parts, and the check."""
     name, per_step = f"{config.model['name']}, {config.budget.parameters} parameters", 1e3 / rounds[0].steps
     whole, trainer, bare = (
@@ -154,7 +154,7 @@ def figures(config: Config, rounds: list[Round]) -> list[Figure]:
     harness = Spread.of([each.harness for each in rounds])
     difference = Spread.of([each.difference for each in rounds])
     return [
-        Figure(CASE, f"{name}: harness", "ms/step", whole, trainer, harness, TARGET, note),
+        Figure(CASE, f"{name}: harness", "ms/step", whole, trainer, harness, TARGET, note, flops),
         *(
             Figure(CASE, f"{name}: of it {part}", "ms/step", share.median * whole, None, share)
             for part, share in parts.items()

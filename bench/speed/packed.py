@@ -50,6 +50,7 @@ def step_time(config: Config, seeds: int, runs: int, target: Target, device: tor
         ratios(ours, theirs),
         target,
         f"batch {config.train.batch_size}, compile={alone.history.compiled}, {len(ours)} rounds of {steps} steps",
+        flops=seeds * alone.history.counted_flops,
         compile_seconds=sum(member.loop.history.compile_seconds or 0.0 for member in together.members),
     )
 

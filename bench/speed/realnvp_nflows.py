@@ -71,6 +71,7 @@ def step_time(config: Config, device: torch.device, effort: Effort, target: Targ
         ratios(ours_seconds, theirs_seconds),
         target,
         f"batch {config.train.batch_size}, {len(ours_seconds)} rounds of {steps} steps",
+        flops=loop.history.counted_flops,
         compile_seconds=loop.history.compile_seconds,
     )
 

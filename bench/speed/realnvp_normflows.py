@@ -48,4 +48,5 @@ def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
         ratios(ours_seconds, theirs_seconds),
         TARGET,
         f"batch {config.train.batch_size}, {len(ours_seconds)} rounds of {steps} steps",
+        flops=loop.history.counted_flops,
     )

@@ -16,7 +16,9 @@ from bench.speed.exact_likelihood import exact_likelihood
 from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
 from bench.speed.iwae_5000 import iwae_5000
+from bench.speed.ladder.claims import PLANE_CLAIMS
 from bench.speed.ladder.ladder import PLANE, ladder
+from bench.speed.ladder.peak import Peak
 from bench.speed.ladder.reach import reach
 from bench.speed.ladder.scaling import scaling
 from bench.speed.overhead import overhead
@@ -39,7 +41,7 @@ CASES: dict[str, Case] = {
     "cli": lambda _, results_dir: commands(results_dir),
     "ladder": lambda device, results_dir: ladder(device, results_dir, Effort(seconds=120)),
     "ladder-plane": lambda device, results_dir: ladder(
-        device, results_dir, Effort(seconds=120), PLANE, case="ladder-plane"
+        device, results_dir, Effort(seconds=120), PLANE, case="ladder-plane", claims=PLANE_CLAIMS
     ),
     "exact-likelihood": lambda device, _: exact_likelihood(device, Effort(seconds=30)),
     "scaling": lambda device, results_dir: scaling(device, results_dir, Effort(seconds=120)),
@@ -98,9 +100,21 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
 
 
 def timed(case: Case, device: torch.device, results_dir: Path) -> list[Figure]:
-    """The figures of a case, marked when other processes used the machine meanwhile."""
+    """The figures of a case, each with its share of the peak, and marked when others used the machine meanwhile."""
     neighbours = Neighbours()
-    figures = case(device, results_dir)
+    figures = with_peak(case(device, results_dir), device)
     if not neighbours.shared():
         return figures
     return [replace(figure, note="; ".join(filter(None, (figure.note, "shared machine")))) for figure in figures]
+
+
+def with_peak(figures: list[Figure], device: torch.device) -> list[Figure]:
+    """The figures, those that count operations beside the fastest matrix product, measured now unless they were."""
+    speeds = [None if figure.peak_fraction is not None else figure.flops_per_second for figure in figures]
+    if all(speed is None for speed in speeds):
+        return figures
+    peak = Peak(device).measured(Effort(seconds=2))
+    return [
+        figure if speed is None else replace(figure, peak_fraction=speed / peak)
+        for figure, speed in zip(figures, speeds, strict=True)
+    ]

@@ -104,6 +104,7 @@ def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort
             ratios(theirs, ours),
             pair.target,
             "; ".join(filter(None, (how, pair.differs))),
+            flops=loop.history.counted_flops / train.batch_size,
             compile_seconds=loop.history.compile_seconds,
         )
         for pair, (loop, _), ours, theirs in zip(configs, sides, seconds[::2], seconds[1::2], strict=True)

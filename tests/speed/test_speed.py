@@ -37,6 +37,21 @@ def test_a_case_timed_again_replaces_its_rows_and_leaves_the_others(two_cases: N
     assert [row["what"] for row in read_rows(path)] == ["on cpu", f"kept {tmp_path.name}"]
 
 
+def test_what_counts_operations_stands_beside_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(story.Peak, "measured", lambda peak, effort: 1e9)
+    figures = [
+        Figure("a", "steps", "ms/step", 2.0, flops=1e6),
+        Figure("a", "samples", "samples/s", 10.0, flops=1e7),
+        Figure("a", "seconds", "s", 4.0, flops=2e9),
+        Figure("a", "measured before", "ms/step", 2.0, flops=1e6, peak_fraction=0.25),
+        Figure("a", "not timed", "ms/step", None, flops=1e6),
+        Figure("a", "bytes", "MB", 1.0, flops=1e6),
+        Figure("a", "uncounted", "s", 1.0),
+    ]
+    shares = [figure.peak_fraction for figure in story.with_peak(figures, torch.device("cpu"))]
+    assert shares == [pytest.approx(0.5), pytest.approx(0.1), pytest.approx(0.5), 0.25, None, None, None]
+
+
 def test_a_misspelt_case_is_named_with_its_nearest(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"unknown case 'overhaed'.*overhead"):
         story.speed(["overhaed"], "cpu", tmp_path)

@@ -9,6 +9,7 @@ import torch
 from bench.errors import one_line
 from bench.speed.figure import Figure
 from bench.speed.interleave import Effort, Spread, interleave, ratios
+from bench.speed.ladder.claims import CLAIMS, Claim, PeakClaim, Timed
 from bench.speed.ladder.method import Method, Work
 from bench.speed.ladder.parity import VOID, gap
 from bench.speed.ladder.peak import Peak
@@ -32,8 +33,9 @@ def ladder(
     setting: Setting | None = None,
     rows: tuple[Row, ...] = ROWS,
     case: str = CASE,
+    claims: tuple[Claim | PeakClaim, ...] = CLAIMS,
 ) -> list[Figure]:
-    """A figure for each matrix product that the peak is the fastest of, and for each row.
+    """A figure for each matrix product that the peak is the fastest of, for each row and for each claim.
 
     Draws results_dir/speed/<device>-<case>.png. Each round begins all rows anew from the weights after
     `Setting.warm_steps` steps of training. Optimiser and clipping are in the time. A row that cannot be timed here says
@@ -63,7 +65,13 @@ def ladder(
     dots = [contender.dot(figure) for contender, figure in zip(contenders, figures[len(peak.products) :], strict=True)]
     picture = dot_plot([dot for dot in dots if dot is not None], "milliseconds a training step")
     write_atomically(results_dir / "speed" / f"{device.type}-{case}.png", picture)
-    return [replace(figure, case=case) for figure in figures]
+    by_key = {
+        one.row.key: Timed(one.row.name, [taken / STEPS for taken in one.seconds], figure.peak_fraction)
+        for one, figure in zip(contenders, figures[len(peak.products) :], strict=True)
+        if one.method is not None
+    }
+    claimed = [claim.figure(case, by_key) for claim in claims if claim.on == device.type]
+    return [*(replace(figure, case=case) for figure in figures), *claimed]
 
 
 def warm(problem: Problem) -> Weights:
@@ -110,6 +118,7 @@ class Contender:
             self.method.take(batches)
             self.method.begin()
             self.compile_seconds = self.method.compile()
+            self.method.run()  # an entry that chooses its grid chooses it now, at these weights
             self.error = gap(self.row, self.method, problem, weights, batches[0])
             self.work = self.method.work()
         except Exception as error:  # another library's failure may be of any kind, and must not stop the other rows

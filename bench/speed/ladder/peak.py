@@ -1,8 +1,11 @@
 """The fastest that this device multiplies matrices: what a step's floating-point operations are measured by."""
 
+import statistics
 from collections.abc import Callable
 
 import torch
+
+from bench.speed.interleave import Effort, interleave
 
 SIZES = {"cpu": 2048, "cuda": 8192}
 
@@ -16,7 +19,7 @@ class Peak:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.size = SIZES[device.type]
+        self.device, self.size = device, SIZES[device.type]
         a, b = torch.randn(2, self.size, self.size, device=device)
         out = torch.empty_like(a)
         self.products: dict[str, Callable[[], object]] = {"torch.mm": lambda: torch.mm(a, b, out=out)}
@@ -33,3 +36,7 @@ class Peak:
     def reached(self, seconds: list[list[float]]) -> list[float]:
         """FLOP/s of the fastest product in each round, from `seconds[product][round]`."""
         return [self.flops / min(taken) for taken in zip(*seconds, strict=True)]
+
+    def measured(self, effort: Effort) -> float:
+        """FLOP/s of the fastest product, by its median round."""
+        return statistics.median(self.reached(interleave(list(self.products.values()), self.device, effort)))

@@ -17,18 +17,20 @@ from bench.ode.field import ConcatSquashField
 from bench.speed.ladder.method import Objective
 
 Times = Float[Tensor, ""] | Float[Tensor, "batch 1"]
+Linear = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""x Wᵀ + b, twice differentiable."""
 
 
 class Published(Objective):
     """-log p(x) with one Gaussian probe, dopri5, adjoint."""
 
-    def __init__(self, field: ConcatSquashField, tolerance: float) -> None:
+    def __init__(self, field: ConcatSquashField, tolerance: float, linear: Linear = torch.nn.functional.linear) -> None:
         super().__init__(field)
-        self.tolerance = tolerance
+        self.tolerance, self.linear = tolerance, linear
 
     def loss(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Unbiased; the probe is the same through the whole solve."""
-        rate = probed(self, torch.randn_like(x))
+        rate = probed(self, torch.randn_like(x), self.linear)
         times = torch.tensor([0.0, 1.0], device=x.device)
         path: tuple[Tensor, Tensor] = odeint_adjoint(
             rate,
@@ -46,21 +48,25 @@ class Published(Objective):
 Rate = Callable[[Times, tuple[Tensor, Tensor]], tuple[Tensor, Tensor]]
 
 
-def probed(objective: Objective, probe: Float[Tensor, "batch dim"]) -> Rate:
+def probed(
+    objective: Objective, probe: Float[Tensor, "batch dim"], linear: Linear = torch.nn.functional.linear
+) -> Rate:
     """The rate of (x, log-determinant), eᵀ J e by differentiating the field; counts its calls in `objective.nfe`."""
 
     def rate(t: Times, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         objective.nfe += 1
         with torch.enable_grad():
             x = state[0].requires_grad_(True)
-            value = layers(objective.field, t, x)
+            value = layers(objective.field, t, x, linear)
             (vector,) = torch.autograd.grad(value, x, probe, create_graph=True)
             return value, (vector * probe).sum(1, keepdim=True)
 
     return rate
 
 
-def layers(field: ConcatSquashField, t: Times, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+def layers(
+    field: ConcatSquashField, t: Times, x: Float[Tensor, "batch dim"], linear: Linear = torch.nn.functional.linear
+) -> Float[Tensor, "batch dim"]:
     """f(t, x), t one time for all or one for each example: (W h + b) sigmoid(gate(t)) + shift(t) layer by layer."""
     units = (field.bias, field.gate_slope, field.gate_offset, field.shift_slope)
     parts = zip(field.weights, *(torch.split(unit, field.sizes) for unit in units), strict=True)  # type: ignore[no-untyped-call]
@@ -68,5 +74,5 @@ def layers(field: ConcatSquashField, t: Times, x: Float[Tensor, "batch dim"]) ->
     for number, (weight, bias, gate_slope, gate_offset, shift_slope) in enumerate(parts):
         inputs = field.activation.value(h) if number else h
         gate = torch.sigmoid(gate_slope * t + gate_offset)
-        h = torch.nn.functional.linear(inputs, weight, bias) * gate + shift_slope * t
+        h = linear(inputs, weight, bias) * gate + shift_slope * t
     return h

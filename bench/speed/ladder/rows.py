@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.linear import linear
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.flow_matching import FlowMatching
@@ -86,7 +87,9 @@ def torchdiffeq(solver: str, adjoint: bool) -> Callable[[Size], Method]:
     return start
 
 
-def cnf_fast(mode: str, kernel: Literal["auto", "pytorch"] = "pytorch") -> Callable[[Size], Method]:
+def cnf_fast(
+    mode: str, kernel: Literal["auto", "pytorch"] = "pytorch", tableau: str = "rk4"
+) -> Callable[[Size], Method]:
     """The entry on the setting's grid, its step compiled as `mode` says; with `auto` by its Triton kernels.
 
     The row is not timed, and says why, where these cannot solve for the setting.
@@ -94,7 +97,7 @@ def cnf_fast(mode: str, kernel: Literal["auto", "pytorch"] = "pytorch") -> Calla
 
     def start(size: Size) -> Method:
         setting = size.setting
-        entry = CNFFast(flat(size), width=setting.width, tableau="rk4", steps=setting.steps, kernel=kernel)
+        entry = CNFFast(flat(size), width=setting.width, tableau=tableau, steps=setting.steps, kernel=kernel)
         entry = entry.to(size.device)
         reason = why_not(entry.field, torch.empty(1, size.dim, device=size.device))
         if kernel == "auto" and reason is not None:
@@ -102,6 +105,13 @@ def cnf_fast(mode: str, kernel: Literal["auto", "pytorch"] = "pytorch") -> Calla
         return InProcess(entry, setting.optimiser, mode)
 
     return start
+
+
+def chosen_grid(size: Size) -> Method:
+    """The entry as it is by default, on a grid that its first step chooses by dopri5's error."""
+    setting = size.setting
+    entry = CNFFast(flat(size), width=setting.width, rtol=setting.tolerance, atol=setting.tolerance, kernel="pytorch")
+    return InProcess(entry.to(size.device), setting.optimiser)
 
 
 def flow_matching(size: Size) -> Method:
@@ -142,9 +152,17 @@ BY_HAND = Row("by-hand", "cnf_fast: gradient by hand", OURS, cnf_fast("off"))
 
 ROWS = (
     STOCK,
+    Row(
+        "ffjord-onednn",
+        "the same, its products by oneDNN",
+        "torchdiffeq",
+        objective(lambda size: Published(size.new_field(), size.setting.tolerance, linear)),
+        probe=torch.randn_like,
+        on=("cpu",),
+    ),
     Row("seminorm", "torchdiffeq dopri5, seminorm adjoint, exact trace", "torchdiffeq", torchdiffeq("dopri5", True)),
     Row("backprop", "torchdiffeq dopri5, no adjoint, exact trace", "torchdiffeq", torchdiffeq("dopri5", False)),
-    Row("rk4", "torchdiffeq rk4 on the grid, exact trace", "torchdiffeq", torchdiffeq("rk4", False)),
+    Row("rk4", "torchdiffeq rk4 (3/8 rule) on the grid, exact trace", "torchdiffeq", torchdiffeq("rk4", False)),
     Row(
         "grid-probe",
         "fixed grid, one probe",
@@ -159,7 +177,9 @@ ROWS = (
         objective(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=False)),
     ),
     BY_HAND,
+    Row("chosen-grid", "cnf_fast: the same, its grid chosen by dopri5", OURS, chosen_grid),
     Row("compiled", "cnf_fast, compile=step", OURS, cnf_fast("step")),
+    Row("compiled-38", "cnf_fast, compile=step, 3/8 rule", OURS, cnf_fast("step", tableau="rk38")),
     Row("graph", "cnf_fast, compile=graph", OURS, cnf_fast("graph"), on=("cuda",)),
     Row("triton", "cnf_fast, a Triton kernel each way", OURS, cnf_fast("off", "auto"), on=("cuda",)),
     Row("triton-graph", "the same, compile=graph", OURS, cnf_fast("graph", "auto"), on=("cuda",)),

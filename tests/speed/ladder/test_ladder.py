@@ -3,8 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bench.speed.figure import Target
 from bench.speed.interleave import Effort
 from bench.speed.ladder import ladder as story
+from bench.speed.ladder.claims import CLAIMS, PLANE_CLAIMS, Claim, PeakClaim
 from bench.speed.ladder.peak import Peak
 from bench.speed.ladder.rows import BY_HAND, ROWS, STOCK
 from tests.speed.ladder.helpers import CPU, tiny
@@ -23,7 +25,9 @@ def figures(tmp_path_factory: pytest.TempPathFactory):
     broken = replace(BY_HAND, key="broken", name="broken", start=fails)
     rough = replace(BY_HAND, key="rough", name="rough", probe=STOCK.probe)  # held against an estimate it is not
     rows = (STOCK, BY_HAND, absent, broken, rough)
-    found = story.ladder(CPU, folder, QUICK, tiny(warm_steps=60).setting, rows)
+    claims = (Claim(BY_HAND.key, (STOCK.key, "absent"), 2.0), Claim("broken", (STOCK.key,), 2.0))
+    claims = (*claims, PeakClaim(BY_HAND.key, 0.5), Claim(BY_HAND.key, (STOCK.key,), 2.0, on="cuda"))
+    found = story.ladder(CPU, folder, QUICK, tiny(warm_steps=60).setting, rows, claims=claims)
     assert (folder / "speed" / "cpu-ladder.png").read_bytes().startswith(b"\x89PNG")
     return {figure.what.removesuffix(": step"): figure for figure in found}
 
@@ -68,11 +72,39 @@ def test_a_row_far_from_its_reference_is_void(figures) -> None:
     assert "void, more than 0.01 nats" in figures["rough"].note
 
 
+def test_a_claim_sets_two_rows_side_by_side_and_says_where_one_is_missing(figures) -> None:
+    ours, stock = figures[BY_HAND.name], figures[STOCK.name]
+    beside = figures[f"{BY_HAND.name}, beside {STOCK.name}"]
+    assert (beside.ours, beside.theirs, beside.ratio) == (ours.ours, stock.ours, ours.ratio)
+    assert beside.target == Target(0.5)
+    assert figures["broken beside ffjord"].ours is None
+    share = figures[f"{BY_HAND.name}: share of the matrix-product peak"]
+    assert (share.ours, share.met) == (ours.peak_fraction, "no")
+    assert len(figures) == len(Peak(CPU).products) + 5 + 3  # nothing of CUDA
+
+
+@pytest.mark.parametrize("claims", [CLAIMS, PLANE_CLAIMS])
+def test_a_claim_is_of_rows_that_there_are_on_its_device(claims) -> None:
+    on = {row.key: row.on for row in ROWS}
+    for claim in claims:
+        assert all(claim.on in on[key] for key in (claim.key, *getattr(claim, "others", ())))
+
+
+def test_a_chosen_grid_is_there_before_the_loss_is_held_against_its_reference() -> None:
+    row = next(row for row in ROWS if row.key == "chosen-grid")
+    problem = tiny(warm_steps=60)
+    contender = story.Contender(row)
+    contender.prepare(problem, story.warm(problem))
+    assert contender.failure is None
+    assert contender.error < 1e-4  # dopri5 at 1e-5, the mean of 16 examples
+
+
 def test_every_rung_of_the_issue_is_there_once() -> None:
     keys = [row.key for row in ROWS]
     assert keys == [
-        "ffjord", "seminorm", "backprop", "rk4", "grid-probe", "grid-exact", "by-hand", "compiled", "graph", "triton",
-        "triton-graph", "flow-matching", "zuko", "torchode", "diffrax", "jax-rk4",
+        "ffjord", "ffjord-onednn", "seminorm", "backprop", "rk4", "grid-probe", "grid-exact", "by-hand", "chosen-grid",
+        "compiled", "compiled-38", "graph", "triton", "triton-graph", "flow-matching", "zuko", "torchode", "diffrax",
+        "jax-rk4",
     ]  # fmt: skip
     assert len({row.name for row in ROWS}) == len(ROWS)
 
