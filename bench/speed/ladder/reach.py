@@ -3,7 +3,8 @@
 Each method trains from the first weights of a seed on its batches; after every few steps one evaluator measures the
 validation NLL, which is in nobody's time. FFJORD goes first and until its NLL stops improving; the others until theirs
 is as good. Every training is a file of its own, so that an interrupted comparison goes on where it stood. All have the
-same learning rate; FFJORD and two others are timed at ten times it as well, for not all bear the same.
+same learning rate; FFJORD and two others are timed at ten times it as well, for not all bear the same, and are set
+beside FFJORD at that rate.
 """
 
 import json
@@ -19,9 +20,10 @@ import torch
 from bench.clock import Stopwatch
 from bench.errors import Diverged, one_line
 from bench.provenance import device_name
-from bench.speed.figure import Figure
+from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Spread
 from bench.speed.ladder.method import Method
+from bench.speed.ladder.parity import VOID
 from bench.speed.ladder.plots import Dot, dot_plot
 from bench.speed.ladder.rows import ROWS, STOCK, Row
 from bench.speed.ladder.setting import Problem, Setting, Size, next_batches
@@ -30,6 +32,23 @@ from bench.store import write_atomically
 CASE = "reach"
 SEEDS = (0, 1, 2)
 HIGH_RATE = 0.01
+NEAR = 0.1
+"""Nats above the target of a second one: the last tenth of a nat is where trainings differ by their noise."""
+
+
+@dataclass(frozen=True)
+class Racer:
+    """A row on its way to the target.
+
+    Attributes:
+        row: what trains.
+        beside: the key of the row whose seconds it is compared with.
+        times: how many times faster than that one it should be; None where nothing is asked.
+    """
+
+    row: Row
+    beside: str = STOCK.key
+    times: float | None = None
 
 
 def at_rate(row: Row, rate: float) -> Row:
@@ -42,12 +61,17 @@ def at_rate(row: Row, rate: float) -> Row:
     return replace(row, key=f"{row.key}-rate-{rate:g}", name=f"{row.name}, learning rate {rate:g}", start=start)
 
 
-def rows_to_reach() -> tuple[Row, ...]:
+def racers() -> tuple[Racer, ...]:
     """Those of the ladder that are the fastest of their kind, FFJORD before all; the others' steps say how long."""
     by_key = {row.key: row for row in ROWS}
+    asked = {"compiled": 12.0, "graph": 12.0, "flow-matching": 40.0}
     kept = ("rk4", "by-hand", "compiled", "graph", "triton-graph", "flow-matching", "diffrax", "jax-rk4")
-    fast = (at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", "flow-matching"))
-    return (STOCK, *(by_key[key] for key in kept), *fast)
+    fast = {key: at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", "flow-matching")}
+    return (
+        Racer(STOCK),
+        *(Racer(by_key[key], times=asked.get(key)) for key in kept),
+        *(Racer(row, fast[STOCK.key].key, asked.get(key)) for key, row in fast.items()),
+    )
 
 
 @dataclass(frozen=True)
@@ -59,12 +83,14 @@ class Limits:
         patience: measurements without improvement after which FFJORD ends.
         most_seconds: of FFJORD's training.
         slack: times FFJORD's seconds after which another method gives up.
+        stale: measurements without improvement after which another method gives up.
     """
 
     every: int = 5
     patience: int = 20
     most_seconds: float = 300.0
     slack: float = 2.0
+    stale: int = 400
 
 
 @dataclass(frozen=True)
@@ -76,12 +102,14 @@ class Training:
         curve: `[seconds, steps, validation NLL in nats]` of each measurement.
         compile_seconds: before the first step; None where nothing is compiled.
         ended: `reached`, `stopped improving`, `gave up`, or why it failed.
+        evaluator_error: nats between the last measurement and one on a grid four times as fine; None for no step.
     """
 
     of: dict[str, Any]
     curve: list[list[float]]
     compile_seconds: float | None
     ended: str
+    evaluator_error: float | None = None
 
     @property
     def best(self) -> float:
@@ -98,29 +126,32 @@ def reach(
     results_dir: Path,
     setting: Setting | None = None,
     limits: Limits | None = None,
-    rows: tuple[Row, ...] | None = None,
+    field: tuple[Racer, ...] | None = None,
     seeds: tuple[int, ...] = SEEDS,
 ) -> list[Figure]:
-    """A figure for each row, one more where it compiles; draws results_dir/speed/<device>-reach.png.
+    """Two figures for each row, one more where it compiles; draws results_dir/speed/<device>-reach.png.
 
     Trainings lie in results_dir/speed/reach; those of the same setting, device and number of threads are not repeated.
     """
-    rows = rows or rows_to_reach()
-    assert rows[0] is STOCK
+    field = field or racers()
+    assert field[0].row is STOCK
     problem, limits = Problem(setting or Setting(), device), limits or Limits()
     folder = results_dir / "speed" / "reach"
-    here = [row for row in rows if row.missing(device) is None]
-    found: dict[str, list[Training]] = {row.key: [] for row in here}
+    here = [racer for racer in field if racer.row.missing(device) is None]
+    found: dict[str, list[Training]] = {racer.row.key: [] for racer in here}
     for seed in seeds:
-        for row in here:
+        for row in (racer.row for racer in here):
             stock = found[STOCK.key][-1] if row is not STOCK else None
             path = folder / f"{device.type}-{row.key}-s{seed}.json"
             found[row.key].append(kept_or_made(path, row, problem, limits, seed, stock))
-    summaries = [Summary(row, found[row.key], found[STOCK.key]) for row in here]
+    summaries = [Summary(racer, found[racer.row.key], found[STOCK.key], found[racer.beside]) for racer in here]
     picture = dot_plot([dot for dot in (one.dot() for one in summaries) if dot is not None], "seconds of training")
     write_atomically(results_dir / "speed" / f"{device.type}-reach.png", picture)
-    absent = [Figure(CASE, what(row), "s", None, note=row.missing(device) or "") for row in rows if row not in here]
-    return [*(figure for one in summaries for figure in one.figures(problem.setting)), *absent]
+    absent = [racer.row for racer in field if racer not in here]
+    return [
+        *(figure for one in summaries for figure in one.figures(problem.setting)),
+        *(Figure(CASE, what(row), "s", None, note=row.missing(device) or "") for row in absent),
+    ]
 
 
 def kept_or_made(path: Path, row: Row, problem: Problem, limits: Limits, seed: int, stock: Training | None) -> Training:
@@ -151,7 +182,7 @@ def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str,
     """Trains until the target of `of` is reached, or where it has none until nothing improves any more."""
     method: Method | None = None
     curve: list[list[float]] = []
-    compile_seconds = None
+    compile_seconds = evaluator_error = None
     try:
         method = row.start(problem)
         batches, start = problem.batches(seed), problem.first_weights(seed)
@@ -169,12 +200,14 @@ def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str,
             curve.append([watch.seconds, limits.every * (len(curve) + 1), problem.nll(method.weights())])
             ended = end(curve, limits, of["target"], of["most_seconds"])
             method.take(next_batches(batches, limits.every))
+        if ended != "diverged":
+            evaluator_error = abs(problem.nll(method.weights(), finer=4) - curve[-1][-1])
     except Exception as error:  # of another library's, any kind: this training failed, the others go on
         ended = one_line(error) if not isinstance(error, Diverged) else str(error)
     finally:
         if method is not None:
             method.close()
-    return Training(of, [row for row in curve if math.isfinite(row[-1])], compile_seconds, ended)
+    return Training(of, [row for row in curve if math.isfinite(row[-1])], compile_seconds, ended, evaluator_error)
 
 
 def end(curve: list[list[float]], limits: Limits, target: float | None, most_seconds: float) -> str:
@@ -184,67 +217,81 @@ def end(curve: list[list[float]], limits: Limits, target: float | None, most_sec
         return "diverged"
     if target is not None and values[-1] <= target:
         return "reached"
-    if target is None and len(values) - 1 - values.index(min(values)) >= limits.patience:
+    if len(values) - 1 - values.index(min(values)) >= (limits.patience if target is None else limits.stale):
         return "stopped improving"
     return "gave up" if curve[-1][0] >= most_seconds else ""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A row's trainings, one a seed, and FFJORD's of the same seeds."""
+    """A row's trainings, one a seed, with those of the same seeds of FFJORD and of the row that it is set beside."""
 
-    row: Row
+    racer: Racer
     trainings: list[Training]
     stock: list[Training]
+    beside: list[Training]
 
-    def seconds(self) -> list[float | None]:
-        """Of each seed, to FFJORD's best; compiling left out."""
-        return [one.seconds_to(stock.best) for one, stock in zip(self.trainings, self.stock, strict=True)]
+    def seconds(self, trainings: list[Training], near: float = 0.0) -> list[float | None]:
+        """Of each seed, to `near` nats above FFJORD's best; compiling left out."""
+        return [one.seconds_to(stock.best + near) for one, stock in zip(trainings, self.stock, strict=True)]
 
     def figures(self, setting: Setting) -> list[Figure]:
-        """Seconds without compiling, and where the row compiles with it; empty unless every seed reached the target."""
+        """Seconds without compiling, where the row compiles with it, and to `NEAR` nats above the target."""
+        name = what(self.racer.row)
         compiling = [one.compile_seconds for one in self.trainings]
-        seconds = self.seconds()
-        made = [self.figure(what(self.row), seconds, setting)]
+        seconds = self.seconds(self.trainings)
+        made = [self.figure(name, seconds, 0.0, setting)]
         if any(compiling):
             whole = [None if s is None else s + (c or 0.0) for s, c in zip(seconds, compiling, strict=True)]
-            made.append(self.figure(f"{what(self.row)}, compiling included", whole, setting))
-        return made
+            made.append(self.figure(f"{name}, compiling included", whole, 0.0, setting))
+        near = self.seconds(self.trainings, NEAR)
+        return [*made, self.figure(f"{name} + {NEAR:g}", near, NEAR, setting)]
 
-    def figure(self, name: str, seconds: list[float | None], setting: Setting) -> Figure:
-        """One of them."""
+    def figure(self, name: str, seconds: list[float | None], near: float, setting: Setting) -> Figure:
+        """One of them; empty unless every seed reached the target, and its ratio unless those beside it did."""
         reached = [each for each in seconds if each is not None]
-        stock = [one.seconds_to(one.best) or math.nan for one in self.stock]
-        targets = ", ".join(f"{one.best:.2f}" for one in self.stock)
-        note = f"{' '.join(setting.data)}, {len(reached)} of {len(seconds)} seeds reached {targets} nats (model space)"
+        target = None if self.racer.times is None else Target(1 / self.racer.times)
+        note = f"{' '.join(setting.data)}, {len(reached)} of {len(seconds)} seeds reached "
+        note += f"{', '.join(f'{one.best + near:.2f}' for one in self.stock)} nats (model space)"
         if any(one.ended != "stopped improving" for one in self.stock):
             note += f"; FFJORD: {', '.join(one.ended for one in self.stock)}"
+        errors = [one.evaluator_error or 0.0 for one in (*self.trainings, *self.stock)]
+        off = max(errors, key=lambda error: (math.isnan(error), error))
+        if not off <= VOID:
+            return Figure(
+                CASE, name, "s", None, target=target, note=f"void: the evaluator is {off:.2g} nats off; {note}"
+            )
         if len(reached) < len(seconds):
             note += "; " + ", ".join(f"{one.ended} at {one.best:.2f}" for one in self.trainings)
-            return Figure(CASE, name, "s", None, note=note)
+            return Figure(CASE, name, "s", None, target=target, note=note)
+        theirs = [each for each in self.seconds(self.beside, near) if each is not None]
+        complete = len(theirs) == len(reached)
         compiling = [one.compile_seconds for one in self.trainings if one.compile_seconds is not None]
-        ratio = [a / b for a, b in zip(reached, stock, strict=True)]
+        ratio = [a / b for a, b in zip(reached, theirs, strict=True)] if complete else []
+        if self.racer.beside != STOCK.key:
+            note += f"; beside {self.racer.beside}" + ("" if complete else ", which did not")
         return Figure(
             CASE,
             name,
             "s",
             statistics.median(reached),
-            statistics.median(stock),
+            statistics.median(theirs) if complete else None,
             Spread.of(ratio) if len(ratio) > 1 else None,
-            note=f"{note}; {min(reached):.3g} to {max(reached):.3g} s",
+            target if complete else None,
+            f"{note}; {min(reached):.3g} to {max(reached):.3g} s; evaluator within {off:.1e} nats",
             compile_seconds=statistics.median(compiling) if compiling else None,
         )
 
     def dot(self) -> Dot | None:
         """The row in the plot: its median seconds, and an open marker with compiling; None if a seed falls short."""
-        reached = [each for each in self.seconds() if each is not None]
+        reached = [each for each in self.seconds(self.trainings) if each is not None]
         if len(reached) < len(self.trainings):
             return None
         middle = statistics.median(reached)
         compiling = [one.compile_seconds for one in self.trainings if one.compile_seconds is not None]
         ring = middle + statistics.median(compiling) if compiling else None
         text = f"{middle:.3g} s" + (f", {ring:.3g} s from scratch" if ring is not None else "")
-        return Dot(self.row.name, self.row.library, middle, min(reached), max(reached), text, ring)
+        return Dot(self.racer.row.name, self.racer.row.library, middle, min(reached), max(reached), text, ring)
 
 
 def what(row: Row) -> str:

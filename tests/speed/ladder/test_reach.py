@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.speed.figure import Target
 from bench.speed.interleave import Spread
 from bench.speed.ladder import reach as story
 from bench.speed.ladder.method import InProcess
-from bench.speed.ladder.reach import Limits, Summary, Training, at_rate, end, reach, rows_to_reach
+from bench.speed.ladder.reach import Limits, Racer, Summary, Training, at_rate, end, racers, reach
 from bench.speed.ladder.rows import BY_HAND, STOCK
 from tests.speed.ladder.helpers import CPU, tiny
 
-LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0)
+LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0, stale=3)
 STOCK_CURVE = [[1.0, 5, 9.0], [2.0, 10, 7.0], [3.0, 15, 8.0]]
 
 
@@ -26,6 +27,7 @@ def training(curve: list[list[float]], compile_seconds: float | None = None, end
         ([9.0, 8.0], 1.0, None, ""),
         ([9.0, 8.0, 8.5, 8.2], 1.0, None, "stopped improving"),
         ([9.0, 8.0, 8.5, 8.2], 1.0, 7.0, ""),
+        ([9.0, 8.0, 8.5, 8.2, 8.1], 1.0, 7.0, "stopped improving"),
         ([9.0, 8.0, 7.0], 1.0, 7.0, "reached"),
         ([9.0, 8.0], 5.0, 7.0, "gave up"),
         ([9.0, 8.0], 5.0, None, "gave up"),
@@ -42,15 +44,17 @@ def test_a_training_ends_for_one_of_four_reasons(
 def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_the_same_seed() -> None:
     stock = [training(STOCK_CURVE), training([[4.0, 5, 6.0]])]
     ours = [training([[0.1, 5, 7.5], [0.2, 10, 6.9], [0.3, 15, 6.5]], 10.0), training([[0.5, 5, 6.0]], 20.0)]
-    summary = Summary(BY_HAND, ours, stock)
-    assert summary.seconds() == [0.2, 0.5]
-    alone, whole = summary.figures(tiny().setting)
+    summary = Summary(Racer(BY_HAND), ours, stock, stock)
+    assert summary.seconds(ours) == [0.2, 0.5]
+    alone, whole, near = summary.figures(tiny().setting)
     assert alone.ours == pytest.approx(0.35)
     assert alone.theirs == pytest.approx(3.0)
     assert alone.ratio == Spread.of([0.2 / 2.0, 0.5 / 4.0])
     assert alone.compile_seconds == pytest.approx(15.0)
     assert whole.ours == pytest.approx((10.2 + 20.5) / 2)
     assert whole.what == f"{alone.what}, compiling included"
+    assert near.what == f"{alone.what} + 0.1"
+    assert near.ours == pytest.approx(0.35)  # 7.1 and 6.1 are reached no sooner
     dot = summary.dot()
     assert dot is not None
     assert (dot.value, dot.ring) == (pytest.approx(0.35), pytest.approx(15.35))
@@ -58,12 +62,36 @@ def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_th
 
 def test_a_seed_that_falls_short_leaves_the_figure_empty_and_says_so() -> None:
     stock = [training(STOCK_CURVE), training(STOCK_CURVE)]
-    summary = Summary(BY_HAND, [training([[0.1, 5, 6.0]]), training([[9.0, 5, 7.4]], ended="gave up")], stock)
-    (figure,) = summary.figures(tiny().setting)
+    ours = [training([[0.1, 5, 6.0]]), training([[9.0, 5, 7.05]], ended="gave up")]
+    summary = Summary(Racer(BY_HAND), ours, stock, stock)
+    figure, near = summary.figures(tiny().setting)
+    assert near.ours == pytest.approx((0.1 + 9.0) / 2)
     assert figure.ours is None
     assert "1 of 2 seeds" in figure.note
-    assert "gave up at 7.40" in figure.note
+    assert "gave up at 7.05" in figure.note
     assert summary.dot() is None
+
+
+def test_a_row_is_set_beside_the_one_that_it_names_and_its_target_needs_both() -> None:
+    stock, ours = [training(STOCK_CURVE)] * 2, [training([[0.5, 5, 7.0]])] * 2
+    racer = Racer(BY_HAND, beside="ffjord-rate-0.01", times=4.0)
+    fast = [training([[1.0, 5, 7.0]]), training([[4.0, 5, 7.0]])]
+    figure, _ = Summary(racer, ours, stock, fast).figures(tiny().setting)
+    assert figure.ratio == Spread.of([0.5, 0.125])
+    assert (figure.theirs, figure.target, figure.met) == (2.5, Target(0.25), "no")
+    short = [training([[1.0, 5, 7.5]])] * 2
+    figure, _ = Summary(racer, ours, stock, short).figures(tiny().setting)
+    assert (figure.ours, figure.theirs, figure.ratio, figure.target) == (0.5, None, None, None)
+    assert "beside ffjord-rate-0.01, which did not" in figure.note
+
+
+@pytest.mark.parametrize("off", [0.02, math.nan])
+def test_an_evaluator_that_is_too_coarse_voids_the_row(off: float) -> None:
+    stock = [training(STOCK_CURVE)] * 2
+    ours = [training([[0.5, 5, 6.0]]), replace(training([[0.5, 5, 6.0]]), evaluator_error=off)]
+    figures = Summary(Racer(BY_HAND), ours, stock, stock).figures(tiny().setting)
+    assert [figure.ours for figure in figures] == [None, None]
+    assert all(figure.note.startswith("void: the evaluator is") for figure in figures)
 
 
 def fails(size):
@@ -75,7 +103,7 @@ def test_trainings_are_kept_and_only_missing_ones_are_made_again(
 ) -> None:
     absent = replace(BY_HAND, key="absent", name="absent", needs=("bench_absent",))
     broken = replace(BY_HAND, key="broken", name="broken", start=fails)
-    rows = (STOCK, BY_HAND, absent, broken)
+    rows = (Racer(STOCK), Racer(BY_HAND), Racer(absent), Racer(broken))
     setting = tiny().setting
     figures = {figure.what: figure for figure in reach(CPU, tmp_path, setting, LIMITS, rows, seeds=(0, 1))}
     assert (tmp_path / "speed" / "cpu-reach.png").read_bytes().startswith(b"\x89PNG")
@@ -90,15 +118,16 @@ def test_trainings_are_kept_and_only_missing_ones_are_made_again(
     best = min(nll for *_, nll in json.loads((folder / "cpu-ffjord-s0.json").read_text())["curve"])
     assert ours["of"]["target"] == best
     assert (ours["curve"][-1][-1] <= best) == (ours["ended"] == "reached")
+    assert ours["evaluator_error"] < 1e-4
     assert len(capsys.readouterr().err.splitlines()) == 6
 
     (folder / "cpu-by-hand-s1.json").unlink()
     made = []
     trained = story.trained
     monkeypatch.setattr(story, "trained", lambda row, *rest: made.append(row.key) or trained(row, *rest))
-    reach(CPU, tmp_path, setting, LIMITS, (STOCK, BY_HAND), seeds=(0, 1))
+    reach(CPU, tmp_path, setting, LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0, 1))
     assert made == ["by-hand"]
-    reach(CPU, tmp_path, replace(setting, steps=3), LIMITS, (STOCK, BY_HAND), seeds=(0,))
+    reach(CPU, tmp_path, replace(setting, steps=3), LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0,))
     assert made == ["by-hand", "ffjord", "by-hand"]
 
 
@@ -115,6 +144,8 @@ def test_a_row_at_another_rate_differs_in_nothing_else() -> None:
 
 
 def test_ffjord_goes_first_and_every_row_has_a_file_of_its_own() -> None:
-    rows = rows_to_reach()
+    field = racers()
+    rows = [racer.row for racer in field]
     assert rows[0] is STOCK
+    assert {racer.beside for racer in field} <= {row.key for row in rows}
     assert len({row.key for row in rows}) == len({row.name for row in rows}) == len(rows)
