@@ -1,5 +1,6 @@
 import copy
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,24 @@ def test_a_compiled_step_learns_as_an_eager_one(cls: type[Entry], options: dict[
     off = torch.cat([(a - b).abs().flatten() for a, b in zip(weights, eager, strict=True)])
     assert off.max() < 2e-2
     assert off.quantile(0.9) < 1e-3
+
+
+@pytest.mark.parametrize(("cls", "options"), [SMALL[0], SMALL[2]], ids=["VAE", "CNFFast"])
+def test_the_next_run_of_a_sweep_finds_what_the_first_one_compiled(
+    cls: type[Entry], options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another seed's weights, the same shapes: every graph comes from the cache on disk."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    counts = []
+    for _ in range(2):
+        torch._dynamo.utils.counters.clear()
+        entry = perturbed(cls(DataSpec((3,)), width=16, **options), 0.1)
+        compile_step(entry.trainer(Optimiser()), "step", torch.randn(32, 3))
+        inductor = torch._dynamo.utils.counters["inductor"]
+        counts.append((inductor["fxgraph_cache_hit"], inductor["fxgraph_cache_miss"]))
+    (before, missed), (found, missing) = counts
+    assert (before, missing) == (0, 0)
+    assert found == missed > 0
 
 
 @pytest.mark.parametrize(("dim", "width", "batch", "tableau"), [(3, 16, 32, "dopri5"), (64, 512, 256, "rk4")])

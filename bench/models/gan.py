@@ -26,7 +26,7 @@ CRITIC_STEPS = {"non_saturating": 1, "wgan_gp": 5}
 BETAS = {"non_saturating": (0.5, 0.999), "wgan_gp": (0.0, 0.9)}
 """Adam's; those of the non-saturating loss after Radford et al. (2016, arXiv:1511.06434)."""
 
-KERNELS = 2_000
+FITTED_SAMPLES = 2_000
 """Samples, and at most as many examples, that the noise scale is fitted to."""
 
 FITTING_STEPS = 30
@@ -115,7 +115,7 @@ class GAN(WithPrior):
 
     @torch.no_grad()
     def finish(self, x: Float[Tensor, "batch *event"]) -> None:
-        """Fits the noise scale, unless it is fixed: the likeliest for x to be some sample, of `KERNELS`, with noise.
+        """Fits the noise scale, unless it is fixed: the likeliest for x to be some sample, of `FITTED_SAMPLES`, with noise.
 
         That is the scale of a mixture of N(sample, scale² I), found by expectation and maximisation.
 
@@ -124,13 +124,13 @@ class GAN(WithPrior):
         """
         if self.generator.fixed:
             return
-        x = x[:KERNELS].flatten(1)
-        squared = torch.cdist(x, self.sample(KERNELS).flatten(1)).square() / self.data.dim
+        x = x[:FITTED_SAMPLES].flatten(1)
+        squared = torch.cdist(x, self.sample(FITTED_SAMPLES).flatten(1)).square() / self.data.dim
         variance = squared.amin(1).mean()
         for _ in range(FITTING_STEPS):
             share = torch.softmax(-0.5 * self.data.dim * squared / variance.clamp(min=SMALLEST_SCALE**2), 1)
             variance = (share * squared).sum(1).mean()
-        self.generator.fit(variance.sqrt(), f"{len(x)} training examples around {KERNELS} samples")
+        self.generator.fit(variance.sqrt(), f"{len(x)} training examples around {FITTED_SAMPLES} samples")
 
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Generated examples, without noise."""

@@ -10,18 +10,19 @@ from bench.models.entry import Entry
 from bench.spec import DataSpec
 
 LARGEST_DEFAULT_LATENT = 16
+LARGEST_LATENT = 1_000_000
 
 
 def settled_size(data: DataSpec, latent_size: int | None) -> int:
     """The latent's size: `latent_size`, or for None that of x and at most 16.
 
     Raises:
-        BenchError: it is below 1.
+        BenchError: it is below 1, or above a million, which no net here could hold.
     """
     if latent_size is None:
         return min(data.dim, LARGEST_DEFAULT_LATENT)
-    if latent_size < 1:
-        raise BenchError(f"model.latent_size={latent_size} is not a size: give at least 1")
+    if not 1 <= latent_size <= LARGEST_LATENT:
+        raise BenchError(f"model.latent_size={latent_size} is not a size: give 1 to {LARGEST_LATENT}")
     return latent_size
 
 
@@ -32,7 +33,7 @@ class WithPrior(Entry):
         """Settles the latent's size: null takes that of x, and at most 16.
 
         Raises:
-            BenchError: for a latent size below 1.
+            BenchError: for a latent size below 1 or above a million.
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width)

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, kl_divergence
 from bench.errors import BenchError, unknown
 from bench.models.coders import Encoder, decoder_for, hidden_sizes
 from bench.models.elbo import DivergentPosterior, WeightedELBO
-from bench.models.laws import LAWS, Law
+from bench.models.latent_laws import LAWS, Law
 from bench.spec import DataSpec
 
 ROUNDING = 1e-4

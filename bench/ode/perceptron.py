@@ -192,7 +192,7 @@ class Field(nn.Module):
         """
         if len(self.sizes) != 3:
             raise BenchError(
-                f"the fused solve is of two hidden layers, not {len(self.sizes) - 1}: give model.layers=2, or take "
+                f"the fused solve is of two hidden layers, not {len(self.sizes) - 1}: give the field two, or take "
                 "bench.ode.solve"
             )
         gates, shifts = self.modulation(times)

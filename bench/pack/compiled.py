@@ -31,7 +31,7 @@ def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> fl
     drawn = [torch.zeros(runs, *draw.size, dtype=draw.dtype, device=draw.device) for draw in step.draws]
     scales = (torch.ones_like(step.rates), step.rates.new_ones(()))
     arguments = (step.parameters, step.first, step.second, step.kept, batch, drawn, scales)
-    vars(step)["update"] = by_inductor(step, arguments) if mode == "step" else Replayed(step, arguments)
+    vars(step)["update"] = by_inductor(step, arguments) if mode == "step" else ReplayedPack(step, arguments)
     synchronise(step.parameters.device)
     return time.perf_counter() - began
 
@@ -55,7 +55,7 @@ def by_inductor(step: PackedStep, arguments: tuple[Any, ...]) -> Any:
     return compiled
 
 
-class Replayed:
+class ReplayedPack:
     """The update as one CUDA graph, which reads its arguments where it has learnt that they lie."""
 
     def __init__(self, step: PackedStep, arguments: tuple[Any, ...]) -> None:

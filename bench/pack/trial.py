@@ -13,8 +13,8 @@ from bench.pack.draws import Draw, RandomState, Recording, Unpackable, drawn_for
 from bench.pack.loop import Member
 from bench.pack.step import Objective, PackedStep, kept_of, packable, rows
 
-LOSS_TOLERANCE = 1e-3
-GRADIENT_TOLERANCE = 1e-2
+LOSS_AGREEMENT = 1e-3
+GRADIENT_AGREEMENT = 1e-2
 """Relative. Single precision leaves 1e-6 to 1e-4 in another order of sums; other noise or weights change all digits."""
 
 
@@ -61,11 +61,11 @@ def agreed_draws(members: Sequence[Member]) -> list[Draw]:
     except Exception as error:
         raise Unpackable(one_line(error)) from error
     for run, one in enumerate(alone):
-        if not close(losses[run], one.loss, LOSS_TOLERANCE):
+        if not close(losses[run], one.loss, LOSS_AGREEMENT):
             raise Unpackable(f"its loss is {losses[run]:.6g} when packed and {one.loss:.6g} alone")
-        if not close(gradients[run], one.gradient, GRADIENT_TOLERANCE):
+        if not close(gradients[run], one.gradient, GRADIENT_AGREEMENT):
             raise Unpackable("its gradient is another when packed")
-        if not all(close(kept[name][run].double(), one.kept[name].double(), GRADIENT_TOLERANCE) for name in kept):
+        if not all(close(kept[name][run].double(), one.kept[name].double(), GRADIENT_AGREEMENT) for name in kept):
             raise Unpackable("its loss leaves other buffers behind when packed")
         if not states[run].same_as(one.state):
             raise Unpackable("its loss draws at random in a way that cannot be foreseen")

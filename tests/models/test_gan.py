@@ -191,7 +191,7 @@ def test_samples_that_are_not_numbers_have_no_noise_scale() -> None:
     [
         ({"objective": "wgan"}, "unknown objective 'wgan' in model.objective; did you mean wgan_gp?"),
         ({"noise_scale": 0.0}, "model.noise_scale=0.0 is not a standard deviation: give more than 0, or null"),
-        ({"latent_size": 0}, "model.latent_size=0 is not a size: give at least 1"),
+        ({"latent_size": 0}, "model.latent_size=0 is not a size: give 1 to 1000000"),
         ({"activation": "sine"}, "unknown activation 'sine'"),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 from bench.config import Optimiser
 from bench.errors import BenchError
 from bench.models.importance import iwae
-from bench.models.laws import LAWS
+from bench.models.latent_laws import LAWS
 from bench.models.vae_latent import VAELatent
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed

@@ -9,7 +9,7 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
-from bench.models.laws import DEGREES_OF_FREEDOM, FLOOR, LAWS, Law, Logistic, UniformOverFloor
+from bench.models.latent_laws import DEGREES_OF_FREEDOM, FLOOR, LAWS, Law, Logistic, UniformOverFloor
 
 every_law = pytest.mark.parametrize("name", LAWS)
 LATENT = 3
