@@ -115,7 +115,7 @@ class GAN(WithPrior):
 
     @torch.no_grad()
     def finish(self, x: Float[Tensor, "batch *event"]) -> None:
-        """Fits the noise scale, unless it is fixed: the likeliest for x to be some sample, of `FITTED_SAMPLES`, with noise.
+        """Fits the noise scale, unless it is fixed: the likeliest for x to be one of so many samples with noise.
 
         That is the scale of a mixture of N(sample, scale² I), found by expectation and maximisation.
 
