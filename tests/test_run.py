@@ -228,6 +228,16 @@ def test_clocks_are_the_only_columns_left_out_of_a_comparison() -> None:
     assert COLUMNS.keys() >= CLOCKS
 
 
+def test_a_void_row_keeps_the_errors_that_void_it(own_conf, tmp_path) -> None:
+    """One step of Euler's method is no solve; the density itself is solved to its tolerance."""
+    options = ("model=cnf_fast", "model.tableau=euler", "model.steps=1", "model.width=16")
+    record = made(tiny(own_conf, *options, "budget.steps=40", "train.optimiser.learning_rate=0.1"), tmp_path)
+    assert record["status"] == "diverged"
+    assert record["error"].startswith("void: on the training grid")
+    assert abs(record["grid_error_nats"]) > 0.01 > abs(record["solver_error_nats"])
+    assert "nll_nats" not in record
+
+
 def test_a_diverged_run_has_a_row_and_is_not_repeated(own_conf, tmp_path) -> None:
     config = tiny(own_conf, "model=diverging")
     record = made(config, tmp_path)
