@@ -3,7 +3,7 @@ import torch
 
 from bench.errors import BenchError
 from bench.laws.gaussian import gaussian_log_prob
-from bench.models.networks import mlp, soft_clamp, spread
+from bench.models.networks import mlp, relu, soft_clamp, spread
 
 
 @pytest.mark.parametrize("width", [3, 16, 17, 18, 19, 100])
@@ -53,3 +53,14 @@ def test_gaussian_log_prob() -> None:
     x, mean, log_scale = torch.randn(3, 7, 4).unbind()
     law = torch.distributions.Independent(torch.distributions.Normal(mean, log_scale.exp()), 1)
     torch.testing.assert_close(gaussian_log_prob(x, mean, log_scale), law.log_prob(x))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_relu_is_torchs_with_its_gradient_at_zero_and_beyond(compiled: bool) -> None:
+    x = torch.tensor([-2.0, -0.0, 0.0, 1e-30, 3.0, float("nan")], requires_grad=True)
+    weights = torch.arange(1.0, 7.0)
+
+    y = (torch.compile(relu, fullgraph=True) if compiled else relu)(x)
+    (gradient,) = torch.autograd.grad(y @ weights, x)
+    torch.testing.assert_close(y, torch.relu(x), rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(gradient[:5], torch.tensor([0.0, 0.0, 0.0, 4.0, 5.0]), rtol=0, atol=0)
