@@ -63,6 +63,9 @@ AXES = (
     Axis("steps", "steps of the grid", (1, 2, 4, 8, 16)),
 )
 
+Place = tuple[Row, Axis, int]
+"""A row, what is varied, and to which value."""
+
 LABELS = {BY_HAND.key: "cnf_fast", STOCK.key: "FFJORD, dopri5"}
 
 
@@ -94,7 +97,7 @@ class Series:
 
 
 def scaling(device: torch.device, results_dir: Path, effort: Effort, axes: tuple[Axis, ...] = AXES) -> list[Figure]:
-    """A figure for each exponent; writes <device>-scaling.csv and .png into results_dir/speed.
+    """A figure for each exponent and one for the widest field; writes <device>-scaling.csv and .png into results_dir/speed.
 
     A fixed grid has steps to vary; an adaptive solver chooses its own, and is left out there.
     """
@@ -108,7 +111,24 @@ def scaling(device: torch.device, results_dir: Path, effort: Effort, axes: tuple
     folder = results_dir / "speed"
     write_atomically(folder / f"{device.type}-scaling.csv", csv_text(found))
     write_atomically(folder / f"{device.type}-scaling.png", scaling_plot(panels))
-    return [series.figure() for series in found]
+    return [*(series.figure() for series in found), *widest(places, methods, times)]
+
+
+def widest(
+    places: list[Place], methods: list[Method], times: dict[Place, list[float]]
+) -> list[Figure]:
+    """The step of our widest field, with its operations: large products come nearer to the peak."""
+    ours = {
+        value: (method, times[row, axis, value])
+        for (row, axis, value), method in zip(places, methods, strict=True)
+        if row is BY_HAND and axis.name == "width"
+    }
+    if not ours:
+        return []
+    width = max(ours)
+    method, taken = ours[width]
+    what = f"{LABELS[BY_HAND.key]}, {width} hidden units: step"
+    return [Figure(CASE, what, "ms/step", statistics.median(taken), flops=method.work().flops)]
 
 
 def ready(row: Row, size: Size) -> Method:

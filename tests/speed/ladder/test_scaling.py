@@ -35,17 +35,22 @@ def test_each_axis_varies_one_size_around_the_same_point() -> None:
 
 
 def test_a_shrunk_comparison_gives_exponents_times_and_a_picture(tmp_path: Path) -> None:
-    axes = (Axis("batch_size", "examples", (2, 4, 8)), Axis("steps", "steps", (1, 2, 3)))
+    axes = (Axis("batch_size", "examples", (2, 4, 8)), Axis("width", "units", (8, 16)), Axis("steps", "steps", (1, 2)))
     figures = scaling(CPU, tmp_path, Effort(seconds=0, rounds=2), axes)
     assert [figure.what for figure in figures] == [
-        "cnf_fast: exponent of examples", "FFJORD, dopri5: exponent of examples", "cnf_fast: exponent of steps"
+        "cnf_fast: exponent of examples", "FFJORD, dopri5: exponent of examples", "cnf_fast: exponent of units",
+        "FFJORD, dopri5: exponent of units", "cnf_fast: exponent of steps", "cnf_fast, 16 hidden units: step",
     ]  # fmt: skip
-    for figure in figures:
+    *exponents, widest = figures
+    assert widest.ours > 0
+    # 16 evaluations of two layers of 8 units, forward alone: 2 x 256 x (64 x 8 + 8 x 8 + 8 x 64) operations each.
+    assert widest.flops > 16 * 2 * 256 * (64 * 8 + 8 * 8 + 8 * 64)
+    for figure in exponents:
         assert figure.ours is not None
         assert "2 rounds ±" in figure.note
     with (tmp_path / "speed" / "cpu-scaling.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * 3 * 2
+    assert len(rows) == (2 * 3 + 2 * 2 + 2) * 2
     assert {row["method"] for row in rows} == {BY_HAND.key, STOCK.key}
     assert all(float(row["milliseconds"]) > 0 for row in rows)
     assert (tmp_path / "speed" / "cpu-scaling.png").read_bytes().startswith(b"\x89PNG")
