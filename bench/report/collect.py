@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,15 +110,46 @@ def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) ->
         groups[run["data"], run["model"]].append(run)
     for group in groups.values():
         settings = [_settings(runs_folder / run["run_id"] / "config.yaml", warnings) for run in group]
-        varied = sorted(
-            name
-            for name in {name for setting in settings for name in setting}
-            if len({setting.get(name) for setting in settings}) > 1
-        )
-        for run, setting in zip(group, settings, strict=True):
-            run["variant"] = ", ".join(f"{name}={setting.get(name)}" for name in varied) or None
+        for run, variant in zip(group, variants(settings), strict=True):
+            run["variant"] = variant
         _tell_apart(group)
     return sorted(runs, key=lambda run: (run["data"], natural(label(run)), run["seed"], run["run_id"]))
+
+
+def variants(settings: list[dict[str, str]]) -> list[str | None]:
+    """What tells each of these settings from the others, such as `model.beta=4.0`; None for the ordinary one.
+
+    As few names as tell them apart, the model's own before the data's and those before what training and evaluation
+    were given; of these only what differs from the value that more than half of the kinds share, where they do.
+    """
+    names = {name for setting in settings for name in setting}
+    varied = sorted((n for n in names if len({s.get(n) for s in settings}) > 1), key=lambda n: (rank(n), n))
+    told: list[str] = []
+    for name in varied:
+        if kinds(settings, [*told, name]) > kinds(settings, told):
+            told.append(name)
+    each = {tuple(setting.get(name) for name in told) for setting in settings}
+    usual = {
+        name: Counter(values).most_common(1)[0] for name, values in zip(told, zip(*each, strict=True), strict=True)
+    }
+    ordinary = {name: value for name, (value, count) in usual.items() if 2 * count > len(each)}
+    return [
+        ", ".join(f"{n}={s.get(n)}" for n in told if n not in ordinary or s.get(n) != ordinary[n]) or None
+        for s in settings
+    ]
+
+
+def kinds(settings: list[dict[str, str]], names: list[str]) -> int:
+    """Into how many kinds these names divide the settings."""
+    return len({tuple(setting.get(name) for name in names) for setting in settings})
+
+
+def rank(name: str) -> int:
+    """How late a setting is looked at for telling two models apart."""
+    group = name.partition(".")[0]
+    order = ("model", "data", "eval", "budget")
+    ranked = order.index(group) if group in order else len(order)
+    return 2 * ranked + (name.endswith(("examples", "samples", "steps", "chains")) and group == "eval")
 
 
 def natural(text: str) -> list[str | int]:

@@ -14,7 +14,7 @@ class Interval(NamedTuple):
 
     Attributes:
         mean: in the unit of the values.
-        half_width: of the two-sided 95 % t interval; None for a single value.
+        half_width: of the two-sided 95 % t interval over values, or of a single one whose error is known; else None.
         n: number of values.
     """
 

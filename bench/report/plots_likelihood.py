@@ -11,7 +11,7 @@ from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
 from bench.report.summary import ORACLE, Cell, count_words
-from bench.report.tables import DAGGER, NOTES, several_sizes
+from bench.report.tables import DAGGER, NOTES, SECTION, is_single, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
 NAME_WIDTH = 22  # characters of a name on one line
@@ -49,6 +49,8 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     data = cells[0].data
     ranking = "; ".join(f"{c.model} {plain(c.intervals['nll_nats'].mean)}" for c in reversed(shown))
     bound = " " + NOTES["bound"] if any(c.is_bound for c in shown) else ""
+    bound += " " + NOTES["loose"] if any(c.loose for c in shown) else ""
+    bound += " " + NOTES["single"] if any(is_single(c, "nll_nats") for c in shown) else ""
     sizes = " " + NOTES["examples"] if several_sizes(shown) else ""
     return Plot(
         f"nll-{data}",
@@ -205,11 +207,11 @@ def shown_range(lines: list[Line], cells: list[Cell]) -> tuple[float, float]:
 
 
 def marked(cells: list[Cell]) -> list[str]:
-    """The models' names, with ≤ for a bound, and the number of test examples where it is not that of most."""
+    """The models' names, ≤ for a bound, § for a loose one, and the number of test examples where few others have it."""
     usual = Counter(frozenset(cell.measured_on()) for cell in cells).most_common(1)
     names = []
     for cell in cells:
-        marks = ["≤"] if cell.is_bound else []
+        marks = [*["≤"] * cell.is_bound, *[SECTION] * cell.loose]
         if usual[0][0] != cell.measured_on():
             marks += [f"of {size:,}" for size in cell.measured_on() if size is not None]
         names.append(f"{cell.model} ({', '.join(marks)})" if marks else cell.model)

@@ -11,14 +11,11 @@ from bench.errors import BenchError
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.numbers import quantity
 from bench.report.study import TABLE, label, load, study_folder
+from bench.report.summary import TEST_ERRORS
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 
-ERRORS = {
-    "nll_nats": "nll_standard_error",
-    "elbo_nats": "elbo_standard_error",
-    "oracle_nll_nats": "oracle_standard_error",
-}
+ERRORS = TEST_ERRORS | {"oracle_nll_nats": "oracle_standard_error"}
 """Columns whose error over test examples is known, and where it stands."""
 
 HEADINGS = ("data", "entry", "quantity", "obtained", "published", "difference", "published by")

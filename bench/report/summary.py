@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from bench.columns import STATUSES
-from bench.report.intervals import Interval, paired_difference, t_interval
+from bench.report.intervals import Interval, normal_interval, paired_difference, t_interval
 from bench.report.study import Run, label, write_csv
 
 METRICS = (
@@ -61,6 +61,12 @@ METRICS = (
 )
 BOUNDED = frozenset({"nll_nats", "bits_per_dim", "kl_to_truth"})  # ordered as the NLL is, and bounds where it is one
 ORACLE = "oracle"
+TEST_ERRORS = {
+    "nll_nats": "nll_standard_error",
+    "elbo_nats": "elbo_standard_error",
+    "kl_to_truth": "kl_standard_error",
+}
+"""Metrics whose error over test examples is known, and where it stands: the interval of a single seed."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,10 @@ def _cell(data: str, model: str, runs: list[Run]) -> Cell:
     cell = Cell(data, model, runs, {})
     values = {metric: list(cell.by_seed(metric).values()) for metric in METRICS}
     cell.intervals.update({metric: t_interval(found) for metric, found in values.items() if found})
+    for metric, column in TEST_ERRORS.items():
+        if len(values[metric]) == 1:
+            error = next(iter(cell.by_seed(column).values()), None)
+            cell.intervals[metric] = normal_interval(values[metric][0], error)
     return cell
 
 

@@ -17,6 +17,7 @@ BOLD_RULE = (
 )
 NOTES = {
     "interval": "± is the half-width of the 95 % t interval of the mean over seeds; a single seed has none.",
+    "single": "Of a single seed, ± behind a likelihood is the 95 % interval of the mean over test examples.",
     "bound": "≤ marks an upper bound: the true value may be lower.",
     "floor": "In brackets: the same metric between real training and real test examples. That is one draw, itself "
     "uncertain and the same for every seed: a good model can fall below it by chance.",
@@ -67,17 +68,23 @@ def difference_grid(found: list[Difference]) -> Grid:
         verdict = (a.model if interval.mean < 0 else b.model) if interval.excludes_zero else "not told apart"
         if interval.half_width is None:
             verdict = "one seed"
-        names = [Field(text, text) for text in (data, *(f"{c.model} (≤)" if c.is_bound else c.model for c in (a, b)))]
-        number = Field(quantity(interval), interval.mean, interval.excludes_zero)
+        names = [Field(text, text) for text in (data, signed(a), signed(b))]
+        number = Field(quantity(interval), interval.mean, interval.excludes_zero and not (a.loose or b.loose))
         rows.append([*names, Field(str(interval.n), interval.n), number, Field(verdict, verdict)])
     headings = ["data", "model A", "model B", "seeds", "NLL A - NLL B, nats", "lower number"]
     bounds = [NOTES["bound"].replace("≤ marks an upper bound", "(≤) marks a model whose NLL is an upper bound")]
     notes = [
         "Each seed gives one difference; ± is the half-width of the 95 % t interval of their mean, not corrected for "
-        "the number of pairs. Bold: the interval excludes 0.",
+        "the number of pairs. Bold: the interval excludes 0, and neither bound is loose.",
         *(bounds if any(a.is_bound or b.is_bound for _, a, b, _ in found) else []),
+        *([NOTES["loose"]] if any(a.loose or b.loose for _, a, b, _ in found) else []),
     ]
     return Grid("differences", "Differences between models, paired by seed", headings, rows, notes)
+
+
+def signed(cell: Cell) -> str:
+    """The model's name, (≤) behind it for a bound and § for a loose one."""
+    return cell.model + (" (≤)" if cell.is_bound else "") + (f" {SECTION}" if cell.loose else "")
 
 
 def text_summary(cells: list[Cell]) -> list[str]:
@@ -133,6 +140,7 @@ def _grid(layout: Layout, cells: list[Cell]) -> Grid:
         rows.append(row + [Field(cell.named(column), cell.named(column) or None) for column in about])
     uses: list[tuple[str, Callable[[Cell], bool]]] = [
         ("interval", lambda cell: any(m.column in cell.intervals for m in metrics)),
+        ("single", lambda cell: any(is_single(cell, m.column) for m in metrics)),
         ("bound", lambda cell: cell.is_bound and any(m.column in BOUNDED for m in metrics)),
         ("loose", lambda cell: cell.loose and any(m.column in BOUNDED for m in metrics)),
         ("floor", lambda cell: any(m.floor in cell.intervals for m in metrics)),
@@ -146,6 +154,12 @@ def _grid(layout: Layout, cells: list[Cell]) -> Grid:
     bold = [BOLD_RULE] if any(field.bold for row in rows for field in row) else []
     headings = ["data", "model", "seeds", *(m.heading for m in metrics), *about.values()]
     return Grid(layout.name, layout.title, headings, rows, notes + bold)
+
+
+def is_single(cell: Cell, column: str) -> bool:
+    """Whether the interval is over the test examples of one seed."""
+    interval = cell.intervals.get(column)
+    return interval is not None and interval.n == 1 and interval.half_width is not None
 
 
 def several_sizes(cells: Iterable[Cell]) -> bool:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.report.collect import collect, natural
+from bench.report.collect import collect, natural, variants
 from bench.report.study import label, load
 from tests.report.synthetic import record, write_run
 
@@ -46,6 +46,26 @@ def test_what_else_varies_gets_its_own_rows(tmp_path: Path) -> None:
             write_run(tmp_path, made, budget={"steps": steps, "seconds": None})
     collect(tmp_path)
     assert {label(run) for run in load(tmp_path).runs} == {"vae (budget.steps=500)", "vae (budget.steps=2000)"}
+
+
+def test_names_tell_kinds_apart_with_as_few_words_as_do() -> None:
+    """The seed apart: what all share, what follows from another setting, and what most kinds share go unsaid."""
+    plain = {"model.beta": "1.0", "model.width": "64", "eval.estimator": "auto", "eval.ais_steps": "1000"}
+    wide = plain | {"model.width": "128", "budget.steps": "9"}
+    assert variants([plain, plain, plain | {"model.beta": "0.5"}, wide]) == [
+        *[None] * 2, "model.beta=0.5", "model.width=128"
+    ]  # fmt: skip
+    by = plain | {"eval.estimator": "ais", "eval.ais_steps": "400"}
+    assert variants([plain, plain, plain, by]) == [*["eval.estimator=auto"] * 3, "eval.estimator=ais"]
+    assert variants([plain | {"budget.steps": n, "train.batch_size": n} for n in "123"]) == [
+        f"budget.steps={n}" for n in "123"
+    ]
+    two = plain | {"model.beta": "2.0"}
+    assert variants([plain, two, by, two | by | {"model.beta": "2.0"}]) == [
+        "model.beta=1.0, eval.estimator=auto", "model.beta=2.0, eval.estimator=auto",
+        "model.beta=1.0, eval.estimator=ais", "model.beta=2.0, eval.estimator=ais",
+    ]  # fmt: skip
+    assert variants([plain]) == variants([plain, plain])[:1] == [None]
 
 
 def test_what_the_run_id_ignores_and_the_device_split_no_row(tmp_path: Path) -> None:

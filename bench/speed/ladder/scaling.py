@@ -97,7 +97,7 @@ class Series:
 
 
 def scaling(device: torch.device, results_dir: Path, effort: Effort, axes: tuple[Axis, ...] = AXES) -> list[Figure]:
-    """A figure for each exponent and one for the widest field; writes <device>-scaling.csv and .png into results_dir/speed.
+    """Figures of the exponents and of the widest field; writes <device>-scaling.csv and .png into results_dir/speed.
 
     A fixed grid has steps to vary; an adaptive solver chooses its own, and is left out there.
     """
@@ -114,9 +114,7 @@ def scaling(device: torch.device, results_dir: Path, effort: Effort, axes: tuple
     return [*(series.figure() for series in found), *widest(places, methods, times)]
 
 
-def widest(
-    places: list[Place], methods: list[Method], times: dict[Place, list[float]]
-) -> list[Figure]:
+def widest(places: list[Place], methods: list[Method], times: dict[Place, list[float]]) -> list[Figure]:
     """The step of our widest field, with its operations: large products come nearer to the peak."""
     ours = {
         value: (method, times[row, axis, value])

@@ -35,7 +35,11 @@ def test_each_axis_varies_one_size_around_the_same_point() -> None:
 
 
 def test_a_shrunk_comparison_gives_exponents_times_and_a_picture(tmp_path: Path) -> None:
-    axes = (Axis("batch_size", "examples", (2, 4, 8)), Axis("width", "units", (8, 16)), Axis("steps", "steps", (1, 2)))
+    axes = (
+        Axis("batch_size", "examples", (2, 4, 8)),
+        Axis("width", "units", (4, 8, 16)),
+        Axis("steps", "steps", (1, 2, 3)),
+    )
     figures = scaling(CPU, tmp_path, Effort(seconds=0, rounds=2), axes)
     assert [figure.what for figure in figures] == [
         "cnf_fast: exponent of examples", "FFJORD, dopri5: exponent of examples", "cnf_fast: exponent of units",
@@ -50,7 +54,7 @@ def test_a_shrunk_comparison_gives_exponents_times_and_a_picture(tmp_path: Path)
         assert "2 rounds ±" in figure.note
     with (tmp_path / "speed" / "cpu-scaling.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == (2 * 3 + 2 * 2 + 2) * 2
+    assert len(rows) == (2 * 3 + 2 * 3 + 3) * 2
     assert {row["method"] for row in rows} == {BY_HAND.key, STOCK.key}
     assert all(float(row["milliseconds"]) > 0 for row in rows)
     assert (tmp_path / "speed" / "cpu-scaling.png").read_bytes().startswith(b"\x89PNG")
