@@ -92,7 +92,9 @@ COLUMNS: dict[str, Column] = {
     "c2st_floor": Column("", "the same, training against test examples"),
     "labelled": Column("examples", "training examples whose labels the entry saw; empty where it saw none"),
     "accuracy": Column("", "share of test examples whose most probable class is the true one"),
-    "accuracy_supervised": Column("", "the same for the entry's classifier net trained on the labelled examples alone"),
+    "accuracy_supervised": Column(
+        "", "the same for the classifier net trained on the labelled examples alone, stopped by validation labels"
+    ),
     "cluster_accuracy": Column(
         "", "share of test examples in the cluster assigned to their class, at the best matching"
     ),

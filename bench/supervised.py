@@ -1,4 +1,4 @@
-"""What labels alone teach: the classifier of a semi-supervised entry, trained anew on the labelled examples."""
+"""What labels teach without the other examples: a semi-supervised entry's classifier, trained anew on them."""
 
 import copy
 

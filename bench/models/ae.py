@@ -59,6 +59,11 @@ class MeanDecoder(nn.Module):
             raise Diverged(f"the noise scale fitted to {what} is {scale.item()}")
         self.scale.copy_(scale.clamp(min=SMALLEST_SCALE))
 
+    def note(self, fitted_to: str) -> str:
+        """The noise model in words, for the row."""
+        how = "as given" if self.fixed else f"fitted to {fitted_to}"
+        return f"noise model: N(decoder(z), s² I) in model space, s = {self.scale.item():.3g} {how}"
+
     def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
         """log p(x | z), `(*samples, batch)` nats."""
         return standard_normal_log_prob((x - self.net(z)) / self.scale) - x.shape[-1] * torch.log(self.scale)
@@ -137,6 +142,12 @@ class AE(WithPrior):
         if self.data.kind == "binary":
             return -self.decoder.log_prob(flat, z)
         return -standard_normal_log_prob(flat - self.decoder.mean(z))
+
+    def note(self) -> str | None:
+        """The noise model that the likelihood is of."""
+        if isinstance(self.decoder, BernoulliDecoder):
+            return "noise model: independent pixels of 0 or 1"
+        return self.decoder.note("the residuals of training examples")
 
     @torch.no_grad()
     def finish(self, x: Float[Tensor, "batch *event"]) -> None:

@@ -12,7 +12,7 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
 - `posterior(x)` beside them: rate, distortion, active units and the aggregate posterior;
 - `finish(x)`: what the entry fits once, after training, such as the density of its latents;
 - `classify(x)`: probabilities of the classes of data with labels; `fresh_classifier()`: the same net anew, which the
-  bench trains on the labels alone to stand beside it;
+  bench trains on the labelled examples alone to stand beside it;
 - `cluster(x)`: probabilities of clusters found without labels;
 - an attribute `nfe`: the running count of evaluations of an ODE's field; `reference_log_prob(x)`, the same density
   solved tightly in float64; `grid_log_prob(x, refined)`, that of the training grid `grid`: the errors of the solves.

@@ -113,6 +113,10 @@ class GAN(WithPrior):
         """Two optimisers that take turns."""
         return AdversarialSteps(self, settings)
 
+    def note(self) -> str | None:
+        """The noise model that the likelihood is of."""
+        return self.generator.note("training examples around samples")
+
     @torch.no_grad()
     def finish(self, x: Float[Tensor, "batch *event"]) -> None:
         """Fits the noise scale, unless it is fixed: the likeliest for x to be one of so many samples with noise.

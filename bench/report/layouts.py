@@ -130,7 +130,7 @@ LAYOUTS = (
         (
             Metric("labelled", "labels seen"),
             Metric("accuracy", "accuracy"),
-            Metric("accuracy_supervised", "the same net from the labels alone"),
+            Metric("accuracy_supervised", "the same net without unlabelled examples"),
             Metric("cluster_accuracy", "clustering accuracy"),
             Metric("cluster_nmi", "clustering NMI"),
         ),

@@ -168,3 +168,13 @@ def test_binary_data_have_no_noise_scale() -> None:
 def test_data_with_a_context_are_refused(cls: type[AE]) -> None:
     with pytest.raises(NotApplicable, match="context"):
         cls(DataSpec((5,), context_size=3), width=48)
+
+
+def test_the_row_says_which_noise_the_likelihood_is_of() -> None:
+    given = AE(DataSpec((3,)), width=8, latent_size=2, noise_scale=0.25)
+    assert given.note() == "noise model: N(decoder(z), s² I) in model space, s = 0.25 as given"
+    fitted = AE(DataSpec((3,)), width=8, latent_size=2)
+    fitted.finish(torch.randn(50, 3))
+    assert fitted.note() is not None
+    assert f"s = {fitted.decoder.scale.item():.3g} fitted to the residuals" in fitted.note()
+    assert AE(DataSpec((3,), "binary"), width=8, latent_size=2).note() == "noise model: independent pixels of 0 or 1"
