@@ -117,7 +117,7 @@ def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) ->
 
 
 def variants(settings: list[dict[str, str]]) -> list[str | None]:
-    """What tells each of these settings from the others, such as `model.beta=4.0`; None for the ordinary one.
+    """What tells each of these settings from the others, such as `beta=4.0`; None for the ordinary one.
 
     As few names as tell them apart, the model's own before the data's and those before what training and evaluation
     were given; of these only what differs from the value that more than half of the kinds share, where they do.
@@ -134,8 +134,13 @@ def variants(settings: list[dict[str, str]]) -> list[str | None]:
     }
     ordinary = {name: value for name, (value, count) in usual.items() if 2 * count > len(each)}
     return [
-        ", ".join(f"{n}={s.get(n)}" for n in told if n not in ordinary or s.get(n) != ordinary[n]) or None
-        for s in settings
+        ", ".join(
+            f"{name.removeprefix('model.')}={setting.get(name)}"
+            for name in told
+            if name not in ordinary or setting.get(name) != ordinary[name]
+        )
+        or None
+        for setting in settings
     ]
 
 

@@ -24,7 +24,7 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     shown = sorted((c for c in _entries(cells)), key=lambda cell: -cell.intervals["nll_nats"].mean)
     if not shown:
         return None
-    names = [textwrap.fill(name, NAME_WIDTH) for name in marked(shown)]
+    names = [textwrap.fill(name, NAME_WIDTH, break_long_words=False) for name in marked(shown)]
     left = 0.25 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
     lines = 1 + max(name.count("\n") for name in names)
     rows = max(0.42, 0.17 * lines + 0.1) * len(shown)

@@ -53,7 +53,7 @@ def test_names_tell_kinds_apart_with_as_few_words_as_do() -> None:
     plain = {"model.beta": "1.0", "model.width": "64", "eval.estimator": "auto", "eval.ais_steps": "1000"}
     wide = plain | {"model.width": "128", "budget.steps": "9"}
     assert variants([plain, plain, plain | {"model.beta": "0.5"}, wide]) == [
-        *[None] * 2, "model.beta=0.5", "model.width=128"
+        *[None] * 2, "beta=0.5", "width=128"
     ]  # fmt: skip
     by = plain | {"eval.estimator": "ais", "eval.ais_steps": "400"}
     assert variants([plain, plain, plain, by]) == [*["eval.estimator=auto"] * 3, "eval.estimator=ais"]
@@ -62,8 +62,8 @@ def test_names_tell_kinds_apart_with_as_few_words_as_do() -> None:
     ]
     two = plain | {"model.beta": "2.0"}
     assert variants([plain, two, by, two | by | {"model.beta": "2.0"}]) == [
-        "model.beta=1.0, eval.estimator=auto", "model.beta=2.0, eval.estimator=auto",
-        "model.beta=1.0, eval.estimator=ais", "model.beta=2.0, eval.estimator=ais",
+        "beta=1.0, eval.estimator=auto", "beta=2.0, eval.estimator=auto",
+        "beta=1.0, eval.estimator=ais", "beta=2.0, eval.estimator=ais",
     ]  # fmt: skip
     assert variants([plain]) == variants([plain, plain])[:1] == [None]
 

@@ -50,7 +50,7 @@ def cells(folder: Path) -> list[list[str]]:
 def test_an_entry_stands_beside_the_numbers_of_its_own_options(tmp_path: Path) -> None:
     for size, nll in [(2, 136.0), (10, 94.0), (3, 120.0)]:
         latent_run(tmp_path / "mine", nll, latent_size=size)
-    two, ten = "vae (model.latent_size=2)", "vae (model.latent_size=10)"
+    two, ten = "vae (latent_size=2)", "vae (latent_size=10)"
     assert [row[1:6] for row in cells(tmp_path / "mine")] == [
         [two, "nll_nats", "136.00 ± 0.49 (1 seed)", "135.73 ± .83 (sd over 10 runs)", "+0.2700"],
         [two, "elbo_nats", "-137 (1 seed)", "-137.08 ± .83 (sd over 10 runs)", "+0.0800"],
@@ -64,7 +64,7 @@ def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(tmp_path: Pat
         latent_run(tmp_path / "mine", nll, seed, latent_size=2, samples=1)
     latent_run(tmp_path / "mine", 140.0, latent_size=2, samples=5)
     found = [row[1] + " " + row[3] for row in cells(tmp_path / "mine") if row[2] == "nll_nats"]
-    assert [text.split(" ± ")[0] for text in found] == ["vae (model.samples=1) 136.5", "vae (model.samples=5) 140.00"]
+    assert [text.split(" ± ")[0] for text in found] == ["vae (samples=1) 136.5", "vae (samples=5) 140.00"]
     assert "(2 seeds)" in found[0]
 
 
