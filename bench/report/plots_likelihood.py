@@ -14,6 +14,7 @@ from bench.report.summary import ORACLE, Cell, count_words
 from bench.report.tables import DAGGER, NOTES, SECTION, is_single, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
+FAR = 20.0
 NAME_WIDTH = 22  # characters of a name on one line
 Line = tuple[str, Run, Array]  # model, run, its `(points, 2)` seconds and validation NLL
 INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
@@ -31,10 +32,16 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     total = rows + (0.85 if _oracle_words(cells) else 0.6)
     made = figure(height=total)
     axes = made.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
+    edge = far_edge([cell.intervals["nll_nats"].mean for cell in shown])
     for row, cell in enumerate(shown):
         style = look[cell.model]
         mean, half_width, _ = cell.intervals["nll_nats"]
         seeds = list(cell.by_seed("nll_nats").values())
+        if mean > edge:
+            axes.plot(edge, row, ">", color=style.colour, ms=7)
+            words = f"{quantity(cell.intervals['nll_nats'])}  "
+            axes.annotate(words, (edge, row), (-6, 0), "data", "offset points", ha="right", va="center", fontsize=9)
+            continue
         axes.plot(seeds, [row - 0.22] * len(seeds), style.marker, color=style.colour, alpha=0.35, ms=4, mew=0)
         axes.errorbar(mean, row, xerr=half_width, color=style.colour, marker=style.marker, ms=7, capsize=4, lw=1.8)
     _oracle(axes, cells, vertical=True)
@@ -48,7 +55,8 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
         legend(axes)
     data = cells[0].data
     ranking = "; ".join(f"{c.model} {plain(c.intervals['nll_nats'].mean)}" for c in reversed(shown))
-    bound = " " + NOTES["bound"] if any(c.is_bound for c in shown) else ""
+    bound = " An arrow: beyond the edge, as written." if any(c.intervals["nll_nats"].mean > edge for c in shown) else ""
+    bound += " " + NOTES["bound"] if any(c.is_bound for c in shown) else ""
     bound += " " + NOTES["loose"] if any(c.loose for c in shown) else ""
     bound += " " + NOTES["single"] if any(is_single(c, "nll_nats") for c in shown) else ""
     sizes = " " + NOTES["examples"] if several_sizes(shown) else ""
@@ -60,6 +68,14 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
         f"Test negative log-likelihood in nats. {INTERVAL_WORDS}{bound}{sizes}{_oracle_words(cells)}",
         png(made),
     )
+
+
+def far_edge(means: list[float]) -> float:
+    """Where the axis ends for the sake of the others: infinite unless one is twenty times as far behind as half are."""
+    low, middle = min(means), float(np.median(means))
+    edge = middle + FAR * (middle - low)
+    beyond = [mean for mean in means if mean > edge]
+    return edge if beyond and middle > low else np.inf
 
 
 class Cost(NamedTuple):

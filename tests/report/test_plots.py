@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from bench.report.plots import draw
-from bench.report.plots_likelihood import frontier, marked, shown_range
+from bench.report.plots_likelihood import far_edge, frontier, marked, shown_range
 from bench.report.plots_pictures import mosaic
 from bench.report.study import Study, checked, load
 from bench.report.style import Plot
@@ -118,3 +119,9 @@ def test_a_mosaic_keeps_every_pixel_in_reading_order() -> None:
     wide = mosaic(np.arange(6 * 6, dtype=np.uint8).reshape(6, 2, 3), 3)
     assert wide.shape == (2 * 3 + 1, 3 * 4 + 1)
     np.testing.assert_array_equal(wide[4:6, 1:4], np.arange(18, 24).reshape(2, 3))
+
+
+def test_an_axis_ends_before_a_model_that_would_crowd_the_others() -> None:
+    assert far_edge([1.0, 2.0, 3.0, 22.0]) == np.inf  # 2.5 + 20 x 1.5 is further
+    assert far_edge([1.0, 2.0, 3.0, 300.0]) == pytest.approx(32.5)
+    assert far_edge([5.0]) == far_edge([5.0, 5.0, 5.0, 900.0]) == np.inf
