@@ -262,7 +262,7 @@ class Loop:
             return
         self.entry.load_state_dict(state["entry"])
         self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
-        self.best_grid = state["best_grid"]
+        self.best_grid = state.get("best_grid")  # a checkpoint of an earlier commit has none
         self.trainer.load_state_dict(state["trainer"])
         self.batches.load_state_dict(state["batches"])
         vars(self.history).update(state["history"])

@@ -21,7 +21,7 @@ def relu(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """max(x, 0), with gradient 0 at 0.
 
     Under a compiler on a CPU it is x times 0 or 1: of the derivative that autograd knows, Inductor (torch 2.13) makes a
-    mask of booleans, and spends more time on storing and reading it than on a layer's product.
+    mask of booleans, and spends more time on storing and reading it than on a layer's product. There -inf gives NaN.
     """
     if torch.compiler.is_compiling() and x.device.type == "cpu":
         return x * torch.sign(torch.relu(x)).detach()

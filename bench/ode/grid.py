@@ -35,6 +35,7 @@ def chosen_grid(
 
     A step's error grows as h^p for a method of order p, by a factor that depends on where it stands. The factors that
     a first solve shows say how many steps are needed and where each has the same error; a solve on that grid checks it.
+    Where they say that more are needed than there may be, the longest grid is tried, first with equal steps.
 
     Args:
         rate: the field and its divergence.
@@ -61,7 +62,7 @@ def chosen_grid(
             if size is not None:
                 grid, least = shared_out(grid, busy, size), size
             elif not even:  # steps so long that the method is unstable say nothing of shorter ones
-                grid, even = uniform(SIZES[-1], start, end), True
+                grid, least, even = uniform(SIZES[-1], start, end), SIZES[-2], True
             else:
                 raise Diverged(
                     f"no grid of {SIZES[-1]} steps or fewer meets rtol={tolerance.rtol:g} and atol={tolerance.atol:g}: "

@@ -14,7 +14,7 @@ from bench.report.summary import ORACLE, Cell, count_words
 from bench.report.tables import DAGGER, NOTES, SECTION, is_single, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
-FAR = 20.0
+FAR = 10.0
 NAME_WIDTH = 22  # characters of a name on one line
 Line = tuple[str, Run, Array]  # model, run, its `(points, 2)` seconds and validation NLL
 INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
@@ -32,12 +32,13 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     total = rows + (0.85 if _oracle_words(cells) else 0.6)
     made = figure(height=total)
     axes = made.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
-    edge = far_edge([cell.intervals["nll_nats"].mean for cell in shown])
+    far = left_out(shown)
+    edge = max(reach(cell)[1] for cell in shown if cell not in far)
     for row, cell in enumerate(shown):
         style = look[cell.model]
         mean, half_width, _ = cell.intervals["nll_nats"]
         seeds = list(cell.by_seed("nll_nats").values())
-        if mean > edge:
+        if cell in far:
             axes.plot(edge, row, ">", color=style.colour, ms=7)
             words = f"{quantity(cell.intervals['nll_nats'])}  "
             axes.annotate(words, (edge, row), (-6, 0), "data", "offset points", ha="right", va="center", fontsize=9)
@@ -55,7 +56,7 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
         legend(axes)
     data = cells[0].data
     ranking = "; ".join(f"{c.model} {plain(c.intervals['nll_nats'].mean)}" for c in reversed(shown))
-    bound = " An arrow: beyond the edge, as written." if any(c.intervals["nll_nats"].mean > edge for c in shown) else ""
+    bound = " An arrow: beyond the edge, as written." if far else ""
     bound += " " + NOTES["bound"] if any(c.is_bound for c in shown) else ""
     bound += " " + NOTES["loose"] if any(c.loose for c in shown) else ""
     bound += " " + NOTES["single"] if any(is_single(c, "nll_nats") for c in shown) else ""
@@ -70,12 +71,20 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     )
 
 
-def far_edge(means: list[float]) -> float:
-    """Where the axis ends for the sake of the others: infinite unless one is twenty times as far behind as half are."""
-    low, middle = min(means), float(np.median(means))
-    edge = middle + FAR * (middle - low)
-    beyond = [mean for mean in means if mean > edge]
-    return edge if beyond and middle > low else np.inf
+def reach(cell: Cell) -> tuple[float, float]:
+    """From where to where a model's mean, interval and seeds go."""
+    mean, half_width, _ = cell.intervals["nll_nats"]
+    spread = half_width or 0.0
+    points = [mean - spread, mean + spread, *cell.by_seed("nll_nats").values()]
+    return min(points), max(points)
+
+
+def left_out(cells: list[Cell]) -> list[Cell]:
+    """Those that would crowd the others: `FAR` times as far behind the median as the better half is wide."""
+    means = [cell.intervals["nll_nats"].mean for cell in cells]
+    middle = float(np.median(means))
+    ends = [end for cell, mean in zip(cells, means, strict=True) if mean <= middle for end in reach(cell)]
+    return [cell for cell, mean in zip(cells, means, strict=True) if mean > middle + FAR * (max(ends) - min(ends))]
 
 
 class Cost(NamedTuple):
@@ -135,6 +144,7 @@ def pareto(cells: list[Cell], look: dict[str, Style], cost: Cost) -> Plot | None
     axes.margins(0.1)
     legend(axes)
     data = cells[0].data
+    single = " " + NOTES["single"] if any(is_single(cell, "nll_nats") for cell in shown) else ""
     points = "; ".join(
         f"{c.model} {plain(c.intervals['nll_nats'].mean)} nats in "
         f"{quantity(c.intervals[cost.column]._replace(half_width=None))} {cost.unit}"
@@ -146,7 +156,8 @@ def pareto(cells: list[Cell], look: dict[str, Style], cost: Cost) -> Plot | None
         f"Test NLL against {cost.words}",
         f"Mean test NLL and {cost.words} on {data}: {points}.",
         f"Down and left is better; the grey line joins the models that no other beats in both mean {cost.words} and "
-        f"mean NLL{' on as many test examples' if len(compared) < len(shown) else ''}. {INTERVAL_WORDS}{cost.note}"
+        f"mean NLL{' on as many test examples' if len(compared) < len(shown) else ''}. {INTERVAL_WORDS}{single}"
+        f"{cost.note}"
         f"{_shared_words(shown) if cost.timing else ''}{_oracle_words(cells)}",
         png(made),
     )

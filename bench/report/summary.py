@@ -79,7 +79,7 @@ class Cell:
         intervals: metric -> its interval over the finished runs that have it.
         oracle: whether this is the true density and not a model.
         best: whether its NLL is lower than that of every other model, by the paired difference; False where another
-            has one on other test examples.
+            has one on other test examples, or any bound is loose.
     """
 
     data: str
@@ -175,7 +175,7 @@ def differences(cells: list[Cell]) -> list[Difference]:
 
 
 def summary_csv(cells: list[Cell]) -> str:
-    """summary.csv: a row per cell; each metric with `_ci95` (half-width of the 95 % t interval) and `_n` (values)."""
+    """summary.csv: a row per cell; each metric with `_ci95` (half-width of its 95 % interval) and `_n` (values)."""
     about = ("nll_estimator", "nll_space", "recon_kind", "matched_to")
     header = ["data", "model", "n_ok", "n_runs", "statuses", *about, "nll_is_bound", "shared_machine", "best_nll"]
     header += [f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_ci95", "_n")]
@@ -208,7 +208,8 @@ def _marked(cell: Cell, entries: list[Cell]) -> Cell:
     own = cell.by_seed("nll_nats")
     others = [other for other in entries if other is not cell and "nll_nats" in other.intervals]
     found = [paired_difference(own, o.by_seed("nll_nats")) if o.comparable(cell) else None for o in others]
-    best = bool(found) and all(d is not None and d.mean < 0 and d.excludes_zero for d in found)
+    tight = not any(each.loose for each in (cell, *others))
+    best = tight and bool(found) and all(d is not None and d.mean < 0 and d.excludes_zero for d in found)
     return Cell(cell.data, cell.model, cell.runs, cell.intervals, best=best)
 
 

@@ -13,11 +13,14 @@ DAGGER, DOUBLE_DAGGER, SECTION = "†", "‡", "§"
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 BOLD_RULE = (
     "Bold: the lowest NLL of a data set, where the 95 % interval of its difference to every other model, paired by "
-    "seed, excludes 0 (not corrected for the number of pairs; bounds count with the number shown)."
+    "seed, excludes 0 (not corrected for the number of pairs; bounds count with the number shown, and loose ones leave "
+    "nothing bold)."
 )
 NOTES = {
-    "interval": "± is the half-width of the 95 % t interval of the mean over seeds; a single seed has none.",
+    "interval": "± is the half-width of the 95 % t interval of the mean over seeds; a single seed has none over seeds.",
     "single": "Of a single seed, ± behind a likelihood is the 95 % interval of the mean over test examples.",
+    "variants": "In brackets: what tells a row from the others of its model; a row without them has the settings that "
+    "most of these share. Each run's command says all of them.",
     "bound": "≤ marks an upper bound: the true value may be lower.",
     "floor": "In brackets: the same metric between real training and real test examples. That is one draw, itself "
     "uncertain and the same for every seed: a good model can fall below it by chance.",
@@ -140,6 +143,7 @@ def _grid(layout: Layout, cells: list[Cell]) -> Grid:
         rows.append(row + [Field(cell.named(column), cell.named(column) or None) for column in about])
     uses: list[tuple[str, Callable[[Cell], bool]]] = [
         ("interval", lambda cell: any(m.column in cell.intervals for m in metrics)),
+        ("variants", lambda cell: not cell.oracle and " (" in cell.model),
         ("single", lambda cell: any(is_single(cell, m.column) for m in metrics)),
         ("bound", lambda cell: cell.is_bound and any(m.column in BOUNDED for m in metrics)),
         ("loose", lambda cell: cell.loose and any(m.column in BOUNDED for m in metrics)),

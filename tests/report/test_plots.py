@@ -1,10 +1,9 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from bench.report.plots import draw
-from bench.report.plots_likelihood import far_edge, frontier, marked, shown_range
+from bench.report.plots_likelihood import frontier, left_out, marked, shown_range
 from bench.report.plots_pictures import mosaic
 from bench.report.study import Study, checked, load
 from bench.report.style import Plot
@@ -121,7 +120,13 @@ def test_a_mosaic_keeps_every_pixel_in_reading_order() -> None:
     np.testing.assert_array_equal(wide[4:6, 1:4], np.arange(18, 24).reshape(2, 3))
 
 
-def test_an_axis_ends_before_a_model_that_would_crowd_the_others() -> None:
-    assert far_edge([1.0, 2.0, 3.0, 22.0]) == np.inf  # 2.5 + 20 x 1.5 is further
-    assert far_edge([1.0, 2.0, 3.0, 300.0]) == pytest.approx(32.5)
-    assert far_edge([5.0]) == far_edge([5.0, 5.0, 5.0, 900.0]) == np.inf
+def test_a_model_that_would_crowd_the_others_is_left_out_and_none_that_is_near() -> None:
+    def far(*nlls: list[float]) -> list[str]:
+        runs = [record("toy", f"m{m}", s, nll_nats=nll) for m, seeds in enumerate(nlls) for s, nll in enumerate(seeds)]
+        return [cell.model for cell in left_out([c for c in summarise(list(map(checked, runs))) if not c.oracle])]
+
+    assert far([1.0], [2.0], [3.0], [12.0]) == []
+    assert far([1.0], [2.0], [3.0], [300.0]) == ["m3"]
+    # Two alike and a third hardly behind, by their intervals.
+    assert far([2.7, 2.784, 2.87], [2.787, 2.787, 2.787], [2.84, 2.869, 2.9]) == []
+    assert far([5.0]) == []

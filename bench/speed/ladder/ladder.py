@@ -68,7 +68,7 @@ def ladder(
     by_key = {
         one.row.key: Timed(one.row.name, [taken / STEPS for taken in one.seconds], figure.peak_fraction)
         for one, figure in zip(contenders, figures[len(peak.products) :], strict=True)
-        if one.method is not None
+        if one.method is not None and not one.void
     }
     claimed = [claim.figure(case, by_key) for claim in claims if claim.on == device.type]
     return [*(replace(figure, case=case) for figure in figures), *claimed]
@@ -125,6 +125,11 @@ class Contender:
             self.close()
             self.method, self.failure = None, f"failed: {one_line(error)}"
 
+    @property
+    def void(self) -> bool:
+        """Whether the loss is too far from its reference for the time to mean anything."""
+        return self.error is not None and not self.error <= VOID
+
     def block(self) -> None:
         """What is timed."""
         assert self.method is not None
@@ -169,7 +174,7 @@ class Contender:
         if self.work is not None and self.work.evaluations is not None:
             parts.append(f"{self.work.evaluations} evaluations of the field")
         if self.error is not None:
-            void = "" if self.error <= VOID else f"void, more than {VOID:g} nats: "
+            void = f"void, more than {VOID:g} nats: " if self.void else ""
             parts.append(f"{void}loss within {self.error:.1e} nats of the reference")
         return "; ".join(parts)
 

@@ -11,7 +11,7 @@ import json
 import math
 import statistics
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,53 +25,15 @@ from bench.speed.interleave import Spread
 from bench.speed.ladder.method import Method
 from bench.speed.ladder.parity import VOID
 from bench.speed.ladder.plots import Dot, dot_plot
-from bench.speed.ladder.rows import ROWS, STOCK, Row
-from bench.speed.ladder.setting import Problem, Setting, Size, next_batches
+from bench.speed.ladder.racers import Racer, racers
+from bench.speed.ladder.rows import STOCK, Row
+from bench.speed.ladder.setting import Problem, Setting, Weights, next_batches
 from bench.store import write_atomically
 
 CASE = "reach"
 SEEDS = (0, 1, 2)
-HIGH_RATE = 0.01
 NEAR = 0.1
 """Nats above the target of a second one: the last tenth of a nat is where trainings differ by their noise."""
-
-
-@dataclass(frozen=True)
-class Racer:
-    """A row on its way to the target.
-
-    Attributes:
-        row: what trains.
-        beside: the key of the row whose seconds it is compared with.
-        times: how many times faster than that one it should be; None where nothing is asked.
-    """
-
-    row: Row
-    beside: str = STOCK.key
-    times: float | None = None
-
-
-def at_rate(row: Row, rate: float) -> Row:
-    """The row with another learning rate."""
-
-    def start(size: Size) -> Method:
-        optimiser = replace(size.setting.optimiser, learning_rate=rate)
-        return row.start(Size(replace(size.setting, optimiser=optimiser), size.dim, size.device))
-
-    return replace(row, key=f"{row.key}-rate-{rate:g}", name=f"{row.name}, learning rate {rate:g}", start=start)
-
-
-def racers() -> tuple[Racer, ...]:
-    """Those of the ladder that are the fastest of their kind, FFJORD before all; the others' steps say how long."""
-    by_key = {row.key: row for row in ROWS}
-    asked = {"compiled": 12.0, "graph": 12.0, "flow-matching": 40.0}
-    kept = ("rk4", "by-hand", "compiled", "graph", "triton-graph", "flow-matching", "diffrax", "jax-rk4")
-    fast = {key: at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", "flow-matching")}
-    return (
-        Racer(STOCK),
-        *(Racer(by_key[key], times=asked.get(key)) for key in kept),
-        *(Racer(row, fast[STOCK.key].key, asked.get(key)) for key, row in fast.items()),
-    )
 
 
 @dataclass(frozen=True)
@@ -102,7 +64,7 @@ class Training:
         curve: `[seconds, steps, validation NLL in nats]` of each measurement.
         compile_seconds: before the first step; None where nothing is compiled.
         ended: `reached`, `stopped improving`, `gave up`, or why it failed.
-        evaluator_error: nats between the last measurement and one on a grid four times as fine; None for no step.
+        evaluator_error: nats between the best measurement and one of the same weights on a grid four times as fine.
     """
 
     of: dict[str, Any]
@@ -183,6 +145,7 @@ def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str,
     method: Method | None = None
     curve: list[list[float]] = []
     compile_seconds = evaluator_error = None
+    best: Weights | None = None
     try:
         method = row.start(problem)
         batches, start = problem.batches(seed), problem.first_weights(seed)
@@ -197,11 +160,14 @@ def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str,
         while not ended:
             with watch:
                 method.run()
-            curve.append([watch.seconds, limits.every * (len(curve) + 1), problem.nll(method.weights())])
+            weights = method.weights()
+            curve.append([watch.seconds, limits.every * (len(curve) + 1), problem.nll(weights)])
+            if curve[-1][-1] == min(nll for *_, nll in curve):
+                best = weights
             ended = end(curve, limits, of["target"], of["most_seconds"])
             method.take(next_batches(batches, limits.every))
-        if ended != "diverged":
-            evaluator_error = abs(problem.nll(method.weights(), finer=4) - curve[-1][-1])
+        if best is not None:
+            evaluator_error = abs(problem.nll(best, finer=4) - min(nll for *_, nll in curve if math.isfinite(nll)))
     except Exception as error:  # of another library's, any kind: this training failed, the others go on
         ended = one_line(error) if not isinstance(error, Diverged) else str(error)
     finally:
@@ -255,8 +221,9 @@ class Summary:
         note += f"{', '.join(f'{one.best + near:.2f}' for one in self.stock)} nats (model space)"
         if any(one.ended != "stopped improving" for one in self.stock):
             note += f"; FFJORD: {', '.join(one.ended for one in self.stock)}"
-        errors = [one.evaluator_error or 0.0 for one in (*self.trainings, *self.stock)]
-        off = max(errors, key=lambda error: (math.isnan(error), error))
+        trainings = (*self.trainings, *self.stock, *self.beside)
+        errors = [one.evaluator_error for one in trainings if one.evaluator_error is not None]
+        off = max(errors, key=lambda error: (math.isnan(error), error), default=0.0)
         if not off <= VOID:
             return Figure(
                 CASE, name, "s", None, target=target, note=f"void: the evaluator is {off:.2g} nats off; {note}"
@@ -266,6 +233,7 @@ class Summary:
             return Figure(CASE, name, "s", None, target=target, note=note)
         theirs = [each for each in self.seconds(self.beside, near) if each is not None]
         complete = len(theirs) == len(reached)
+        evaluator = f"; evaluator within {off:.1e} nats" if errors else ""
         compiling = [one.compile_seconds for one in self.trainings if one.compile_seconds is not None]
         ratio = [a / b for a, b in zip(reached, theirs, strict=True)] if complete else []
         if self.racer.beside != STOCK.key:
@@ -278,7 +246,7 @@ class Summary:
             statistics.median(theirs) if complete else None,
             Spread.of(ratio) if len(ratio) > 1 else None,
             target if complete else None,
-            f"{note}; {min(reached):.3g} to {max(reached):.3g} s; evaluator within {off:.1e} nats",
+            f"{note}; {min(reached):.3g} to {max(reached):.3g} s{evaluator}",
             compile_seconds=statistics.median(compiling) if compiling else None,
         )
 

@@ -108,7 +108,7 @@ def cnf_fast(
 
 
 def chosen_grid(size: Size) -> Method:
-    """The entry as it is by default, on a grid that its first step chooses by dopri5's error."""
+    """The entry on a grid that dopri5's error chooses at the setting's tolerance, before anything is timed."""
     setting = size.setting
     entry = CNFFast(flat(size), width=setting.width, rtol=setting.tolerance, atol=setting.tolerance, kernel="pytorch")
     return InProcess(entry.to(size.device), setting.optimiser)

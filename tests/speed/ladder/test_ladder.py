@@ -26,7 +26,12 @@ def figures(tmp_path_factory: pytest.TempPathFactory):
     rough = replace(BY_HAND, key="rough", name="rough", probe=STOCK.probe)  # held against an estimate it is not
     rows = (STOCK, BY_HAND, absent, broken, rough)
     claims = (Claim(BY_HAND.key, (STOCK.key, "absent"), 2.0), Claim("broken", (STOCK.key,), 2.0))
-    claims = (*claims, PeakClaim(BY_HAND.key, 0.5), Claim(BY_HAND.key, (STOCK.key,), 2.0, on="cuda"))
+    claims = (
+        *claims,
+        Claim("rough", (STOCK.key,), 2.0),
+        PeakClaim(BY_HAND.key, 0.5),
+        Claim(BY_HAND.key, (STOCK.key,), 2.0, on="cuda"),
+    )
     found = story.ladder(CPU, folder, QUICK, tiny(warm_steps=60).setting, rows, claims=claims)
     assert (folder / "speed" / "cpu-ladder.png").read_bytes().startswith(b"\x89PNG")
     return {figure.what.removesuffix(": step"): figure for figure in found}
@@ -78,9 +83,10 @@ def test_a_claim_sets_two_rows_side_by_side_and_says_where_one_is_missing(figure
     assert (beside.ours, beside.theirs, beside.ratio) == (ours.ours, stock.ours, ours.ratio)
     assert beside.target == Target(0.5)
     assert figures["broken beside ffjord"].ours is None
+    assert figures["rough beside ffjord"].ours is None  # void
     share = figures[f"{BY_HAND.name}: share of the matrix-product peak"]
     assert (share.ours, share.met) == (ours.peak_fraction, "no")
-    assert len(figures) == len(Peak(CPU).products) + 5 + 3  # nothing of CUDA
+    assert len(figures) == len(Peak(CPU).products) + 5 + 4  # nothing of CUDA
 
 
 @pytest.mark.parametrize("claims", [CLAIMS, PLANE_CLAIMS])

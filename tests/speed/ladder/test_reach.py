@@ -8,8 +8,8 @@ import pytest
 from bench.speed.figure import Target
 from bench.speed.interleave import Spread
 from bench.speed.ladder import reach as story
-from bench.speed.ladder.method import InProcess
-from bench.speed.ladder.reach import Limits, Racer, Summary, Training, at_rate, end, racers, reach
+from bench.speed.ladder.racers import Racer
+from bench.speed.ladder.reach import Limits, Summary, Training, end, reach
 from bench.speed.ladder.rows import BY_HAND, STOCK
 from tests.speed.ladder.helpers import CPU, tiny
 
@@ -129,23 +129,3 @@ def test_trainings_are_kept_and_only_missing_ones_are_made_again(
     assert made == ["by-hand"]
     reach(CPU, tmp_path, replace(setting, steps=3), LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0,))
     assert made == ["by-hand", "ffjord", "by-hand"]
-
-
-def test_a_row_at_another_rate_differs_in_nothing_else() -> None:
-    faster = at_rate(BY_HAND, 0.25)
-    problem = tiny()
-    before, after = BY_HAND.start(problem), faster.start(problem)
-    assert isinstance(before, InProcess)
-    assert isinstance(after, InProcess)
-    assert after.trainer.settings == replace(before.trainer.settings, learning_rate=0.25)
-    assert faster.key != BY_HAND.key
-    assert faster.name == f"{BY_HAND.name}, learning rate 0.25"
-    assert replace(faster, key=BY_HAND.key, name=BY_HAND.name, start=BY_HAND.start) == BY_HAND
-
-
-def test_ffjord_goes_first_and_every_row_has_a_file_of_its_own() -> None:
-    field = racers()
-    rows = [racer.row for racer in field]
-    assert rows[0] is STOCK
-    assert {racer.beside for racer in field} <= {row.key for row in rows}
-    assert len({row.key for row in rows}) == len({row.name for row in rows}) == len(rows)

@@ -1,0 +1,47 @@
+"""Who races in `bench speed reach`, at which learning rate, and beside whom."""
+
+from dataclasses import dataclass, replace
+
+from bench.speed.ladder.method import Method
+from bench.speed.ladder.rows import ROWS, STOCK, Row
+from bench.speed.ladder.setting import Size
+
+HIGH_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class Racer:
+    """A row on its way to the target.
+
+    Attributes:
+        row: what trains.
+        beside: the key of the row whose seconds it is compared with.
+        times: how many times faster than that one it should be; None where nothing is asked.
+    """
+
+    row: Row
+    beside: str = STOCK.key
+    times: float | None = None
+
+
+def at_rate(row: Row, rate: float) -> Row:
+    """The row with another learning rate."""
+
+    def start(size: Size) -> Method:
+        optimiser = replace(size.setting.optimiser, learning_rate=rate)
+        return row.start(Size(replace(size.setting, optimiser=optimiser), size.dim, size.device))
+
+    return replace(row, key=f"{row.key}-rate-{rate:g}", name=f"{row.name}, learning rate {rate:g}", start=start)
+
+
+def racers() -> tuple[Racer, ...]:
+    """Those of the ladder that are the fastest of their kind, FFJORD before all; the others' steps say how long."""
+    by_key = {row.key: row for row in ROWS}
+    asked = {"compiled": 12.0, "graph": 12.0, "flow-matching": 40.0}
+    kept = ("rk4", "by-hand", "compiled", "graph", "triton-graph", "flow-matching", "diffrax", "jax-rk4")
+    fast = {key: at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", "flow-matching")}
+    return (
+        Racer(STOCK),
+        *(Racer(by_key[key], times=asked.get(key)) for key in kept),
+        *(Racer(row, fast[STOCK.key].key, asked.get(key)) for key, row in fast.items()),
+    )
