@@ -121,7 +121,7 @@ def test_the_input_gain_sharpens_the_first_layer_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", FIELDS)
 @pytest.mark.parametrize("layers", [1, 3])
 def test_the_fused_solve_wants_two_hidden_layers(kind: str, layers: int) -> None:
-    with pytest.raises(BenchError, match=rf"two hidden layers, not {layers}: give model\.layers=2, or take"):
+    with pytest.raises(BenchError, match=rf"two hidden layers, not {layers}: give the field two, or take"):
         rough(kind, layers, 2).folded(torch.zeros(1).double())
 
 
