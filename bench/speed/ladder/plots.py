@@ -6,9 +6,9 @@ from matplotlib import style
 
 from bench.report.style import COLOURS, MARKERS, RC, figure, png
 
-WIDTH = 8.0  # inches
+WIDTH = 8.4  # inches
 ROW = 0.33
-LEFT, RIGHT, TOP, BOTTOM = 3.5, 1.7, 0.4, 0.55
+LEFT, RIGHT, TOP, BOTTOM = 3.5, 2.1, 0.4, 0.55
 
 
 class Dot(NamedTuple):

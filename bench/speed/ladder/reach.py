@@ -107,7 +107,8 @@ def reach(
             path = folder / f"{device.type}-{row.key}-s{seed}.json"
             found[row.key].append(kept_or_made(path, row, problem, limits, seed, stock))
     summaries = [Summary(racer, found[racer.row.key], found[STOCK.key], found[racer.beside]) for racer in here]
-    picture = dot_plot([dot for dot in (one.dot() for one in summaries) if dot is not None], "seconds of training")
+    axis = f"seconds of training to within {NEAR:g} nats of FFJORD's best NLL"
+    picture = dot_plot([dot for dot in (one.dot() for one in summaries) if dot is not None], axis)
     write_atomically(results_dir / "speed" / f"{device.type}-reach.png", picture)
     absent = [racer.row for racer in field if racer not in here]
     return [
@@ -251,8 +252,8 @@ class Summary:
         )
 
     def dot(self) -> Dot | None:
-        """The row in the plot: its median seconds, and an open marker with compiling; None if a seed falls short."""
-        reached = [each for each in self.seconds(self.trainings) if each is not None]
+        """The row in the plot: median seconds to `NEAR`, an open marker with compiling; None if a seed falls short."""
+        reached = [each for each in self.seconds(self.trainings, NEAR) if each is not None]
         if len(reached) < len(self.trainings):
             return None
         middle = statistics.median(reached)

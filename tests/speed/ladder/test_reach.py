@@ -56,7 +56,7 @@ def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_th
     assert near.what == f"{alone.what} + 0.1"
     assert near.ours == pytest.approx(0.35)  # 7.1 and 6.1 are reached no sooner
     dot = summary.dot()
-    assert dot is not None
+    assert dot is not None  # of the times to 0.1 nats above
     assert (dot.value, dot.ring) == (pytest.approx(0.35), pytest.approx(15.35))
 
 
@@ -69,7 +69,10 @@ def test_a_seed_that_falls_short_leaves_the_figure_empty_and_says_so() -> None:
     assert figure.ours is None
     assert "1 of 2 seeds" in figure.note
     assert "gave up at 7.05" in figure.note
-    assert summary.dot() is None
+    dot = summary.dot()
+    assert dot is not None
+    assert dot.value == near.ours
+    assert Summary(Racer(BY_HAND), [ours[0], training([[9.0, 5, 7.2]])], stock, stock).dot() is None
 
 
 def test_a_row_is_set_beside_the_one_that_it_names_and_its_target_needs_both() -> None:
