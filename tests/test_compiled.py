@@ -14,6 +14,7 @@ from bench.metrics.compute import count_flops
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.entry import Entry
+from bench.models.flow_matching import FlowMatching
 from bench.models.maf import MAF
 from bench.models.optimise import GradientStep
 from bench.models.realnvp import RealNVP
@@ -29,6 +30,7 @@ SMALL: list[tuple[type[Entry], dict[str, Any]]] = [
     (RealNVP, {"layers": 2}),
     (CNFFast, {"tableau": "rk4", "steps": 2}),
     (MAF, {"layers": 2}),
+    (FlowMatching, {}),
 ]
 every_compiled = pytest.mark.parametrize(("cls", "options"), SMALL, ids=[cls.__name__ for cls, _ in SMALL])
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -162,6 +164,9 @@ def test_no_step_on_a_gpu_waits_for_it(cls: type[Entry], options: dict[str, Any]
         (CNFFast, {"steps": 4}, "auto", "cuda", "graph"),
         (CNFFast, {}, "auto", "cuda", "off"),
         (CNF, {}, "auto", "cuda", "off"),
+        (FlowMatching, {}, "auto", "cpu", "off"),
+        (FlowMatching, {}, "auto", "cuda", "graph"),
+        (FlowMatching, {"coupling": "optimal_transport"}, "auto", "cuda", "off"),
     ],
 )
 def test_what_is_asked_for_or_what_pays(

@@ -175,10 +175,9 @@ class GridStep(GradientStep):
 
     entry: CNFFast
 
-    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
-        """One forward, backward and update."""
+    def count(self) -> None:
+        """As many as the method makes in each step of the grid."""
         self.entry.nfe += (len(self.entry.grid) - 1) * self.entry.tableau.evaluations
-        return super().step(x, progress)
 
 
 class RegriddingStep(GridStep):

@@ -18,10 +18,12 @@ from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from bench.config import Optimiser
 from bench.errors import unknown
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.cnf import CNF
 from bench.models.entry import Context
+from bench.models.optimise import GradientStep, Trainer
 from bench.spec import DataSpec
 
 Coupling = Callable[[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]], Float[Tensor, "batch dim"]]
@@ -34,7 +36,8 @@ Velocity = Callable[[Float[Tensor, " batch"], Float[Tensor, "batch dim"]], Float
 class FlowMatching(CNF):
     """A flow along the field of `cnf`, learned by regression. `nfe` counts evaluations of the field, one per batch.
 
-    `loss` is no likelihood: the row's comes from `log_prob`, `cnf`'s own, which chooses the weights too.
+    It counts those of training steps and of densities, not that of a call of `loss`, which is no likelihood: the row's
+    comes from `log_prob`, `cnf`'s own, which chooses the weights too.
     """
 
     def __init__(
@@ -77,8 +80,26 @@ class FlowMatching(CNF):
 
         An example's depends on its batch through the z that optimal transport gives it.
         """
-        self.nfe += 1
         return matching_loss(self.field.at_times, x.flatten(1), self.coupling)
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """The usual gradient step."""
+        return CountedStep(self, settings)
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """Where no assignment is solved on the CPU."""
+        return "works" if self.coupling is independent else "no"
+
+
+class CountedStep(GradientStep):
+    """The usual step, which counts its evaluation of the field."""
+
+    packs = True
+    entry: FlowMatching
+
+    def count(self) -> None:
+        """One for the batch."""
+        self.entry.nfe += 1
 
 
 def matching_loss(field: Velocity, x: Float[Tensor, "batch dim"], coupling: Coupling) -> Float[Tensor, " batch"]:

@@ -81,7 +81,6 @@ class FlowMatchingML(CNFFast):
 
     def matching(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
         """The loss of `flow_matching`."""
-        self.nfe += 1
         return matching_loss(self.field.at_times, x.flatten(1), self.coupling)
 
     def trainer(self, settings: Optimiser) -> Trainer:
@@ -93,6 +92,10 @@ class MatchingStep(GradientStep):
     """The usual step, down the loss of flow matching."""
 
     entry: FlowMatchingML
+
+    def count(self) -> None:
+        """One for the batch."""
+        self.entry.nfe += 1
 
     def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
         """The mean of `matching`."""

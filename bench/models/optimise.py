@@ -53,6 +53,7 @@ class GradientStep:
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
+        self.count()
         rate = learning_rate(self.settings, progress)
         for group in self.adam.param_groups:
             if isinstance(group["lr"], Tensor):
@@ -74,6 +75,9 @@ class GradientStep:
         """What the step descends, in nats: the mean loss, to which a subclass may add a penalty on the whole batch."""
         mean: Tensor = self.entry.loss(x).mean()  # type: ignore[operator]
         return mean
+
+    def count(self) -> None:
+        """Takes note of what a step evaluates, which what is compiled of it does not; here nothing."""
 
     def hold_rate_on_device(self) -> None:
         """Keeps the learning rate in a tensor, from which a CUDA graph reads it."""

@@ -96,6 +96,8 @@ class PackedStep:
         """One forward, backward and update of every run, each on its own batch; the mean losses before it."""
         batch = (x,) if context is None else (x, context)
         self.taken += 1
+        for trainer in self.trainers:
+            trainer.count()
         drawn = drawn_for(self.states, self.draws)
         self.parameters, self.first, self.second, self.kept, losses = self.update(
             self.parameters, self.first, self.second, self.kept, batch, drawn, self.scales(progress)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.config import Optimiser
 from bench.errors import BenchError
 from bench.models.cnf import CNF
 from bench.models.flow_matching import FlowMatching, independent, matching_loss, optimal_transport, spread_times
@@ -115,7 +116,7 @@ def test_its_weights_are_those_of_cnf() -> None:
 
 def test_a_step_evaluates_the_field_once() -> None:
     model = FlowMatching(TOY, width=24)
-    model.loss(torch.randn(16, 3))
+    model.trainer(Optimiser()).step(torch.randn(16, 3), 0.5)
     assert model.nfe == 1
 
 

@@ -7,6 +7,7 @@ from bench.speed.ladder.rows import ROWS, STOCK, Row
 from bench.speed.ladder.setting import Size
 
 HIGH_RATE = 0.01
+MATCHING = ("flow-matching", "matching-compiled", "matching-graph")
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ def at_rate(row: Row, rate: float) -> Row:
 def racers() -> tuple[Racer, ...]:
     """Those of the ladder that are the fastest of their kind, FFJORD before all; the others' steps say how long."""
     by_key = {row.key: row for row in ROWS}
-    asked = {"compiled": 12.0, "graph": 12.0, "flow-matching": 40.0}
-    kept = ("rk4", "by-hand", "compiled", "graph", "triton-graph", "flow-matching", "diffrax", "jax-rk4")
-    fast = {key: at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", "flow-matching")}
+    asked = {"compiled": 12.0, "graph": 12.0} | dict.fromkeys(MATCHING, 40.0)
+    kept = ("rk4", "by-hand", "compiled", "graph", "triton-graph", *MATCHING, "diffrax", "jax-rk4")
+    fast = {key: at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", *MATCHING)}
     return (
         Racer(STOCK),
         *(Racer(by_key[key], times=asked.get(key)) for key in kept),

@@ -114,10 +114,14 @@ def chosen_grid(size: Size) -> Method:
     return InProcess(entry.to(size.device), setting.optimiser)
 
 
-def flow_matching(size: Size) -> Method:
-    """The entry; it needs no solver."""
-    entry = FlowMatching(flat(size), width=size.setting.width)
-    return InProcess(entry.to(size.device), size.setting.optimiser)
+def flow_matching(mode: str) -> Callable[[Size], Method]:
+    """The entry, its step compiled as `mode` says; it needs no solver."""
+
+    def start(size: Size) -> Method:
+        entry = FlowMatching(flat(size), width=size.setting.width)
+        return InProcess(entry.to(size.device), size.setting.optimiser, mode)
+
+    return start
 
 
 def zuko(size: Size) -> Method:
@@ -183,7 +187,16 @@ ROWS = (
     Row("graph", "cnf_fast, compile=graph", OURS, cnf_fast("graph"), on=("cuda",)),
     Row("triton", "cnf_fast, a Triton kernel each way", OURS, cnf_fast("off", "auto"), on=("cuda",)),
     Row("triton-graph", "the same, compile=graph", OURS, cnf_fast("graph", "auto"), on=("cuda",)),
-    Row("flow-matching", "flow_matching: no solver", OURS, flow_matching, likelihood=False),
+    Row("flow-matching", "flow_matching: no solver", OURS, flow_matching("off"), likelihood=False),
+    Row("matching-compiled", "flow_matching, compile=step", OURS, flow_matching("step"), likelihood=False),
+    Row(
+        "matching-graph",
+        "flow_matching, compile=graph",
+        OURS,
+        flow_matching("graph"),
+        likelihood=False,
+        on=("cuda",),
+    ),
     Row("zuko", "zuko CNF, one probe", "zuko", zuko, probe=torch.randn_like, needs=("zuko",)),
     Row("torchode", "torchode dopri5, one probe", "torchode", torchode, probe=torch.randn_like, needs=("torchode",)),
     Row(
