@@ -46,9 +46,10 @@ def chosen_mode(asked: str, entry: Entry, device: torch.device) -> str:
     if asked == "graph" and device.type != "cuda":
         raise BenchError(f"compile=graph: a CUDA graph needs device=cuda, here it is {device.type}; use compile=step")
     if asked != "off" and compiles == "no":
+        how = f"; {entry.compiled_with} would let it" if entry.compiled_with else ""
         raise BenchError(
             f"compile={asked}: the training step of {type(entry).__name__}, set as it is, cannot be compiled; "
-            "use compile=off or compile=auto"
+            f"use compile=off or compile=auto{how}"
         )
     return asked
 

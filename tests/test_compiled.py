@@ -1,15 +1,20 @@
 import copy
 import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from bench import build
 from bench.compiled import check_gradient, chosen_mode, compile_step, gradient, uncompiled
 from bench.compose import compose
 from bench.config import Optimiser
+from bench.deadline import Deadline
 from bench.errors import BenchError
+from bench.history import History
 from bench.metrics.compute import count_flops
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
@@ -22,6 +27,7 @@ from bench.models.vae import VAE
 from bench.run import run
 from bench.spec import DataSpec
 from bench.store import RunFolder
+from bench.train import Loop
 from tests.models.helpers import perturbed
 
 CPU = torch.device("cpu")
@@ -151,6 +157,43 @@ def test_no_step_on_a_gpu_waits_for_it(cls: type[Entry], options: dict[str, Any]
         torch.cuda.set_sync_debug_mode("default")
 
 
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("mode", ["off", "graph"])
+def test_the_loops_own_steps_wait_for_no_gpu_either(mode: str) -> None:
+    """Batches with their noise, the step and the count of FLOPs, over the end of an epoch."""
+    stepping(["device=cuda", f"compile={mode}"], around=no_waiting)
+
+
+@contextmanager
+def no_waiting() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def stepping(overrides: list[str], around: Callable[[], AbstractContextManager[None]] = nullcontext) -> History:
+    """A loop's first interval, then twenty steps of the next inside `around`."""
+    options = ["data=digits", "model=realnvp", "model.layers=2", "budget.parameters=null", "model.width=16"]
+    options += ["budget.steps=100", "train.validate_every=5", "train.batch_size=256"]
+    config = compose([*options, *overrides])
+    dataset = build.dataset(config)
+    entry = build.entry(config, dataset.spec).to(dataset.train.device)
+    loop = Loop(entry, dataset, config, History(), Deadline(None))
+    loop.compile()
+    loop.interval()
+    with around():
+        for _ in range(20):
+            loop.step(0.5)
+    return loop.history
+
+
+def test_a_loops_steps_are_counted_one_by_one() -> None:
+    assert stepping(["compile=off"]).step == 25
+
+
 @pytest.mark.parametrize(
     ("cls", "options", "asked", "device", "mode"),
     [
@@ -179,6 +222,8 @@ def test_what_is_asked_for_or_what_pays(
 def test_what_cannot_be_compiled_is_refused() -> None:
     with pytest.raises(BenchError, match=r"compile=step: the training step of CNF, set as it is, cannot be compiled"):
         chosen_mode("step", CNF(DataSpec((3,)), width=48), CPU)
+    with pytest.raises(BenchError, match=r"or compile=auto; model\.steps=4 model\.tableau=rk4 would let it$"):
+        chosen_mode("step", CNFFast(DataSpec((3,)), width=48), CPU)
     with pytest.raises(BenchError, match=r"compile=graph: a CUDA graph needs device=cuda, here it is cpu"):
         chosen_mode("graph", VAE(DataSpec((3,)), width=48), CPU)
 

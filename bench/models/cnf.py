@@ -110,6 +110,22 @@ class CNF(Entry):
         self.nfe = 0
         self._time = torch.zeros(())
 
+    def check_training(self, batch_size: int, finish_examples: int) -> None:
+        """Refuses a tolerance that the numbers it is solved in cannot hold.
+
+        Raises:
+            BenchError: one is below the precision of the parameters.
+        """
+        dtype = self.field.bias.dtype
+        finest = torch.finfo(dtype).eps
+        for name in ("rtol", "atol", "eval_rtol", "eval_atol"):
+            tolerance = getattr(self, name)
+            if tolerance < finest:
+                raise BenchError(
+                    f"model.{name}={short(tolerance)} is finer than {dtype}, in which it is solved, can hold: give "
+                    f"{10 * finest:.0e} or more"
+                )
+
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-log p(x) in nats at the training tolerance; unbiased, not exact, with Hutchinson's divergence.
 

@@ -40,6 +40,8 @@ class CNFFast(CNF):
     It counts those of training steps and of densities, not those of a call of `loss`.
     """
 
+    compiled_with = "model.steps=4 model.tableau=rk4"
+
     def __init__(
         self,
         data: DataSpec,

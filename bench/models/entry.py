@@ -63,6 +63,7 @@ class Entry(nn.Module):
             case; or `mmd2`, the squared MMD between samples and validation examples.
         fitted: True for a reference that `finish` fits in one go, to all training examples. It takes no steps and no
             budget is matched to it: its width is the YAML's, and its row has neither `steps` nor `matched_to`.
+        compiled_with: options with which a step that cannot be compiled as it is can be.
     """
 
     family: ClassVar[str] = "other"
@@ -71,6 +72,7 @@ class Entry(nn.Module):
     latent: ClassVar[Literal["exact", "posterior_mean"]] = "posterior_mean"
     validated_by: ClassVar[Literal["likelihood", "loss", "mmd2"]] = "likelihood"
     fitted: ClassVar[bool] = False
+    compiled_with: ClassVar[str] = ""
 
     def __init__(self, data: DataSpec, *, width: int) -> None:
         """Builds the entry for events of `data`; subclasses add their own keyword options.

@@ -40,6 +40,8 @@ class FlowMatching(CNF):
     comes from `log_prob`, `cnf`'s own, which chooses the weights too.
     """
 
+    compiled_with = "model.coupling=independent"
+
     def __init__(
         self,
         data: DataSpec,

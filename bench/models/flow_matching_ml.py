@@ -30,6 +30,8 @@ class FlowMatchingML(CNFFast):
     exact likelihood in both phases; an early stop (`train.patience`) in the first leaves the second out.
     """
 
+    compiled_with = ""
+
     def __init__(
         self,
         data: DataSpec,

@@ -21,6 +21,8 @@ GRADIENTS = ("standard", "dreg")
 class IWAE(GaussianLatentEntry):
     """A VAE with a diagonal Gaussian posterior, trained on the k-sample bound in place of the ELBO."""
 
+    compiled_with = "model.gradient=standard"
+
     def __init__(
         self,
         data: DataSpec,

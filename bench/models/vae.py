@@ -21,6 +21,8 @@ class VAE(WeightedELBO):
     The decoder is Gaussian with a learned scale, or Bernoulli for binary data.
     """
 
+    compiled_with = "model.kl_warmup=0"
+
     def __init__(
         self,
         data: DataSpec,

@@ -20,7 +20,7 @@ COLUMNS = {
     "ratio_low": "lower quartile over rounds",
     "ratio_high": "upper quartile over rounds",
     "target": "what `ratio`, or `ours` where there is no ratio, should be",
-    "met": "yes or no; empty without a target or a figure",
+    "met": "yes or no, which is said of `reach` too where a seed does not get there; else empty without a figure",
     "flops": "floating-point operations of what `ours` counts, a step, call or sample: matrix products alone",
     "peak_fraction": "share of the fastest matrix product: for `ladder` median over rounds beside it, else right after",
     "compile_seconds": "before the first step, not in `ours`; empty where nothing is compiled",
@@ -58,7 +58,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """What a case reports: the columns of the same names."""
+    """What a case reports: the columns of the same names.
+
+    Attributes:
+        missed: there is no figure because what was timed did not get to its end, so that the target is not met.
+    """
 
     case: str
     what: str
@@ -71,6 +75,7 @@ class Figure:
     flops: float | None = None
     peak_fraction: float | None = None
     compile_seconds: float | None = None
+    missed: bool = False
 
     @property
     def flops_per_second(self) -> float | None:
@@ -83,8 +88,10 @@ class Figure:
     def met(self) -> str:
         """`yes`, `no`, or empty where there is nothing to judge."""
         value = self.ratio.median if self.ratio else self.ours
-        if self.target is None or value is None:
+        if self.target is None:
             return ""
+        if value is None:
+            return "no" if self.missed else ""
         return "yes" if self.target.met(value) else "no"
 
     def row(self, surroundings: dict[str, str]) -> dict[str, str]:

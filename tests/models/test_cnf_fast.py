@@ -148,3 +148,11 @@ def test_a_field_too_stiff_for_any_grid_is_a_divergence_with_its_time() -> None:
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(BenchError, match=message):
         CNFFast(DATA, width=40, **options)
+
+
+@pytest.mark.parametrize("cls", [CNF, CNFFast])
+def test_a_tolerance_that_single_precision_cannot_hold_is_refused_before_training(cls: type[CNF]) -> None:
+    model = cls(DATA, width=40, eval_rtol=1e-9)
+    with pytest.raises(BenchError, match=r"^model.eval_rtol=1e-9 is finer than torch.float32, .*: give 1e-06 or more$"):
+        model.check_training(8, 0)
+    model.double().check_training(8, 0)

@@ -1,6 +1,7 @@
 import torch
 
 from bench.laws.gaussian import standard_normal_log_prob
+from bench.linear import linear
 from bench.ode.accurate import solve_accurately
 from bench.ode.solve import Tolerance
 from bench.ode.tableau import DOPRI5
@@ -19,7 +20,8 @@ def test_brute_force_gives_the_density_that_the_closed_form_gives() -> None:
         )
     expected = standard_normal_log_prob(found.x) + found.log_det
     # Both solve to 1e-6 or better in single precision.
-    torch.testing.assert_close(brute_force(field, x, 1e-6), expected, rtol=1e-4, atol=1e-4)
+    for product in (torch.nn.functional.linear, linear):
+        torch.testing.assert_close(brute_force(field, x, 1e-6, product), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_shrunk_comparison_gives_a_figure_and_both_errors() -> None:

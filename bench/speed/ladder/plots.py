@@ -6,6 +6,8 @@ from matplotlib import style
 
 from bench.report.style import COLOURS, MARKERS, RC, figure, png
 
+LIBRARIES = ("torchdiffeq", "bench", "zuko", "torchode", "JAX")
+"""Each has its colour and marker in every plot."""
 WIDTH = 8.4  # inches
 ROW = 0.33
 LEFT, RIGHT, TOP, BOTTOM = 3.5, 2.1, 0.4, 0.55
@@ -34,7 +36,9 @@ class Dot(NamedTuple):
 
 def dot_plot(dots: list[Dot], axis: str) -> bytes:
     """The rows from top to bottom over a logarithmic axis, as PNG."""
-    looks = dict(zip(dict.fromkeys(dot.library for dot in dots), zip(COLOURS, MARKERS, strict=False), strict=False))
+    shown = {dot.library for dot in dots}
+    every = zip(LIBRARIES, COLOURS, MARKERS, strict=False)
+    looks = {library: (colour, marker) for library, colour, marker in every if library in shown}
     with style.context(["default", RC]):
         height = TOP + BOTTOM + ROW * len(dots)
         made = figure(WIDTH, height)

@@ -16,12 +16,12 @@ class Racer:
 
     Attributes:
         row: what trains.
-        beside: the key of the row whose seconds it is compared with.
+        beside: keys of rows; it is compared with the one of them that gets to the target first.
         times: how many times faster than that one it should be; None where nothing is asked.
     """
 
     row: Row
-    beside: str = STOCK.key
+    beside: tuple[str, ...] = (STOCK.key,)
     times: float | None = None
 
 
@@ -44,5 +44,5 @@ def racers() -> tuple[Racer, ...]:
     return (
         Racer(STOCK),
         *(Racer(by_key[key], times=asked.get(key)) for key in kept),
-        *(Racer(row, fast[STOCK.key].key, asked.get(key)) for key, row in fast.items()),
+        *(Racer(row, (STOCK.key, fast[STOCK.key].key), asked.get(key)) for key, row in fast.items()),
     )

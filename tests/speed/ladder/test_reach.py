@@ -44,9 +44,9 @@ def test_a_training_ends_for_one_of_four_reasons(
 def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_the_same_seed() -> None:
     stock = [training(STOCK_CURVE), training([[4.0, 5, 6.0]])]
     ours = [training([[0.1, 5, 7.5], [0.2, 10, 6.9], [0.3, 15, 6.5]], 10.0), training([[0.5, 5, 6.0]], 20.0)]
-    summary = Summary(Racer(BY_HAND), ours, stock, stock)
+    summary = Summary(Racer(BY_HAND), ours, stock, {STOCK.key: stock})
     assert summary.seconds(ours) == [0.2, 0.5]
-    alone, whole, near = summary.figures(tiny().setting)
+    alone, whole, near, near_whole = summary.figures(tiny().setting)
     assert alone.ours == pytest.approx(0.35)
     assert alone.theirs == pytest.approx(3.0)
     assert alone.ratio == Spread.of([0.2 / 2.0, 0.5 / 4.0])
@@ -55,6 +55,7 @@ def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_th
     assert whole.what == f"{alone.what}, compiling included"
     assert near.what == f"{alone.what} + 0.1"
     assert near.ours == pytest.approx(0.35)  # 7.1 and 6.1 are reached no sooner
+    assert (near_whole.what, near_whole.ours) == (f"{near.what}, compiling included", whole.ours)
     dot = summary.dot()
     assert dot is not None  # of the times to 0.1 nats above
     assert (dot.value, dot.ring) == (pytest.approx(0.35), pytest.approx(15.35))
@@ -63,8 +64,9 @@ def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_th
 def test_a_seed_that_falls_short_leaves_the_figure_empty_and_says_so() -> None:
     stock = [training(STOCK_CURVE), training(STOCK_CURVE)]
     ours = [training([[0.1, 5, 6.0]]), training([[9.0, 5, 7.05]], ended="gave up")]
-    summary = Summary(Racer(BY_HAND), ours, stock, stock)
+    summary = Summary(Racer(BY_HAND, times=2.0), ours, stock, {STOCK.key: stock})
     figure, near = summary.figures(tiny().setting)
+    assert (figure.target, figure.met) == (Target(0.5), "no")
     assert near.ours == pytest.approx((0.1 + 9.0) / 2)
     assert figure.ours is None
     assert "1 of 2 seeds" in figure.note
@@ -72,27 +74,34 @@ def test_a_seed_that_falls_short_leaves_the_figure_empty_and_says_so() -> None:
     dot = summary.dot()
     assert dot is not None
     assert dot.value == near.ours
-    assert Summary(Racer(BY_HAND), [ours[0], training([[9.0, 5, 7.2]])], stock, stock).dot() is None
+    assert Summary(Racer(BY_HAND), [ours[0], training([[9.0, 5, 7.2]])], stock, {STOCK.key: stock}).dot() is None
 
 
-def test_a_row_is_set_beside_the_one_that_it_names_and_its_target_needs_both() -> None:
+def test_a_row_is_set_beside_the_first_to_arrive_of_those_that_it_names() -> None:
     stock, ours = [training(STOCK_CURVE)] * 2, [training([[0.5, 5, 7.0]])] * 2
-    racer = Racer(BY_HAND, beside="ffjord-rate-0.01", times=4.0)
-    fast = [training([[1.0, 5, 7.0]]), training([[4.0, 5, 7.0]])]
-    figure, _ = Summary(racer, ours, stock, fast).figures(tiny().setting)
-    assert figure.ratio == Spread.of([0.5, 0.125])
-    assert (figure.theirs, figure.target, figure.met) == (2.5, Target(0.25), "no")
-    short = [training([[1.0, 5, 7.5]])] * 2
-    figure, _ = Summary(racer, ours, stock, short).figures(tiny().setting)
-    assert (figure.ours, figure.theirs, figure.ratio, figure.target) == (0.5, None, None, None)
-    assert "beside ffjord-rate-0.01, which did not" in figure.note
+    fast = [training([[1.0, 5, 7.0]]), training([[1.5, 5, 7.0]])]
+    racer = Racer(BY_HAND, beside=(STOCK.key, "ffjord-rate-0.01"), times=4.0)
+    figure, _ = Summary(racer, ours, stock, {STOCK.key: stock, "ffjord-rate-0.01": fast}).figures(tiny().setting)
+    assert figure.ratio == Spread.of([0.5, 0.5 / 1.5])
+    assert (figure.theirs, figure.target, figure.met) == (1.25, Target(0.25), "no")
+    assert "beside ffjord-rate-0.01;" in figure.note
+    short = [training([[1.0, 5, 7.0]]), training([[1.0, 5, 7.5]])]  # one of them never does
+    figure, _ = Summary(racer, ours, stock, {STOCK.key: stock, "ffjord-rate-0.01": short}).figures(tiny().setting)
+    assert figure.theirs == 2.0
+    assert "beside ffjord;" in figure.note
+
+
+def test_one_seed_has_no_ratio_to_hold_against_a_target() -> None:
+    stock, ours = [training(STOCK_CURVE)], [training([[0.01, 5, 7.0]])]
+    figure, _ = Summary(Racer(BY_HAND, times=4.0), ours, stock, {STOCK.key: stock}).figures(tiny().setting)
+    assert (figure.ours, figure.ratio, figure.met) == (0.01, None, "")
 
 
 @pytest.mark.parametrize("off", [0.02, math.nan])
 def test_an_evaluator_that_is_too_coarse_voids_the_row(off: float) -> None:
     stock = [training(STOCK_CURVE)] * 2
     ours = [training([[0.5, 5, 6.0]]), replace(training([[0.5, 5, 6.0]]), evaluator_error=off)]
-    figures = Summary(Racer(BY_HAND), ours, stock, stock).figures(tiny().setting)
+    figures = Summary(Racer(BY_HAND), ours, stock, {STOCK.key: stock}).figures(tiny().setting)
     assert [figure.ours for figure in figures] == [None, None]
     assert all(figure.note.startswith("void: the evaluator is") for figure in figures)
 
