@@ -22,5 +22,6 @@ def test_ffjord_goes_first_and_every_row_has_a_file_of_its_own() -> None:
     field = racers()
     rows = [racer.row for racer in field]
     assert rows[0] is STOCK
-    assert {racer.beside for racer in field} <= {row.key for row in rows}
+    assert {key for racer in field for key in racer.beside} <= {row.key for row in rows}
+    assert all(STOCK.key in racer.beside for racer in field)  # the one that is sure to arrive
     assert len({row.key for row in rows}) == len({row.name for row in rows}) == len(rows)
