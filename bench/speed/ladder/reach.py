@@ -11,7 +11,7 @@ import json
 import math
 import statistics
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ class Limits:
     most_seconds: float = 300.0
     slack: float = 2.0
     stale: int = 400
+
+    def measured(self, seldom: int) -> "Limits":
+        """The same in steps, measured so many times less often."""
+        return replace(self, every=self.every * seldom, stale=self.stale // seldom)
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,11 @@ def reach(
     here = [racer for racer in field if racer.row.missing(device) is None]
     found: dict[str, list[Training]] = {racer.row.key: [] for racer in here}
     for seed in seeds:
-        for row in (racer.row for racer in here):
+        for racer in here:
+            row = racer.row
             stock = found[STOCK.key][-1] if row is not STOCK else None
             path = folder / f"{device.type}-{row.key}-s{seed}.json"
-            found[row.key].append(kept_or_made(path, row, problem, limits, seed, stock))
+            found[row.key].append(kept_or_made(path, row, problem, limits.measured(racer.seldom), seed, stock))
     summaries = [
         Summary(racer, found[racer.row.key], found[STOCK.key], {key: found[key] for key in racer.beside})
         for racer in here

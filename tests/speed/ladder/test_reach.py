@@ -141,3 +141,10 @@ def test_trainings_are_kept_and_only_missing_ones_are_made_again(
     assert made == ["by-hand"]
     reach(CPU, tmp_path, replace(setting, steps=3), LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0,))
     assert made == ["by-hand", "ffjord", "by-hand"]
+
+
+def test_a_row_that_is_measured_more_seldom_gives_up_after_as_many_steps() -> None:
+    limits = Limits(every=5, stale=400)
+    seldom = limits.measured(10)
+    assert (seldom.every, seldom.stale) == (50, 40)
+    assert limits.measured(1) == limits
