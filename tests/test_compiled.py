@@ -18,7 +18,7 @@ from bench.history import History
 from bench.metrics.compute import count_flops
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
-from bench.models.entry import Entry
+from bench.models.entry import Entry, field_evaluations
 from bench.models.flow_matching import FlowMatching
 from bench.models.maf import MAF
 from bench.models.optimise import GradientStep
@@ -64,8 +64,9 @@ def test_a_compiled_step_learns_as_an_eager_one(cls: type[Entry], options: dict[
     compiled = copy.deepcopy(entry)
     eager_losses, eager, eager_flops = trained(entry, None, batches)
     losses, weights, flops = trained(compiled, "step", batches)
-    # A compiled graph would hide its matrix products from the count.
+    # A compiled graph would hide its matrix products from the count, and its evaluations of a field.
     assert flops == eager_flops > 0
+    assert field_evaluations(compiled) == field_evaluations(entry)
     torch.testing.assert_close(losses, eager_losses, rtol=1e-5, atol=1e-5)
     # Adam divides a gradient by its own size: where that is near 0, rounding turns a step of 1e-2 by as much as itself.
     off = torch.cat([(a - b).abs().flatten() for a, b in zip(weights, eager, strict=True)])
@@ -150,23 +151,29 @@ def test_no_step_on_a_gpu_waits_for_it(cls: type[Entry], options: dict[str, Any]
     trainer = entry.trainer(Optimiser())
     compile_step(trainer, "graph", x)
     trainer.step(x, 0.1)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        trainer.step(x, 0.2)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    with no_waiting():
+        loss = trainer.step(x, 0.2)
+    assert torch.isfinite(loss)
 
 
 @pytest.mark.gpu
 @needs_cuda
 @pytest.mark.parametrize("mode", ["off", "graph"])
 def test_the_loops_own_steps_wait_for_no_gpu_either(mode: str) -> None:
-    """Batches with their noise, the step and the count of FLOPs, over the end of an epoch."""
-    stepping(["device=cuda", f"compile={mode}"], around=no_waiting)
+    """Batches with their noise and the step, over the ends of epochs."""
+    assert stepping(["device=cuda", f"compile={mode}"], around=no_waiting).step == 25
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_waiting_would_be_noticed() -> None:
+    with pytest.raises(RuntimeError, match="synchroniz"), no_waiting():
+        torch.ones(1, device="cuda").item()
 
 
 @contextmanager
 def no_waiting() -> Iterator[None]:
+    """Inside, what reads a number back from the GPU is an error."""
     torch.cuda.set_sync_debug_mode("error")
     try:
         yield

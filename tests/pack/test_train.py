@@ -58,9 +58,10 @@ def both_ways(call, conf: Path, *overrides: str) -> tuple[Answer, Answer]:
     return packed, alone
 
 
-@pytest.mark.parametrize("model", ["realnvp", "vae", "noisy"])
+@pytest.mark.parametrize("model", ["realnvp", "vae", "noisy", "flow_matching"])
 def test_packed_runs_are_the_runs_alone(model: str, own_conf, bench_call, tmp_path) -> None:
-    """A flow whose loss draws nothing, a VAE whose loss does, and an entry that keeps a count beside its weights."""
+    """A flow whose loss draws nothing, a VAE whose loss does, an entry that keeps a count beside its weights, and one
+    whose evaluations of a field are counted, the `train_nfe` of its record."""
     width = "model.width=32" if model != "noisy" else "model.width=4"
     rest = ["budget.parameters=null", width, "seed=0,1,2"]
     packed, alone = both_ways(bench_call, own_conf, f"model={model}", *rest)

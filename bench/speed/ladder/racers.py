@@ -18,8 +18,8 @@ class Racer:
         row: what trains.
         beside: keys of rows; it is compared with the one of them that gets to the target first.
         times: how many times faster than that one it should be; None where nothing is asked.
-        seldom: how many times less often its NLL is measured. Between a few steps of a millisecond an evaluation leaves
-            caches cold and threads asleep, which no training meets: they take 2.1 ms by fives, 1.3 in a row.
+        seldom: how many times less often its NLL is measured. Between a few steps of two milliseconds an evaluation
+            leaves caches cold, which no training meets: compiled they took 1.8 to 2.2 ms by fives, 1.4 to 1.8 by fifties.
     """
 
     row: Row
