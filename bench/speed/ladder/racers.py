@@ -19,7 +19,7 @@ class Racer:
         beside: keys of rows; it is compared with the one of them that gets to the target first.
         times: how many times faster than that one it should be; None where nothing is asked.
         seldom: how many times less often its NLL is measured. Between a few steps of two milliseconds an evaluation
-            leaves caches cold, which no training meets: compiled they took 1.8 to 2.2 ms by fives, 1.4 to 1.8 by fifties.
+            leaves caches cold, which no training meets: compiled, 1.8 to 2.2 ms by fives and 1.4 to 1.8 by fifties.
     """
 
     row: Row
