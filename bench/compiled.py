@@ -6,6 +6,7 @@ numbers as eager torch does, and a graph replays from the same generator: result
 """
 
 import copy
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ GRADIENT_TOLERANCE, ROUNDING = 1e-3, 1e-5
 
 Rounding is some 1e-7 of the whole. Inductor has more than one pass that is wrong.
 """
+
+MOST_COMPILED = 64
+"""Variants of a step that a run may compile: more than there are grids of different length."""
 
 WARM_UPS = 3
 """Steps before a capture, in which libraries choose their kernels and allocate what they keep."""
@@ -54,29 +58,64 @@ def chosen_mode(asked: str, entry: Entry, device: torch.device) -> str:
     return asked
 
 
-def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"]) -> float:
-    """Compiles the trainer's step; its state and the random state are as before.
+class Compiled:
+    """What stands in the place of a part of a trainer: compiled anew for each of `GradientStep.sizes` when it is met.
+
+    Attributes:
+        seconds: of all compiling so far.
+    """
+
+    def __init__(
+        self, trainer: GradientStep, make: Callable[[GradientStep, Tensor], Callable[[Tensor], Tensor]]
+    ) -> None:
+        self.trainer, self.make = trainer, make
+        self.made: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
+        self.seconds = 0.0
+
+    def __call__(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
+        """What the part gives for x; compiles where nothing is compiled yet for what the trainer has come to."""
+        self.prepare(x)
+        return self.made[self.trainer.sizes()](x)
+
+    def prepare(self, x: Float[Tensor, "batch *event"]) -> None:
+        """Compiles for the trainer's present sizes; its state and the random state are as before.
+
+        Raises:
+            BenchError: no compiler works here, the step cannot be compiled whole, or its gradient is not the eager
+                one's.
+        """
+        if self.trainer.sizes() in self.made:
+            return
+        synchronise(x.device)
+        began = time.perf_counter()
+        with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
+            self.made[self.trainer.sizes()] = self.make(self.trainer, x)
+        synchronise(x.device)
+        self.seconds += time.perf_counter() - began
+
+
+def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"]) -> Compiled:
+    """Compiles the trainer's step, now if it is known what the next one is like, else in the next; see `Compiled`.
 
     Args:
         trainer: with the state from which it goes on; changed in place.
         mode: `step` or `graph`.
         x: a batch of the size and place of those to come; nothing is learnt from it.
 
-    Returns:
-        Seconds, of which the next run of the same entry saves most: kernels are kept on disk.
-
     Raises:
-        BenchError: no compiler works here, the step cannot be compiled whole, or its gradient is not the eager one's.
+        BenchError: as `Compiled.prepare`.
     """
     assert isinstance(trainer, GradientStep)
-    began = time.perf_counter()
-    with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
-        if mode == "step":
-            compile_objective(trainer, x)
-        else:
-            capture(trainer, x)
-    synchronise(x.device)
-    return time.perf_counter() - began
+    if mode == "step":
+        prepare_compiler()
+        name, compiled = "objective", Compiled(trainer, compiled_objective)
+    else:
+        trainer.hold_rate_on_device()
+        name, compiled = "update", Compiled(trainer, captured_update)
+    if trainer.settled():
+        compiled.prepare(x)
+    vars(trainer)[name] = compiled
+    return compiled
 
 
 @contextmanager
@@ -95,6 +134,7 @@ def prepare_compiler() -> None:
     import torch._inductor.config as inductor
 
     inductor.fallback_random = True
+    torch._dynamo.config.recompile_limit = MOST_COMPILED
     torch._dynamo.reset()
 
 
@@ -113,16 +153,20 @@ def compiler_refusals(what: str) -> Iterator[None]:
         raise BenchError(f"compile=step: {what} did not compile here: {first}; use compile=off") from error
 
 
-def compile_objective(trainer: GradientStep, x: Tensor) -> None:
-    """Puts a compiled objective in the place of the trainer's, both passes compiled for batches like x."""
-    prepare_compiler()
-    eager = gradient(trainer.objective, trainer, x)
-    compiled = torch.compile(trainer.objective, fullgraph=True, dynamic=False)
+def compiled_objective(trainer: GradientStep, x: Tensor) -> Callable[[Tensor], Tensor]:
+    """The trainer's objective, both passes compiled for batches like x.
+
+    Raises:
+        BenchError: it cannot be compiled, or its gradient is not the eager one's.
+    """
+    objective = functools.partial(type(trainer).objective, trainer)  # its own, where a compiled one stands in its place
     name = type(trainer.entry).__name__
+    eager = gradient(objective, trainer, x)
+    compiled = torch.compile(objective, fullgraph=True, dynamic=False)
     with compiler_refusals(name):
         found = gradient(compiled, trainer, x)
     check_gradient(found, eager, name)
-    vars(trainer)["objective"] = compiled
+    return compiled
 
 
 def gradient(objective: Callable[[Tensor], Tensor], trainer: GradientStep, x: Tensor) -> tuple[Tensor, ...]:
@@ -163,11 +207,11 @@ def warm_up(update: Callable[[], object]) -> None:
 class Replayed:
     """A trainer's update as one CUDA graph: copies the batch to where the graph reads it, and replays."""
 
-    def __init__(self, trainer: GradientStep, x: Tensor) -> None:
+    def __init__(self, update: Callable[[Tensor], Tensor], x: Tensor) -> None:
         self.x = x.clone()
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
-            self.loss = trainer.update(self.x)
+            self.loss = update(self.x)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The mean loss before the update, as `GradientStep.update` gives it."""
@@ -176,23 +220,23 @@ class Replayed:
         return self.loss.clone()
 
 
-def capture(trainer: GradientStep, x: Tensor) -> None:
-    """Puts the replay of a CUDA graph in the place of the trainer's update.
+def captured_update(trainer: GradientStep, x: Tensor) -> Replayed:
+    """The trainer's update as a CUDA graph.
 
     The steps that a capture needs before it are taken back: weights and Adam's moments are set to what they were, in
     place, because the graph has learnt where they lie.
     """
-    trainer.hold_rate_on_device()
     parameters = trainer.parameters
     weights = [p.detach().clone() for p in parameters]
     moments = copy.deepcopy(trainer.adam.state_dict()["state"])
-    warm_up(lambda: trainer.update(x))
+    update = functools.partial(type(trainer).update, trainer)
+    warm_up(lambda: update(x))
     trainer.adam.zero_grad(set_to_none=True)
-    replayed = Replayed(trainer, x)
+    replayed = Replayed(update, x)
     with torch.no_grad():
         for parameter, weight in zip(parameters, weights, strict=True):
             parameter.copy_(weight)
         for index, parameter in enumerate(parameters):
             for name, value in trainer.adam.state[parameter].items():
                 value.copy_(moments[index][name]) if index in moments else value.zero_()
-    vars(trainer)["update"] = replayed
+    return replayed

@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.batches import Batches
 from bench.checkpoint import load_state, save_state
 from bench.clock import Neighbours, Stopwatch, either, synchronise
-from bench.compiled import chosen_mode, compile_step, uncompiled
+from bench.compiled import Compiled, chosen_mode, compile_step, uncompiled
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.deadline import Deadline
@@ -77,6 +77,8 @@ def train(
 class Loop:
     """The steps between two validations, and the state carried over them."""
 
+    compiling: Compiled | None = None
+
     def __init__(self, entry: Entry, dataset: Dataset, config: Config, history: History, deadline: Deadline) -> None:
         self.entry, self.dataset, self.config = entry, dataset, config
         self.history, self.deadline = history, deadline
@@ -114,21 +116,21 @@ class Loop:
         every = self.config.train.validate_every
         counted_seconds = 0.0
         if history.step % (COUNT_EVERY * every) == 0:
-            began = time.perf_counter()
+            began = self.clock()
             losses.append(self.counted_step())
             synchronise(self.device)
-            counted_seconds = time.perf_counter() - began
-        began = before = time.perf_counter()
+            counted_seconds = self.clock() - began
+        began = before = self.clock()
         while not losses or history.step % every:
             progress = self.progress(history.seconds + before - began)
             if losses and progress >= 1:
                 break
             losses.append(self.step(progress))
-            now = time.perf_counter()
+            now = self.clock()
             times.append(now - before)
             before = now
         synchronise(self.device)
-        elapsed = time.perf_counter() - began
+        elapsed = self.clock() - began
         if self.device.type == "cuda" and times:
             times = [elapsed / len(times)]
         typical = statistics.median(times) if times else counted_seconds
@@ -136,6 +138,7 @@ class Loop:
         if self.solves_ode:
             history.field_evaluations = (history.field_evaluations or 0) + self.evaluations() - evaluations
         self.typical_milliseconds = 1e3 * typical
+        self.charge_compiling()
         self.conclude(torch.stack(losses), first_step)
 
     def conclude(self, losses: Tensor, first_step: int) -> None:
@@ -196,14 +199,24 @@ class Loop:
         Raises:
             BenchError: it cannot be compiled here.
         """
-        config, history = self.config, self.history
+        config = self.config
         mode = chosen_mode(config.compile, self.entry, self.device)
         if mode == "off":
             return
         self.entry.train()
         x = self.dataset.fixed(self.dataset.train[: config.train.batch_size], stream_seed(config.seed, "compile"))
-        history.compile_seconds = (history.compile_seconds or 0.0) + compile_step(self.trainer, mode, x)
-        history.compiled = mode
+        self.compiling = compile_step(self.trainer, mode, x)
+        self.history.compiled, self.compiled_before = mode, self.history.compile_seconds or 0.0
+        self.charge_compiling()
+
+    def charge_compiling(self) -> None:
+        """Charges what was compiled in steps, too: for a size that a step came to."""
+        if self.compiling is not None:
+            self.history.compile_seconds = self.compiled_before + self.compiling.seconds
+
+    def clock(self) -> float:
+        """Seconds from some moment on, without those of compiling."""
+        return time.perf_counter() - (self.compiling.seconds if self.compiling else 0.0)
 
     def validate(self) -> None:
         """Measures the validation split, keeps the weights if they are the best so far, and says whether to end.

@@ -40,8 +40,6 @@ class CNFFast(CNF):
     It counts those of training steps and of densities, not those of a call of `loss`.
     """
 
-    compiled_with = "model.steps=4 model.tableau=rk4"
-
     def __init__(
         self,
         data: DataSpec,
@@ -107,7 +105,13 @@ class CNFFast(CNF):
 
     def grid_log_prob(self, x: Float[Tensor, "batch *event"], refined: int = 1) -> Float[Tensor, " batch"]:
         """log p(x) in nats as solved on the training grid, each of its steps cut into `refined` equal ones."""
-        plan = planned(cut(self.grid, refined), self.tableau)
+        return self.log_prob_along(cut(self.grid, refined), x)
+
+    def log_prob_along(
+        self, grid: list[float] | Float[Tensor, " times"], x: Float[Tensor, "batch *event"]
+    ) -> Float[Tensor, " batch"]:
+        """log p(x) in nats as solved on a grid: of numbers, or of a tensor where x is."""
+        plan = planned(grid, self.tableau)
         # A launch of Triton's would hide its matrix products from whoever counts them.
         counted = not torch.compiler.is_compiling() and _get_current_dispatch_mode() is not None
         by_kernel = self.kernel == "auto" and not counted
@@ -145,8 +149,8 @@ class CNFFast(CNF):
         return GridStep(self, settings) if self.steps else RegriddingStep(self, settings)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """On a grid that stays; what is compiled for one does not serve another."""
-        return "works" if self.steps else "no"
+        """For a grid that stays as it is, or else for each number of steps that is chosen."""
+        return "works"
 
     def choose_grid(self, x: Float[Tensor, "batch *event"]) -> None:
         """Takes the shortest grid on which all of x meet the training tolerance.
@@ -183,18 +187,41 @@ class GridStep(GradientStep):
 
 
 class RegriddingStep(GridStep):
-    """The same; every `regrid_every` steps the batch chooses a grid."""
+    """The same; every `regrid_every` steps the batch chooses a grid, which waits for the device.
+
+    The step reads the grid's times from a tensor, so that what is compiled serves every grid of as many steps.
+    """
 
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
         super().__init__(entry, settings)
         self.taken = 0
+        self.places: dict[int, Float[Tensor, " times"]] = {}
+        self.hold_grid()
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
-        if self.taken % self.entry.regrid_every == 0:
+        if not self.settled():
             self.entry.choose_grid(x)
+            self.hold_grid()
         self.taken += 1
         return super().step(x, progress)
+
+    def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
+        """The mean loss in nats."""
+        return -self.entry.log_prob_along(self.times, x).mean()
+
+    def hold_grid(self) -> None:
+        """Writes the grid to where the step reads it: in one place for each size, which a CUDA graph has learnt."""
+        grid = torch.tensor(self.entry.grid, dtype=torch.float64, device=self.parameters[0].device)
+        self.times = self.places.setdefault(len(grid), torch.empty_like(grid)).copy_(grid)
+
+    def sizes(self) -> tuple[int, ...]:
+        """Times of the grid."""
+        return (len(self.times),)
+
+    def settled(self) -> bool:
+        """Unless the next step chooses a grid."""
+        return self.taken % self.entry.regrid_every != 0
 
     def state_dict(self) -> dict[str, Any]:
         """Adam's state, the steps taken and the grid."""
@@ -204,6 +231,7 @@ class RegriddingStep(GridStep):
         """Goes on from another step's state."""
         super().load_state_dict(state["adam"])
         self.taken, self.entry.grid = state["taken"], state["grid"]
+        self.hold_grid()
 
 
 def log_density(found: Solution) -> Float[Tensor, " batch"]:

@@ -79,6 +79,14 @@ class GradientStep:
     def count(self) -> None:
         """Takes note of what a step evaluates, which what is compiled of it does not; here nothing."""
 
+    def sizes(self) -> tuple[int, ...]:
+        """Sizes that a step has beside those of the batch: what is compiled holds for these alone. Here none."""
+        return ()
+
+    def settled(self) -> bool:
+        """Whether the next step leaves `sizes` as they are."""
+        return True
+
     def hold_rate_on_device(self) -> None:
         """Keeps the learning rate in a tensor, from which a CUDA graph reads it."""
         for group in self.adam.param_groups:

@@ -28,14 +28,17 @@ from bench.ode.perceptron import Activation, Field, Folded
 from bench.ode.solve import Solution, advanced, check_grid, plus
 from bench.ode.tableau import Tableau
 
+Lengths = tuple[float, ...] | Float[Tensor, " steps"]
+"""Of the steps of a grid, negative where it falls."""
+
 
 class Stage(NamedTuple):
-    """One evaluation of the field.
+    """One evaluation of the field, the same in every step.
 
     Attributes:
-        at: which of the plan's times.
-        row: coefficients of the slopes before it, times the step.
-        weight: its weight in the step, times the step; its divergence counts only where this is not 0.
+        at: which time, counted from the step's first.
+        row: coefficients of the slopes before it, in steps.
+        weight: its weight in the step; its divergence counts only where this is not 0.
     """
 
     at: int
@@ -43,37 +46,63 @@ class Stage(NamedTuple):
     weight: float
 
 
+class Pattern(NamedTuple):
+    """What every step of a method does, without the stages that nothing depends on.
+
+    Attributes:
+        stages: in their order.
+        apart: times of the field between the start of one step and that of the next.
+    """
+
+    stages: tuple[Stage, ...]
+    apart: int
+
+    def time(self, step: int, stage: int) -> int:
+        """At which of a plan's times a stage of a step is."""
+        return step * self.apart + self.stages[stage].at
+
+
 class Plan(NamedTuple):
     """A method on a grid.
 
+    What is compiled for a plan of numbers holds for its grid alone, for a plan of tensors on every grid of as many
+    steps.
+
     Attributes:
         times: each time that the field is evaluated at, once.
-        steps: the stages of each step, without those that nothing depends on.
+        lengths: of the steps.
+        pattern: of each step.
     """
 
-    times: tuple[float, ...]
-    steps: tuple[tuple[Stage, ...], ...]
+    times: tuple[float, ...] | Float[Tensor, " times"]
+    lengths: Lengths
+    pattern: Pattern
 
 
-def planned(grid: Sequence[float], method: Tableau) -> Plan:
-    """The plan of `method` on `grid`. A stage that only the next step or an error estimate would use is left out.
+def planned(grid: Sequence[float] | Float[Tensor, " times"], method: Tableau) -> Plan:
+    """The plan of `method` on `grid`: of numbers, or of tensors where the grid is one, which is not checked.
+
+    A stage that only the next step or an error estimate would use is left out.
 
     Raises:
         BenchError: what is no grid.
     """
-    check_grid(grid)
-    times: dict[float, int] = {}
-    steps = []
-    for start, end in pairwise(grid):
-        h = end - start
-        ats = [times.setdefault(round(start + node * h, 12), len(times)) for node in method.nodes[: method.evaluations]]
-        steps.append(
-            tuple(
-                Stage(at, tuple(h * a for a in row), h * weight)
-                for at, row, weight in zip(ats, method.stages, method.weights, strict=False)
-            )
-        )
-    return Plan(tuple(times), tuple(steps))
+    nodes = method.nodes[: method.evaluations]
+    inner = sorted({node for node in nodes if node != 1})
+    place = {node: at for at, node in enumerate([*inner, 1.0])}
+    stages = zip((place[node] for node in nodes), method.stages, method.weights, strict=False)
+    times: tuple[float, ...] | Tensor
+    lengths: Lengths
+    if isinstance(grid, Tensor):
+        lengths = grid.diff()
+        times = torch.stack([grid[:-1] + node * lengths for node in inner], 1).flatten()
+        times = torch.cat([times, grid[-1:]]) if 1 in nodes else times
+    else:
+        check_grid(grid)
+        lengths = tuple(end - start for start, end in pairwise(grid))
+        times = tuple(start + node * h for start, h in zip(grid, lengths, strict=False) for node in inner)
+        times = (*times, grid[-1]) if 1 in nodes else times
+    return Plan(times, lengths, Pattern(tuple(Stage(*stage) for stage in stages), len(inner)))
 
 
 def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solution:
@@ -83,7 +112,8 @@ def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solu
         BenchError: the field has another number of hidden layers than two.
     """
     parts = [part for folded in folded_for(field, x, plan) for part in folded]
-    end, log_det = _FusedSolve.apply(x, plan, field.activation, *parts)  # type: ignore[no-untyped-call]
+    lengths = plan.lengths.to(x.dtype) if isinstance(plan.lengths, Tensor) else plan.lengths
+    end, log_det = _FusedSolve.apply(x, lengths, plan.pattern, field.activation, *parts)  # type: ignore[no-untyped-call]
     return Solution(end, log_det, x.new_zeros(0, len(x)))
 
 
@@ -93,6 +123,8 @@ def folded_for(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> list[
     Raises:
         BenchError: the field has another number of hidden layers than two.
     """
+    if isinstance(plan.times, Tensor):
+        return field.folded(plan.times.to(x.dtype))
     compiling = torch.compiler.is_compiling()  # a compiler makes a constant of what is not cached
     on_device = _on_device.__wrapped__ if compiling else _on_device
     return field.folded(on_device(plan.times, x.dtype, x.device))
@@ -143,50 +175,60 @@ class _FusedSolve(torch.autograd.Function):
     """Forward and backward of the whole solve."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, plan: Plan, activation: Activation, *parts: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, x: Tensor, lengths: Lengths, pattern: Pattern, activation: Activation, *parts: Tensor
+    ) -> tuple[Tensor, Tensor]:
         every = apart(parts)
         pairs = [laid_out(folded.pairs.T, len(x)) for folded in every]
+        weights = [stage.weight for stage in pattern.stages]
         kept: list[Kept] = []
         log_det = x.new_zeros(len(x))
         state = x.T.contiguous()
-        for step in plan.steps:
+        for step, h in enumerate(lengths):
             slopes: list[Tensor] = []
-            for stage in step:
-                at = advanced(state, slopes, stage.row, 1.0)
-                value, divergence, seen = evaluated(every[stage.at], pairs[stage.at], activation, stage, at)
+            for i, stage in enumerate(pattern.stages):
+                n = pattern.time(step, i)
+                at = advanced(state, slopes, stage.row, h)
+                value, divergence, seen = evaluated(every[n], pairs[n], activation, stage, at)
                 slopes.append(value)
                 kept.append(seen)
                 if divergence is not None:
-                    log_det = plus(log_det, divergence, stage.weight)
-            state = advanced(state, slopes, [stage.weight for stage in step], 1.0)
-        ctx.plan, ctx.activation = plan, activation
-        ctx.save_for_backward(*parts, *(tensor for seen in kept for tensor in seen if tensor is not None))
+                    log_det = plus(log_det, divergence, stage.weight, h)
+            state = advanced(state, slopes, weights, h)
+        ctx.lengths = None if isinstance(lengths, Tensor) else lengths
+        held = [lengths] if isinstance(lengths, Tensor) else []
+        ctx.pattern, ctx.activation, ctx.count = pattern, activation, len(parts)
+        ctx.save_for_backward(*held, *parts, *(tensor for seen in kept for tensor in seen if tensor is not None))
         ctx.present = [[tensor is not None for tensor in seen] for seen in kept]
         return state.T, log_det
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, x_bar: Tensor, log_det_bar: Tensor) -> tuple[Tensor | None, ...]:
-        count = len(Folded._fields) * len(ctx.plan.times)
-        every, saved = apart(ctx.saved_tensors[:count]), iter(ctx.saved_tensors[count:])
+        saved = iter(ctx.saved_tensors)
+        lengths = list(next(saved) if ctx.lengths is None else ctx.lengths)
+        every = apart([next(saved) for _ in range(ctx.count)])
         kept = [Kept(*(next(saved) if there else None for there in present)) for present in ctx.present]  # type: ignore[arg-type]
         turned = [turn(folded, len(x_bar)) for folded in every]
         sums = [Sums() for _ in every]
-        state_bar = x_bar.T
-        for step in reversed(ctx.plan.steps):
-            seen, kept = kept[-len(step) :], kept[: -len(step)]
-            slope_bars: list[Tensor | None] = [state_bar * stage.weight if stage.weight else None for stage in step]
-            for i in reversed(range(len(step))):
-                n = step[i].at
-                bar = returned(
-                    every[n], turned[n], sums[n], ctx.activation, step[i], seen[i], slope_bars[i], log_det_bar
-                )
+        pattern, state_bar = ctx.pattern, x_bar.T
+        for step, h in reversed(list(enumerate(lengths))):
+            weights = [h * stage.weight for stage in pattern.stages]
+            slope_bars = [
+                state_bar * weight if stage.weight else None
+                for stage, weight in zip(pattern.stages, weights, strict=True)
+            ]
+            for i, stage in reversed(list(enumerate(pattern.stages))):
+                n, slope_bar = pattern.time(step, i), slope_bars[i]
+                assert slope_bar is not None  # a stage that nothing depends on is not planned
+                rate_bar = log_det_bar * weights[i]
+                bar = returned(every[n], turned[n], sums[n], ctx.activation, kept.pop(), slope_bar, rate_bar)
                 state_bar = state_bar + bar
-                for j, coefficient in enumerate(step[i].row):
+                for j, coefficient in enumerate(stage.row):
                     if coefficient:
                         before = slope_bars[j]
-                        slope_bars[j] = bar * coefficient if before is None else plus(before, bar, coefficient)
-        return state_bar.T, None, None, *(each.parts.get(name) for each in sums for name in Folded._fields)
+                        slope_bars[j] = bar * (h * coefficient) if before is None else plus(before, bar, coefficient, h)
+        return state_bar.T, None, None, None, *(each.parts.get(name) for each in sums for name in Folded._fields)
 
 
 def apart(parts: Sequence[Tensor]) -> list[Folded]:
@@ -224,14 +266,12 @@ def returned(
     turned: Turned,
     sums: Sums,
     activation: Activation,
-    stage: Stage,
     seen: Kept,
-    value_bar: Float[Tensor, "dim batch"] | None,
-    log_det_bar: Float[Tensor, " batch"],
+    value_bar: Float[Tensor, "dim batch"],
+    rate_bar: Float[Tensor, " batch"],
 ) -> Float[Tensor, "dim batch"]:
-    """The gradient of the evaluation's input; adds that of the folded field to `sums`."""
+    """The gradient of the evaluation's input from those of value and divergence; adds the field's to `sums`."""
     x, hidden1, hidden2, slope2, across = seen
-    assert value_bar is not None  # a stage that nothing depends on is not planned
     value_bar = value_bar.contiguous()
     slope1 = activation.slope(hidden1)
     a2_bar = product(turned.third, value_bar)
@@ -239,7 +279,6 @@ def returned(
         slope2 = activation.slope(hidden2)
         a1_part = None
     else:
-        rate_bar = log_det_bar * stage.weight
         slope1_weighted = slope1 * rate_bar
         sums.add_product("pairs", slope2, slope1_weighted)
         a2_bar.addcmul_(activation.bend(hidden2, slope2), product(folded.pairs, slope1_weighted))

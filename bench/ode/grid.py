@@ -2,8 +2,8 @@
 
 An adaptive solver looks at its error after every step, which stops a device each time and leaves no graph to capture.
 Here an embedded method looks once, at some examples; the grid it chooses is good for the next few hundred training
-steps, and its number of steps comes from a small set. What is compiled knows the times of its grid and serves no other,
-so that a chosen grid is not compiled.
+steps, and its number of steps comes from a small set: for each number a step is compiled or captured once, and reads
+the times from a tensor.
 """
 
 from itertools import pairwise

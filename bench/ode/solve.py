@@ -96,20 +96,22 @@ def solve(
     return Solution(x, log_det, torch.stack(errors) if errors else x.new_zeros(0, len(x)))
 
 
-def advanced(x: Tensor, slopes: list[Tensor], coefficients: Sequence[float], h: float) -> Tensor:
+def advanced(x: Tensor, slopes: list[Tensor], coefficients: Sequence[float], h: float | Float[Tensor, ""]) -> Tensor:
     """x + h Σ coefficient slope, over the slopes there are."""
     for slope, coefficient in zip(slopes, coefficients, strict=False):
         if coefficient:
-            x = plus(x, slope, h * coefficient)
+            x = plus(x, slope, coefficient, h)
     return x
 
 
-def plus(x: Tensor, y: Tensor, factor: float) -> Tensor:
-    """x + factor y, in one operation but under a compiler: Inductor forgets `alpha` where y is a matrix product.
+def plus(x: Tensor, y: Tensor, factor: float, h: float | Float[Tensor, ""]) -> Tensor:
+    """x + factor h y, in one operation but under a compiler: Inductor forgets `alpha` where y is a matrix product.
 
     torch 2.13, its fusion of a sum with a product; what `bench.compiled` checks found it.
     """
-    return x + factor * y if torch.compiler.is_compiling() else torch.add(x, y, alpha=factor)
+    if isinstance(h, Tensor):
+        return torch.addcmul(x, y, h, value=factor)
+    return x + factor * h * y if torch.compiler.is_compiling() else torch.add(x, y, alpha=factor * h)
 
 
 def embedded_error(

@@ -1,10 +1,11 @@
 """The whole solve of a narrow field as one Triton kernel, and its gradient as another.
 
 A stock solver launches some thousand kernels in a step of training. Here one program takes a tile of examples through
-every stage of every step; state, slopes and log-determinant stay in registers, and the folded weights are read stage by
-stage, from the cache after the first program. The formulas are at the head of `bench.ode.fused`, the order of things is
-that of `bench.ode.whole_solve.REFERENCE`. On the way back each program adds to a slab of its own in global memory and
-the slabs are summed in their order: unlike with atomic additions, the same batch gives the same bits.
+every stage of every step; state, slopes and log-determinant stay in registers. Weights are folded, hence others at each
+stage: they come from the cache after the first program, and the products read them from shared memory. The formulas
+are at the head of `bench.ode.fused`, the order of things is that of `bench.ode.whole_solve.REFERENCE`. On the way back
+each program adds to a slab of its own in global memory and the slabs are summed in their order: unlike with atomic
+additions, the same batch gives the same bits.
 
 Import this only where Triton is installed. With `TRITON_INTERPRET=1`, set before, the kernels run on the CPU.
 """
@@ -18,7 +19,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from bench.ode.fused import Plan
+from bench.ode.fused import Pattern, Plan
 from bench.ode.perceptron import ACTIVATIONS, Activation, Folded
 from bench.ode.triton_blocks import activated, add_product, add_sum, product, vector
 from bench.ode.whole_solve import PROGRAMS, TILE, Ends, Passes
@@ -215,9 +216,10 @@ def _backward(
     tables = _tables(plan, x_bar.device)
     shapes = [tuple(map(_padded, part.shape[1:])) for part in folded]
     sizes = [math.prod(shape) for shape in shapes]
-    slab_size = len(plan.times) * sum(sizes)
+    times = len(folded.first)
+    slab_size = times * sum(sizes)
     programs = min(triton.cdiv(batch, TILE), PROGRAMS, max(1, SLAB_NUMBERS // slab_size))
-    slabs = x_bar.new_zeros(programs, len(plan.times), sum(sizes))
+    slabs = x_bar.new_zeros(programs, times, sum(sizes))
     start_bar = torch.empty_like(x_bar)
     with torch.cuda.device_of(x_bar):  # type: ignore[no-untyped-call]
         whole_backward[(programs,)](
@@ -245,29 +247,49 @@ class _Tables(NamedTuple):
     weights: Tensor
 
 
-@lru_cache(maxsize=256)
 def _tables(plan: Plan, device: torch.device) -> _Tables:
-    """The tables on the device, made once a plan. Rows are padded by zeros to a power of two."""
-    stages = [stage for step in plan.steps for stage in step]
-    slopes = 1 << (len(plan.steps[0]) - 1).bit_length()
+    if isinstance(plan.lengths, Tensor):
+        return _scaled(_of_pattern(plan.pattern, len(plan.lengths), device), plan.lengths)
+    return _of_numbers(plan.pattern, plan.lengths, device)
+
+
+def _scaled(tables: _Tables, lengths: Tensor) -> _Tables:
+    """Those of one step, by the lengths of all."""
+    rows = (lengths[:, None, None] * tables.rows).float().flatten(0, 1)
+    return _Tables(tables.at, rows, (lengths[:, None] * tables.weights).float().flatten())
+
+
+@lru_cache(maxsize=256)
+def _of_numbers(pattern: Pattern, lengths: tuple[float, ...], device: torch.device) -> _Tables:
+    """The tables of a grid of numbers, made once."""
+    on_device = torch.tensor(lengths, dtype=torch.float64, device=device)
+    return _scaled(_of_pattern(pattern, len(lengths), device), on_device)
+
+
+@lru_cache(maxsize=256)
+def _of_pattern(pattern: Pattern, steps: int, device: torch.device) -> _Tables:
+    """Rows and weights of one step one time unit long, copied to the device once; rows are padded to a power of two."""
+    stages = pattern.stages
+    slopes = 1 << (len(stages) - 1).bit_length()
     rows = [[*stage.row, *[0.0] * (slopes - len(stage.row))] for stage in stages]
+    at = [pattern.time(step, stage) for step in range(steps) for stage in range(len(stages))]
     return _Tables(
-        torch.tensor([stage.at for stage in stages], dtype=torch.int32, device=device),
-        torch.tensor(rows, dtype=torch.float32, device=device),
-        torch.tensor([stage.weight for stage in stages], dtype=torch.float32, device=device),
+        torch.tensor(at, dtype=torch.int32, device=device),
+        torch.tensor(rows, dtype=torch.float64, device=device),
+        torch.tensor([stage.weight for stage in stages], dtype=torch.float64, device=device),
     )
 
 
 def _sizes(plan: Plan, folded: Folded) -> tuple[int, int, int, int, int]:
     _, width1, dim = folded.first.shape
-    return len(plan.steps), len(plan.steps[0]), dim, width1, folded.second.shape[1]
+    return len(plan.lengths), len(plan.pattern.stages), dim, width1, folded.second.shape[1]
 
 
 def _constants(tables: _Tables, folded: Folded, activation: Activation) -> dict[str, Any]:
     _, width1, dim = map(_padded, folded.first.shape)
     return {
         "TILE": TILE,
-        "SLOPES": tables.rows.shape[1],
+        "SLOPES": tables.rows.shape[-1],
         "DIM": dim,
         "WIDTH1": width1,
         "WIDTH2": _padded(folded.second.shape[1]),

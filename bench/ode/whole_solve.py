@@ -120,21 +120,21 @@ class _WholeSolve(torch.autograd.Function):
 
 
 def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep: bool) -> Ends:
-    every = _each(folded)
+    every, stages = _each(folded), plan.pattern.stages
     tiles = []
     for start in x.split(TILE):  # type: ignore[no-untyped-call]
         state, log_det = start.T, x.new_zeros(len(start))
         states = []
-        for step in plan.steps:
+        for step, h in enumerate(plan.lengths):
             slopes: list[Tensor] = []
-            for stage in step:
-                at, here = advanced(state, slopes, stage.row, 1.0), every[stage.at]
+            for i, stage in enumerate(stages):
+                at, here = advanced(state, slopes, stage.row, h), every[plan.pattern.time(step, i)]
                 value, divergence, _ = evaluated(here, here.pairs.T, activation, stage, at)
                 states.append(at.T)
                 slopes.append(value)
                 if divergence is not None:
-                    log_det = log_det + stage.weight * divergence
-            state = advanced(state, slopes, [stage.weight for stage in step], 1.0)
+                    log_det = plus(log_det, divergence, stage.weight, h)
+            state = advanced(state, slopes, [stage.weight for stage in stages], h)
         tiles.append(Ends(state.T, log_det, torch.stack(states)))
     ends = Ends(*(torch.cat(part, dim) for part, dim in zip(zip(*tiles, strict=True), (0, 0, 1), strict=True)))
     return ends if keep else ends._replace(states=ends.states[:0])
@@ -143,27 +143,27 @@ def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep
 def _backward(
     x_bar: Tensor, log_det_bar: Tensor, states: Tensor, plan: Plan, activation: Activation, folded: Folded
 ) -> tuple[Tensor, Folded]:
-    every = _each(folded)
+    every, stages = _each(folded), plan.pattern.stages
     tiles = list(zip(x_bar.split(TILE), log_det_bar.split(TILE), states.split(TILE, 1), strict=True))  # type: ignore[no-untyped-call]
     slabs = [[Sums() for _ in every] for _ in tiles[:PROGRAMS]]
     start_bars = []
     for number, (bar, rate_bar, inputs) in enumerate(tiles):
         left = len(inputs)
         bar = bar.T
-        for step in reversed(plan.steps):
-            left -= len(step)
+        for step, h in reversed(list(enumerate(plan.lengths))):
+            left -= len(stages)
             start_bar = bar
-            slope_bars = [bar * stage.weight for stage in step]
-            for i in reversed(range(len(step))):
-                n, at = step[i].at, inputs[left + i].T
-                pairs = every[n].pairs.T
-                seen = evaluated(every[n], pairs, activation, step[i], at)[2]
+            weights = [h * stage.weight for stage in stages]
+            slope_bars = [bar * weight for weight in weights]
+            for i, stage in reversed(list(enumerate(stages))):
+                n, at = plan.pattern.time(step, i), inputs[left + i].T
+                seen = evaluated(every[n], every[n].pairs.T, activation, stage, at)[2]
                 sums = slabs[number % PROGRAMS][n]
                 back = turn(every[n], len(rate_bar))
-                y_bar = returned(every[n], back, sums, activation, step[i], seen, slope_bars[i], rate_bar)
+                y_bar = returned(every[n], back, sums, activation, seen, slope_bars[i], rate_bar * weights[i])
                 start_bar = start_bar + y_bar
-                for j, coefficient in enumerate(step[i].row):
-                    slope_bars[j] = plus(slope_bars[j], y_bar, coefficient)
+                for j, coefficient in enumerate(stage.row):
+                    slope_bars[j] = plus(slope_bars[j], y_bar, coefficient, h)
             bar = start_bar
         start_bars.append(bar.T)
     return torch.cat(start_bars), _added(slabs, every)

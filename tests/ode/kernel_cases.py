@@ -20,7 +20,7 @@ from bench.ode.whole_solve import Passes, solved
 
 
 class Case(NamedTuple):
-    """One solve; `programs` is how many go back."""
+    """One solve; `programs` is how many go back, `on_device` whether the grid is a tensor."""
 
     batch: int = 32
     dim: int = 2
@@ -29,6 +29,7 @@ class Case(NamedTuple):
     tableau: str = "rk4"
     kind: str = "concatsquash"
     programs: int = 128
+    on_device: bool = False
 
 
 SMALL = [
@@ -39,6 +40,7 @@ SMALL = [
     Case(batch=37, dim=3, hidden=(20, 33), tableau="dopri5", programs=2),
     Case(batch=1, dim=1, tableau="euler"),
     Case(batch=40, dim=18, hidden=(64, 16), tableau="midpoint", programs=1),
+    Case(batch=20, tableau="bosh3", on_device=True),
 ]
 """Sizes that fill a tile and sizes that do not, one tile and several a program, one chunk of a product and several."""
 
@@ -49,8 +51,9 @@ def field_and_start(case: Case, dtype: torch.dtype) -> tuple[Field, Tensor]:
     return field.to(dtype), torch.randn(case.batch, case.dim).to(dtype)
 
 
-def plan_of(case: Case) -> Plan:
-    return planned(uniform(2), TABLEAUS[case.tableau])
+def plan_of(case: Case, device: str = "cpu") -> Plan:
+    grid = torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64, device=device) if case.on_device else uniform(2)
+    return planned(grid, TABLEAUS[case.tableau])
 
 
 def value_and_gradients(
@@ -59,7 +62,7 @@ def value_and_gradients(
     """By these passes, or by the fused solve for None: end, log-determinant, gradients of start and parameters."""
     field, x = field_and_start(case, dtype)
     field, x = field.to(device), x.to(device).requires_grad_()
-    plan = plan_of(case)
+    plan = plan_of(case, device)
     solution = solve_fused(field, x, plan) if passes is None else solved(field, x, plan, passes)
     weights = torch.linspace(-1, 2, case.batch, dtype=dtype, device=device)
     objective = (weights * solution.log_det).sum() + (solution.x**3).sum()

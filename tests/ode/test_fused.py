@@ -68,10 +68,30 @@ class _Solve(torch.nn.Module):
 def test_a_plan_evaluates_each_time_once_and_leaves_out_what_nothing_depends_on() -> None:
     rk4 = planned(uniform(2), TABLEAUS["rk4"])
     assert rk4.times == (0.0, 0.25, 0.5, 0.75, 1.0)
-    assert [len(step) for step in rk4.steps] == [4, 4]
+    assert rk4.lengths == (0.5, 0.5)
+    assert [[rk4.pattern.time(step, stage) for stage in range(4)] for step in (0, 1)] == [[0, 1, 1, 2], [2, 3, 3, 4]]
     dopri5 = planned(uniform(2), TABLEAUS["dopri5"])
-    assert [len(step) for step in dopri5.steps] == [6, 6]
-    assert sum(stage.weight for step in dopri5.steps for stage in step) == pytest.approx(1)
+    assert len(dopri5.pattern.stages) == 6
+    assert len(dopri5.times) == 11
+    assert sum(stage.weight for stage in dopri5.pattern.stages) == pytest.approx(1)
+    midpoint = planned(uniform(2), TABLEAUS["midpoint"])
+    assert midpoint.times == (0.0, 0.25, 0.5, 0.75)
+
+
+@every_tableau
+@every_kind
+@pytest.mark.parametrize("grid", GRIDS, ids=["even", "uneven", "backwards"])
+def test_a_grid_of_tensors_is_the_grid_of_its_numbers(name: str, kind: str, grid: list[float]) -> None:
+    f, x = field(3, kind), torch.randn(8, 3).double().requires_grad_()
+    found = []
+    for times in (grid, torch.tensor(grid, dtype=torch.float64)):
+        plan = planned(times, TABLEAUS[name])
+        assert list(plan.times) == pytest.approx(planned(grid, TABLEAUS[name]).times, abs=1e-12)
+        solution = solve_fused(f, x, plan)
+        objective = solution.log_det.square().sum() + (solution.x**3).sum()
+        found.append([solution.x, solution.log_det, *torch.autograd.grad(objective, [x, *f.parameters()])])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
 @every_kind

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -64,7 +65,7 @@ def test_interpreted_kernels_are_the_fused_solve(index: int, interpreted: list[l
 
 @needs_triton
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_kernels_compile_for_a_gpu_without_one_and_without_tf32(activation: str) -> None:
+def test_kernels_compile_without_a_gpu_to_products_from_shared_memory_and_without_tf32(activation: str) -> None:
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -83,6 +84,10 @@ def test_kernels_compile_for_a_gpu_without_one_and_without_tf32(activation: str)
         )
         assert "fma.rn.f32" in compiled.asm["ptx"]
         assert "mma" not in compiled.asm["ptx"]
+        in_shared_memory = set(re.findall(r"(%\w+) = ttg.local_load", compiled.asm["ttgir"]))
+        factors = re.findall(r"tt.dot (%\w+), (%\w+),", compiled.asm["ttgir"])
+        assert factors
+        assert in_shared_memory.issuperset(b for _, b in factors)
 
 
 @pytest.mark.gpu

@@ -142,7 +142,10 @@ class InProcess:
         if self.mode == "off":
             return None
         with torch._inductor.config.patch(force_disable_caches=True):
-            return compile_step(self.trainer, self.mode, self.batches[0])
+            compiled = compile_step(self.trainer, self.mode, self.batches[0])
+            if not self.trainer.settled():
+                self.trainer.step(self.batches[0], 0.0)
+            return compiled.seconds
 
     def work(self) -> Work:
         """Counted in an eager step on the first batch."""

@@ -114,10 +114,14 @@ def chosen_grid(size: Size) -> Method:
     return InProcess(entry.to(size.device), size.setting.optimiser)
 
 
-def by_default(size: Size) -> Method:
-    """The entry as it is without options: the same at its own, wider tolerance."""
-    entry = CNFFast(flat(size), width=size.setting.width, kernel="pytorch")
-    return InProcess(entry.to(size.device), size.setting.optimiser)
+def by_default(mode: str) -> Callable[[Size], Method]:
+    """The entry as it is without options: the same at its own, wider tolerance; its step compiled as `mode` says."""
+
+    def start(size: Size) -> Method:
+        entry = CNFFast(flat(size), width=size.setting.width, kernel="pytorch")
+        return InProcess(entry.to(size.device), size.setting.optimiser, mode)
+
+    return start
 
 
 def flow_matching(mode: str) -> Callable[[Size], Method]:
@@ -188,7 +192,9 @@ ROWS = (
     ),
     BY_HAND,
     Row("chosen-grid", "cnf_fast: the same, its grid chosen by dopri5", OURS, chosen_grid),
-    Row("default", "cnf_fast without options: chosen at 1e-3", OURS, by_default),
+    Row("default", "cnf_fast without options: chosen at 1e-3", OURS, by_default("off")),
+    Row("default-compiled", "the same, compile=step", OURS, by_default("step")),
+    Row("default-graph", "the same, compile=graph", OURS, by_default("graph"), on=("cuda",)),
     Row("compiled", "cnf_fast, compile=step", OURS, cnf_fast("step")),
     Row("compiled-38", "cnf_fast, compile=step, 3/8 rule", OURS, cnf_fast("step", tableau="rk38")),
     Row("graph", "cnf_fast, compile=graph", OURS, cnf_fast("graph"), on=("cuda",)),
