@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bench.data.dataset import Dataset
+from bench.deck import Deck
 from bench.errors import BenchError
 from bench.streams import stream_seed
 
@@ -32,6 +33,7 @@ class Batches:
     """
 
     context: Float[Tensor, "batch classes"] | None = None
+    laid: Deck | None = None
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
         """Begins at epoch 0.
@@ -69,10 +71,16 @@ class Batches:
         self.filled_at, self.noise_before = self.taken, self.noise.get_state()
         chosen = torch.cat([self.chosen(self.taken + ahead) for ahead in range(self.together)])
         x = self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
+        x = x if self.laid is None else self.laid.lay(x)
         contexts: Sequence[Tensor | None] = [None] * self.together
         if self.mixture is not None:
             contexts = torch.split(self.mixture.contexts(chosen), self.batch_size)
         self.ready = list(zip(torch.split(x, self.batch_size), contexts, strict=True))[::-1]
+
+    def deck(self, x: Float[Tensor, "batch *event"]) -> Deck:
+        """Where all batches to come will lie side by side, each like x."""
+        self.laid = Deck(x, self.together)
+        return self.laid
 
     def chosen(self, batch: int) -> Int[Tensor, " batch"]:
         """Indices of the examples of the stream's batch of that number, counted from 0."""

@@ -1,8 +1,8 @@
 """Compiling the training step: `compile=step` by torch.compile, `compile=graph` as one CUDA graph.
 
 Either replaces a part of the trainer and nothing else, so that loop, checkpoints and records are those of an eager run:
-`step` the objective's forward and backward pass, `graph` all from the batch to Adam's update. Inductor draws random
-numbers as eager torch does, and a graph replays from the same generator: results agree to rounding.
+`step` the objective's forward and backward pass, `graph` all from gathering the batch to Adam's update. Inductor draws
+random numbers as eager torch does, and a graph replays from the same generator: results agree to rounding.
 """
 
 import copy
@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.clock import synchronise
+from bench.deck import Deck
 from bench.errors import BenchError
 from bench.models.entry import Entry
 from bench.models.optimise import GradientStep, Trainer
@@ -94,13 +95,14 @@ class Compiled:
         self.seconds += time.perf_counter() - began
 
 
-def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"]) -> Compiled:
+def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"], deck: Deck | None = None) -> Compiled:
     """Compiles the trainer's step, now if it is known what the next one is like, else in the next; see `Compiled`.
 
     Args:
         trainer: with the state from which it goes on; changed in place.
         mode: `step` or `graph`.
         x: a batch of the size and place of those to come; nothing is learnt from it.
+        deck: where a graph finds the batches to come; without one each is copied to where it reads.
 
     Raises:
         BenchError: as `Compiled.prepare`.
@@ -111,7 +113,7 @@ def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"]) 
         name, compiled = "objective", Compiled(trainer, compiled_objective)
     else:
         trainer.hold_rate_on_device()
-        name, compiled = "update", Compiled(trainer, captured_update)
+        name, compiled = "update", Compiled(trainer, functools.partial(captured_update, deck or Deck(x)))
     if trainer.settled():
         compiled.prepare(x)
     vars(trainer)[name] = compiled
@@ -205,22 +207,22 @@ def warm_up(update: Callable[[], object]) -> None:
 
 
 class Replayed:
-    """A trainer's update as one CUDA graph: copies the batch to where the graph reads it, and replays."""
+    """A trainer's update as one CUDA graph, from the gathering of its batch on."""
 
-    def __init__(self, update: Callable[[Tensor], Tensor], x: Tensor) -> None:
-        self.x = x.clone()
+    def __init__(self, update: Callable[[Tensor], Tensor], deck: Deck) -> None:
+        self.deck = deck
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
-            self.loss = update(self.x)
+            self.loss = update(deck.gather())
 
     def __call__(self, x: Tensor) -> Tensor:
         """The mean loss before the update, as `GradientStep.update` gives it."""
-        self.x.copy_(x)
+        self.deck.point(x)
         self.graph.replay()
         return self.loss.clone()
 
 
-def captured_update(trainer: GradientStep, x: Tensor) -> Replayed:
+def captured_update(deck: Deck, trainer: GradientStep, x: Tensor) -> Replayed:
     """The trainer's update as a CUDA graph.
 
     The steps that a capture needs before it are taken back: weights and Adam's moments are set to what they were, in
@@ -232,7 +234,7 @@ def captured_update(trainer: GradientStep, x: Tensor) -> Replayed:
     update = functools.partial(type(trainer).update, trainer)
     warm_up(lambda: update(x))
     trainer.adam.zero_grad(set_to_none=True)
-    replayed = Replayed(update, x)
+    replayed = Replayed(update, deck)
     with torch.no_grad():
         for parameter, weight in zip(parameters, weights, strict=True):
             parameter.copy_(weight)

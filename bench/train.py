@@ -205,7 +205,8 @@ class Loop:
             return
         self.entry.train()
         x = self.dataset.fixed(self.dataset.train[: config.train.batch_size], stream_seed(config.seed, "compile"))
-        self.compiling = compile_step(self.trainer, mode, x)
+        deck = self.batches.deck(x) if mode == "graph" else None
+        self.compiling = compile_step(self.trainer, mode, x, deck)
         self.history.compiled, self.compiled_before = mode, self.history.compile_seconds or 0.0
         self.charge_compiling()
 

@@ -187,7 +187,16 @@ def test_no_step_on_a_gpu_waits_for_it(cls: type[Entry], options: dict[str, Any]
 @pytest.mark.parametrize("mode", ["off", "graph"])
 def test_the_loops_own_steps_wait_for_no_gpu_either(mode: str) -> None:
     """Batches with their noise and the step, over the ends of epochs."""
-    assert stepping(["device=cuda", f"compile={mode}"], around=no_waiting).step == 25
+    assert stepping(["device=cuda", f"compile={mode}"], around=no_waiting)[0].step == 25
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_a_captured_loop_gathers_the_batches_of_an_eager_one() -> None:
+    _, eager = stepping(["device=cuda", "compile=off"])
+    _, captured = stepping(["device=cuda", "compile=graph"])
+    assert captured == pytest.approx(eager, rel=1e-3)
+    assert len(set(captured)) == 20
 
 
 @pytest.mark.gpu
@@ -207,8 +216,10 @@ def no_waiting() -> Iterator[None]:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def stepping(overrides: list[str], around: Callable[[], AbstractContextManager[None]] = nullcontext) -> History:
-    """A loop's first interval, then twenty steps of the next inside `around`."""
+def stepping(
+    overrides: list[str], around: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> tuple[History, list[float]]:
+    """A loop's first interval, then twenty steps of the next inside `around`, and their losses."""
     options = ["data=digits", "model=realnvp", "model.layers=2", "budget.parameters=null", "model.width=16"]
     options += ["budget.steps=100", "train.validate_every=5", "train.batch_size=256"]
     config = compose([*options, *overrides])
@@ -218,13 +229,14 @@ def stepping(overrides: list[str], around: Callable[[], AbstractContextManager[N
     loop.compile()
     loop.interval()
     with around():
-        for _ in range(20):
-            loop.step(0.5)
-    return loop.history
+        losses = [loop.step(0.5) for _ in range(20)]
+    return loop.history, [float(loss) for loss in losses]
 
 
 def test_a_loops_steps_are_counted_one_by_one() -> None:
-    assert stepping(["compile=off"]).step == 25
+    history, losses = stepping(["compile=off"])
+    assert history.step == 25
+    assert len(set(losses)) == 20
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,8 @@ def test_every_rung_of_the_issue_is_there_once() -> None:
     keys = [row.key for row in ROWS]
     assert keys == [
         "ffjord", "ffjord-onednn", "seminorm", "backprop", "rk4", "grid-probe", "grid-exact", "by-hand", "chosen-grid",
-        "default", "compiled", "compiled-38", "graph", "triton", "triton-graph", "flow-matching", "matching-compiled",
-        "matching-graph", "zuko", "torchode", "diffrax", "jax-rk4",
+        "default", "default-compiled", "default-graph", "compiled", "compiled-38", "graph", "triton", "triton-graph",
+        "flow-matching", "matching-compiled", "matching-graph", "zuko", "torchode", "diffrax", "jax-rk4",
     ]  # fmt: skip
     assert len({row.name for row in ROWS}) == len(ROWS)
 
