@@ -134,8 +134,8 @@ class Config:
         grid: list of products of lists that a study expands into runs.
         compile: `step` compiles the training step with torch.compile, `graph` makes all of it one CUDA graph, `auto`
             takes what pays for the entry on the device; `off` trains eagerly.
-        pack: `seeds` trains runs that differ in nothing but seed and learning rate as one batched model; null each
-            by itself.
+        pack: `seeds` trains runs that differ in nothing but seed, optimiser, patience and fractional options of the
+            model as one batched model; null each by itself.
     """
 
     model: dict[str, Any]

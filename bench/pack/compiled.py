@@ -29,7 +29,7 @@ def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> fl
     began = time.perf_counter()
     runs = len(step.states)
     drawn = [torch.zeros(runs, *draw.size, dtype=draw.dtype, device=draw.device) for draw in step.draws]
-    scales = (torch.ones_like(step.rates), step.rates.new_ones(()))
+    scales = (torch.ones_like(step.largest), step.largest.new_ones(()))
     arguments = (step.parameters, step.first, step.second, step.kept, batch, drawn, scales)
     vars(step)["update"] = by_inductor(step, arguments) if mode == "step" else ReplayedPack(step, arguments)
     synchronise(step.parameters.device)

@@ -8,9 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from bench.config import Optimiser
 from bench.models.conditional import ConditionalStep
 from bench.models.optimise import GradientStep, Trainer, learning_rate
 from bench.pack.draws import Draw, RandomState, Replay, Unpackable, drawn_for
+from bench.pack.settings import differing, stacked, with_buffers
 
 OPEN = frozenset({"__init__", "objective"})
 """What a trainer may have beside `GradientStep`'s: the rest of the step is `PackedStep`'s."""
@@ -59,12 +61,14 @@ class Objective(nn.Module):
 class PackedStep:
     """Adam on each run's mean loss, its gradient clipped by its own norm, at its own learning rate.
 
-    The entry of the first run is the template through which the losses of all are computed; what those of the others
-    hold beside tensors is not looked at.
+    The entry of the first run is the template through which the losses of all are computed; of what those of the others
+    hold beside tensors, numbers with a fraction alone are looked at.
 
     Attributes:
         parameters, first, second: trainable parameters and Adam's two moments, `(runs, parameters)`.
         kept: other tensors that an entry's state holds, by name, `(runs, *shape)`.
+        numbers: settings in which the runs' entries differ, by name, `(runs,)`.
+        largest: each run's norm to clip at, `(runs, 1)`.
         taken: steps that Adam has taken.
     """
 
@@ -75,15 +79,17 @@ class PackedStep:
             Unpackable: see `packable`.
         """
         self.trainers, self.states, self.draws = packable(trainers), states, draws
-        template = self.trainers[0]
+        numbers = differing([trainer.entry for trainer in self.trainers])
+        template = with_buffers(self.trainers[0], list(numbers))
         self.module = Objective(template)
         self.names = [f"entry.{name}" for name, value in template.entry.named_parameters() if value.requires_grad]
         self.shapes = [parameter.shape for parameter in template.parameters]
         self.parameters = rows(trainer.parameters for trainer in self.trainers)
         kept = [kept_of(trainer.entry) for trainer in self.trainers]
         self.kept = {name: torch.stack([tensors[name] for tensors in kept]) for name in kept[0]}
-        rates = [[trainer.settings.learning_rate] for trainer in self.trainers]
-        self.rates = torch.tensor(rates, dtype=self.parameters.dtype, device=self.parameters.device)
+        self.numbers = stacked(numbers, self.parameters)
+        self.largest = self.parameters.new_tensor([[trainer.settings.clip_norm] for trainer in self.trainers])
+        self.schedules = schedules([trainer.settings for trainer in self.trainers], self.parameters)
         memories = [Memory(trainer) for trainer in self.trainers]
         if len({memory.taken for memory in memories}) != 1:
             raise Unpackable("its runs stand at different steps")
@@ -108,12 +114,11 @@ class PackedStep:
         """Adam's factors at this step: each run's learning rate over the first moment's bias, the root of the other's.
 
         The biases are worked out in double precision, as in torch's own Adam: in single, 1 - 0.999 has four digits.
-        Nothing is copied to the device, which would wait for it: runs differ in a factor of their rates alone.
+        Nothing is copied to the device, which would wait for it: runs of one schedule differ in a factor alone.
         """
-        template = self.trainers[0]
-        bias, square_bias = (1 - beta**self.taken for beta in template.adam.defaults["betas"])
-        rate = learning_rate(template.settings, progress) / template.settings.learning_rate
-        return self.rates * (rate / bias), self.rates.new_full((), square_bias**0.5)
+        bias, square_bias = (1 - beta**self.taken for beta in self.trainers[0].adam.defaults["betas"])
+        scales = [rates * (learning_rate(schedule, progress) / bias) for schedule, rates in self.schedules]
+        return sum(scales[1:], scales[0]), scales[0].new_full((), square_bias**0.5)
 
     def update(
         self,
@@ -130,9 +135,9 @@ class PackedStep:
         Adam as in Kingma & Ba (2015, arXiv:1412.6980), algorithm 1.
         """
         gradient, losses, kept = self.gradients(parameters, kept, batch, drawn)
-        adam, largest = self.trainers[0].adam.defaults, self.trainers[0].settings.clip_norm
+        adam = self.trainers[0].adam.defaults
         norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
-        gradient = gradient * torch.clamp(largest / (norm + 1e-6), max=1.0)
+        gradient = gradient * torch.clamp(self.largest / (norm + 1e-6), max=1.0)
         decay, square_decay = adam["betas"]
         first = torch.lerp(first, gradient, 1 - decay)
         second = second * square_decay + (1 - square_decay) * gradient.square()
@@ -148,14 +153,19 @@ class PackedStep:
         """
 
         def total(parameters: Tensor, kept: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
-            losses, after = vmap(self.loss)(parameters, kept, batch, drawn)
+            losses, after = vmap(self.loss)(parameters, kept, batch, drawn, self.numbers)
             return losses.sum(), (losses, after)
 
         gradient, (losses, after) = torch.func.grad(total, has_aux=True)(parameters, kept)
         return gradient, losses, after
 
     def loss(
-        self, parameters: Tensor, kept: dict[str, Tensor], batch: tuple[Tensor, ...], drawn: list[Tensor]
+        self,
+        parameters: Tensor,
+        kept: dict[str, Tensor],
+        batch: tuple[Tensor, ...],
+        drawn: list[Tensor],
+        numbers: dict[str, Tensor],
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """One run's mean loss, and its other tensors afterwards.
 
@@ -163,7 +173,7 @@ class PackedStep:
             Unpackable: the loss draws less than when it was recorded.
         """
         kept = {name: value.clone() for name, value in kept.items()}
-        tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | kept
+        tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | kept | numbers
         left = list(drawn)
         with Replay(left):
             loss = functional_call(self.module, tensors, batch)
@@ -193,6 +203,17 @@ class PackedStep:
                 for i, (first, second) in enumerate(moments)
             }
             trainer.adam.load_state_dict({**trainer.adam.state_dict(), "state": state})
+
+
+def schedules(settings: Sequence[Optimiser], like: Tensor) -> list[tuple[Optimiser, Float[Tensor, "runs 1"]]]:
+    """Each schedule of the learning rate at a rate of 1, and the rates of the runs that follow it, 0 for the others."""
+    found: dict[tuple[float, float], list[list[float]]] = {}
+    for run, own in enumerate(settings):
+        found.setdefault((own.warmup, own.final), [[0.0] for _ in settings])[run] = [own.learning_rate]
+    return [
+        (Optimiser(learning_rate=1.0, warmup=warmup, final=final), like.new_tensor(rates))
+        for (warmup, final), rates in found.items()
+    ]
 
 
 class Memory:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from json import dumps
 from pathlib import Path
 
+from bench.build import model_options
 from bench.compose import as_yaml
 from bench.config import Config
 from bench.data.dataset import Dataset
@@ -26,12 +27,19 @@ Run = tuple[Config, RunFolder]
 
 
 def pack_of(config: Config) -> str | None:
-    """What runs must have in common to be trained together: all but seed and learning rate; None without `pack`."""
+    """What runs must have in common to be trained together; None without `pack`.
+
+    All but seed, optimiser, patience and the options of the model that are numbers with a fraction, such as a weight of
+    its loss: none of these is a size.
+    """
     if config.pack is None:
         return None
     content = asdict(config)
     content.pop("seed")
-    content["train"]["optimiser"].pop("learning_rate")
+    content["train"].pop("optimiser")
+    content["train"].pop("patience")
+    own = {name for name, value in model_options(config).items() if isinstance(value, float)}
+    content["model"] = {name: value for name, value in content["model"].items() if name not in own}
     return dumps(content, sort_keys=True)
 
 
@@ -59,17 +67,35 @@ def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[
         left = [run for run in runs if locks.enter_context(run[1].lock()) and (again or not finished(run[1]))]
         if len(left) < 2:
             return {}
-        try:
-            train_together(left, report)
-        except CannotWrite:
-            raise
-        except (TimedOut, NotApplicable):
-            pass  # each run meets the same when it is made, and its row says so
-        except Unpackable as reason:
-            say(f"{name_of(left)} cannot be packed: {reason}; trained one by one")
-        except Exception as error:
-            say(f"{name_of(left)} cannot be packed ({one_line(error)}); trained one by one")
+        attempt(left, report, say)
     return {folder.path: time.monotonic() - began for _, folder in left}
+
+
+def attempt(runs: Sequence[Run], report: Report, say: Callable[[str], None]) -> None:
+    """Trains the runs together or, where options of their models stand against it, those together that share them all.
+
+    Raises:
+        CannotWrite: the results folder is not writable or full.
+    """
+    alike: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        alike[dumps(run[0].model, sort_keys=True)].append(run)
+    try:
+        train_together(runs, report)
+    except CannotWrite:
+        raise
+    except (TimedOut, NotApplicable):
+        pass  # each run meets the same when it is made, and its row says so
+    except Unpackable as reason:
+        packs = [pack for pack in alike.values() if len(pack) > 1]
+        if len(alike) > 1 and packs:
+            say(f"{name_of(runs)} cannot be packed: {reason}; packed by the options of the model")
+            for pack in packs:
+                attempt(pack, report, say)
+        else:
+            say(f"{name_of(runs)} cannot be packed: {reason}; trained one by one")
+    except Exception as error:
+        say(f"{name_of(runs)} cannot be packed ({one_line(error)}); trained one by one")
 
 
 def name_of(runs: Sequence[Run]) -> str:

@@ -18,6 +18,9 @@ from tests.helpers import tiny
 STEPS = 6
 BATCH = 20
 RATES = (2e-3, 5e-4, 2e-3)
+WARM_UPS = (0.05, 0.5, 0.0)
+FINALS = (0.0, 0.0, 0.5)
+NORMS = (1.0, 0.1, 1e3)
 
 CASES = {
     "realnvp": ["data=8gaussians", "model.width=32"],
@@ -33,16 +36,21 @@ means of batches."""
 
 
 class Side:
-    """The trainers of three runs, their batches and random states: made twice, it is twice the same."""
+    """The trainers of three runs, their batches and random states: made twice, it is twice the same.
 
-    def __init__(self, *overrides: str) -> None:
-        config = compose([*overrides, "budget.parameters=null"])
-        spec = build.dataset(config).spec
+    With `option` each run's model has another value of it.
+    """
+
+    def __init__(self, *overrides: str, option: str | None = None) -> None:
         self.trainers, self.states = [], []
-        for seed, rate in enumerate(RATES):
+        for seed, (rate, warmup, final, norm) in enumerate(zip(RATES, WARM_UPS, FINALS, NORMS, strict=True)):
+            own = [f"{option}={0.5 + seed}"] if option else []
+            config = compose([*overrides, *own, "budget.parameters=null"])
+            spec = build.dataset(config).spec
             torch.manual_seed(stream_seed(seed, "initialisation"))
             entry = build.entry(config, spec).train()
-            self.trainers.append(entry.trainer(Optimiser(learning_rate=rate, clip_norm=1.0)))
+            settings = Optimiser(learning_rate=rate, warmup=warmup, final=final, clip_norm=norm)
+            self.trainers.append(entry.trainer(settings))
             torch.manual_seed(stream_seed(seed, "train"))
             self.states.append(RandomState(torch.device("cpu")))
         noise = torch.Generator().manual_seed(0)
@@ -77,14 +85,19 @@ class Side:
                 yield f"{run} {name}", value
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_packed_steps_are_the_steps_of_each(case: str) -> None:
-    """Losses to rounding; weights to a hundredth of the way that Adam can have gone.
+@pytest.mark.parametrize(
+    ("case", "option"),
+    [*((case, None) for case in CASES), ("vae", "model.beta"), ("flow_matching", "model.input_gain")],
+)
+def test_packed_steps_are_the_steps_of_each(case: str, option: str | None) -> None:
+    """Of runs with a learning rate, a schedule and a norm to clip at of their own, and an option of the model.
+
+    Losses to rounding; weights to a hundredth of the way that Adam can have gone.
 
     They were within 1e-4 of it. Adam makes a whole step of however small a gradient: rounding shows where one is small.
     """
     overrides = [f"model={case.split()[0]}", *CASES[case]]
-    one_by_one, at_once = Side(*overrides), Side(*overrides)
+    one_by_one, at_once = (Side(*overrides, option=option) for _ in range(2))
     expected = torch.empty(STEPS, len(RATES))
     for run, state in enumerate(one_by_one.states):
         state.restore()

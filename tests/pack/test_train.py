@@ -107,16 +107,44 @@ def test_patience_ends_where_it_does_alone(own_conf, bench_call, tmp_path) -> No
         assert_same_run(tmp_path, run_id, "packed", "alone")
 
 
-def test_what_differs_in_more_than_seed_and_rate_is_packed_apart(own_conf) -> None:
+def test_runs_of_one_shape_are_packed_together_and_others_apart(own_conf) -> None:
     def key(*overrides: str) -> str | None:
         return pack_of(tiny(own_conf, "model=affine", *overrides))
 
     assert key() is None
     one = key("pack=seeds")
     assert one is not None
-    assert one == key("pack=seeds", "seed=3", "train.optimiser.learning_rate=0.1")
-    others = ["model.width=5", "train.optimiser.clip_norm=2", "budget.steps=19", "data.dim=4", "eval.seed=1"]
+    optimiser = ["train.optimiser.learning_rate=0.1", "train.optimiser.clip_norm=2", "train.optimiser.final=0.1"]
+    assert one == key("pack=seeds", "seed=3", "train.patience=2", *optimiser)
+    assert key("pack=seeds", "model=vae") == key("pack=seeds", "model=vae", "model.beta=0.5")
+    others = ["model.width=5", "model=noisy", "budget.steps=19", "data.dim=4", "eval.seed=1"]
     assert len({one, *(key("pack=seeds", other) for other in others)}) == 6
+
+
+def test_runs_with_settings_of_their_own_are_the_runs_alone(own_conf, bench_call, tmp_path) -> None:
+    """A weight of the loss, a schedule, a norm to clip at and a patience."""
+    rest = ["model=vae", "budget.parameters=null", "model.width=32", "model.beta=0.5,2", "train.patience=1,null"]
+    packed, alone = both_ways(
+        bench_call, own_conf, *rest, "train.optimiser.warmup=0.3,0.5", "train.optimiser.clip_norm=0.5"
+    )
+    assert packed.code == alone.code == 0
+    assert "x 8  100%" in packed.out
+    found = made(tmp_path, "packed")
+    assert len({record["nll_nats"] for record in found.values()}) >= 4
+    for run_id, record in found.items():
+        assert record["packed"] > 1
+        assert_same_run(tmp_path, run_id, "packed", "alone")
+
+
+def test_options_that_a_pack_cannot_bear_leave_packs_of_those_that_share_them(own_conf, bench_call, tmp_path) -> None:
+    """Free bits are an `if` in the loss: a branch that cannot differ from run to run."""
+    rest = ["model=vae", "budget.parameters=null", "model.width=32", "model.free_bits=0.1,0.2", "seed=0,1"]
+    packed, alone = both_ways(bench_call, own_conf, *rest)
+    assert packed.code == alone.code == 0
+    assert "packed by the options of the model" in packed.out
+    for run_id, record in made(tmp_path, "packed").items():
+        assert record["packed"] == 2
+        assert_same_run(tmp_path, run_id, "packed", "alone")
 
 
 def test_packs_are_told_apart_and_a_lone_run_is_none(own_conf, bench_call, tmp_path) -> None:

@@ -14,9 +14,9 @@ from tests.own_entries import Noisy
 
 
 class Odd(Noisy):
-    """Sound while `own`, which no tensor holds, is alike in all runs."""
+    """Sound while `own`, which no tensor holds and which is no fraction, is alike in all runs."""
 
-    own = 0.0
+    own = 0
 
 
 class OddLoss(Odd):
@@ -31,7 +31,7 @@ class OddGradient(Odd):
 
 class OddBuffer(Odd):
     def loss(self, x, context=None):
-        self.calls += int(self.own)
+        self.calls += self.own
         return super().loss(x)
 
 
@@ -53,10 +53,10 @@ class Dropout(Odd):
         return super().loss(torch.nn.functional.dropout(x))
 
 
-def members_of(cls: type[Entry], conf, folder, own: float) -> list[Member]:
+def members_of(cls: type[Entry], conf, folder, own: int) -> list[Member]:
     """Two runs, the second with another value of `own`."""
     members = []
-    for seed, value in enumerate((0.0, own)):
+    for seed, value in enumerate((0, own)):
         config = tiny(conf, "model=noisy", f"seed={seed}")
         dataset = build.dataset(config)
         entry = cls(dataset.spec, width=4)
@@ -77,17 +77,17 @@ ODD = {
 @pytest.mark.parametrize("cls", ODD)
 def test_what_differs_beside_tensors_is_found(cls: type[Entry], own_conf, tmp_path) -> None:
     with pytest.raises(Unpackable, match=ODD[cls]):
-        agreed_draws(members_of(cls, own_conf, tmp_path, own=2.0))
-    assert len(agreed_draws(members_of(cls, own_conf, tmp_path, own=0.0))) == 1
+        agreed_draws(members_of(cls, own_conf, tmp_path, own=2))
+    assert len(agreed_draws(members_of(cls, own_conf, tmp_path, own=0))) == 1
 
 
 def test_draws_that_nobody_sees_are_found(own_conf, tmp_path) -> None:
     with pytest.raises(Unpackable, match="random"):
-        agreed_draws(members_of(Dropout, own_conf, tmp_path, own=0.0))
+        agreed_draws(members_of(Dropout, own_conf, tmp_path, own=0))
 
 
 def test_a_trial_changes_nothing(own_conf, tmp_path) -> None:
-    members = members_of(Odd, own_conf, tmp_path, own=0.0)
+    members = members_of(Odd, own_conf, tmp_path, own=0)
     before = [({k: v.clone() for k, v in m.loop.entry.state_dict().items()}, m.random_state.copy()) for m in members]
     agreed_draws(members)
     for member, (state, random_state) in zip(members, before, strict=True):
