@@ -21,8 +21,10 @@ COLUMNS = {
     "ratio_high": "upper quartile over rounds",
     "target": "what `ratio`, or `ours` where there is no ratio, should be",
     "met": "yes or no, which is said of `reach` too where a seed does not get there; else empty without a figure",
-    "flops": "floating-point operations of what `ours` counts, a step, call or sample: matrix products alone",
-    "peak_fraction": "share of the fastest matrix product: for `ladder` median over rounds beside it, else right after",
+    "flops": "floating-point operations of what `ours` counts, a step, call or sample: matrix products alone; for "
+    "`reach`, steps times those of a step of the ladder",
+    "peak_fraction": "share of the fastest matrix product: for `ladder` median over rounds beside it, else right "
+    "after; empty for what multiplies no matrices and for exponents",
     "compile_seconds": "before the first step, not in `ours`; empty where nothing is compiled",
     "device": "processor or GPU",
     "threads": "CPU threads torch used",

@@ -7,84 +7,28 @@ same learning rate; FFJORD and some others are timed at ten times it as well, fo
 beside FFJORD at the better rate for it.
 """
 
-import json
 import math
 import statistics
-import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from bench.clock import Stopwatch
-from bench.errors import Diverged, one_line
-from bench.provenance import device_name
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Spread
-from bench.speed.ladder.method import Method
+from bench.speed.ladder.ladder import warm
 from bench.speed.ladder.parity import VOID
 from bench.speed.ladder.plots import Dot, dot_plot
 from bench.speed.ladder.racers import Racer, racers
 from bench.speed.ladder.rows import STOCK, Row
-from bench.speed.ladder.setting import Problem, Setting, Weights, next_batches
+from bench.speed.ladder.setting import Problem, Setting
+from bench.speed.ladder.training import Limits, Training, kept_or_made, step_flops
 from bench.store import write_atomically
 
 CASE = "reach"
 SEEDS = (0, 1, 2)
 NEAR = 0.1
 """Nats above the target of a second one: the last tenth of a nat is where trainings differ by their noise."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a training ends.
-
-    Attributes:
-        every: steps between two measurements: what a time to reach an NLL is rounded up to.
-        patience: measurements without improvement after which FFJORD ends.
-        most_seconds: of FFJORD's training.
-        slack: times FFJORD's seconds after which another method gives up.
-        stale: measurements without improvement after which another method gives up.
-    """
-
-    every: int = 5
-    patience: int = 20
-    most_seconds: float = 300.0
-    slack: float = 2.0
-    stale: int = 400
-
-    def measured(self, seldom: int) -> "Limits":
-        """The same in steps, measured so many times less often."""
-        return replace(self, every=self.every * seldom, stale=self.stale // seldom)
-
-
-@dataclass(frozen=True)
-class Training:
-    """One method's way to the target.
-
-    Attributes:
-        of: what it was, to know it again: setting, limits, device, threads, target.
-        curve: `[seconds, steps, validation NLL in nats]` of each measurement.
-        compile_seconds: before the first step; None where nothing is compiled.
-        ended: `reached`, `stopped improving`, `gave up`, or why it failed.
-        evaluator_error: nats between the best measurement and one of the same weights on a grid four times as fine.
-    """
-
-    of: dict[str, Any]
-    curve: list[list[float]]
-    compile_seconds: float | None
-    ended: str
-    evaluator_error: float | None = None
-
-    @property
-    def best(self) -> float:
-        """The lowest NLL."""
-        return min((nll for *_, nll in self.curve), default=math.inf)
-
-    def seconds_to(self, target: float) -> float | None:
-        """Training seconds at the first measurement at or below `target`; None where there is none."""
-        return next((seconds for seconds, _, nll in self.curve if nll <= target), None)
 
 
 def reach(
@@ -111,8 +55,15 @@ def reach(
             stock = found[STOCK.key][-1] if row is not STOCK else None
             path = folder / f"{device.type}-{row.key}-s{seed}.json"
             found[row.key].append(kept_or_made(path, row, problem, limits.measured(racer.seldom), seed, stock))
+    weights = warm(problem)
     summaries = [
-        Summary(racer, found[racer.row.key], found[STOCK.key], {key: found[key] for key in racer.beside})
+        Summary(
+            racer,
+            found[racer.row.key],
+            found[STOCK.key],
+            {key: found[key] for key in racer.beside},
+            step_flops(racer.row, problem, weights),
+        )
         for racer in here
     ]
     axis = f"seconds of training to within {NEAR:g} nats of FFJORD's best NLL"
@@ -125,90 +76,29 @@ def reach(
     ]
 
 
-def kept_or_made(path: Path, row: Row, problem: Problem, limits: Limits, seed: int, stock: Training | None) -> Training:
-    """The training in the file, if it is the one that is wanted; else a new one, written there."""
-    of = {
-        "row": row.name,
-        "seed": seed,
-        "setting": asdict(problem.setting),
-        "limits": asdict(limits),
-        "device": device_name(problem.device),
-        "threads": torch.get_num_threads(),
-        "target": None if stock is None else stock.best,
-        "most_seconds": limits.most_seconds if stock is None else limits.slack * stock.curve[-1][0],
-    }
-    of = json.loads(json.dumps(of))  # tuples become lists, as in the file
-    if path.exists():
-        kept = Training(**json.loads(path.read_text()))
-        if kept.of == of:
-            return kept
-    made = trained(row, problem, limits, seed, of)
-    write_atomically(path, json.dumps(asdict(made), indent=1) + "\n")
-    last = f"{made.best:.2f} nats after {made.curve[-1][0]:.1f} s" if made.curve else "no step taken"
-    print(f"reach: {row.name}, seed {seed}: {made.ended}, {last}", file=sys.stderr, flush=True)
-    return made
-
-
-def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str, Any]) -> Training:
-    """Trains until the target of `of` is reached, or where it has none until nothing improves any more."""
-    method: Method | None = None
-    curve: list[list[float]] = []
-    compile_seconds = evaluator_error = None
-    best: Weights | None = None
-    try:
-        method = row.start(problem)
-        batches, start = problem.batches(seed), problem.first_weights(seed)
-        method.load(start, seed)
-        method.take(next_batches(batches, limits.every))
-        method.begin()
-        compile_seconds = method.compile()
-        method.load(start, seed)
-        method.begin()
-        watch = Stopwatch(problem.device)
-        ended = ""
-        while not ended:
-            with watch:
-                method.run()
-            weights = method.weights()
-            curve.append([watch.seconds, limits.every * (len(curve) + 1), problem.nll(weights)])
-            if curve[-1][-1] == min(nll for *_, nll in curve):
-                best = weights
-            ended = end(curve, limits, of["target"], of["most_seconds"])
-            method.take(next_batches(batches, limits.every))
-        if best is not None:
-            evaluator_error = abs(problem.nll(best, finer=4) - min(nll for *_, nll in curve if math.isfinite(nll)))
-    except Exception as error:  # of another library's, any kind: this training failed, the others go on
-        ended = one_line(error) if not isinstance(error, Diverged) else str(error)
-    finally:
-        if method is not None:
-            method.close()
-    return Training(of, [row for row in curve if math.isfinite(row[-1])], compile_seconds, ended, evaluator_error)
-
-
-def end(curve: list[list[float]], limits: Limits, target: float | None, most_seconds: float) -> str:
-    """Why a training is over after these measurements; empty while it is not."""
-    values = [nll for *_, nll in curve]
-    if not math.isfinite(values[-1]):
-        return "diverged"
-    if target is not None and values[-1] <= target:
-        return "reached"
-    if len(values) - 1 - values.index(min(values)) >= (limits.patience if target is None else limits.stale):
-        return "stopped improving"
-    return "gave up" if curve[-1][0] >= most_seconds else ""
-
-
 @dataclass(frozen=True)
 class Summary:
-    """A row's trainings, one a seed, with those of the same seeds of FFJORD and of the rows that it is set beside."""
+    """A row's trainings, one a seed, with those of the same seeds of FFJORD and of the rows that it is set beside.
+
+    Attributes:
+        step_flops: floating-point operations of one of its steps.
+    """
 
     racer: Racer
     trainings: list[Training]
     stock: list[Training]
     beside: dict[str, list[Training]]
+    step_flops: float | None = None
 
     def seconds(self, trainings: list[Training], near: float = 0.0) -> list[float | None]:
         """Of each seed, to `near` nats above FFJORD's best; compiling left out."""
         return [one.seconds_to(stock.best + near) for one, stock in zip(trainings, self.stock, strict=True)]
+
+    def flops(self, near: float) -> float | None:
+        """Of the median seed to its target, as if each step cost what `step_flops` says."""
+        steps = [one.steps_to(stock.best + near) for one, stock in zip(self.trainings, self.stock, strict=True)]
+        reached = [each for each in steps if each is not None]
+        return self.step_flops * statistics.median(reached) if self.step_flops and reached else None
 
     def figures(self, setting: Setting) -> list[Figure]:
         """Seconds without compiling and, where the row compiles, with it; the same to `NEAR` nats above the target."""
@@ -261,6 +151,7 @@ class Summary:
             Spread.of(ratio) if len(ratio) > 1 else None,
             target if len(ratio) > 1 else None,
             f"{note}; {min(reached):.3g} to {max(reached):.3g} s{evaluator}",
+            flops=self.flops(near),
             compile_seconds=statistics.median(compiling) if compiling else None,
         )
 

@@ -91,15 +91,22 @@ class Series:
         note = f"fitted from {self.axis.fitted[0]} on, {found.n} rounds{half}; ms by {self.axis.label}: {times}"
         return Figure(CASE, f"{LABELS[self.row.key]}: exponent of {self.axis.label}", "log/log", found.mean, note=note)
 
+    def largest(self, flops: float) -> Figure:
+        """The step at the largest value, with its operations."""
+        value = self.axis.values[-1]
+        what = f"{LABELS[self.row.key]}, {value} {self.axis.label}: step"
+        return Figure(CASE, what, "ms/step", statistics.median(self.milliseconds[value]), flops=flops)
+
     def curve(self) -> Curve:
         """What the plot shows of it."""
         return Curve(LABELS[self.row.key], self.milliseconds, self.axis.fitted, self.exponent())
 
 
 def scaling(device: torch.device, results_dir: Path, effort: Effort, axes: tuple[Axis, ...] = AXES) -> list[Figure]:
-    """Figures of the exponents and of the widest field; writes <device>-scaling.csv and .png into results_dir/speed.
+    """Figures of the exponents and of the steps at the largest sizes.
 
-    A fixed grid has steps to vary; an adaptive solver chooses its own, and is left out there.
+    Writes <device>-scaling.csv and .png into results_dir/speed. A fixed grid has steps to vary; an adaptive solver
+    chooses its own, and is left out there.
     """
     wanted = [(row, axis) for axis in axes for row in (BY_HAND, STOCK) if row is BY_HAND or axis.name != "steps"]
     places = [(row, axis, value) for row, axis in wanted for value in axis.values]
@@ -111,22 +118,11 @@ def scaling(device: torch.device, results_dir: Path, effort: Effort, axes: tuple
     folder = results_dir / "speed"
     write_atomically(folder / f"{device.type}-scaling.csv", csv_text(found))
     write_atomically(folder / f"{device.type}-scaling.png", scaling_plot(panels))
-    return [*(series.figure() for series in found), *widest(places, methods, times)]
-
-
-def widest(places: list[Place], methods: list[Method], times: dict[Place, list[float]]) -> list[Figure]:
-    """The step of our widest field, with its operations: large products come nearer to the peak."""
-    ours = {
-        value: (method, times[row, axis, value])
-        for (row, axis, value), method in zip(places, methods, strict=True)
-        if row is BY_HAND and axis.name == "width"
-    }
-    if not ours:
-        return []
-    width = max(ours)
-    method, taken = ours[width]
-    what = f"{LABELS[BY_HAND.key]}, {width} hidden units: step"
-    return [Figure(CASE, what, "ms/step", statistics.median(taken), flops=method.work().flops)]
+    works = {place: method.work().flops for place, method in zip(places, methods, strict=True)}
+    return [
+        *(series.figure() for series in found),
+        *(series.largest(works[series.row, series.axis, series.axis.values[-1]]) for series in found),
+    ]
 
 
 def ready(row: Row, size: Size) -> Method:

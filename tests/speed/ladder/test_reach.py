@@ -8,9 +8,11 @@ import pytest
 from bench.speed.figure import Target
 from bench.speed.interleave import Spread
 from bench.speed.ladder import reach as story
+from bench.speed.ladder import training as trainings
 from bench.speed.ladder.racers import Racer
-from bench.speed.ladder.reach import Limits, Summary, Training, end, reach
+from bench.speed.ladder.reach import Summary, reach
 from bench.speed.ladder.rows import BY_HAND, STOCK
+from bench.speed.ladder.training import Limits, Training
 from tests.speed.ladder.helpers import CPU, tiny
 
 LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0, stale=3)
@@ -21,36 +23,17 @@ def training(curve: list[list[float]], compile_seconds: float | None = None, end
     return Training({}, curve, compile_seconds, ended)
 
 
-@pytest.mark.parametrize(
-    ("values", "seconds", "target", "ended"),
-    [
-        ([9.0, 8.0], 1.0, None, ""),
-        ([9.0, 8.0, 8.5, 8.2], 1.0, None, "stopped improving"),
-        ([9.0, 8.0, 8.5, 8.2], 1.0, 7.0, ""),
-        ([9.0, 8.0, 8.5, 8.2, 8.1], 1.0, 7.0, "stopped improving"),
-        ([9.0, 8.0, 7.0], 1.0, 7.0, "reached"),
-        ([9.0, 8.0], 5.0, 7.0, "gave up"),
-        ([9.0, 8.0], 5.0, None, "gave up"),
-        ([9.0, math.nan], 1.0, 7.0, "diverged"),
-    ],
-)
-def test_a_training_ends_for_one_of_four_reasons(
-    values: list[float], seconds: float, target: float | None, ended: str
-) -> None:
-    curve = [[seconds * (number + 1) / len(values), number, value] for number, value in enumerate(values)]
-    assert end(curve, LIMITS, target, most_seconds=5.0) == ended
-
-
 def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_the_same_seed() -> None:
     stock = [training(STOCK_CURVE), training([[4.0, 5, 6.0]])]
     ours = [training([[0.1, 5, 7.5], [0.2, 10, 6.9], [0.3, 15, 6.5]], 10.0), training([[0.5, 5, 6.0]], 20.0)]
-    summary = Summary(Racer(BY_HAND), ours, stock, {STOCK.key: stock})
+    summary = Summary(Racer(BY_HAND), ours, stock, {STOCK.key: stock}, step_flops=100.0)
     assert summary.seconds(ours) == [0.2, 0.5]
     alone, whole, near, near_whole = summary.figures(tiny().setting)
     assert alone.ours == pytest.approx(0.35)
     assert alone.theirs == pytest.approx(3.0)
     assert alone.ratio == Spread.of([0.2 / 2.0, 0.5 / 4.0])
     assert alone.compile_seconds == pytest.approx(15.0)
+    assert alone.flops == 100.0 * (10 + 5) / 2
     assert whole.ours == pytest.approx((10.2 + 20.5) / 2)
     assert whole.what == f"{alone.what}, compiling included"
     assert near.what == f"{alone.what} + 0.1"
@@ -121,6 +104,8 @@ def test_trainings_are_kept_and_only_missing_ones_are_made_again(
     assert (tmp_path / "speed" / "cpu-reach.png").read_bytes().startswith(b"\x89PNG")
     stock = figures[story.what(STOCK)]
     assert stock.ratio == Spread(1.0, 1.0, 1.0)
+    assert stock.flops is not None
+    assert stock.flops > 0
     assert figures[story.what(absent)].note.startswith("skipped: bench_absent is not installed")
     assert "RuntimeError: no such solver" in figures[story.what(broken)].note
     folder = tmp_path / "speed" / "reach"
@@ -135,16 +120,9 @@ def test_trainings_are_kept_and_only_missing_ones_are_made_again(
 
     (folder / "cpu-by-hand-s1.json").unlink()
     made = []
-    trained = story.trained
-    monkeypatch.setattr(story, "trained", lambda row, *rest: made.append(row.key) or trained(row, *rest))
+    trained = trainings.trained
+    monkeypatch.setattr(trainings, "trained", lambda row, *rest: made.append(row.key) or trained(row, *rest))
     reach(CPU, tmp_path, setting, LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0, 1))
     assert made == ["by-hand"]
     reach(CPU, tmp_path, replace(setting, steps=3), LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0,))
     assert made == ["by-hand", "ffjord", "by-hand"]
-
-
-def test_a_row_that_is_measured_more_seldom_gives_up_after_as_many_steps() -> None:
-    limits = Limits(every=5, stale=400)
-    seldom = limits.measured(10)
-    assert (seldom.every, seldom.stale) == (50, 40)
-    assert limits.measured(1) == limits
