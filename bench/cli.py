@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--results-dir", type=Path, default=Path("results"))
+    report.add_argument("--keep", action="store_true", help="keep rows of the table whose runs are not here")
     report.set_defaults(call=call_report)
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each")
@@ -141,7 +142,7 @@ def call_report(arguments: argparse.Namespace) -> int:
     """`bench report`."""
     from bench.report.report import report
 
-    for line in report(arguments.study, arguments.results_dir):
+    for line in report(arguments.study, arguments.results_dir, arguments.keep):
         print(line)
     return 0
 

@@ -145,10 +145,14 @@ def closing_lines(outcomes: Counter[str]) -> list[str]:
 
 
 def command_line(overrides: list[str], grid: list[dict[str, list[Any]]], config_dir: Path | None) -> str:
-    """The command that makes one cell again and no other, with `grid=[]` where the grid would add axes to it."""
+    """The command that makes one cell again and no other, with `grid=[]` where the grid would add axes to it.
+
+    Folders of this machine are left out.
+    """
     where = [] if config_dir is None else ["--config-dir", str(config_dir)]
     alone = ["grid=[]"] if len(expand(overrides, grid, multirun=False)) > 1 else []
-    return shlex.join(["bench", "run", *where, *overrides, *alone])
+    portable = [word for word in overrides if not word.startswith(("results_dir=", "data_root="))]
+    return shlex.join(["bench", "run", *where, *portable, *alone])
 
 
 def say(line: str) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from bench.config import NOT_IDENTITY
+from bench.report.keep import NOTHING, kept_beside
 from bench.report.pictures import archive, pictures_of
 from bench.report.study import (
     CURVE_COLUMNS,
@@ -46,11 +48,12 @@ class Collected:
     warnings: list[str] = field(default_factory=list)
 
 
-def collect(folder: Path) -> Collected:
+def collect(folder: Path, keep: bool = False) -> Collected:
     """Writes table.csv, histories.csv, curves.csv and pictures.npz of the study in `folder` from its runs/.
 
     A study without runs/, as in a fresh clone, or without any finished run keeps the four files that it has. A record
-    that cannot be read is left as it is, named in a warning and has no row.
+    that cannot be read is left as it is, named in a warning and has no row. With `keep` what the files hold of runs
+    that are not there stays.
 
     Raises:
         BenchError: the folder cannot be written.
@@ -61,15 +64,26 @@ def collect(folder: Path) -> Collected:
     if not records:
         return found
     runs = _runs(records, folder / "runs", found.warnings)
-    found.warnings += _vanishing(folder / TABLE, {run["run_id"] for run in runs})
-    curves = [row for run in runs for row in _curves(records[run["run_id"]])]
-    histories = [row for run in runs for row in _history(folder / "runs" / run["run_id"], found.warnings)]
+    kept = kept_beside(folder, runs) if keep else NOTHING
+    if not keep:
+        found.warnings += _vanishing(folder / TABLE, {run["run_id"] for run in runs})
+    curves = {run["run_id"]: _curves(records[run["run_id"]]) for run in runs}
+    histories = {run["run_id"]: _history(folder / "runs" / run["run_id"], found.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", found.warnings)
+    runs = in_order([*runs, *kept.runs])
     write_atomically(folder / TABLE, table_text(runs))
-    write_atomically(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), histories))
-    write_atomically(folder / CURVES, write_csv(CURVE_COLUMNS, curves))
-    write_atomically(folder / PICTURES, archive(pictures))
+    write_atomically(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), each(runs, histories, kept.histories)))
+    write_atomically(folder / CURVES, write_csv(CURVE_COLUMNS, each(runs, curves, kept.curves)))
+    write_atomically(folder / PICTURES, archive(kept.with_pictures(pictures)))
     return found
+
+
+def each(runs: list[Run], new: Mapping[str, Sequence[Sequence[Any]]], kept: list[list[str]]) -> list[Sequence[Any]]:
+    """The rows of every run, in the order of the runs."""
+    of: dict[str, list[Sequence[Any]]] = defaultdict(list)
+    for row in kept:
+        of[row[0]].append(row)
+    return [row for run in runs for row in new.get(run["run_id"], of[run["run_id"]])]
 
 
 def _records(runs_folder: Path, found: Collected) -> dict[str, Record]:
@@ -113,6 +127,11 @@ def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) ->
         for run, variant in zip(group, variants(settings), strict=True):
             run["variant"] = variant
         _tell_apart(group)
+    return in_order(runs)
+
+
+def in_order(runs: list[Run]) -> list[Run]:
+    """By data, model and seed."""
     return sorted(runs, key=lambda run: (run["data"], natural(label(run)), run["seed"], run["run_id"]))
 
 
@@ -214,5 +233,10 @@ def _vanishing(table: Path, run_ids: set[str]) -> list[str]:
         old = {row.get("run_id") for row in csv.DictReader(file)}
     gone = len(old - run_ids)
     return (
-        [f"{table}: {gone} of its {len(old)} rows have no run in {table.parent / 'runs'} and are gone"] if gone else []
+        [
+            f"{table}: {gone} of its {len(old)} rows have no run in {table.parent / 'runs'} and are gone; --keep, with "
+            "the table as it was, keeps such rows"
+        ]
+        if gone
+        else []
     )

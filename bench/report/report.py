@@ -14,12 +14,13 @@ from bench.report.tables import difference_grid, grids, markdown, tex, text_summ
 from bench.store import write_atomically
 
 
-def report(study: str, results_dir: Path) -> list[str]:
+def report(study: str, results_dir: Path, keep: bool = False) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv and pictures.npz are collected from it first; everything
     else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those four files, so that it
-    can be drawn again where runs/ is not. Equal records give equal bytes. Warnings go to stderr.
+    can be drawn again where runs/ is not. With `keep` what they hold of runs that are not there stays. Equal records
+    give equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -28,7 +29,7 @@ def report(study: str, results_dir: Path) -> list[str]:
         BenchError: there is no such study, nothing in it has finished, or its folder cannot be written.
     """
     folder = study_folder(study, results_dir)
-    collected = collect(folder)
+    collected = collect(folder, keep)
     for warning in collected.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if not (folder / TABLE).exists():

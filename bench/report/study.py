@@ -153,10 +153,10 @@ def load(folder: Path) -> Study:
         BenchError: one of them cannot be read as what it should be.
     """
     histories: dict[str, list[list[float]]] = {}
-    for row in _rows(folder / HISTORIES, ("run_id", *HISTORY_COLUMNS)):
+    for row in rows_of(folder / HISTORIES, ("run_id", *HISTORY_COLUMNS)):
         histories.setdefault(row[0], []).append([_float(folder / HISTORIES, field) for field in row[1:]])
     curves: dict[tuple[str, str], list[list[float]]] = {}
-    for run_id, curve, x, y in _rows(folder / CURVES, CURVE_COLUMNS):
+    for run_id, curve, x, y in rows_of(folder / CURVES, CURVE_COLUMNS):
         curves.setdefault((run_id, curve), []).append([_float(folder / CURVES, field) for field in (x, y)])
     return Study(
         name=folder.name,
@@ -192,7 +192,7 @@ def _value(name: str, cell: str | None) -> Any:
     return int(cell) if cell.lstrip("-").isdigit() else float(cell)
 
 
-def _rows(path: Path, header: tuple[str, ...]) -> list[list[str]]:
+def rows_of(path: Path, header: tuple[str, ...]) -> list[list[str]]:
     """The rows of a CSV file with a known header; none where the file is absent."""
     if not path.exists():
         return []
