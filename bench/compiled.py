@@ -105,9 +105,10 @@ def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"], 
         deck: where a graph finds the batches to come; without one each is copied to where it reads.
 
     Raises:
-        BenchError: as `Compiled.prepare`.
+        BenchError: the trainer is no `GradientStep`, or as `Compiled.prepare`.
     """
-    assert isinstance(trainer, GradientStep)
+    if not isinstance(trainer, GradientStep):
+        raise BenchError(f"compile={mode}: {type(trainer).__name__} takes a step of its own; use compile=off")
     if mode == "step":
         prepare_compiler()
         name, compiled = "objective", Compiled(trainer, compiled_objective)

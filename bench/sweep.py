@@ -1,5 +1,6 @@
 """Runs every cell of a command: checked before anything is written, finished ones skipped, failures kept."""
 
+import csv
 import shlex
 import sys
 from collections import Counter, defaultdict
@@ -147,12 +148,21 @@ def closing_lines(outcomes: Counter[str]) -> list[str]:
 def command_line(overrides: list[str], grid: list[dict[str, list[Any]]], config_dir: Path | None) -> str:
     """The command that makes one cell again and no other, with `grid=[]` where the grid would add axes to it.
 
-    Folders of this machine are left out.
+    Where results and data lie on this machine is left out.
     """
     where = [] if config_dir is None else ["--config-dir", str(config_dir)]
     alone = ["grid=[]"] if len(expand(overrides, grid, multirun=False)) > 1 else []
     portable = [word for word in overrides if not word.startswith(("results_dir=", "data_root="))]
     return shlex.join(["bench", "run", *where, *portable, *alone])
+
+
+def rows_elsewhere(study: Path) -> bool:
+    """Whether the study's table has rows of runs that are not here, which a plain report would drop."""
+    table = study / "table.csv"
+    if not table.exists():
+        return False
+    with open(table, newline="", encoding="utf-8") as file:
+        return any(not (study / "runs" / str(row.get("run_id"))).is_dir() for row in csv.DictReader(file))
 
 
 def say(line: str) -> None:
@@ -195,8 +205,7 @@ def run_command(arguments: list[str], multirun: bool, again: bool, config_dir: P
     for line in closing_lines(outcomes):
         say(line)
     config = cells[0].config
-    say(
-        f"bench report {config.study}"
-        + (f" --results-dir {config.results_dir}" if config.results_dir != "results" else "")
-    )
+    keep = " --keep" if rows_elsewhere(Path(config.results_dir) / config.study) else ""
+    where = f" --results-dir {config.results_dir}" if config.results_dir != "results" else ""
+    say(f"bench report {config.study}{keep}{where}")
     return 0 if set(outcomes) <= {"ok", "not_applicable", ELSEWHERE} else 1

@@ -138,7 +138,6 @@ class Loop:
         if self.solves_ode:
             history.field_evaluations = (history.field_evaluations or 0) + self.evaluations() - evaluations
         self.typical_milliseconds = 1e3 * typical
-        self.charge_compiling()
         self.conclude(torch.stack(losses), first_step)
 
     def conclude(self, losses: Tensor, first_step: int) -> None:
@@ -165,6 +164,7 @@ class Loop:
             raise Diverged(f"{reason} at step {step}", step) from reason
         self.history.step += 1
         self.history.flops += self.price(self.evaluations() - evaluations)
+        self.charge_compiling()
         return loss
 
     def learn(self, x: Tensor, progress: float) -> Tensor:

@@ -20,6 +20,7 @@ from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast, RegriddingStep
 from bench.models.entry import Entry, field_evaluations
 from bench.models.flow_matching import FlowMatching
+from bench.models.flow_matching_ml import FlowMatchingML
 from bench.models.maf import MAF
 from bench.models.optimise import GradientStep
 from bench.models.realnvp import RealNVP
@@ -125,7 +126,6 @@ def test_a_chosen_grid_is_compiled_once_for_each_number_of_steps() -> None:
         for trainer in (eager, other):
             assert isinstance(trainer, RegriddingStep)
             trainer.taken, trainer.entry.grid = 1, times
-            trainer.hold_grid()
             losses.append(float(trainer.step(x, 0.5)))
         made.append((len(compiled.made), compiled.seconds))
     assert losses[::2] == pytest.approx(losses[1::2], rel=1e-5)
@@ -253,6 +253,7 @@ def test_a_loops_steps_are_counted_one_by_one() -> None:
         (CNFFast, {}, "auto", "cuda", "graph"),
         (CNFFast, {}, "auto", "cpu", "off"),
         (CNF, {}, "auto", "cuda", "off"),
+        (FlowMatchingML, {}, "auto", "cuda", "off"),
         (FlowMatching, {}, "auto", "cpu", "off"),
         (FlowMatching, {}, "auto", "cuda", "graph"),
         (FlowMatching, {"coupling": "optimal_transport"}, "auto", "cuda", "off"),
@@ -279,6 +280,12 @@ class Refused(VAE):
 
     def loss(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
         return super().loss(x) * (2.0 if float(x.sum()) > 0 else 1.0)
+
+
+def test_a_trainer_that_is_no_gradient_step_is_refused() -> None:
+    trainer = FlowMatchingML(DataSpec((3,)), width=48).trainer(Optimiser())
+    with pytest.raises(BenchError, match=r"^compile=graph: Phases takes a step of its own; use compile=off$"):
+        compile_step(trainer, "graph", torch.randn(8, 3))
 
 
 def test_a_step_that_does_not_compile_is_one_line() -> None:

@@ -97,11 +97,27 @@ class CNFFast(CNF):
         for name, number in (("steps", steps), ("regrid_every", regrid_every)):
             if number is not None and number < 1:
                 raise BenchError(f"model.{name}={number} is not a number of steps: give at least 1")
+        self.places: dict[int, Float[Tensor, " times"]] = {}
         self.grid = uniform(steps or FIRST_STEPS)
+
+    @property
+    def grid(self) -> list[float]:
+        """Times of the training grid, and in `times` a tensor of them: from there a step reads a grid that is chosen.
+
+        There is one place for each number of times, as a CUDA graph has learnt where it lies.
+        """
+        return self._grid
+
+    @grid.setter
+    def grid(self, grid: list[float]) -> None:
+        self._grid = grid
+        times = torch.tensor(grid, dtype=torch.float64, device=self.field.bias.device)
+        place = self.places.setdefault(len(grid), times)
+        self.times = self.places[len(grid)] = place.copy_(times) if place.device == times.device else times
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-log p(x) in nats on the training grid."""
-        return -self.grid_log_prob(x)
+        return -self.log_prob_along(self.grid if self.steps else self.times.to(x.device), x)
 
     def grid_log_prob(self, x: Float[Tensor, "batch *event"], refined: int = 1) -> Float[Tensor, " batch"]:
         """log p(x) in nats as solved on the training grid, each of its steps cut into `refined` equal ones."""
@@ -187,37 +203,23 @@ class GridStep(GradientStep):
 
 
 class RegriddingStep(GridStep):
-    """The same; every `regrid_every` steps the batch chooses a grid, which waits for the device.
-
-    The step reads the grid's times from a tensor, so that what is compiled serves every grid of as many steps.
-    """
+    """The same; every `regrid_every` steps the batch chooses a grid, which waits for the device."""
 
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
         super().__init__(entry, settings)
         self.taken = 0
-        self.places: dict[int, Float[Tensor, " times"]] = {}
-        self.hold_grid()
+        entry.grid = entry.grid  # to where the entry is now
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
         if not self.settled():
             self.entry.choose_grid(x)
-            self.hold_grid()
         self.taken += 1
         return super().step(x, progress)
 
-    def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
-        """The mean loss in nats."""
-        return -self.entry.log_prob_along(self.times, x).mean()
-
-    def hold_grid(self) -> None:
-        """Writes the grid to where the step reads it: in one place for each size, which a CUDA graph has learnt."""
-        grid = torch.tensor(self.entry.grid, dtype=torch.float64, device=self.parameters[0].device)
-        self.times = self.places.setdefault(len(grid), torch.empty_like(grid)).copy_(grid)
-
     def sizes(self) -> tuple[int, ...]:
         """Times of the grid."""
-        return (len(self.times),)
+        return (len(self.entry.grid),)
 
     def settled(self) -> bool:
         """Unless the next step chooses a grid."""
@@ -231,7 +233,6 @@ class RegriddingStep(GridStep):
         """Goes on from another step's state."""
         super().load_state_dict(state["adam"])
         self.taken, self.entry.grid = state["taken"], state["grid"]
-        self.hold_grid()
 
 
 def log_density(found: Solution) -> Float[Tensor, " batch"]:

@@ -30,8 +30,6 @@ class FlowMatchingML(CNFFast):
     exact likelihood in both phases; an early stop (`train.patience`) in the first leaves the second out.
     """
 
-    compiled_with = ""
-
     def __init__(
         self,
         data: DataSpec,
@@ -88,6 +86,10 @@ class FlowMatchingML(CNFFast):
     def trainer(self, settings: Optimiser) -> Trainer:
         """A trainer for each phase."""
         return Phases(self, MatchingStep(self, settings), super().trainer(settings))
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """Not as one step: it has two."""
+        return "no"
 
 
 class MatchingStep(GradientStep):

@@ -1,6 +1,7 @@
 """How an entry learns from one batch: the gradient step that every entry shares unless it brings its own."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -67,7 +68,7 @@ class GradientStep:
         self.adam.zero_grad()
         loss = self.objective(x)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm, foreach=True)
+        clip(self.parameters, self.settings.clip_norm)
         self.adam.step()
         return loss.detach()
 
@@ -100,6 +101,17 @@ class GradientStep:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from another step's moments."""
         self.adam.load_state_dict(state)
+
+
+def clip(parameters: Sequence[nn.Parameter], largest: float) -> None:
+    """Scales the gradients down to the norm `largest`, as `clip_grad_norm_` does, bit for bit.
+
+    It multiplies by 1 what needs no scaling, which on a GPU is cheaper than to ask. On a CPU asking is free.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients, foreach=True)
+    if norm.is_cuda or not norm + 1e-6 <= largest:  # NaN too
+        nn.utils.clip_grads_with_norm_(parameters, largest, norm, foreach=True)
 
 
 class NoStep:

@@ -22,9 +22,12 @@ def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
     """`trainers`, whose steps can be taken at once.
 
     Raises:
-        Unpackable: a trainer has a step of its own and does not say that it `packs`, or parameters differ in type.
+        Unpackable: trainers differ in kind, one has a step of its own and does not say that it `packs`, or parameters
+            differ in type.
     """
     kind = type(trainers[0])
+    if {type(trainer) for trainer in trainers} != {kind}:
+        raise Unpackable("by its options runs take different steps")
     found = [trainer for trainer in trainers if isinstance(trainer, GradientStep)]
     if len(found) < len(trainers) or replaced(kind) - OPEN:
         raise Unpackable(f"{kind.__name__} takes a step of its own")

@@ -86,16 +86,13 @@ def attempt(runs: Sequence[Run], report: Report, say: Callable[[str], None]) -> 
         raise
     except (TimedOut, NotApplicable):
         pass  # each run meets the same when it is made, and its row says so
-    except Unpackable as reason:
-        packs = [pack for pack in alike.values() if len(pack) > 1]
-        if len(alike) > 1 and packs:
-            say(f"{name_of(runs)} cannot be packed: {reason}; packed by the options of the model")
-            for pack in packs:
-                attempt(pack, report, say)
-        else:
-            say(f"{name_of(runs)} cannot be packed: {reason}; trained one by one")
     except Exception as error:
-        say(f"{name_of(runs)} cannot be packed ({one_line(error)}); trained one by one")
+        reason = str(error) if isinstance(error, Unpackable) else one_line(error)
+        packs = [pack for pack in alike.values() if len(pack) > 1] if len(alike) > 1 else []
+        instead = "packed by the options of the model" if packs else "trained one by one"
+        say(f"{name_of(runs)} cannot be packed: {reason}; {instead}")
+        for pack in packs:
+            attempt(pack, report, say)
 
 
 def name_of(runs: Sequence[Run]) -> str:

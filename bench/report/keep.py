@@ -18,9 +18,6 @@ from bench.report.study import (
     rows_of,
 )
 
-ADDED = "added"
-"""In the variant of a new row that cannot be told from kept ones otherwise: their configurations are not here."""
-
 
 @dataclass
 class Kept:
@@ -50,7 +47,9 @@ def kept_beside(folder: Path, new: list[Run]) -> Kept:
         return NOTHING
     study = load(folder)
     known = {run["run_id"] for run in new}
-    runs = [run for run in study.runs if run["run_id"] not in known]
+    again = {(kind(run), run["seed"]) for run in new}
+    others = [run for run in study.runs if run["run_id"] not in known]
+    runs = [run for run in others if (kind(run), run["seed"]) not in again]
     tell_apart(new, runs)
     ids = {run["run_id"] for run in runs}
     cells = {f"{run['data']}/{label(run)}" for run in runs} | {run["data"] for run in runs}
@@ -63,17 +62,27 @@ def kept_beside(folder: Path, new: list[Run]) -> Kept:
 
 
 def tell_apart(new: list[Run], kept: list[Run]) -> None:
-    """A new row takes the variant of a kept one of the same command but for the seed, or else a name of its own."""
+    """A new row takes the variant of a kept one of the same command but for the seed, or else a name of its own.
+
+    The configurations of kept rows are not here: where a name is taken, a new kind is numbered.
+    """
     variants = {kind(run): run["variant"] for run in kept}
-    names = {(run["data"], label(run)) for run in kept}
+    taken = {(run["data"], label(run)) for run in kept}
     for run in new:
-        if kind(run) in variants:
-            run["variant"] = variants[kind(run)]
-        elif (run["data"], label(run)) in names:
-            run["variant"] = ", ".join(filter(None, (run["variant"], ADDED)))
+        if kind(run) not in variants:
+            own, number = run["variant"], 1
+            while (run["data"], label(run)) in taken:
+                number += 1
+                run["variant"] = ", ".join(filter(None, (own, f"kind {number}")))
+            variants[kind(run)] = run["variant"]
+            taken.add((run["data"], label(run)))
+        run["variant"] = variants[kind(run)]
 
 
 def kind(run: Run) -> tuple[str, str, frozenset[str]]:
-    """Data, model and the words of the command, the seed apart."""
-    words = frozenset(shlex.split(run["command"] or ""))
+    """Data, model and the words of the command, without the seed and the folder of configurations."""
+    words = shlex.split(run["command"] or "")
+    if "--config-dir" in words:
+        place = words.index("--config-dir")
+        del words[place : place + 2]
     return run["data"], run["model"], frozenset(word for word in words if not word.startswith("seed="))

@@ -1,4 +1,5 @@
 import copy
+import math
 from dataclasses import replace
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 
 from bench.config import Optimiser
 from bench.models.gaussian import Gaussian
-from bench.models.optimise import GradientStep, NoStep, Trainer, learning_rate
+from bench.models.optimise import GradientStep, NoStep, Trainer, clip, learning_rate
 from bench.models.vae import VAE
 from bench.spec import DataSpec
 
@@ -69,3 +70,19 @@ def test_no_step_says_the_loss_and_changes_nothing() -> None:
     torch.testing.assert_close(trainer.step(x, 0.5), entry.loss(x).mean())
     trainer.load_state_dict(trainer.state_dict())
     assert all(torch.equal(value, before[name]) for name, value in entry.state_dict().items())
+
+
+@pytest.mark.parametrize("gradient", [1e-3, 0.5, 3.0, math.inf, math.nan])
+def test_gradients_are_clipped_bit_for_bit_as_torch_does(gradient: float) -> None:
+    torch.manual_seed(0)
+    ours, theirs = ([torch.nn.Parameter(torch.ones(3, 2)), torch.nn.Parameter(torch.ones(4))] for _ in range(2))
+    for parameters in (ours, theirs):
+        parameters[0].grad = torch.linspace(-1, 1, 6).view(3, 2) * gradient
+        parameters[1].grad = torch.full((4,), gradient / 3)
+    clip(ours, 1.0)
+    norm = torch.nn.utils.clip_grad_norm_(theirs, 1.0, foreach=True)
+    assert (norm <= 1) == (gradient < 1)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.grad is not None
+        assert other.grad is not None
+        torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=0, equal_nan=True)

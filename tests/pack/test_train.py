@@ -147,6 +147,19 @@ def test_options_that_a_pack_cannot_bear_leave_packs_of_those_that_share_them(ow
         assert_same_run(tmp_path, run_id, "packed", "alone")
 
 
+@pytest.mark.parametrize("order", ["0.0,0.5", "0.5,0.0"])
+def test_runs_whose_options_choose_another_step_are_not_packed_with_the_others(order, own_conf, bench_call, tmp_path):
+    """The warm-up of a weight is a step of its own: packed with a run that has none, it would not be taken."""
+    rest = ["model=vae", "budget.parameters=null", "model.width=32", f"model.kl_warmup={order}", "seed=0,1"]
+    packed, alone = both_ways(bench_call, own_conf, *rest)
+    assert packed.code == alone.code == 0
+    assert "by its options runs take different steps; packed by the options of the model" in packed.out
+    found = made(tmp_path, "packed")
+    assert sorted(record["packed"] for record in found.values()) == [1, 1, 2, 2]
+    for run_id in found:
+        assert_same_run(tmp_path, run_id, "packed", "alone")
+
+
 def test_packs_are_told_apart_and_a_lone_run_is_none(own_conf, bench_call, tmp_path) -> None:
     answer = bench_call(*words(own_conf, "model=affine,noisy", "seed=0,1", "pack=seeds"))
     assert answer.code == 0

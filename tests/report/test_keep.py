@@ -52,7 +52,19 @@ def test_another_seed_of_the_same_command_joins_its_kind_and_other_settings_stay
     other = "bench run study=made model=vae data=toy model.beta=4 seed=3"
     write_run(tmp_path, record("toy", "vae", 3, command=other))
     collect(tmp_path, keep=True)
-    assert [label(run) for run in load(tmp_path).runs] == ["vae", "vae", "vae", "vae (added)"]
+    assert [label(run) for run in load(tmp_path).runs] == ["vae", "vae", "vae", "vae (kind 2)"]
+    shutil.rmtree(tmp_path / "runs")
+    write_run(tmp_path, record("toy", "vae", 3, run_id="third", command=other.replace("=4", "=2")))
+    collect(tmp_path, keep=True)
+    assert [label(run) for run in load(tmp_path).runs] == ["vae", "vae", "vae", "vae (kind 2)", "vae (kind 3)"]
+
+
+def test_a_model_that_was_changed_since_replaces_its_row(tmp_path: Path) -> None:
+    """Its source is another, hence its run's id; data, command and seed are the same."""
+    elsewhere(tmp_path, "mine")
+    write_run(tmp_path, record("toy", "mine", 1, run_id="changed", nll_nats=9.0))
+    collect(tmp_path, keep=True)
+    assert [(run["seed"], run["run_id"] == "changed") for run in load(tmp_path).runs] == [(0, False), (1, True)]
 
 
 def test_without_it_rows_go_and_a_warning_names_it(tmp_path: Path) -> None:

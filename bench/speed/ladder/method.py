@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bench.clock import synchronise
 from bench.compiled import compile_step, uncompiled
 from bench.config import Optimiser
+from bench.deck import Deck
 from bench.metrics.compute import count_flops
 from bench.models.entry import Entry, field_evaluations
 from bench.models.optimise import GradientStep
@@ -96,6 +97,7 @@ class InProcess:
     def __init__(self, module: Objective | Entry, settings: Optimiser, mode: str = "off") -> None:
         self.module, self.mode = module, mode
         self.trainer = trainer(module, settings)
+        self.deck: Deck | None = None
 
     @property
     def field(self) -> ConcatSquashField:
@@ -110,8 +112,10 @@ class InProcess:
         torch.manual_seed(seed)
 
     def take(self, batches: Float[Tensor, "n batch dim"]) -> None:
-        """Keeps the batches to run through."""
-        self.batches = list(batches)
+        """Keeps the batches to run through, side by side on one deck."""
+        if self.deck is None:
+            self.deck = Deck(batches[0], len(batches))
+        self.batches = list(self.deck.lay(batches.flatten(0, 1)).split(batches.shape[1]))  # type: ignore[no-untyped-call]
 
     def begin(self) -> None:
         """Goes back to the loaded weights, with the optimiser's memory empty."""
@@ -142,7 +146,7 @@ class InProcess:
         if self.mode == "off":
             return None
         with torch._inductor.config.patch(force_disable_caches=True):
-            compiled = compile_step(self.trainer, self.mode, self.batches[0])
+            compiled = compile_step(self.trainer, self.mode, self.batches[0], self.deck)
             if not self.trainer.settled():
                 self.trainer.step(self.batches[0], 0.0)
             return compiled.seconds
