@@ -41,9 +41,9 @@ def at_rate(row: Row, rate: float) -> Row:
 def racers() -> tuple[Racer, ...]:
     """Those of the ladder that are the fastest of their kind, FFJORD before all; the others' steps say how long."""
     by_key = {row.key: row for row in ROWS}
-    asked = {"compiled": 12.0, "graph": 12.0} | dict.fromkeys(MATCHING, 40.0)
+    asked = {"compiled": 12.0, "compiled-38": 12.0, "graph": 12.0} | dict.fromkeys(MATCHING, 40.0)
     seldom = dict.fromkeys(MATCHING, 10)
-    kept = ("rk4", "by-hand", "compiled", "graph", "triton-graph", *MATCHING, "diffrax", "jax-rk4")
+    kept = ("rk4", "by-hand", "compiled", "compiled-38", "graph", "triton-graph", *MATCHING, "diffrax", "jax-rk4")
     fast = {key: at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", *MATCHING)}
     return (
         Racer(STOCK),
