@@ -3,7 +3,7 @@
 Each method trains from the first weights of a seed on its batches; after every few steps one evaluator measures the
 validation NLL, which is in nobody's time. FFJORD goes first and until its NLL stops improving; the others until theirs
 is as good. Every training is a file of its own, so that an interrupted comparison goes on where it stood. All have the
-same learning rate; FFJORD and some others are timed at ten times it as well, for not all bear the same, and are set
+same learning rate; FFJORD and some others are timed at five times it as well, for not all bear the same, and are set
 beside FFJORD at the better rate for it.
 """
 
