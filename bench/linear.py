@@ -24,18 +24,23 @@ LEAST_SIDE = 32
 
 AVAILABLE: bool = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # type: ignore[no-untyped-call]
 
-_enabled = AVAILABLE
+_enabled, _seen_through = AVAILABLE, False
 
 
 @contextmanager
 def by_torch() -> Iterator[None]:
     """torch's own products inside: for what torch must see through, such as a batch of models by `torch.func.vmap`."""
-    global _enabled
-    before, _enabled = _enabled, False
+    global _enabled, _seen_through
+    before, (_enabled, _seen_through) = (_enabled, _seen_through), (False, True)
     try:
         yield
     finally:
-        _enabled = before
+        _enabled, _seen_through = before
+
+
+def seen_through() -> bool:
+    """Whether torch must see through what is computed now: into no gradient that is written out by hand."""
+    return _seen_through
 
 
 def linear(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import one_line
+from bench.linear import by_torch
 from bench.models.optimise import GradientStep
 from bench.pack.draws import Draw, RandomState, Recording, Unpackable, drawn_for
 from bench.pack.loop import Member
@@ -55,7 +56,8 @@ def agreed_draws(members: Sequence[Member]) -> list[Draw]:
     step = PackedStep(deepcopy(trainers), states, draws)
     stacked = tuple(part.expand(len(members), *part.shape) for part in batch)
     try:
-        gradients, losses, kept = step.gradients(step.parameters, step.kept, stacked, drawn_for(states, draws))
+        with by_torch():
+            gradients, losses, kept = step.gradients(step.parameters, step.kept, stacked, drawn_for(states, draws))
     except Unpackable:
         raise
     except Exception as error:

@@ -8,6 +8,7 @@ from torch import Tensor
 from bench import build
 from bench.compose import compose
 from bench.config import Optimiser
+from bench.linear import by_torch
 from bench.models.conditional import with_context
 from bench.models.optimise import GradientStep
 from bench.pack.draws import RandomState, Recording, Unpackable
@@ -28,6 +29,7 @@ CASES = {
     "vae": ["data=8gaussians", "model.width=32"],
     "flow_matching": ["data=8gaussians", "model.width=16"],
     "m2 with labels": ["data=digits_binary", "data.labelled=100", "model.width=40"],
+    "cnf_fast on a fixed grid": ["data=8gaussians", "model.width=16", "model.steps=2", "model.tableau=rk4"],
     "ae_moment": ["data=8gaussians", "model.width=32"],
     "realnvp_paper": ["data=8gaussians", "model.width=16"],
 }
@@ -77,7 +79,8 @@ class Side:
         return PackedStep(self.trainers, self.states, recording.draws)
 
     def together(self, packed: PackedStep, step: int) -> Tensor:
-        return packed.step(self.x[step], step / STEPS, self.contexts[step])
+        with by_torch():
+            return packed.step(self.x[step], step / STEPS, self.contexts[step])
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         for run, trainer in enumerate(self.trainers):

@@ -58,13 +58,16 @@ def both_ways(call, conf: Path, *overrides: str) -> tuple[Answer, Answer]:
     return packed, alone
 
 
-@pytest.mark.parametrize("model", ["realnvp", "vae", "noisy", "flow_matching"])
+@pytest.mark.parametrize(
+    "model", ["realnvp", "vae", "noisy", "flow_matching", "cnf_fast model.steps=2 model.tableau=rk4"]
+)
 def test_packed_runs_are_the_runs_alone(model: str, own_conf, bench_call, tmp_path) -> None:
-    """A flow whose loss draws nothing, a VAE whose loss does, an entry that keeps a count beside its weights, and one
-    whose evaluations of a field are counted, the `train_nfe` of its record."""
+    """A flow whose loss draws nothing, a VAE whose loss does, an entry that keeps a count beside its weights, and two
+    whose evaluations of a field are counted, the `train_nfe` of their records; the last has its gradient written out,
+    which a pack leaves to torch."""
     width = "model.width=32" if model != "noisy" else "model.width=4"
     rest = ["budget.parameters=null", width, "seed=0,1,2"]
-    packed, alone = both_ways(bench_call, own_conf, f"model={model}", *rest)
+    packed, alone = both_ways(bench_call, own_conf, *f"model={model}".split(), *rest)
     assert packed.code == alone.code == 0
     assert "one by one" not in packed.out
     found = made(tmp_path, "packed")
@@ -72,10 +75,12 @@ def test_packed_runs_are_the_runs_alone(model: str, own_conf, bench_call, tmp_pa
     assert len({record["nll_nats"] for record in found.values()}) == 3
     for run_id, record in found.items():
         assert record["packed"] == 3
-        assert record["train_flops"] == made(tmp_path, "alone")[run_id]["train_flops"]
+        flops = made(tmp_path, "alone")[run_id]["train_flops"]
+        # by hand the weights are folded for all times at once, a percent of so small a model's work
+        assert record["train_flops"] == pytest.approx(flops, rel=1e-2 if "cnf_fast" in model else 0)
         assert record["peak_memory_bytes"] is None
         assert made(tmp_path, "alone")[run_id]["packed"] == 1
-        assert_same_run(tmp_path, run_id, "packed", "alone")
+        assert_same_run(tmp_path, run_id, "packed", "alone", but={"train_flops"})
 
 
 def test_a_run_that_diverges_does_so_alone(own_conf, bench_call, tmp_path) -> None:
