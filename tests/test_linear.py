@@ -167,3 +167,17 @@ def test_operations_are_counted_as_ever() -> None:
     assert count_flops(lambda: layer(x).sum().backward()) == 3 * 2 * rows * inputs * outputs
     a, b, total = torch.randn(rows, inputs), torch.randn(inputs, outputs), torch.zeros(rows, outputs)
     assert count_flops(lambda: add_product(total, a, b)) == 2 * rows * inputs * outputs
+
+
+def test_within_by_torch_torch_sees_through_and_after_it_as_before() -> None:
+    assert not module.seen_through()
+    for _ in range(2):
+        with module.by_torch():
+            with module.by_torch():
+                assert module.seen_through()
+            assert module.seen_through()
+            assert not module.suits(torch.randn(512, 512), 512, 1)
+        assert not module.seen_through()
+    with pytest.raises(ZeroDivisionError), module.by_torch():
+        _ = 1 / 0
+    assert not module.seen_through()
