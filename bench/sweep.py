@@ -128,6 +128,8 @@ def summary(record: Record) -> str:
         return f"{record['status']}: {record['error']}"
     taken = f"{record['steps']} steps" if record.get("steps") else "fitted"
     parts = [f"ok  {record['parameters']} parameters  {taken} in {record['train_seconds']:.1f} s"]
+    if record.get("compile_seconds"):
+        parts.append(f"compiled in {record['compile_seconds']:.1f} s")
     if record.get("nll_nats") is not None:
         bound = "<=" if record["nll_is_bound"] else "="
         parts.append(f"NLL {bound} {record['nll_nats']:.3f} nats ({record['nll_estimator']})")

@@ -12,6 +12,7 @@ import pytest
 
 from bench import store
 from bench.store import RunFolder
+from bench.sweep import summary
 from tests.helpers import TINY, Answer, files_under, records, repeatable, start
 
 STUDY = """# @package _global_
@@ -285,3 +286,9 @@ def test_a_record_names_no_folder_and_the_hint_keeps_what_is_elsewhere(own_conf,
     (place / "scratch/table.csv").write_text(f"run_id\n{record['run_id']}\nanother\n")
     answer = bench_call(*words(own_conf, "model=affine", f"results_dir={place}"))
     assert answer.out.splitlines()[-1] == f"bench report scratch --keep --results-dir {place}"
+
+
+def test_what_compiling_took_is_said() -> None:
+    record = {"status": "ok", "parameters": 9, "steps": 3, "train_seconds": 0.04, "compile_seconds": 16.2}
+    assert summary(record) == "ok  9 parameters  3 steps in 0.0 s  compiled in 16.2 s"
+    assert summary(record | {"compile_seconds": None}) == "ok  9 parameters  3 steps in 0.0 s"

@@ -35,7 +35,10 @@ def solver_errors(entry: Entry, x: Float[Tensor, "n *event"]) -> dict[str, float
         if isinstance(entry, HasGrid):
             errors["grid_error_nats"] = reference - mean(entry.grid_log_prob(x))
             errors["grid_error_refined_nats"] = reference - mean(entry.grid_log_prob(x, 2))
-    for name, remedy in (("solver_error_nats", "model.eval_rtol"), ("grid_error_nats", "model.steps or model.rtol")):
+    for name, remedy in (
+        ("solver_error_nats", "model.eval_rtol"),
+        ("grid_error_nats", "the grid by more model.steps or, where it is chosen, a smaller model.rtol"),
+    ):
         if name in errors and not abs(errors[name]) <= LARGEST_ERROR:
             where = "training grid" if name == "grid_error_nats" else "evaluation's tolerance"
             raise Diverged(

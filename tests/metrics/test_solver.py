@@ -46,7 +46,9 @@ def test_errors_are_those_of_the_nll() -> None:
 
 @pytest.mark.parametrize("off", [0.02, -0.02, float("nan")])
 def test_a_likelihood_that_is_off_is_void(off: float) -> None:
-    with pytest.raises(Diverged, match=r"^void: on the training grid .* nats off .*; tighten model\.steps") as raised:
+    with pytest.raises(
+        Diverged, match=r"^void: on the training grid .* nats off .*; tighten the grid by more model\.steps"
+    ) as raised:
         solver_errors(Known(-2.0, -2.0 + off, -2.0), X)
     finite = {} if math.isnan(off) else {"grid_error_nats": pytest.approx(-off, abs=1e-6)}
     assert raised.value.found == {"solver_error_nats": 0, "grid_error_refined_nats": 0} | finite
