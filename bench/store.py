@@ -1,6 +1,7 @@
 """The run folder: a lock, atomic files, and a record that exists only when the run has ended."""
 
 import contextlib
+import csv
 import fcntl
 import io
 import json
@@ -14,6 +15,9 @@ from bench.columns import COLUMNS
 from bench.errors import CannotWrite
 
 Record = dict[str, Any]
+
+TABLE = "table.csv"
+"""In a study's folder: a row a run."""
 
 LEAST_FREE_BYTES = 10_000_000
 """Free space below which no run begins: weights, checkpoint and samples of a small run."""
@@ -39,6 +43,15 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             scratch.unlink(missing_ok=True)
         hint = "free some space or choose another results_dir="
         raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint}") from error
+
+
+def tabled(study: Path) -> set[str]:
+    """Ids of the runs that the table of a study's folder has rows of; none where it has no table."""
+    table = study / TABLE
+    if not table.exists():
+        return set()
+    with open(table, newline="", encoding="utf-8") as file:
+        return {str(row.get("run_id")) for row in csv.DictReader(file)}
 
 
 def record_text(record: Record) -> str:

@@ -1,6 +1,5 @@
 """Runs every cell of a command: checked before anything is written, finished ones skipped, failures kept."""
 
-import csv
 import shlex
 import sys
 from collections import Counter, defaultdict
@@ -17,7 +16,7 @@ from bench.history import History
 from bench.pack.train import name_of, pack_of, train_pack
 from bench.provenance import git_commit
 from bench.run import FINISHED, identity, prepare, run
-from bench.store import Record, RunFolder, check_writable
+from bench.store import Record, RunFolder, check_writable, tabled
 
 ELSEWHERE = "running elsewhere"
 
@@ -160,11 +159,7 @@ def command_line(overrides: list[str], grid: list[dict[str, list[Any]]], config_
 
 def rows_elsewhere(study: Path) -> bool:
     """Whether the study's table has rows of runs that are not here, which a plain report would drop."""
-    table = study / "table.csv"
-    if not table.exists():
-        return False
-    with open(table, newline="", encoding="utf-8") as file:
-        return any(not (study / "runs" / str(row.get("run_id"))).is_dir() for row in csv.DictReader(file))
+    return any(not (study / "runs" / run_id).is_dir() for run_id in tabled(study))
 
 
 def say(line: str) -> None:

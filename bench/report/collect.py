@@ -20,14 +20,13 @@ from bench.report.study import (
     HISTORIES,
     HISTORY_COLUMNS,
     PICTURES,
-    TABLE,
     Run,
     checked,
     label,
     table_text,
     write_csv,
 )
-from bench.store import Record, RunFolder, write_atomically
+from bench.store import TABLE, Record, RunFolder, tabled, write_atomically
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
 NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
@@ -66,7 +65,7 @@ def collect(folder: Path, keep: bool = False) -> Collected:
     runs = _runs(records, folder / "runs", found.warnings)
     kept = kept_beside(folder, runs) if keep else NOTHING
     if not keep:
-        found.warnings += _vanishing(folder / TABLE, {run["run_id"] for run in runs})
+        found.warnings += _vanishing(folder, {run["run_id"] for run in runs})
     curves = {run["run_id"]: _curves(records[run["run_id"]]) for run in runs}
     histories = {run["run_id"]: _history(folder / "runs" / run["run_id"], found.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", found.warnings)
@@ -225,18 +224,9 @@ def _history(path: Path, warnings: list[str]) -> list[list[str]]:
     return [[path.name, *row] for row in rows[1:]]
 
 
-def _vanishing(table: Path, run_ids: set[str]) -> list[str]:
+def _vanishing(folder: Path, run_ids: set[str]) -> list[str]:
     """A warning when rows of the old table have no run folder any more."""
-    if not table.exists():
-        return []
-    with open(table, newline="", encoding="utf-8") as file:
-        old = {row.get("run_id") for row in csv.DictReader(file)}
+    old = tabled(folder)
     gone = len(old - run_ids)
-    return (
-        [
-            f"{table}: {gone} of its {len(old)} rows have no run in {table.parent / 'runs'} and are gone; --keep, with "
-            "the table as it was, keeps such rows"
-        ]
-        if gone
-        else []
-    )
+    lost = f"{folder / TABLE}: {gone} of its {len(old)} rows have no run in {folder / 'runs'} and are gone"
+    return [f"{lost}; --keep, with the table as it was, keeps such rows"] if gone else []

@@ -10,13 +10,13 @@ from bench.report.study import (
     CURVES,
     HISTORIES,
     HISTORY_COLUMNS,
-    TABLE,
     Array,
     Run,
     label,
     load,
     rows_of,
 )
+from bench.store import TABLE
 
 
 @dataclass

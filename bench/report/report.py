@@ -7,11 +7,11 @@ from bench.errors import BenchError
 from bench.report.collect import collect
 from bench.report.page import render
 from bench.report.plots import draw
-from bench.report.study import TABLE, load, study_folder
+from bench.report.study import load, study_folder
 from bench.report.style import Plot
 from bench.report.summary import count_words, differences, differences_csv, summarise, summary_csv
 from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
-from bench.store import write_atomically
+from bench.store import TABLE, write_atomically
 
 
 def report(study: str, results_dir: Path, keep: bool = False) -> list[str]:

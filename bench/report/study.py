@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from bench.columns import COLUMNS, STATUSES
 from bench.errors import BenchError, unknown
+from bench.store import TABLE
 
 Run = dict[str, Any]
 Array = NDArray[Any]
 
-TABLE, HISTORIES, CURVES, PICTURES = "table.csv", "histories.csv", "curves.csv", "pictures.npz"
+HISTORIES, CURVES, PICTURES = "histories.csv", "curves.csv", "pictures.npz"
 HISTORY_COLUMNS = ("step", "train_seconds", "train_loss_nats", "val_nll_nats")
 CURVE_COLUMNS = ("run_id", "curve", "x", "y")
 

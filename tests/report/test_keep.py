@@ -6,7 +6,8 @@ import pytest
 
 from bench.report.collect import collect
 from bench.report.report import report
-from bench.report.study import CURVES, HISTORIES, PICTURES, TABLE, label, load
+from bench.report.study import CURVES, HISTORIES, PICTURES, label, load
+from bench.store import TABLE
 from tests.report.synthetic import record, write_run
 
 FILES = (TABLE, HISTORIES, CURVES, PICTURES)

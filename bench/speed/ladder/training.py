@@ -149,7 +149,7 @@ def end(curve: list[list[float]], limits: Limits, target: float | None, most_sec
 
 
 def step_flops(row: Row, problem: Problem, weights: Weights) -> float | None:
-    """Floating-point operations of a step at these weights; None for a row that cannot take one, as its note says."""
+    """Floating-point operations of a step at these weights; None, and a line why, for a row that cannot take one."""
     method: Method | None = None
     try:
         method = row.start(problem)
@@ -157,7 +157,8 @@ def step_flops(row: Row, problem: Problem, weights: Weights) -> float | None:
         method.take(next_batches(problem.batches(1), 1))
         method.begin()
         return method.work().flops
-    except Exception:  # of another library's, any kind: its trainings have failed by the same and say so
+    except Exception as error:  # of another library's, any kind: the others' are counted
+        print(f"reach: {row.name}: no share of the peak: {one_line(error)}", file=sys.stderr, flush=True)
         return None
     finally:
         if method is not None:
