@@ -127,8 +127,8 @@ def call_run(arguments: argparse.Namespace) -> int:
 
     config_dir = existing(arguments.config_dir)
     if arguments.cfg:
-        from bench.build import data_options, model_options
-        from bench.compose import as_yaml, compose
+        from bench.setup.build import data_options, model_options
+        from bench.setup.compose import as_yaml, compose
 
         config = compose(arguments.overrides, config_dir)
         data_options(config)
@@ -149,7 +149,7 @@ def call_report(arguments: argparse.Namespace) -> int:
 
 def call_list(arguments: argparse.Namespace) -> int:
     """`bench list`."""
-    from bench.listing import listing
+    from bench.setup.listing import listing
 
     print("\n".join(listing(arguments.what, existing(arguments.config_dir))))
     return 0
@@ -157,9 +157,9 @@ def call_list(arguments: argparse.Namespace) -> int:
 
 def call_check(arguments: argparse.Namespace) -> int:
     """`bench check`: 1 when a contract is broken."""
-    from bench.build import entry
-    from bench.check import check_entry
-    from bench.compose import compose
+    from bench.contract.check import check_entry
+    from bench.setup.build import entry
+    from bench.setup.compose import compose
 
     config = compose([f"model={arguments.model}", *arguments.overrides], existing(arguments.config_dir))
     failures = check_entry(lambda spec, width: entry(config, spec, width))
@@ -168,7 +168,7 @@ def call_check(arguments: argparse.Namespace) -> int:
 
 def call_new(arguments: argparse.Namespace) -> int:
     """`bench new`."""
-    from bench.new import new_entry
+    from bench.setup.new import new_entry
 
     for path in new_entry(arguments.name, arguments.dir):
         print(f"wrote {path}")

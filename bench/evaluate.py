@@ -7,16 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.clock import Neighbours, Stopwatch
 from bench.config import Eval
 from bench.data.dataset import Dataset
-from bench.deadline import Deadline
+from bench.machine.clock import Neighbours, Stopwatch
+from bench.machine.deadline import Deadline
 from bench.metrics import labels as label_metrics
 from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import Likelihood, estimate, evaluating, mean_and_error
+from bench.metrics.picture_arrays import density_grid, picture_samples
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
 from bench.metrics.solver import solver_errors
@@ -33,10 +34,9 @@ from bench.models.entry import (
     HasReference,
     field_evaluations,
 )
-from bench.pictures import density_grid, picture_samples
-from bench.store import Record
-from bench.streams import stream_seed
-from bench.supervised import supervised_accuracy
+from bench.record.store import Record
+from bench.seeds import stream_seed
+from bench.training.supervised import supervised_accuracy
 
 REPORT_SPACE = {
     "discrete": "nats of dequantised pixels",

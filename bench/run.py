@@ -13,28 +13,28 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from bench import build
-from bench.batches import Batches
-from bench.clock import either
-from bench.compiled import chosen_mode
-from bench.compose import as_yaml
 from bench.config import NOT_IDENTITY, Config
 from bench.data.dataset import Dataset
-from bench.deadline import Deadline
 from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
-from bench.finish import examples, finish
-from bench.heap import keep_freed_memory
-from bench.history import History
-from bench.match import matching_width, parameter_count
+from bench.machine.clock import either
+from bench.machine.deadline import Deadline
+from bench.machine.heap import keep_freed_memory
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
 from bench.models.entry import Entry
-from bench.provenance import device_name, git_commit
-from bench.retrace import retraced
-from bench.store import Record, RunFolder, write_atomically
-from bench.streams import stream_seed
-from bench.train import Report, copied_weights, train
+from bench.record.provenance import device_name, git_commit
+from bench.record.store import Record, RunFolder, write_atomically
+from bench.seeds import stream_seed
+from bench.setup import build
+from bench.setup.compose import as_yaml
+from bench.setup.match import matching_width, parameter_count
+from bench.training.batches import Batches
+from bench.training.compiled import chosen_mode
+from bench.training.first_nan import retraced
+from bench.training.fit_after import examples, finish
+from bench.training.history import History
+from bench.training.loop import Report, copied_weights, train
 
 OWN_THREADS = torch.get_num_threads()
 """What torch chose for itself, before any configuration did."""

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from bench.columns import STATUSES
-from bench.compose import compose, expand, parse
 from bench.config import Config
 from bench.errors import BenchError
-from bench.history import History
 from bench.pack.train import name_of, pack_of, train_pack
-from bench.provenance import git_commit
+from bench.record.columns import STATUSES
+from bench.record.provenance import git_commit
+from bench.record.store import Record, RunFolder, check_writable, tabled
 from bench.run import FINISHED, identity, prepare, run
-from bench.store import Record, RunFolder, check_writable, tabled
+from bench.setup.compose import compose, expand, parse
+from bench.training.history import History
 
 ELSEWHERE = "running elsewhere"
 

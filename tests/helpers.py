@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.columns import COLUMNS
-from bench.compose import compose
 from bench.config import Config
-from bench.store import Record
+from bench.record.columns import COLUMNS
+from bench.record.store import Record
+from bench.setup.compose import compose
 
 ROOT = Path(__file__).parents[1]
 

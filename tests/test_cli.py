@@ -11,8 +11,8 @@ import torch
 import yaml
 
 from bench.cli import main
-from bench.columns import COLUMNS
-from bench.locate import choices, conf_dir
+from bench.paths import choices, conf_dir
+from bench.record.columns import COLUMNS
 from tests.helpers import ROOT, TINY, environment, files_under
 
 EXPOST = ["model=ae_expost", "budget.parameters=null"]

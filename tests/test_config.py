@@ -3,9 +3,9 @@ from operator import attrgetter
 
 import pytest
 
-from bench.compose import compose
 from bench.config import Config, check
 from bench.errors import BenchError
+from bench.setup.compose import compose
 
 
 def message(*overrides: str) -> str:

@@ -3,17 +3,17 @@ import math
 import pytest
 import torch
 
-from bench import build
-from bench.columns import COLUMNS
-from bench.compose import compose
 from bench.config import Config, Optimiser
 from bench.contract.stage import train
 from bench.data.dataset import Dataset
-from bench.deadline import Deadline
 from bench.errors import Diverged
 from bench.evaluate import evaluate
+from bench.machine.deadline import Deadline
 from bench.models.entry import Entry, HasLogProb
-from bench.store import Record
+from bench.record.columns import COLUMNS
+from bench.record.store import Record
+from bench.setup import build
+from bench.setup.compose import compose
 from tests.helpers import CLOCKS, TINY, TINY_DATA, tiny
 from tests.own_entries import LossOnly
 
@@ -80,7 +80,7 @@ def test_digits_are_reported_as_pixels(model: str, own_conf) -> None:
     entry, dataset, config = built(own_conf, *DIGITS, f"model={model}")
     if model == "affine":
         record = evaluate(entry, dataset, config.eval, Deadline(None))[0]
-        from bench.streams import stream_seed
+        from bench.seeds import stream_seed
 
         x = dataset.fixed(dataset.test[:40], stream_seed(config.eval.seed, "test"))
         with torch.no_grad():

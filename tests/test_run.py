@@ -10,12 +10,12 @@ import yaml
 from safetensors.torch import load_file
 
 from bench import run as run_module
-from bench.columns import COLUMNS
-from bench.compose import compose
 from bench.config import Config
 from bench.errors import BenchError, CannotWrite
+from bench.record.columns import COLUMNS
+from bench.record.store import Record, RunFolder
 from bench.run import identity, prepare, run
-from bench.store import Record, RunFolder
+from bench.setup.compose import compose
 from tests.helpers import CLOCKS, TINY, files_under, repeatable, tiny
 
 
@@ -427,7 +427,7 @@ def test_cuda_where_there_is_none(own_conf) -> None:
 
 @pytest.mark.parametrize("model", ["vae", "realnvp", "cnf"])
 def test_the_projects_entries_run_from_end_to_end_on_pictures(model: str, tmp_path) -> None:
-    from bench.compose import compose
+    from bench.setup.compose import compose
 
     small = [word for word in TINY if not word.startswith("data.") and not word.startswith("budget.parameters")]
     config = compose([*small, "data=digits", f"model={model}", "budget.parameters=8000", "budget.steps=6"])

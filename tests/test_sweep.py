@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import store
-from bench.store import RunFolder
+from bench.record import store
+from bench.record.store import RunFolder
 from bench.sweep import summary
 from tests.helpers import TINY, Answer, files_under, records, repeatable, start
 

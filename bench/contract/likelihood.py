@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.contract.grid import Partition
 from bench.contract.outcome import Absent, require
 from bench.models.entry import Entry, HasLogProb, HasLogWeights, LogProb
-from bench.models.importance import iwae
+from bench.models.parts.importance import iwae
 
 CHUNK = 4096
 IMPORTANCE_SAMPLES = 32

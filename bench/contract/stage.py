@@ -13,9 +13,9 @@ from bench.contract.grid import Cube, Partition, Plane
 from bench.contract.likelihood import Mass, mass
 from bench.contract.outcome import Absent, Broken, described
 from bench.errors import NotApplicable
-from bench.models.conditional import with_context
 from bench.models.entry import Entry, HasFinish
 from bench.models.optimise import Trainer
+from bench.models.parts.conditional import with_context
 from bench.spec import DataSpec, Kind
 
 Build = Callable[[DataSpec, int | None], Entry]

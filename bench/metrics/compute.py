@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from bench.clock import Stopwatch
+from bench.machine.clock import Stopwatch
 
 _ATEN = torch.ops.aten
 _FORMULAS = flop_registry | {  # torch's registry lacks the CPU's attention kernel

@@ -13,7 +13,7 @@ from bench.errors import BenchError, Diverged, NotApplicable
 from bench.metrics import ais
 from bench.metrics.ais import Annealing
 from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, LogProb
-from bench.models.importance import effective_sample_size, iwae
+from bench.models.parts.importance import effective_sample_size, iwae
 
 PROBES = 256
 """Draws of a prior, moved, that tell whether it covers all of R^latent."""

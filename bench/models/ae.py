@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError, Diverged
 from bench.laws.gaussian import standard_normal_log_prob
-from bench.models.coders import LOG_SCALE_BOUND, BernoulliDecoder
 from bench.models.entry import Context
-from bench.models.networks import check_shape, mlp, spread
-from bench.models.prior import WithPrior
+from bench.models.parts.coders import LOG_SCALE_BOUND, BernoulliDecoder
+from bench.models.parts.networks import check_shape, mlp, spread
+from bench.models.parts.prior import WithPrior
 from bench.spec import DataSpec
 
 SMALLEST_SCALE = math.exp(-LOG_SCALE_BOUND)

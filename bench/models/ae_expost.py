@@ -10,8 +10,8 @@ from torch import Tensor
 from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.models.ae import AE
-from bench.models.latent_density import FlowDensity, KernelDensity, LatentDensity, Mixture
 from bench.models.optimise import GradientStep, Trainer
+from bench.models.parts.latent_density import FlowDensity, KernelDensity, LatentDensity, Mixture
 from bench.models.realnvp import RealNVP
 from bench.spec import DataSpec
 

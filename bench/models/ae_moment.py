@@ -10,8 +10,8 @@ from torch import Tensor
 from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.models.ae import AE
-from bench.models.elbo import check_not_negative
 from bench.models.optimise import GradientStep, Trainer
+from bench.models.parts.elbo import check_not_negative
 from bench.spec import DataSpec
 
 SHRINKAGE = 1e-3

@@ -25,9 +25,9 @@ from bench.config import Optimiser
 from bench.errors import BenchError, Diverged, unknown
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context, Entry, LogProb
-from bench.models.networks import spread
 from bench.models.optimise import GradientStep, Trainer
-from bench.models.rnode import Penalty
+from bench.models.parts.networks import spread
+from bench.models.parts.rnode import Penalty
 from bench.ode.field import field_named
 from bench.spec import DataSpec
 
@@ -86,7 +86,7 @@ class CNF(Entry):
                 a trained 8gaussians, at 1e-4 less than 0.001.
             step_size: step of a fixed-grid solver, the whole interval being 1.
             adjoint: gradients by the adjoint ODE (memory independent of the steps) and not through the solver.
-            kinetic, jacobian: weights of RNODE's penalties, see `bench.models.rnode`; at 0 they cost nothing.
+            kinetic, jacobian: weights of RNODE's penalties, see `bench.models.parts.rnode`; at 0 they cost nothing.
             eval_rtol, eval_atol: tolerances of `log_prob`, `encode`, `decode` and `sample`.
 
         Raises:

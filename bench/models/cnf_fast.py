@@ -3,7 +3,7 @@
 Same field, same parameters, same density; what differs is how the ODE is solved. Training steps along a grid that an
 embedded method chose some hundred steps ago (`bench.ode.grid`), with no error looked at on the way and no probe: the
 loss is the exact log-density of the discretised flow, its gradient that of `bench.ode.fused`. The density that is
-reported is solved to a tolerance, example by example (`bench.ode.accurate`).
+reported is solved to a tolerance, example by example (`bench.ode.per_example`).
 """
 
 from itertools import pairwise
@@ -17,16 +17,16 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import standard_normal_log_prob
-from bench.linear import seen_through
+from bench.machine.products import seen_through
 from bench.models.cnf import CNF, short
 from bench.models.entry import Context, LogProb
 from bench.models.optimise import GradientStep, Trainer
-from bench.ode.accurate import solve_accurately
 from bench.ode.fused import planned, solve_fused
 from bench.ode.grid import chosen_grid
-from bench.ode.solve import Solution, Tolerance, solve, uniform
+from bench.ode.kernel_solve import whole_solve, why_not
+from bench.ode.per_example import solve_accurately
+from bench.ode.runge_kutta import Solution, Tolerance, solve, uniform
 from bench.ode.tableau import DOPRI5, named
-from bench.ode.whole_solve import whole_solve, why_not
 from bench.spec import DataSpec
 
 KERNELS = ("auto", "pytorch")
@@ -70,7 +70,7 @@ class CNFFast(CNF):
             regrid_every: training steps for which a chosen grid is kept.
             eval_rtol, eval_atol: tolerances of every example in `log_prob`, `encode`, `decode` and `sample`.
             kernel: what steps along the training grid: `auto` one Triton kernel each way where it can, see
-                `bench.ode.whole_solve`; `pytorch` operations of torch.
+                `bench.ode.kernel_solve`; `pytorch` operations of torch.
 
         Raises:
             BenchError: for an unknown name, a number out of range, or a chosen grid asked of a method without an

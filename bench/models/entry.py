@@ -28,8 +28,8 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.errors import NotApplicable
-from bench.models.conditional import ConditionalStep
 from bench.models.optimise import GradientStep, NoStep, Trainer
+from bench.models.parts.conditional import ConditionalStep
 from bench.spec import DataSpec, Kind
 
 Context = Float[Tensor, "batch context"] | None

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.models.cnf_fast import CNFFast
 from bench.models.flow_matching import coupling_named, matching_loss
 from bench.models.optimise import GradientStep, Trainer
-from bench.ode.solve import uniform
+from bench.ode.runge_kutta import uniform
 from bench.spec import DataSpec
 
 UNCHOSEN = 16

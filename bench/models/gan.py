@@ -11,9 +11,9 @@ from bench.config import Optimiser
 from bench.errors import unknown
 from bench.models.ae import SMALLEST_SCALE, MeanDecoder
 from bench.models.entry import Context
-from bench.models.networks import check_shape, mlp, spread
 from bench.models.optimise import Trainer, learning_rate
-from bench.models.prior import WithPrior
+from bench.models.parts.networks import check_shape, mlp, spread
+from bench.models.parts.prior import WithPrior
 from bench.spec import DataSpec
 
 OBJECTIVES = ("non_saturating", "wgan_gp")

@@ -5,8 +5,8 @@ from jaxtyping import Float
 from nflows.transforms import Transform
 from torch import Tensor, nn
 
-from bench.models.flow import Flow
-from bench.models.latent_density import moments
+from bench.models.parts.flow import Flow
+from bench.models.parts.latent_density import moments
 from bench.spec import DataSpec
 
 

@@ -8,7 +8,7 @@ from bench.errors import BenchError
 from bench.laws.mixture import GaussianMixture
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.gaussian import packed, unpacked
-from bench.models.latent_density import maximised, moments, whitened
+from bench.models.parts.latent_density import maximised, moments, whitened
 from bench.spec import DataSpec
 
 

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
 from bench.laws.gaussian import gaussian_log_prob
-from bench.models.coders import LOG_SCALE_BOUND
 from bench.models.entry import Context
-from bench.models.latent import GaussianLatentEntry
-from bench.models.networks import soft_clamp
 from bench.models.optimise import GradientStep, Trainer
+from bench.models.parts.coders import LOG_SCALE_BOUND
+from bench.models.parts.latent import GaussianLatentEntry
+from bench.models.parts.networks import soft_clamp
 from bench.spec import DataSpec
 
 PLACING_DRAWS = 8

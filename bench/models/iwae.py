@@ -9,10 +9,10 @@ from torch import Tensor
 
 from bench.errors import unknown
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.elbo import check_samples
 from bench.models.entry import Context
-from bench.models.importance import iwae
-from bench.models.latent import GaussianLatentEntry
+from bench.models.parts.elbo import check_samples
+from bench.models.parts.importance import iwae
+from bench.models.parts.latent import GaussianLatentEntry
 from bench.spec import DataSpec
 
 GRADIENTS = ("standard", "dreg")

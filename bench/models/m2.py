@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from bench.errors import NotApplicable
 from bench.laws.gaussian import DiagonalGaussian, standard_normal_log_prob
-from bench.models.coders import Encoder, LogScaleHead, decoder_for, shared_sizes
-from bench.models.elbo import check_not_negative
 from bench.models.entry import Context, Entry, LogProb
-from bench.models.importance import iwae_in_chunks
-from bench.models.latent import CHUNK_ELEMENTS
-from bench.models.networks import activation_named, linear, mlp
-from bench.models.prior import settled_size
+from bench.models.parts.coders import Encoder, LogScaleHead, decoder_for, shared_sizes
+from bench.models.parts.elbo import check_not_negative
+from bench.models.parts.importance import iwae_in_chunks
+from bench.models.parts.latent import CHUNK_ELEMENTS
+from bench.models.parts.networks import activation_named, linear, mlp
+from bench.models.parts.prior import settled_size
 from bench.spec import DataSpec, Kind
 
 CODE_ROUNDING = 1e-3

@@ -7,10 +7,10 @@ from nflows.transforms import CompositeTransform, Transform
 from torch import Tensor
 
 from bench.errors import BenchError, NotApplicable
-from bench.models.flow import Flow
-from bench.models.made import MADE
-from bench.models.monotone import Affine, Monotone
-from bench.models.networks import spread
+from bench.models.parts.flow import Flow
+from bench.models.parts.made import MADE
+from bench.models.parts.monotone import Affine, Monotone
+from bench.models.parts.networks import spread
 from bench.models.realnvp import INITIAL_GAIN
 from bench.spec import DataSpec
 

@@ -6,8 +6,8 @@ import torch
 from nflows.transforms import Transform
 from torch import Tensor
 
-from bench.models.monotone import Spline
-from bench.models.networks import ResidualNet
+from bench.models.parts.monotone import Spline
+from bench.models.parts.networks import ResidualNet
 from bench.models.realnvp import INITIAL_GAIN, RealNVP
 from bench.spec import DataSpec
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from bench.models.maf import MAF
-from bench.models.monotone import Monotone, Spline
+from bench.models.parts.monotone import Monotone, Spline
 from bench.spec import DataSpec
 
 

@@ -8,8 +8,8 @@ from nflows.transforms import AffineCouplingTransform, CompositeTransform, LULin
 from torch import Tensor, nn
 
 from bench.errors import BenchError, NotApplicable, unknown
-from bench.models.flow import Flow
-from bench.models.networks import ResidualNet, soft_clamp, spread
+from bench.models.parts.flow import Flow
+from bench.models.parts.networks import ResidualNet, soft_clamp, spread
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 2.5

@@ -10,9 +10,9 @@ from bench.config import Optimiser
 from bench.errors import BenchError, NotApplicable
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context
-from bench.models.flow import Flow
-from bench.models.networks import ResidualNet, spread
 from bench.models.optimise import GradientStep, Trainer
+from bench.models.parts.flow import Flow
+from bench.models.parts.networks import ResidualNet, spread
 from bench.models.realnvp import CONDITIONER_SIZES, INITIAL_GAIN
 from bench.spec import DataSpec
 

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.laws.vmf import LARGEST_CONCENTRATION, VonMisesFisher, log_area, uniform_direction
-from bench.models.coders import Encoder, decoder_for, hidden_sizes
-from bench.models.elbo import WeightedELBO
-from bench.models.networks import linear, soft_clamp
+from bench.models.parts.coders import Encoder, decoder_for, hidden_sizes
+from bench.models.parts.elbo import WeightedELBO
+from bench.models.parts.networks import linear, soft_clamp
 from bench.spec import DataSpec
 
 ROUNDING = 1e-4

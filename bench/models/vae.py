@@ -8,8 +8,8 @@ from torch import Tensor
 
 from bench.errors import unknown
 from bench.laws.gaussian import DiagonalGaussian, FullGaussian
-from bench.models.coders import DiagonalEncoder, FullEncoder, decoder_for, hidden_sizes
-from bench.models.elbo import DivergentPosterior, WeightedELBO, check_not_negative
+from bench.models.parts.coders import DiagonalEncoder, FullEncoder, decoder_for, hidden_sizes
+from bench.models.parts.elbo import DivergentPosterior, WeightedELBO, check_not_negative
 from bench.spec import DataSpec
 
 ENCODERS = {"diagonal": DiagonalEncoder, "full": FullEncoder}

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.models.latent import GaussianLatentEntry
-from bench.models.networks import check_shape
+from bench.models.parts.latent import GaussianLatentEntry
+from bench.models.parts.networks import check_shape
 from bench.models.realnvp import CONDITIONER_SIZES, RealNVP
 from bench.spec import DataSpec
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.latent import GaussianLatentEntry
-from bench.models.made import MADE
-from bench.models.networks import check_shape
+from bench.models.parts.latent import GaussianLatentEntry
+from bench.models.parts.made import MADE
+from bench.models.parts.networks import check_shape
 from bench.spec import DataSpec
 
 MADE_LAYERS = 2

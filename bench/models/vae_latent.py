@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, kl_divergence
 
 from bench.errors import BenchError, unknown
-from bench.models.coders import Encoder, decoder_for, hidden_sizes
-from bench.models.elbo import DivergentPosterior, WeightedELBO
-from bench.models.latent_laws import LAWS, Law
+from bench.models.parts.coders import Encoder, decoder_for, hidden_sizes
+from bench.models.parts.elbo import DivergentPosterior, WeightedELBO
+from bench.models.parts.latent_laws import LAWS, Law
 from bench.spec import DataSpec
 
 ROUNDING = 1e-4

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.latent import CHUNK_ELEMENTS, GaussianLatentEntry
-from bench.models.networks import check_shape, linear
+from bench.models.parts.latent import CHUNK_ELEMENTS, GaussianLatentEntry
+from bench.models.parts.networks import check_shape, linear
 from bench.spec import DataSpec
 
 PSEUDO_INPUTS = ("auto", "free", "factored")

@@ -1,10 +1,10 @@
 """The fixed-grid solve of a two-hidden-layer field and its exact gradient, both written out.
 
-What `bench.ode.solve` computes for such a field, gated or plain, evaluation by evaluation, with the derivatives of the
-steps and of the closed-form divergence derived by hand: one node in autograd's graph instead of some thousand, and no
-tensor that is not needed. Examples are columns, so that a layer's product and the product that gives its weight's
-gradient both have their left factor row by row in memory, as oneDNN wants it. With h_i = s(a_i), d_i = s'(a_i),
-c_i = s''(a_i) / s'(a_i) and q = Mᵀ d2, one evaluation is
+What `bench.ode.runge_kutta` computes for such a field, gated or plain, evaluation by evaluation, with the derivatives
+of the steps and of the closed-form divergence derived by hand: one node in autograd's graph instead of some thousand,
+and no tensor that is not needed. Examples are columns, so that a layer's product and the product that gives its
+weight's gradient both have their left factor row by row in memory, as oneDNN wants it. With h_i = s(a_i), d_i =
+s'(a_i), c_i = s''(a_i) / s'(a_i) and q = Mᵀ d2, one evaluation is
 
     a1 = V1 x + β1    a2 = V2 h1 + β2    f = V3 h2 + β3    div f = Σ q d1
 
@@ -23,9 +23,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bench.linear import add_product, laid_out, product
+from bench.machine.products import add_product, laid_out, product
 from bench.ode.perceptron import Activation, Field, Folded
-from bench.ode.solve import Solution, advanced, check_grid, plus
+from bench.ode.runge_kutta import Solution, advanced, check_grid, plus
 from bench.ode.tableau import Tableau
 
 Lengths = tuple[float, ...] | Float[Tensor, " steps"]

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import Diverged
-from bench.ode.solve import Rate, Tolerance, solve, uniform
+from bench.ode.runge_kutta import Rate, Tolerance, solve, uniform
 from bench.ode.tableau import Tableau
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)

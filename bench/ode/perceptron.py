@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
-from bench.linear import linear
+from bench.machine.products import linear
 from bench.ode.jacobian import pulled_back, quadratic_form, trace
 
 
@@ -193,7 +193,7 @@ class Field(nn.Module):
         if len(self.sizes) != 3:
             raise BenchError(
                 f"the fused solve is of two hidden layers, not {len(self.sizes) - 1}: give the field two, or take "
-                "bench.ode.solve"
+                "bench.ode.runge_kutta"
             )
         gates, shifts = self.modulation(times)
         # Layers are split before times: Inductor (torch 2.13) gives the parts of what is taken apart in the other order

@@ -1,4 +1,4 @@
-"""Pieces of the kernels of `bench.ode.triton_solve`: an activation, and products of matrices too large for registers.
+"""Pieces of the kernels of `bench.ode.triton_kernels`: an activation, and products of matrices too large for registers.
 
 Sizes are powers of two of at least 16, which `tl.dot` asks for; products are in float32, never in TF32.
 """

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from bench.clock import synchronise
-from bench.compiled import check_gradient, compiler_refusals, prepare_compiler, warm_up
+from bench.machine.clock import synchronise
 from bench.pack.step import PackedStep
+from bench.training.compiled import check_gradient, compiler_refusals, prepare_compiler, warm_up
 
 
 def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> float:

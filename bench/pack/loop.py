@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.batches import Batches
-from bench.checkpoint import save_state
-from bench.compiled import chosen_mode
-from bench.deadline import Deadline
 from bench.errors import Diverged
+from bench.machine.deadline import Deadline
 from bench.pack.compiled import compile_update
 from bench.pack.draws import Draw, RandomState
 from bench.pack.step import PackedStep
-from bench.train import Loop
+from bench.training.batches import Batches
+from bench.training.checkpoint import save_state
+from bench.training.compiled import chosen_mode
+from bench.training.loop import Loop
 
 
 class Member:

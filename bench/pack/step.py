@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from bench.config import Optimiser
-from bench.models.conditional import ConditionalStep
 from bench.models.optimise import GradientStep, Trainer, learning_rate
+from bench.models.parts.conditional import ConditionalStep
 from bench.pack.draws import Draw, RandomState, Replay, Unpackable, drawn_for
 from bench.pack.settings import differing, stacked, with_buffers
 

@@ -8,20 +8,20 @@ from dataclasses import asdict
 from json import dumps
 from pathlib import Path
 
-from bench.build import model_options
-from bench.compose import as_yaml
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.deadline import Deadline
 from bench.errors import CannotWrite, NotApplicable, TimedOut, one_line
-from bench.history import History
-from bench.linear import by_torch
+from bench.machine.deadline import Deadline
+from bench.machine.products import by_torch
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
 from bench.pack.trial import agreed_draws
+from bench.record.store import RunFolder
 from bench.run import FINISHED, chosen_device, identity, prepared, surroundings
-from bench.store import RunFolder
-from bench.train import Loop, Report
+from bench.setup.build import model_options
+from bench.setup.compose import as_yaml
+from bench.training.history import History
+from bench.training.loop import Loop, Report
 
 Run = tuple[Config, RunFolder]
 

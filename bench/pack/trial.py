@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import one_line
-from bench.linear import by_torch
+from bench.machine.products import by_torch
 from bench.models.optimise import GradientStep
 from bench.pack.draws import Draw, RandomState, Recording, Unpackable, drawn_for
 from bench.pack.loop import Member

@@ -12,8 +12,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from bench.config import NOT_IDENTITY
+from bench.record.store import TABLE, Record, RunFolder, tabled, write_atomically
 from bench.report.keep import NOTHING, kept_beside
-from bench.report.pictures import archive, pictures_of
+from bench.report.picture_archive import archive, pictures_of
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -26,7 +27,6 @@ from bench.report.study import (
     table_text,
     write_csv,
 )
-from bench.store import TABLE, Record, RunFolder, tabled, write_atomically
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
 NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}

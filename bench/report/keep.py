@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.record.store import TABLE
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -16,7 +17,6 @@ from bench.report.study import (
     load,
     rows_of,
 )
-from bench.store import TABLE
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.columns import COLUMNS
+from bench.record.columns import COLUMNS
 from bench.report.numbers import plain
 from bench.report.study import Run, Study, label
 from bench.report.style import Plot

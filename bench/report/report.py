@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.record.store import TABLE, write_atomically
 from bench.report.collect import collect
 from bench.report.page import render
 from bench.report.plots import draw
@@ -11,7 +12,6 @@ from bench.report.study import load, study_folder
 from bench.report.style import Plot
 from bench.report.summary import count_words, differences, differences_csv, summarise, summary_csv
 from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
-from bench.store import TABLE, write_atomically
 
 
 def report(study: str, results_dir: Path, keep: bool = False) -> list[str]:

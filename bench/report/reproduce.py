@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.record.store import TABLE
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.numbers import quantity
 from bench.report.study import label, load, study_folder
 from bench.report.summary import TEST_ERRORS
-from bench.store import TABLE
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 

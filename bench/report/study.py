@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.columns import COLUMNS, STATUSES
 from bench.errors import BenchError, unknown
-from bench.store import TABLE
+from bench.record.columns import COLUMNS, STATUSES
+from bench.record.store import TABLE
 
 Run = dict[str, Any]
 Array = NDArray[Any]
@@ -61,8 +61,8 @@ class Study:
         histories: run_id -> `(validations, 4)` float64, columns `HISTORY_COLUMNS`; NaN where a field is empty.
         curves: (run_id, `k` or `noise`) -> `(points, 2)` float64, x and y.
         pictures: `samples/<data>/<label>`, `by-class/<data>/<label>`, `density/<data>/<label>`,
-            `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as `bench.report.pictures`
-            makes them.
+            `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as
+            `bench.report.picture_archive` makes them.
     """
 
     name: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from bench.columns import STATUSES
+from bench.record.columns import STATUSES
 from bench.report.intervals import Interval, normal_interval, paired_difference, t_interval
 from bench.report.study import Run, label, write_csv
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.compose import as_yaml, compose
 from bench.config import Config
-from bench.history import HISTORY_HEADER
+from bench.record.store import Record, RunFolder
 from bench.run import identity
-from bench.store import Record, RunFolder
+from bench.setup.compose import as_yaml, compose
+from bench.training.history import HISTORY_HEADER
 
 FAMILIES = ("VAE", "flow", "ODE flow")
 VALIDATIONS = 20

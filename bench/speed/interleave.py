@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.clock import Stopwatch
+from bench.machine.clock import Stopwatch
 
 Block = Callable[[], object]
 

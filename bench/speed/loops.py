@@ -2,15 +2,15 @@
 
 import torch
 
-from bench import build
-from bench.compose import compose
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.deadline import Deadline
-from bench.history import History
+from bench.machine.deadline import Deadline
 from bench.run import sized_width
+from bench.setup import build
+from bench.setup.compose import compose
 from bench.speed.interleave import Block
-from bench.train import Loop
+from bench.training.history import History
+from bench.training.loop import Loop
 
 ENDLESS = 10**9
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import torch
 
-from bench import build
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.data.spaces import Binary
 from bench.errors import BenchError
+from bench.setup import build
 from bench.spec import DataSpec
 
 

@@ -6,27 +6,27 @@ from pathlib import Path
 
 import torch
 
-from bench.clock import Neighbours
 from bench.errors import BenchError, unknown
-from bench.heap import keep_freed_memory
-from bench.provenance import device_name, git_commit
-from bench.speed.commands import commands
-from bench.speed.compiled_steps import compiled_steps
-from bench.speed.exact_likelihood import exact_likelihood
+from bench.machine.clock import Neighbours
+from bench.machine.heap import keep_freed_memory
+from bench.record.provenance import device_name, git_commit
+from bench.record.store import check_writable, write_atomically
+from bench.speed.cases.commands import commands
+from bench.speed.cases.compiled_steps import compiled_steps
+from bench.speed.cases.exact_likelihood import exact_likelihood
+from bench.speed.cases.iwae_5000 import iwae_5000
+from bench.speed.cases.overhead import overhead
+from bench.speed.cases.packed import packed
+from bench.speed.cases.realnvp_against_nflows import realnvp_nflows
+from bench.speed.cases.realnvp_against_normflows import realnvp_normflows
+from bench.speed.cases.vae_against_pythae import vae_pythae
 from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
-from bench.speed.iwae_5000 import iwae_5000
 from bench.speed.ladder.claims import PLANE_CLAIMS
 from bench.speed.ladder.ladder import PLANE, ladder
 from bench.speed.ladder.peak import Peak
 from bench.speed.ladder.reach import reach
 from bench.speed.ladder.scaling import scaling
-from bench.speed.overhead import overhead
-from bench.speed.packed import packed
-from bench.speed.realnvp_nflows import realnvp_nflows
-from bench.speed.realnvp_normflows import realnvp_normflows
-from bench.speed.vae_pythae import vae_pythae
-from bench.store import check_writable, write_atomically
 
 Case = Callable[[torch.device, Path], list[Figure]]
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from bench import build
-from bench.compose import compose
 from bench.data.digits import digits
 from bench.data.labelled import stratified
 from bench.errors import BenchError
+from bench.setup import build
+from bench.setup.compose import compose
 from bench.spec import DataSpec
 
 

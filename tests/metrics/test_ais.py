@@ -11,7 +11,7 @@ from bench.data.linear_gaussian import LinearGaussian
 from bench.errors import Diverged
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.metrics.ais import ACCEPTANCE, LEAPFROGS, PILOTS, Annealing, anneal, at, log_weights, proposal, sigmoidal
-from bench.models.importance import iwae
+from bench.models.parts.importance import iwae
 from bench.models.vae import VAE
 from bench.spec import DataSpec, Kind
 

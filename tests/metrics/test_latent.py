@@ -11,7 +11,7 @@ from bench.laws.gaussian import DiagonalGaussian
 from bench.metrics import latent
 from bench.metrics.latent import code_diagnostics, diagnostics, gaussian_divergence, gradient_noise, use
 from bench.models.ae import AE
-from bench.models.latent import LatentEntry
+from bench.models.parts.latent import LatentEntry
 from bench.models.vae import VAE
 from bench.models.vampprior import VampPrior
 from bench.spec import DataSpec

@@ -6,10 +6,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from bench.models.coders import DiagonalEncoder, LogScaleHead
 from bench.models.entry import Entry
-from bench.models.importance import iwae
-from bench.models.latent import LatentEntry
+from bench.models.parts.coders import DiagonalEncoder, LogScaleHead
+from bench.models.parts.importance import iwae
+from bench.models.parts.latent import LatentEntry
 from bench.spec import DataSpec
 
 Net = TypeVar("Net", bound=nn.Module)

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from bench.checkpoint import load_state, save_state
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
 from bench.metrics.ais import Annealing
 from bench.metrics.likelihood import estimate
 from bench.models.entry import HasDecoder, HasLatent, HasLogProb, HasLogWeights
 from bench.models.gan import CRITIC_STEPS, GAN, PENALTY, AdversarialSteps
-from bench.models.importance import iwae
+from bench.models.parts.importance import iwae
 from bench.spec import DataSpec
+from bench.training.checkpoint import load_state, save_state
 
 PLANE = DataSpec((2,))
 every_objective = pytest.mark.parametrize("objective", CRITIC_STEPS)

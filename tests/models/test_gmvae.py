@@ -9,9 +9,9 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
 from bench.metrics.labels import cluster_accuracy
-from bench.models.coders import LOG_SCALE_BOUND
 from bench.models.gmvae import EARLY_WEIGHT, GMVAE
-from bench.models.networks import soft_clamp
+from bench.models.parts.coders import LOG_SCALE_BOUND
+from bench.models.parts.networks import soft_clamp
 from bench.spec import DataSpec
 from tests.models.helpers import grid, perturbed, widened
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.models.importance import iwae
 from bench.models.iwae import GRADIENTS, IWAE
+from bench.models.parts.importance import iwae
 from bench.spec import DataSpec
 from tests.models.helpers import (
     assert_bounds_tighten,

@@ -15,11 +15,11 @@ from bench.config import Optimiser
 from bench.contract.stage import train, with_labels
 from bench.data.linear_gaussian import LinearGaussian
 from bench.laws.gaussian import gaussian_log_prob, standard_normal_log_prob
-from bench.models.coders import LOG_SCALE_BOUND, FullEncoder, GaussianDecoder
 from bench.models.gmvae import GMVAE
-from bench.models.importance import iwae
 from bench.models.iwae import IWAE
 from bench.models.m2 import M2
+from bench.models.parts.coders import LOG_SCALE_BOUND, FullEncoder, GaussianDecoder
+from bench.models.parts.importance import iwae
 from bench.models.svae import SVAE
 from bench.models.vae import VAE
 from bench.models.vae_flowprior import FlowPriorVAE

@@ -8,13 +8,13 @@ import torch
 from bench.config import Optimiser
 from bench.data.linear_gaussian import LinearGaussian
 from bench.metrics.ais import Annealing, log_weights
-from bench.models import latent_density
 from bench.models.ae import AE
 from bench.models.ae_expost import DENSITIES, AEExPost
 from bench.models.ae_moment import AEMoment
 from bench.models.gan import GAN
-from bench.models.importance import iwae
-from bench.models.prior import WithPrior
+from bench.models.parts import latent_density
+from bench.models.parts.importance import iwae
+from bench.models.parts.prior import WithPrior
 from bench.spec import DataSpec
 
 SPEC = DataSpec((4,))

@@ -6,8 +6,8 @@ import torch
 
 from bench.config import Optimiser
 from bench.errors import BenchError, NotApplicable
-from bench.models.importance import iwae
 from bench.models.m2 import M2
+from bench.models.parts.importance import iwae
 from bench.spec import DataSpec
 from tests.models.helpers import example, perturbed
 

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from bench.errors import BenchError, NotApplicable
 from bench.models.maf import MAF, AutoregressiveLayer
-from bench.models.monotone import Affine, Monotone, Spline
 from bench.models.nsf_ar import NSFAR
+from bench.models.parts.monotone import Affine, Monotone, Spline
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
 

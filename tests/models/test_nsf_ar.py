@@ -3,9 +3,9 @@ import torch
 
 from bench.models.entry import Entry
 from bench.models.maf import MAF
-from bench.models.monotone import Affine, Spline
 from bench.models.nsf import NSF
 from bench.models.nsf_ar import NSFAR
+from bench.models.parts.monotone import Affine, Spline
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.config import Optimiser
 from bench.errors import BenchError, NotApplicable
-from bench.models.networks import ResidualNet
+from bench.models.parts.networks import ResidualNet
 from bench.models.realnvp_paper import EPSILON, MOMENTUM, BatchNorm, MaskedCoupling, RealNVPPaper, weight_normalised
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
 from bench.laws.vmf import LARGEST_CONCENTRATION, VonMisesFisher
-from bench.models.importance import iwae
+from bench.models.parts.importance import iwae
 from bench.models.svae import SVAE
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.config import Optimiser
 from bench.errors import BenchError
-from bench.models.importance import iwae
+from bench.models.parts.importance import iwae
 from bench.models.vae import VAE
 from bench.spec import DataSpec, Kind
 from tests.models.helpers import perturbed

@@ -7,12 +7,12 @@ import torch
 
 from bench.config import Optimiser
 from bench.errors import BenchError
-from bench.models.importance import iwae
-from bench.models.latent_laws import LAWS
+from bench.models.parts.importance import iwae
+from bench.models.parts.latent_laws import LAWS
 from bench.models.vae_latent import VAELatent
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
-from tests.models.test_latent_laws import PRIORS
+from tests.models.parts.test_latent_laws import PRIORS
 
 CONTINUOUS = DataSpec((4,))
 every_law = pytest.mark.parametrize("law", LAWS)

@@ -7,7 +7,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from bench.errors import BenchError
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models import vampprior
-from bench.models.coders import LOG_SCALE_BOUND
+from bench.models.parts.coders import LOG_SCALE_BOUND
 from bench.models.vampprior import VampPrior, mixture_log_prob
 from bench.spec import DataSpec
 from tests.models.helpers import (

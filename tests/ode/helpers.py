@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.ode.field import FIELDS, Field
-from bench.ode.solve import Rate
+from bench.ode.runge_kutta import Rate
 from tests.models.helpers import perturbed
 
 HIDDEN = {1: (9,), 2: (7, 9), 3: (7, 9, 8)}

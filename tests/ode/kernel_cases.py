@@ -14,9 +14,9 @@ from torch import Tensor
 import tests.conftest  # noqa: F401  the kernels must bear the check of shapes that the tests run under
 from bench.ode.field import FIELDS, Field
 from bench.ode.fused import Plan, planned, solve_fused
-from bench.ode.solve import uniform
+from bench.ode.kernel_solve import Passes, solved
+from bench.ode.runge_kutta import uniform
 from bench.ode.tableau import TABLEAUS
-from bench.ode.whole_solve import Passes, solved
 
 
 class Case(NamedTuple):

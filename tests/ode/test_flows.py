@@ -9,7 +9,7 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from bench.ode.field import FIELDS
-from bench.ode.solve import solve, uniform
+from bench.ode.runge_kutta import solve, uniform
 from bench.ode.tableau import DOPRI5, RK4
 from tests.ode.helpers import HIDDEN, rate_of, rough
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from bench.ode.field import ACTIVATIONS, FIELDS, Field
 from bench.ode.fused import planned, solve_fused
-from bench.ode.solve import Solution, solve, uniform
+from bench.ode.runge_kutta import Solution, solve, uniform
 from bench.ode.tableau import TABLEAUS
 
 every_tableau = pytest.mark.parametrize("name", TABLEAUS)

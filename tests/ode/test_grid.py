@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.errors import BenchError, Diverged
 from bench.ode.grid import SIZES, chosen_grid, shared_out
-from bench.ode.solve import Tolerance, solve, uniform
+from bench.ode.runge_kutta import Tolerance, solve, uniform
 from bench.ode.tableau import TABLEAUS
 
 EMBEDDED = ["bosh3", "dopri5", "tsit5"]

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import build
-from bench.compose import compose
 from bench.config import Optimiser
-from bench.linear import by_torch
-from bench.models.conditional import with_context
+from bench.machine.products import by_torch
 from bench.models.optimise import GradientStep
+from bench.models.parts.conditional import with_context
 from bench.pack.draws import RandomState, Recording, Unpackable
 from bench.pack.step import Objective, PackedStep, packable, replaced
-from bench.streams import stream_seed
+from bench.seeds import stream_seed
+from bench.setup import build
+from bench.setup.compose import compose
 from tests.helpers import tiny
 
 STEPS = 6

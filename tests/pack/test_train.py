@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.checkpoint import load_state
 from bench.pack.train import pack_of
-from bench.store import RunFolder
+from bench.record.store import RunFolder
 from bench.sweep import Progress
+from bench.training.checkpoint import load_state
 from tests.helpers import CLOCKS, TINY, Answer, records, repeatable, tiny
 
 SINGLE = 1e-4

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from bench import build
-from bench.deadline import Deadline
-from bench.history import History
+from bench.machine.deadline import Deadline
 from bench.models.entry import Entry
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member
 from bench.pack.trial import agreed_draws, close
-from bench.train import Loop
+from bench.setup import build
+from bench.training.history import History
+from bench.training.loop import Loop
 from tests.helpers import tiny
 from tests.own_entries import Noisy
 

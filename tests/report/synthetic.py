@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.store import Record, RunFolder
+from bench.record.store import Record, RunFolder
 
 CENTRES = 2 * np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], 1)
 MODELS: dict[str, dict[str, Any]] = {

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.record.store import TABLE
 from bench.report.collect import collect
 from bench.report.report import report
 from bench.report.study import CURVES, HISTORIES, PICTURES, label, load
-from bench.store import TABLE
 from tests.report.synthetic import record, write_run
 
 FILES = (TABLE, HISTORIES, CURVES, PICTURES)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.columns import COLUMNS
+from bench.record.columns import COLUMNS
 
 
 @pytest.fixture

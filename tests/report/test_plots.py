@@ -2,13 +2,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.record.store import Record
 from bench.report.plots import draw
 from bench.report.plots_likelihood import frontier, left_out, marked, shown_range
 from bench.report.plots_pictures import mosaic
 from bench.report.study import Study, checked, load
 from bench.report.style import Plot
 from bench.report.summary import summarise
-from bench.store import Record
 from tests.report.synthetic import record
 
 

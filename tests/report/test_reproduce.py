@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.record.store import RunFolder
 from bench.report.collect import collect
 from bench.report.reproduce import reproduce
-from bench.store import RunFolder
 
 
 def study(folder: Path, data: str, **columns: object) -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bench.compose import compose
+from bench.setup.compose import compose
 from bench.speed.pixels import pixels
 
 

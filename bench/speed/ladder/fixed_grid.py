@@ -10,9 +10,9 @@ from torch import Tensor
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.ode.solve import solve, uniform
+from bench.ode.runge_kutta import solve, uniform
 from bench.ode.tableau import RK4
-from bench.speed.ladder.method import Objective
+from bench.speed.method import Objective
 
 
 class FixedGrid(Objective):

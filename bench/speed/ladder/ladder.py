@@ -7,16 +7,16 @@ from pathlib import Path
 import torch
 
 from bench.errors import one_line
+from bench.record.store import write_atomically
+from bench.speed.cnf_problem import Problem, Setting, Weights, next_batches
 from bench.speed.figure import Figure
 from bench.speed.interleave import Effort, Spread, interleave, ratios
 from bench.speed.ladder.claims import CLAIMS, Claim, PeakClaim, Timed
-from bench.speed.ladder.method import Method, Work
 from bench.speed.ladder.parity import VOID, gap
 from bench.speed.ladder.peak import Peak
 from bench.speed.ladder.plots import Dot, dot_plot
 from bench.speed.ladder.rows import BY_HAND, ROWS, STOCK, Row
-from bench.speed.ladder.setting import Problem, Setting, Weights, next_batches
-from bench.store import write_atomically
+from bench.speed.method import Method, Work
 
 CASE = "ladder"
 PLANE = Setting(data=("data=8gaussians",), width=128)

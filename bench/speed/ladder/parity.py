@@ -6,11 +6,11 @@ from torch import Tensor
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.ode.solve import solve, uniform
+from bench.ode.runge_kutta import solve, uniform
 from bench.ode.tableau import RK4
-from bench.speed.ladder.method import Method
+from bench.speed.cnf_problem import Problem, Weights
 from bench.speed.ladder.rows import Row
-from bench.speed.ladder.setting import Problem, Weights
+from bench.speed.method import Method
 
 REFERENCE_STEPS = 32
 """Steps of RK4 in float64: on the warm field its error is below 1e-6 nats."""

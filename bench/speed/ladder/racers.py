@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from bench.speed.ladder.method import Method
+from bench.speed.cnf_problem import Size
 from bench.speed.ladder.rows import ROWS, STOCK, Row
-from bench.speed.ladder.setting import Size
+from bench.speed.method import Method
 
 HIGH_RATE = 0.01
 MATCHING = ("flow-matching", "matching-compiled", "matching-graph")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from bench.record.store import write_atomically
+from bench.speed.cnf_problem import Problem, Setting
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Spread
 from bench.speed.ladder.ladder import warm
@@ -21,9 +23,7 @@ from bench.speed.ladder.parity import VOID
 from bench.speed.ladder.plots import Dot, dot_plot
 from bench.speed.ladder.racers import Racer, racers
 from bench.speed.ladder.rows import STOCK, Row
-from bench.speed.ladder.setting import Problem, Setting
 from bench.speed.ladder.training import Limits, Training, kept_or_made, step_flops
-from bench.store import write_atomically
 
 CASE = "reach"
 SEEDS = (0, 1, 2)

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.linear import linear
+from bench.machine.products import linear
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.flow_matching import FlowMatching
-from bench.ode.whole_solve import why_not
+from bench.ode.kernel_solve import why_not
 from bench.spec import DataSpec
+from bench.speed.cnf_problem import Size
 from bench.speed.ladder.fixed_grid import FixedGrid, rademacher
-from bench.speed.ladder.jax_method import JaxMethod
-from bench.speed.ladder.method import InProcess, Method, Objective
-from bench.speed.ladder.published import Published
-from bench.speed.ladder.setting import Size
+from bench.speed.method import InProcess, Method, Objective
+from bench.speed.rivals.ffjord import Published
+from bench.speed.rivals.jax_method import JaxMethod
 
 Probe = Callable[[Tensor], Tensor]
 
@@ -136,14 +136,14 @@ def flow_matching(mode: str) -> Callable[[Size], Method]:
 
 def zuko(size: Size) -> Method:
     """zuko's continuous flow."""
-    from bench.speed.ladder.zuko_cnf import ZukoCNF
+    from bench.speed.rivals.zuko_cnf import ZukoCNF
 
     return objective(lambda size: ZukoCNF(size.new_field(), size.setting.tolerance))(size)
 
 
 def torchode(size: Size) -> Method:
     """torchode's solver."""
-    from bench.speed.ladder.torchode_cnf import TorchodeCNF
+    from bench.speed.rivals.torchode_cnf import TorchodeCNF
 
     return objective(lambda size: TorchodeCNF(size.new_field(), size.setting.tolerance))(size)
 

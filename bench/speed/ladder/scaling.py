@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.record.store import write_atomically
 from bench.report.intervals import Interval, t_interval
+from bench.speed.cnf_problem import Setting, Size, copied
 from bench.speed.figure import Figure
 from bench.speed.interleave import Block, Effort, interleave
-from bench.speed.ladder.method import Method
 from bench.speed.ladder.plot_scaling import Curve, Panel, scaling_plot
 from bench.speed.ladder.rows import BY_HAND, STOCK, Row
-from bench.speed.ladder.setting import Setting, Size, copied
-from bench.store import write_atomically
+from bench.speed.method import Method
 
 CASE = "scaling"
 DIM = 64

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from bench.clock import Stopwatch
 from bench.errors import Diverged, one_line
-from bench.provenance import device_name
-from bench.speed.ladder.method import Method
+from bench.machine.clock import Stopwatch
+from bench.record.provenance import device_name
+from bench.record.store import write_atomically
+from bench.speed.cnf_problem import Problem, Weights, next_batches
 from bench.speed.ladder.rows import Row
-from bench.speed.ladder.setting import Problem, Weights, next_batches
-from bench.store import write_atomically
+from bench.speed.method import Method
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import torch
 
 from bench.ode.field import ConcatSquashField
-from bench.speed.ladder.setting import Problem, Setting, Weights, copied
+from bench.speed.cnf_problem import Problem, Setting, Weights, copied
 
 CPU = torch.device("cpu")
 TINY_DATA = (

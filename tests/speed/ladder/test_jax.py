@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from bench.speed.ladder.jax_method import JaxMethod, ProcessEnded, surroundings
+from bench.speed.cnf_problem import next_batches
 from bench.speed.ladder.parity import SEED, gap
 from bench.speed.ladder.rows import BY_HAND, ROWS, Row
-from bench.speed.ladder.setting import next_batches
+from bench.speed.rivals.jax_method import JaxMethod, ProcessEnded, surroundings
 from tests.speed.ladder.helpers import CPU, strong_weights, tiny
 
 JAX_ROWS = [row for row in ROWS if row.library == "JAX"]
@@ -73,7 +73,7 @@ def test_it_compiles_once_begins_anew_and_counts_its_work(started) -> None:
 
 
 def test_a_process_that_cannot_work_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.speed.ladder.jax_method.MODULE", "bench.speed.ladder.absent")
+    monkeypatch.setattr("bench.speed.rivals.jax_method.MODULE", "bench.speed.ladder.absent")
     with pytest.raises(ProcessEnded, match="No module named"):
         JaxMethod("rk4", tiny())
 

@@ -6,13 +6,13 @@ from torch import Tensor
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.ode.solve import solve, uniform
+from bench.ode.runge_kutta import solve, uniform
 from bench.ode.tableau import RK4, RK38, Tableau
+from bench.speed.cnf_problem import next_batches
 from bench.speed.ladder.fixed_grid import rademacher
-from bench.speed.ladder.method import InProcess
 from bench.speed.ladder.parity import SEED, gap, reference
 from bench.speed.ladder.rows import ROWS, STOCK, Row
-from bench.speed.ladder.setting import next_batches
+from bench.speed.method import InProcess
 from tests.speed.ladder.helpers import CPU, strong_weights, tiny
 
 IN_PROCESS = [row for row in ROWS if row.library != "JAX" and row.key not in {"compiled", "graph"}]

@@ -1,8 +1,8 @@
 from dataclasses import replace
 
-from bench.speed.ladder.method import InProcess
 from bench.speed.ladder.racers import at_rate, racers
 from bench.speed.ladder.rows import BY_HAND, STOCK
+from bench.speed.method import InProcess
 from tests.speed.ladder.helpers import tiny
 
 

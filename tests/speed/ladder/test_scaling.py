@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.speed.cnf_problem import Setting
 from bench.speed.interleave import Effort
 from bench.speed.ladder.rows import BY_HAND, STOCK
 from bench.speed.ladder.scaling import AXES, DIM, Axis, Series, scaling
-from bench.speed.ladder.setting import Setting
 from tests.speed.ladder.helpers import CPU
 
 AXIS = Axis("width", "hidden units", (2, 4, 8, 16))

@@ -1,0 +1,70 @@
+"""The arrays that a run's pictures are drawn from: samples beside data, and densities of two-dimensional data."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.config import Eval
+from bench.data.dataset import Dataset
+from bench.models.entry import Entry, HasLogProb, HasLogWeights
+from bench.models.parts.importance import iwae
+
+IMAGES = 64
+POINTS = 2_000
+CLASS_ROWS = 6
+GRID = 128
+GRID_IMPORTANCE_SAMPLES = 256
+
+
+def picture_samples(entry: Entry, dataset: Dataset, x: Tensor) -> dict[str, Any]:
+    """`samples` and as many test examples `data`, in data space, `(n, *event_shape)` float32.
+
+    An entry that takes labels also has samples `by_class`, `(rows, classes, *event_shape)`.
+    """
+    n = POINTS if dataset.image_shape is None else IMAGES
+    arrays = {
+        "samples": dataset.space.to_data(entry.sample(n)).cpu().numpy().astype(np.float32),
+        "data": dataset.space.to_data(x[:n]).cpu().numpy().astype(np.float32),
+    }
+    if entry.conditional and dataset.spec.classes:
+        labels = torch.eye(dataset.spec.classes, device=x.device).repeat(CLASS_ROWS, 1)
+        drawn = dataset.space.to_data(entry.sample(len(labels), labels)).cpu().numpy().astype(np.float32)
+        arrays["by_class"] = drawn.reshape(CLASS_ROWS, -1, *drawn.shape[1:])
+    if dataset.image_shape is not None:
+        arrays["image_shape"] = np.asarray(dataset.image_shape)
+    return arrays
+
+
+def density_grid(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> dict[str, Any]:
+    """`log_density` (and `log_truth` where known) on a square grid around the test examples, rows along y.
+
+    An entry with importance weights is drawn by IWAE-256. Where a density is zero the logarithm is -inf.
+    """
+    half = 1.1 * float(x.abs().max())
+    axis = torch.linspace(-half, half, GRID, device=x.device)
+    points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).flatten(0, 1)
+    weights = GRID_IMPORTANCE_SAMPLES if isinstance(entry, HasLogWeights) else 1
+    chunks = torch.split(points, max(1, settings.batch_rows // weights))
+    arrays = {
+        "log_density": as_grid(torch.cat([log_density(entry, chunk) for chunk in chunks])),
+        "extent": np.asarray([-half, half, -half, half]),
+    }
+    if dataset.truth is not None:
+        arrays["log_truth"] = as_grid(dataset.truth.log_prob(points))
+    return arrays
+
+
+def log_density(entry: Entry, points: Tensor) -> Tensor:
+    """Log-density of each point, or the bound that stands for it."""
+    if isinstance(entry, HasLogWeights):
+        return iwae(entry.log_weights(points, GRID_IMPORTANCE_SAMPLES)).value
+    if isinstance(entry, HasLogProb):
+        return entry.log_prob(points).value
+    raise TypeError(f"{type(entry).__name__} has no density to draw")
+
+
+def as_grid(values: Tensor) -> Any:
+    """A flat grid as a square float32 array."""
+    return values.reshape(GRID, GRID).cpu().numpy().astype(np.float32)

@@ -1,0 +1,1 @@
+"""Networks, priors and base classes that several entries share."""

@@ -1,0 +1,114 @@
+"""What latent-variable entries share: a posterior, a prior and a decoder, and a likelihood from importance weights."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.laws.gaussian import DiagonalGaussian
+from bench.models.entry import Context, LatentLaw, LogProb
+from bench.models.parts.coders import Decoder, DiagonalEncoder, decoder_for, shared_sizes
+from bench.models.parts.importance import iwae_in_chunks
+from bench.models.parts.prior import WithPrior
+from bench.spec import DataSpec, Kind
+
+CHUNK_ELEMENTS = 2**21
+"""Coordinates that one chunk of importance samples holds: 8 MB a tensor, which stays near the cache."""
+
+
+class LatentEntry(WithPrior):
+    """p(x) = ∫ p(x | z) p(z) dz, with an approximate posterior q(z | x).
+
+    A subclass sets `decoder` and defines `posterior`; where its prior is not N(0, I), also `log_prior` and
+    `prior_sample`. It inherits `loss` (the one-sample ELBO, its KL divergence by Monte Carlo) and all capabilities. A
+    run's record takes its own K from `eval.importance_samples`, by way of `log_weights`.
+    """
+
+    family: ClassVar[str] = "VAE"
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete", "binary"})
+    latent = "posterior_mean"
+    importance_samples: ClassVar[int] = 1_000
+    decoder: Decoder
+
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:
+        """q(z | x) of each example."""
+        raise NotImplementedError(f"{type(self).__name__} must define posterior(x)")
+
+    def log_likelihood(
+        self, x: Float[Tensor, "batch *event"], z: Float[Tensor, "*samples batch latent"]
+    ) -> Float[Tensor, "*samples batch"]:
+        """log p(x | z) in nats."""
+        return self.decoder.log_prob(x.flatten(1), z)
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-ELBO in nats, from one draw of z."""
+        return -self.log_weights(x, 1)[0]
+
+    def log_weights(
+        self, x: Float[Tensor, "batch *event"], samples: int, context: Context = None
+    ) -> Float[Tensor, "samples batch"]:
+        """`(samples, batch)` nats of log p(x | z) + log p(z) - log q(z | x), with z drawn from q."""
+        z, log_posterior = self.posterior(x).draw(samples)
+        return self.log_likelihood(x, z) + self.log_prior(z) - log_posterior
+
+    @torch.no_grad()
+    def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
+        """The IWAE-K bound of each example, in nats and without gradient; memory does not grow with K."""
+        chunk = CHUNK_ELEMENTS // max(1, x.numel())
+        return iwae_in_chunks(lambda size: self.log_weights(x, size, context), self.importance_samples, chunk)
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """Draws from the model's density: z from the prior, then x from p(x | z) with its noise."""
+        return self.decoder.sample(self.prior_sample(n)).reshape(n, *self.data.event_shape)
+
+    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch latent"]:
+        """The posterior mean, `(batch, latent_size)`."""
+        return self.posterior(x).mean
+
+    def decode(self, z: Float[Tensor, "batch latent"], context: Context = None) -> Float[Tensor, "batch *event"]:
+        """The decoder's mean in model space; the probability of a 1 for binary data."""
+        return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
+
+
+class GaussianLatentEntry(LatentEntry):
+    """A latent-variable entry whose posterior is a diagonal Gaussian, read off a perceptron, and its decoder.
+
+    Attributes:
+        other_sizes: hidden sizes of the entry's other nets.
+    """
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        latent_size: int | None = None,
+        shape: Sequence[int] = (1, 1),
+        activation: str = "relu",
+        others: Sequence[int] = (),
+    ) -> None:
+        """Builds encoder and decoder.
+
+        Args:
+            data: what an example is.
+            width: hidden units in all, spread over the layers of encoder, decoder and the entry's other nets.
+            latent_size: dimension of z; null takes that of x, and at most 16.
+            shape: proportions of the encoder's hidden layers; the decoder mirrors them.
+            activation: `relu` or `tanh`.
+            others: proportions of the other nets' hidden layers, on the scale of `shape`.
+
+        Raises:
+            BenchError: for a size or a proportion out of range, or an unknown activation.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width, latent_size=latent_size)
+        encoder_sizes, decoder_sizes, self.other_sizes = shared_sizes(data, width, shape, others)
+        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
+        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
+
+    def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:
+        """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
+        law: DiagonalGaussian = self.encoder(x.flatten(1))
+        return law

@@ -1,0 +1,59 @@
+"""A solve to a tolerance that every example meets by itself.
+
+An adaptive solver steps a whole batch together, so that an example's error depends on the others beside it. Here all
+take a uniform grid first; those whose own embedded error is too large in some step are solved anew on a grid of twice
+as many, and so on. An example's answer depends on itself alone, and a device waits once a grid, not once a step.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.errors import Diverged
+from bench.ode.runge_kutta import Rate, Solution, Tolerance, solve, uniform
+from bench.ode.tableau import Tableau
+
+SIZES = (4, 8, 16, 32, 64, 128, 256, 512)
+
+
+def solve_accurately(
+    rate: Rate,
+    x: Float[Tensor, "batch dim"],
+    method: Tableau,
+    tolerance: Tolerance,
+    start: float = 0.0,
+    end: float = 1.0,
+) -> Solution:
+    """x and the log-determinant at `end`, each example on the shortest grid of `SIZES` that meets the tolerance.
+
+    Args:
+        rate: the field and its divergence, for any number of examples.
+        x: the state at `start`.
+        method: with an embedded error.
+        tolerance: of each step.
+        start, end: the interval.
+
+    Returns:
+        The solution, its `errors` one row: each example's largest over the steps of its grid.
+
+    Raises:
+        BenchError: the method has no embedded error.
+        Diverged: an example misses the tolerance on the longest grid too; the message names where its error is worst.
+    """
+    state, log_det, largest = torch.empty_like(x), x.new_empty(len(x)), x.new_empty(len(x))
+    left = torch.arange(len(x), device=x.device)
+    for size in SIZES:
+        grid = uniform(size, start, end)
+        found = solve(rate, x[left], grid, method, tolerance)
+        errors = found.errors.amax(0)
+        done = errors <= 1
+        met = left[done]
+        state[met], log_det[met], largest[met] = found.x[done], found.log_det[done], errors[done]
+        left = left[~done]
+        if not len(left):
+            return Solution(state, log_det, largest.unsqueeze(0))
+    worst = int(found.errors[:, ~done].nan_to_num(nan=torch.inf).amax(1).argmax())
+    raise Diverged(
+        f"{len(left)} of {len(x)} examples miss rtol={tolerance.rtol:g} and atol={tolerance.atol:g} in {SIZES[-1]} "
+        f"steps of {method.name}: the error is worst near t={grid[worst]:.4g}"
+    )

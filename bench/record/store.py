@@ -1,0 +1,146 @@
+"""The run folder: a lock, atomic files, and a record that exists only when the run has ended."""
+
+import contextlib
+import csv
+import fcntl
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.errors import CannotWrite
+from bench.record.columns import COLUMNS
+
+Record = dict[str, Any]
+
+TABLE = "table.csv"
+"""In a study's folder: a row a run."""
+
+LEAST_FREE_BYTES = 10_000_000
+"""Free space below which no run begins: weights, checkpoint and samples of a small run."""
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes `path` whole or not at all.
+
+    Raises:
+        CannotWrite: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(scratch, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        hint = "free some space or choose another results_dir="
+        raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint}") from error
+
+
+def tabled(study: Path) -> set[str]:
+    """Ids of the runs that the table of a study's folder has rows of; none where it has no table."""
+    table = study / TABLE
+    if not table.exists():
+        return set()
+    with open(table, newline="", encoding="utf-8") as file:
+        return {str(row.get("run_id")) for row in csv.DictReader(file)}
+
+
+def record_text(record: Record) -> str:
+    """A record as JSON: the fixed columns first, in their order, every one of them present."""
+    ordered = {name: record.get(name) for name in COLUMNS}
+    ordered |= {name: value for name, value in record.items() if name not in ordered}
+    return json.dumps(ordered, indent=1, allow_nan=False) + "\n"
+
+
+class RunFolder:
+    """`results/<study>/runs/<run_id>/`: config.yaml, history.csv, samples, weights, and record.json written last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record_path = path / "record.json"
+        self.checkpoint_path = path / "checkpoint.safetensors"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Whether this process alone holds the folder; the kernel frees the lock of a process that dies."""
+        path = self.path.parent / f".{self.path.name}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "w")  # noqa: SIM115
+        except OSError as error:
+            raise CannotWrite(f"cannot write {path.parent}: {error.strerror}; choose another results_dir=") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    def read(self) -> Record | None:
+        """The record, or None where the run has not ended.
+
+        Raises:
+            ValueError: the record cannot be read as the JSON object that it was written as.
+        """
+        try:
+            text = self.record_path.read_text()
+        except FileNotFoundError:
+            return None
+        record = json.loads(text)
+        if not isinstance(record, dict) or record.get("run_id") != self.path.name or "status" not in record:
+            raise ValueError("not a record of this run")
+        return record
+
+    def read_or_set_aside(self) -> tuple[Record | None, str | None]:
+        """The record, and a line that names a broken one after moving it out of the way."""
+        try:
+            return self.read(), None
+        except ValueError as error:
+            aside = self.record_path.with_name("record.json.broken")
+            os.replace(self.record_path, aside)
+            return None, f"{self.record_path} is broken ({error}); set aside as {aside.name}, the run is made again"
+
+    def write_record(self, record: Record) -> None:
+        """Ends the run: from now on it counts as finished."""
+        write_atomically(self.record_path, record_text(record))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes one text file of the run atomically."""
+        write_atomically(self.path / name, text)
+
+    def write_arrays(self, name: str, **arrays: Any) -> None:
+        """Writes numpy arrays as one compressed .npz, atomically."""
+        import numpy as np
+
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomically(self.path / name, buffer.getvalue())
+
+
+def check_writable(folder: Path) -> None:
+    """Fails early when `folder` could not be created or written; creates nothing.
+
+    Raises:
+        CannotWrite: the nearest existing ancestor is not a folder, not writable, or on a full disk.
+    """
+    ancestor = folder.absolute()
+    while not ancestor.exists():
+        ancestor = ancestor.parent
+    if not ancestor.is_dir():
+        raise CannotWrite(f"cannot write results to {folder}: {ancestor} is a file; choose another results_dir=")
+    if not os.access(ancestor, os.W_OK | os.X_OK):
+        raise CannotWrite(f"cannot write results to {folder}: {ancestor} is not writable; choose another results_dir=")
+    free = shutil.disk_usage(ancestor).free
+    if free < LEAST_FREE_BYTES:
+        hint = f"free {LEAST_FREE_BYTES / 1e6:.0f} MB or choose another results_dir="
+        raise CannotWrite(f"cannot write results to {folder}: the disk is full ({free / 1e6:.1f} MB left); {hint}")

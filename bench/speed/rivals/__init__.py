@@ -1,0 +1,1 @@
+"""Models of other libraries, with the layers and weights of ours."""

@@ -1,0 +1,1 @@
+"""The training of an entry: batches, the loop, validation, checkpoints."""

@@ -1,0 +1,168 @@
+"""Endless batches of training examples in model space: shuffled each epoch, with fresh noise, resumable.
+
+Where an entry may see some labels, every batch holds the same number of labelled examples: of 100 among 50,000 a plain
+batch would rarely have one. Labelled examples and others are each walked through evenly, in orders of their own.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bench.data.dataset import Dataset
+from bench.errors import BenchError
+from bench.seeds import stream_seed
+from bench.training.deck import Deck
+
+LABELLED_SHARE = 1 / 8
+"""Least share of labelled examples in a batch, where there are any. Above their share of the data, all that a loss says
+of them counts for more than their number: the price of labels in every step."""
+
+MADE_TOGETHER = 2**18
+"""Coordinates that are dequantised at once: of a small batch on its own, starting the operations is half the cost."""
+
+
+class Batches:
+    """Batches of one size; an epoch's last, smaller one is left out, so that every step does the same work.
+
+    Attributes:
+        context: labels of the batch that `next` gave last, `(batch, classes)`: one-hot rows for labelled examples, rows
+            of zeros for the others; None for data that show no labels.
+    """
+
+    context: Float[Tensor, "batch classes"] | None = None
+    laid: Deck | None = None
+
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
+        """Begins at epoch 0.
+
+        Raises:
+            BenchError: there are fewer training examples than one batch needs, or no room in it for a labelled example
+                and another.
+        """
+        if batch_size > len(dataset.train):
+            raise BenchError(
+                f"train.batch_size={batch_size}: {dataset.name} has {len(dataset.train)} training examples"
+            )
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.seed = seed
+        self.device = dataset.train.device
+        self.noise = torch.Generator(self.device).manual_seed(stream_seed(seed, "noise"))
+        self.per_epoch = len(dataset.train) // batch_size
+        self.together = max(1, MADE_TOGETHER // (batch_size * dataset.spec.dim))
+        self.taken = 0
+        self.ready: list[tuple[Tensor, Tensor | None]] = []
+        self.everyone = Walk(torch.arange(len(dataset.train), device=self.device), seed, "order")
+        self.mixture = None if dataset.labelled is None else Mixture(dataset, batch_size, seed)
+
+    def next(self) -> Float[Tensor, "batch *event"]:
+        """The next batch, in model space."""
+        if not self.ready:
+            self.fill()
+        self.taken += 1
+        x, self.context = self.ready.pop()
+        return x
+
+    def fill(self) -> None:
+        """Makes the next batches, of one epoch or several: as many as `MADE_TOGETHER` allows, and one at least."""
+        self.filled_at, self.noise_before = self.taken, self.noise.get_state()
+        chosen = torch.cat([self.chosen(self.taken + ahead) for ahead in range(self.together)])
+        x = self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
+        x = x if self.laid is None else self.laid.lay(x)
+        contexts: Sequence[Tensor | None] = [None] * self.together
+        if self.mixture is not None:
+            contexts = torch.split(self.mixture.contexts(chosen), self.batch_size)
+        self.ready = list(zip(torch.split(x, self.batch_size), contexts, strict=True))[::-1]
+
+    def deck(self, x: Float[Tensor, "batch *event"]) -> Deck:
+        """Where all batches to come will lie side by side, each like x."""
+        self.laid = Deck(x, self.together)
+        return self.laid
+
+    def chosen(self, batch: int) -> Int[Tensor, " batch"]:
+        """Indices of the examples of the stream's batch of that number, counted from 0."""
+        if self.mixture is not None:
+            return self.mixture.chosen(batch)
+        epoch, within = divmod(batch, self.per_epoch)
+        return self.everyone.places(epoch * len(self.dataset.train) + within * self.batch_size, self.batch_size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands, and where it stood when batches were last made."""
+        made = (self.filled_at, self.noise_before) if self.ready else (self.taken, self.noise.get_state())
+        return {"taken": self.taken, "filled_at": made[0], "noise_before": made[1]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from where another stream stood."""
+        self.ready, self.taken = [], state["filled_at"]
+        self.noise.set_state(state["noise_before"])
+        while self.taken < state["taken"]:
+            self.next()
+
+
+class Walk:
+    """An endless walk through a pool of examples: each time round meets all of them, in a new order."""
+
+    def __init__(self, pool: Int[Tensor, " pool"], seed: int, name: str) -> None:
+        """The order of each round depends on `seed`, `name` and the round alone."""
+        self.pool, self.seed, self.name = pool, seed, name
+        self.round = -1
+
+    def places(self, start: int, count: int) -> Int[Tensor, " count"]:
+        """The examples at so many places of the walk, from place `start` on."""
+        parts = [self.pool[:0]]
+        while count > 0:
+            round_, within = divmod(start, len(self.pool))
+            if round_ != self.round:
+                self.shuffle(round_)
+            parts.append(self.order[within:][:count])
+            start, count = start + len(parts[-1]), count - len(parts[-1])
+        return torch.cat(parts)
+
+    def shuffle(self, round_: int) -> None:
+        """Draws the order of one round."""
+        device = self.pool.device
+        generator = torch.Generator(device).manual_seed(stream_seed(self.seed, self.name, round_))
+        self.round = round_
+        self.order = self.pool[torch.randperm(len(self.pool), generator=generator, device=device)]
+
+
+class Mixture:
+    """A fixed number of labelled examples in each batch: `LABELLED_SHARE` of it, or their share of the data if larger.
+
+    The others stand in the batch without a label.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
+        """Begins both walks.
+
+        Raises:
+            BenchError: a batch of one cannot hold a labelled example and another.
+        """
+        if batch_size < 2:
+            raise BenchError(
+                f"train.batch_size={batch_size}: with data.labelled a batch mixes examples; give at least 2"
+            )
+        assert dataset.labels is not None
+        assert dataset.labelled is not None
+        is_labelled = torch.zeros(len(dataset.train), dtype=torch.bool, device=dataset.train.device)
+        is_labelled[dataset.labelled] = True
+        one_hot = torch.nn.functional.one_hot(dataset.labels[0].long(), dataset.spec.classes)
+        self.rows = (one_hot * is_labelled[:, None]).float()
+        self.labelled = Walk(dataset.labelled, seed, "labelled order")
+        self.others = Walk(torch.nonzero(~is_labelled).flatten(), seed, "unlabelled order")
+        share = max(LABELLED_SHARE, float(is_labelled.float().mean()))
+        most = batch_size - 1 if len(self.others.pool) else batch_size
+        self.labelled_size = min(max(1, round(share * batch_size)), most)
+        self.others_size = batch_size - self.labelled_size
+
+    def chosen(self, batch: int) -> Int[Tensor, " batch"]:
+        """Indices of the examples of the batch of that number, the labelled ones first."""
+        labelled = self.labelled.places(batch * self.labelled_size, self.labelled_size)
+        return torch.cat([labelled, self.others.places(batch * self.others_size, self.others_size)])
+
+    def contexts(self, chosen: Int[Tensor, " n"]) -> Float[Tensor, "n classes"]:
+        """The labels of examples, as an entry gets them."""
+        return self.rows.index_select(0, chosen)

@@ -1,0 +1,63 @@
+"""Nested state as one safetensors file: tensors beside a JSON skeleton, so that nothing is ever unpickled."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bench.record.store import write_atomically
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Writes nested dicts and lists of tensors, numbers, strings and None, atomically.
+
+    Raises:
+        TypeError: a leaf of another kind.
+        BenchError: the file cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    skeleton = flatten(state, tensors)
+    write_atomically(path, save(tensors, metadata={"skeleton": json.dumps(skeleton)}))
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """What `save_state` wrote, on the CPU; None where there is no file or a broken one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            skeleton = json.loads(file.metadata()["skeleton"])
+    except (FileNotFoundError, SafetensorError):
+        return None
+    state: dict[str, Any] = restore(skeleton, tensors)
+    return state
+
+
+def flatten(node: Any, tensors: dict[str, Tensor]) -> Any:
+    """`node` with tensors replaced by their names in `tensors`, and dicts by pairs, so that keys keep their type."""
+    if isinstance(node, Tensor):
+        name = str(len(tensors))
+        tensors[name] = node.detach().cpu().contiguous().clone()
+        return {"tensor": name}
+    if isinstance(node, dict):
+        return {"dict": [[key, flatten(value, tensors)] for key, value in node.items()]}
+    if isinstance(node, (list, tuple)):
+        return {"tuple" if isinstance(node, tuple) else "list": [flatten(value, tensors) for value in node]}
+    if node is None or isinstance(node, (bool, int, float, str)):
+        return node
+    raise TypeError(f"a checkpoint cannot hold a {type(node).__name__}; keep tensors, numbers and text in state_dict()")
+
+
+def restore(node: Any, tensors: dict[str, Tensor]) -> Any:
+    """The inverse of `flatten`."""
+    if not isinstance(node, dict):
+        return node
+    ((kind, content),) = node.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: restore(value, tensors) for key, value in content}
+    values = [restore(value, tensors) for value in content]
+    return tuple(values) if kind == "tuple" else values

@@ -1,0 +1,51 @@
+"""What an entry fits once, after its training."""
+
+import torch
+
+from bench.data.dataset import Dataset
+from bench.errors import Diverged
+from bench.machine.clock import Stopwatch
+from bench.machine.deadline import Deadline
+from bench.metrics.likelihood import evaluating
+from bench.models.entry import Entry, HasFinish
+from bench.seeds import stream_seed
+from bench.training.history import History
+
+EXAMPLES = 5_000
+"""Most training examples that an entry gets to see then, unless `finish` is all its training."""
+
+
+def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline: Deadline) -> None:
+    """Has the entry fit what it fits after training; nothing for an entry without `finish`.
+
+    Training's last checkpoint lies before this, so that a run which is killed later fits the same again.
+
+    Args:
+        entry: with its best weights; changed in place.
+        dataset: on the device of `entry`.
+        seed: the run's: of the noise of the examples and of all that the entry draws.
+        history: its training clock goes on.
+        deadline: looked at once, before.
+
+    Raises:
+        Diverged: what is fitted came out NaN or infinite; the message says where, and of which entry.
+        TimedOut: the deadline passed.
+    """
+    if not isinstance(entry, HasFinish):
+        return
+    deadline.check()
+    watch = Stopwatch(dataset.train.device)
+    with watch, evaluating(entry):
+        torch.manual_seed(stream_seed(seed, "finish"))
+        x = dataset.fixed(dataset.train[: examples(entry, dataset)], stream_seed(seed, "finish noise"))
+        try:
+            entry.finish(x)
+        except Diverged as reason:
+            raise Diverged(f"{reason}, in what {type(entry).__name__} fits after training") from reason
+    history.seconds += watch.seconds
+
+
+def examples(entry: Entry, dataset: Dataset) -> int:
+    """How many training examples, the first so many, `finish` gets: all of them for a `fitted` entry."""
+    n = len(dataset.train)
+    return n if entry.fitted else min(n, EXAMPLES)

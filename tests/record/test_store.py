@@ -1,0 +1,153 @@
+import errno
+import json
+import math
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import BenchError, CannotWrite
+from bench.record.columns import COLUMNS
+from bench.record.store import RunFolder, check_writable, record_text, write_atomically
+from tests.helpers import files_under
+
+AS_ROOT = os.geteuid() == 0
+
+
+def broken(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    write_atomically(path, "text")
+    write_atomically(path, b"bytes")
+    assert path.read_bytes() == b"bytes"
+    assert files_under(tmp_path) == {"a", "a/b", "a/b/file"}
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_full_disk_is_named_and_leaves_the_old_file_alone(call: str, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "record.json"
+    write_atomically(path, "old")
+    monkeypatch.setattr(os, call, broken)
+    with pytest.raises(CannotWrite, match=r"record\.json: No space left on device; free some space") as raised:
+        write_atomically(path, "new")
+    assert "\n" not in str(raised.value)
+    assert isinstance(raised.value, BenchError)
+    assert path.read_text() == "old"
+    assert files_under(tmp_path) == {"record.json"}
+
+
+def test_a_real_full_disk(tmp_path: Path) -> None:
+    """/dev/full refuses every byte; the scratch file is made to be it."""
+    path = tmp_path / "record.json"
+    scratch = tmp_path / f".record.json.{os.getpid()}"
+    scratch.symlink_to("/dev/full")
+    with pytest.raises(CannotWrite, match="No space left on device"):
+        write_atomically(path, "new")
+    assert files_under(tmp_path) == set()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="cannot write"):
+        write_atomically(tmp_path / "file" / "record.json", "new")
+
+
+def test_writability_is_checked_without_writing(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "deep")
+    assert files_under(tmp_path) == set()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="file is a file; choose another results_dir="):
+        check_writable(tmp_path / "file" / "deep")
+
+
+@pytest.mark.skipif(AS_ROOT, reason="permission bits do not bind root")
+def test_a_folder_of_someone_elses(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(CannotWrite, match="is not writable"):
+        check_writable(tmp_path / "new")
+
+
+def test_a_record_has_every_column_first_and_in_order() -> None:
+    record = json.loads(record_text({"own": [1], "status": "ok", "run_id": "x"}))
+    assert list(record) == [*COLUMNS, "own"]
+    assert record["status"] == "ok"
+    assert record["nll_nats"] is None
+
+
+def test_a_record_holds_no_nan() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        record_text({"nll_nats": math.nan})
+
+
+def test_a_record_comes_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "moons-vae-s0-01234567")
+    assert folder.read() is None
+    folder.write_record({"run_id": folder.path.name, "status": "ok", "nll_nats": 1.25})
+    record = folder.read()
+    assert record is not None
+    assert record["nll_nats"] == 1.25
+    assert folder.read_or_set_aside() == (record, None)
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"run_id": "a", "sta', "[]", "{}", '{"run_id": "b", "status": "ok"}', "\udcff"]
+)
+def test_a_broken_record_is_set_aside_by_name(content: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "a")
+    folder.path.mkdir()
+    folder.record_path.write_bytes(content.encode(errors="surrogateescape"))
+    record, line = folder.read_or_set_aside()
+    assert record is None
+    assert line is not None
+    assert str(folder.record_path) in line
+    assert "set aside as record.json.broken" in line
+    assert "\n" not in line
+    assert files_under(folder.path) == {"record.json.broken"}
+    assert folder.read_or_set_aside() == (None, None)
+
+
+def test_arrays_come_back_without_pickle(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "a")
+    folder.write_arrays("samples.npz", samples=np.eye(3, dtype=np.float32), n=np.asarray(3))
+    with np.load(folder.path / "samples.npz", allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["samples"], np.eye(3))
+    assert files_under(folder.path) == {"samples.npz"}
+
+
+def hold(path: Path, held: "multiprocessing.synchronize.Event") -> None:
+    with RunFolder(path).lock() as alone:
+        assert alone
+        held.set()
+        while True:
+            pass
+
+
+def test_one_process_holds_a_folder_and_its_death_frees_it(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    held = context.Event()
+    holder = context.Process(target=hold, args=(tmp_path / "a", held))
+    holder.start()
+    try:
+        assert held.wait(20)
+        with RunFolder(tmp_path / "a").lock() as alone:
+            assert not alone
+        with RunFolder(tmp_path / "b").lock() as alone:
+            assert alone
+    finally:
+        holder.kill()
+        holder.join()
+    with RunFolder(tmp_path / "a").lock() as alone:
+        assert alone
+    with RunFolder(tmp_path / "a").lock() as alone:
+        assert alone
+
+
+def test_a_folder_that_cannot_be_locked(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(CannotWrite, match="choose another results_dir="), RunFolder(tmp_path / "runs" / "a").lock():
+        pass

@@ -1,0 +1,121 @@
+import pytest
+import yaml
+
+from bench.config import Config
+from bench.errors import BenchError
+from bench.setup.compose import as_yaml, compose, expand
+
+
+def message(*overrides: str, conf=None) -> str:
+    with pytest.raises(BenchError) as raised:
+        compose(list(overrides), conf)
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
+
+
+def test_every_group_reaches_the_configuration() -> None:
+    config = compose(["model=cnf", "data=moons", "budget.steps=7", "train.batch_size=9", "eval.seed=3", "seed=2"])
+    assert isinstance(config, Config)
+    assert (config.model["name"], config.data["name"]) == ("cnf", "moons")
+    assert (config.budget.steps, config.train.batch_size, config.eval.seed, config.seed) == (7, 9, 3, 2)
+    assert config.study == "scratch"
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("model=vea", "unknown model 'vea' in conf/model; did you mean vae"),
+        ("data=digit", "unknown data 'digit' in conf/data; did you mean digits"),
+        ("study=quik", "unknown study 'quik' in conf/study; did you mean quick"),
+        ("sed=1", "unknown option 'sed' in the configuration; did you mean seed"),
+        ("+sed=1", "unknown option 'sed' in the configuration; did you mean seed"),
+        ("budget.step=1", "unknown option 'step' in budget; did you mean steps"),
+        ("++eval.sample_sise=1", "unknown option 'sample_sise' in eval; did you mean sample_size"),
+        (
+            "train.optimiser.learning_rat=1",
+            "unknown option 'learning_rat' in train.optimiser; did you mean learning_rate",
+        ),
+        ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer"),
+        ("budget.steps=1.5", "budget.steps: Value '1.5' of type 'float'"),
+        ("eval.noise_scales=[a]", "eval.noise_scales"),
+        ("model=null", "Config group override must be a string"),
+        ("seed=${nope}", "nope"),
+    ],
+)
+def test_a_mistake_is_named_with_what_was_meant(typed: str, named: str) -> None:
+    assert named in message(typed)
+
+
+def test_an_option_that_the_yaml_does_not_list_may_be_set() -> None:
+    assert compose(["data=moons", "data.train=500"]).data["train"] == 500
+    assert compose(["model=vae", "model.own=[1,2]"]).model["own"] == [1, 2]
+
+
+def test_a_broken_yaml_of_the_users_is_named(tmp_path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("a: [1\n b: }")
+    assert "mine.yaml" in message("model=mine", conf=tmp_path)
+    (tmp_path / "model" / "mine.yaml").write_text("- 1\n")
+    assert "model/mine" in message("model=mine", conf=tmp_path)
+
+
+def test_a_study_that_does_not_say_where_its_keys_belong_is_told_the_line(tmp_path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.yaml").write_text("study: mine\nthreads: 1\n")
+    assert message("study=mine", conf=tmp_path).endswith("begin it with the line # @package _global_")
+    (tmp_path / "study" / "mine.yaml").write_text("# @package _global_\nstudy: mine\nthreads: many\n")
+    assert "Value 'many' of type 'str' could not be converted to Integer" in message("study=mine", conf=tmp_path)
+
+
+def test_as_yaml_is_what_was_composed() -> None:
+    parsed = yaml.safe_load(as_yaml(compose(["model=vae", "budget.steps=123", "eval.noise_scales=[0.5]"])))
+    assert parsed["budget"]["steps"] == 123
+    assert parsed["eval"]["noise_scales"] == [0.5]
+    assert parsed["model"]["_target_"] == "bench.models.vae.VAE"
+
+
+def test_a_plain_command_is_one_cell() -> None:
+    assert expand(["model=vae", "seed=3"], [], multirun=False) == [["model=vae", "seed=3"]]
+
+
+def test_a_sweep_needs_its_flag() -> None:
+    with pytest.raises(BenchError, match="add -m"):
+        expand(["seed=0,1"], [], multirun=False)
+    assert expand(["seed=0,1"], [], multirun=True) == [["seed=0"], ["seed=1"]]
+    assert len(expand(["seed=range(5)", "model=vae,cnf"], [], multirun=True)) == 10
+
+
+def test_a_list_in_brackets_is_one_value() -> None:
+    assert expand(["eval.noise_scales=[0,1]"], [], multirun=False) == [["eval.noise_scales=[0,1]"]]
+
+
+def test_a_grid_is_a_union_of_products() -> None:
+    grid = [{"model": ["vae", "cnf"], "seed": [0, 1]}, {"model": ["vae"], "seed": [1], "data": ["moons"]}]
+    cells = expand([], grid, multirun=False)
+    assert len(cells) == 5
+    assert ["model=vae", "seed=1", "data=moons"] in cells
+
+
+def test_a_typed_axis_replaces_that_of_the_grid() -> None:
+    grid = [{"model": ["vae", "cnf"], "seed": [0, 1, 2]}]
+    assert expand(["seed=7"], grid, multirun=False) == [["model=vae", "seed=7"], ["model=cnf", "seed=7"]]
+
+
+def test_equal_cells_are_run_once() -> None:
+    assert len(expand([], [{"seed": [0, 1]}, {"seed": [1, 2]}], multirun=False)) == 3
+
+
+def test_any_value_of_yaml_can_stand_in_a_grid() -> None:
+    grid = [{"budget.parameters": [None, 100], "model.adjoint": [True], "eval.noise_scales": [[0.0, 0.5]]}]
+    configs = [compose(["model=cnf", *cell]) for cell in expand([], grid, multirun=False)]
+    assert [config.budget.parameters for config in configs] == [None, 100]
+    assert configs[0].model["adjoint"] is True
+    assert configs[0].eval.noise_scales == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("typed", ["seed", "model=[vae"])
+def test_what_is_no_override_is_shown(typed: str) -> None:
+    with pytest.raises(BenchError, match="cannot read") as raised:
+        expand([typed], [], multirun=False)
+    assert typed in str(raised.value)

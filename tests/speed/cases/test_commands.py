@@ -1,0 +1,55 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.record.columns import COLUMNS
+from bench.record.store import RunFolder
+from bench.speed.cases.commands import help_seconds, quick_seconds, report_seconds, timed_call
+from bench.speed.generated_study import LATENT_USE, write_study
+
+
+def test_the_help_is_timed_over_whole_processes() -> None:
+    figure = help_seconds(calls=2)
+    assert figure.ours is not None
+    assert figure.ours > 0.01  # no Python process starts in less
+
+
+def test_a_generated_study_is_reported_without_a_warning(capfd: pytest.CaptureFixture[str]) -> None:
+    figure = report_seconds(data_sets=1, models=2, seeds=2)
+    assert figure.what == "bench report of 4 runs"
+    assert figure.ours is not None
+    assert capfd.readouterr().err == ""
+
+
+def test_a_generated_record_fills_the_columns_of_a_finished_run(tmp_path: Path) -> None:
+    assert write_study(tmp_path / "made", 2, 3, 2) == 12
+    folders = sorted((tmp_path / "made" / "runs").iterdir())
+    records = [RunFolder(path).read() for path in folders]
+    assert len(records) == 12
+    unknown_to_a_toy = {"error", "bits_per_dim", "nll_estimator_error", "eval_nfe", "compile_seconds", "git_commit"}
+    unknown_to_a_toy |= {"note", "compiled"}
+    unknown_to_a_toy |= {"accuracy", "accuracy_supervised", "cluster_accuracy", "cluster_nmi", "labelled", "warning"}
+    unknown_to_a_toy |= {"grid_error_nats", "grid_error_refined_nats"}
+    unknown_to_a_toy |= {name for name in COLUMNS if name.startswith("sharpness_")}
+    of_some_families = {"elbo_nats", "train_nfe", "solver_error_nats", *LATENT_USE}
+    for record in records:
+        assert record is not None
+        empty = {name for name in COLUMNS if record[name] is None}
+        assert empty <= unknown_to_a_toy | of_some_families
+
+
+def test_a_command_that_fails_is_not_a_timing() -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        timed_call("no-such-command")
+
+
+def test_the_study_quick_is_read_from_its_table(tmp_path: Path) -> None:
+    assert quick_seconds(tmp_path).ours is None
+    (tmp_path / "quick").mkdir()
+    rows = "train_seconds,eval_seconds,device,threads\n10.5,2.0,CPU,2\n,1.0,CPU,2\n"
+    (tmp_path / "quick" / "table.csv").write_text(rows)
+    figure = quick_seconds(tmp_path)
+    assert figure.ours == pytest.approx(13.5)
+    assert figure.met == "yes"
+    assert figure.note == "2 runs stored from CPU, 2 threads"

@@ -1,0 +1,118 @@
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bench.training.checkpoint import load_state, save_state
+
+PACKAGE = Path(__file__).parents[2] / "bench"
+
+
+def equal(a: object, b: object) -> bool:
+    """Equality of nested state, types, dtypes and NaN included."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return a == b or (a != a and b != b)
+
+
+def test_nested_state_comes_back_as_it_went(tmp_path: Path) -> None:
+    state = {
+        "integers as keys": {0: "a", 7: {"deep": None}},
+        "tuple": (1, (2.5, "x"), []),
+        "list": [True, False, None, -3],
+        "numbers": [math.inf, -math.inf, math.nan, 1e-300, 2**62],
+        "empty": {},
+        "tensors": [
+            torch.tensor([True, False]),
+            torch.zeros(0, 3),
+            torch.tensor(3.5, dtype=torch.float64),
+            torch.arange(6).reshape(2, 3).T,
+            torch.get_rng_state(),
+            torch.randn(4, dtype=torch.bfloat16),
+        ],
+    }
+    save_state(tmp_path / "state", state)
+    loaded = load_state(tmp_path / "state")
+    assert equal(loaded, state)
+
+
+def test_tensors_that_share_memory_come_back_apart(tmp_path: Path) -> None:
+    base = torch.arange(4.0)
+    save_state(tmp_path / "state", {"a": base, "b": base, "part": base[1:3]})
+    loaded = load_state(tmp_path / "state")
+    assert loaded is not None
+    loaded["a"][1] = 9
+    assert loaded["b"].tolist() == [0, 1, 2, 3]
+    assert loaded["part"].tolist() == [1, 2]
+
+
+def test_an_optimiser_goes_on_from_its_state(tmp_path: Path) -> None:
+    def steps(model: nn.Module, adam: torch.optim.Adam, n: int) -> None:
+        for _ in range(n):
+            adam.zero_grad()
+            model(torch.ones(1, 3)).square().sum().backward()
+            adam.step()
+
+    model = nn.Linear(3, 2)
+    adam = torch.optim.Adam(model.parameters(), fused=True)
+    steps(model, adam, 3)
+    save_state(tmp_path / "state", {"model": dict(model.state_dict()), "adam": adam.state_dict()})
+    loaded = load_state(tmp_path / "state")
+    assert loaded is not None
+    other = nn.Linear(3, 2)
+    other_adam = torch.optim.Adam(other.parameters(), fused=True)
+    other.load_state_dict(loaded["model"])
+    other_adam.load_state_dict(loaded["adam"])
+    steps(model, adam, 3)
+    steps(other, other_adam, 3)
+    assert torch.equal(model.weight, other.weight)
+
+
+class Point(NamedTuple):
+    x: int
+
+
+@pytest.mark.parametrize("leaf", [np.float32(1), {1, 2}, 1j, object(), b"bytes", torch.device("cpu")])
+def test_a_leaf_of_another_kind_is_refused(leaf: object, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=f"cannot hold a {type(leaf).__name__}"):
+        save_state(tmp_path / "state", {"deep": [leaf]})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_named_tuple_comes_back_as_a_tuple(tmp_path: Path) -> None:
+    save_state(tmp_path / "state", {"point": Point(3)})
+    assert load_state(tmp_path / "state") == {"point": (3,)}
+
+
+def test_no_file_and_a_broken_file_are_no_state(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    assert load_state(path) is None
+    save_state(path, {"a": torch.zeros(100)})
+    whole = path.read_bytes()
+    for length in (0, 4, 20, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert load_state(path) is None, length
+
+
+def test_nothing_in_the_package_is_unpickled() -> None:
+    forbidden = re.compile(r"torch\.load\(|import pickle|from pickle|pickle\.load|joblib\.load|allow_pickle=True")
+    assert forbidden.search("torch.load(path)")
+    assert forbidden.search("import pickle")
+    offences = [
+        f"{path.name}:{number}"
+        for path in PACKAGE.rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if forbidden.search(line)
+    ]
+    assert offences == []
