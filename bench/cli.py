@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("overrides", nargs="*", help="Hydra overrides, such as model=vae budget.steps=500")
     run.add_argument("-m", "--multirun", action="store_true", help="lists of values make a grid")
     run.add_argument("--again", action="store_true", help="make finished runs anew")
+    run.add_argument("--dry-run", action="store_true", help="what would run, what is finished or refused, how long")
     run.add_argument("--cfg", choices=["job"], help="show the configuration and run nothing")
     add_config_dir(run)
     run.set_defaults(call=call_run)
@@ -127,15 +128,15 @@ def call_run(arguments: argparse.Namespace) -> int:
 
     config_dir = existing(arguments.config_dir)
     if arguments.cfg:
-        from bench.setup.build import data_options, model_options
+        from bench.setup.build import data_options, entry_class, model_options
         from bench.setup.compose import as_yaml, compose
 
         config = compose(arguments.overrides, config_dir)
         data_options(config)
-        model_options(config)
+        model_options(config, entry_class(config))
         print(as_yaml(config), end="")
         return 0
-    return run_command(arguments.overrides, arguments.multirun, arguments.again, config_dir)
+    return run_command(arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir)
 
 
 def call_report(arguments: argparse.Namespace) -> int:
@@ -158,11 +159,11 @@ def call_list(arguments: argparse.Namespace) -> int:
 def call_check(arguments: argparse.Namespace) -> int:
     """`bench check`: 1 when a contract is broken."""
     from bench.contract.check import check_entry
-    from bench.setup.build import entry
+    from bench.setup.build import entry_of_width
     from bench.setup.compose import compose
 
     config = compose([f"model={arguments.model}", *arguments.overrides], existing(arguments.config_dir))
-    failures = check_entry(lambda spec, width: entry(config, spec, width))
+    failures = check_entry(lambda spec, width: entry_of_width(config, spec, width))
     return 1 if failures else 0
 
 

@@ -1,21 +1,15 @@
 """One run, told from configuration to record."""
 
-import contextlib
-import hashlib
-import inspect
-import json
 import math
 import traceback
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save
 
-from bench.config import NOT_IDENTITY, Config
+from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.errors import BenchError, CannotWrite, Diverged, NotApplicable, TimedOut, one_line
+from bench.errors import CannotWrite, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
 from bench.machine.clock import either
 from bench.machine.deadline import Deadline
@@ -26,13 +20,11 @@ from bench.models.entry import Entry
 from bench.record.provenance import device_name, git_commit
 from bench.record.store import Record, RunFolder, write_atomically
 from bench.seeds import stream_seed
-from bench.setup import build
+from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
-from bench.setup.match import matching_width, parameter_count
-from bench.training.batches import Batches
-from bench.training.compiled import chosen_mode
+from bench.setup.match import parameter_count
 from bench.training.first_nan import retraced
-from bench.training.fit_after import examples, finish
+from bench.training.fit_after import finish
 from bench.training.history import History
 from bench.training.loop import Report, copied_weights, train
 
@@ -40,27 +32,26 @@ OWN_THREADS = torch.get_num_threads()
 """What torch chose for itself, before any configuration did."""
 
 
-def run(config: Config, folder: RunFolder, report: Report, command: str, elapsed: float = 0.0) -> Record:
-    """Trains and evaluates one entry on one data set, and stores what came of it; the record is written last.
+def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
+    """Trains and evaluates one entry on one data set, and stores the record last.
 
     Args:
-        config: checked; see `prepare`.
-        folder: of this run, locked by the caller.
+        cell: resolved, its folder locked by the caller.
         report: called after each validation.
-        command: what makes this row again.
         elapsed: seconds of `budget.timeout_seconds` that have passed before, while the run trained with others.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
         KeyboardInterrupt: the run was interrupted; its checkpoint stays, and the next call goes on from it.
     """
+    config, folder, device = cell.config, cell.folder, cell.device
     deadline, history = Deadline(config.budget.timeout_seconds, elapsed), History()
-    device = chosen_device(config)
-    record = {**identity(config), **surroundings(config, device), "command": command}
+    record = {**cell.identity(), **surroundings(config, device), "command": cell.command}
     folder.write_text("config.yaml", as_yaml(config))
     (folder.path / "error.txt").unlink(missing_ok=True)
     try:
-        entry, dataset, record = prepared(config, device, record)
+        entry, dataset = prepared(cell)
+        record |= size(cell, entry)
         memory = PeakMemory(device)
         learn(entry, dataset, config, history, folder, deadline, report)
         finish(entry, dataset, config.seed, history, deadline)
@@ -95,24 +86,6 @@ FINISHED = {"ok", "not_applicable", "diverged"}
 """Statuses that a second call would only repeat; runs of any other status are tried again."""
 
 
-def prepare(config: Config) -> None:
-    """Refuses what no run could do, before anything is written.
-
-    Raises:
-        BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable budget,
-            a batch larger than the training split or, with the training split, too small for the entry.
-    """
-    chosen_device(config)
-    dataset = build.dataset(config)
-    Batches(dataset, config.train.batch_size, config.seed)
-    cls = build.entry_class(config)
-    if dataset.spec.kind in cls.kinds:
-        with contextlib.suppress(NotApplicable):  # the run makes a row that says so
-            entry = build.entry(config, dataset.spec, sized_width(config, dataset))
-            chosen_mode(config.compile, entry, chosen_device(config))
-            entry.check_training(config.train.batch_size, examples(entry, dataset))
-
-
 def learn(
     entry: Entry,
     dataset: Dataset,
@@ -136,41 +109,26 @@ def learn(
         raise retraced(reason, entry, dataset, config, folder.checkpoint_path, deadline) from reason
 
 
-def prepared(config: Config, device: torch.device, record: Record) -> tuple[Entry, Dataset, Record]:
-    """The entry, sized and initialised from the run's seed, and the data set, both on `device`.
+def prepared(cell: Cell) -> tuple[Entry, Dataset]:
+    """The entry, initialised from the run's seed, and the data set, both on the cell's device.
 
     Raises:
         NotApplicable: the entry cannot model this kind of data, or has nothing for `eval.estimator`.
     """
-    dataset = build.dataset(config)
-    cls = build.entry_class(config)
-    record = record | {"family": cls.family}
-    if dataset.spec.kind not in cls.kinds:
-        kinds = " or ".join(sorted(cls.kinds))
-        raise NotApplicable(
-            f"{record['model']} models {kinds} data; {record['data']} is {dataset.spec.kind}: take data of such a "
-            f"kind, or a model of {dataset.spec.kind} data, such as vae"
-        )
-    width = sized_width(config, dataset)
-    torch.manual_seed(stream_seed(config.seed, "initialisation"))
-    entry = build.entry(config, dataset.spec, width).to(device)
-    check_estimator(entry, config.eval.estimator)
-    matched = None if cls.fitted else matched_to(config)
-    record |= {"parameters": parameter_count(entry), "width": width, "matched_to": matched}
-    return entry, dataset.to(device), record
+    torch.manual_seed(stream_seed(cell.config.seed, "initialisation"))
+    entry = cell.entry().to(cell.device)
+    check_estimator(entry, cell.config.eval.estimator)
+    return entry, cell.dataset.to(cell.device)
 
 
-def sized_width(config: Config, dataset: Dataset) -> int:
-    """The width that meets `budget.parameters`, or the YAML's own where none is asked for or the entry is `fitted`.
-
-    Raises:
-        BenchError: no width comes near enough, or the YAML's is none.
-    """
-    target = config.budget.parameters
-    if target is None or build.entry_class(config).fitted:
-        return int(build.model_options(config)["width"])
-    what = f"{config.model['name']} on {dataset.name}"
-    return matching_width(lambda w: build.entry(config, dataset.spec, w), target, config.budget.tolerance, what)
+def size(cell: Cell, entry: Entry) -> Record:
+    """The family, and what the entry was sized to; a `fitted` one is matched to no budget."""
+    return {
+        "family": cell.entry_class.family,
+        "parameters": parameter_count(entry),
+        "width": cell.width,
+        "matched_to": None if cell.entry_class.fitted else matched_to(cell.config),
+    }
 
 
 def matched_to(config: Config) -> str:
@@ -181,29 +139,6 @@ def matched_to(config: Config) -> str:
         for name, value in limits.items()
         if value is not None
     )
-
-
-def identity(config: Config) -> Record:
-    """Who the run is: study, run_id, data, model, seed. The id's hash covers all that decides the record.
-
-    Of the code only a user's own entry is in it; the commit of the project's stands in the record.
-    """
-    content: dict[str, Any] = asdict(config)
-    for option in NOT_IDENTITY:
-        group, _, name = option.rpartition(".")
-        (content[group] if group else content).pop(name, None)
-    content["device"] = chosen_device(config).type
-    if not config.model["_target_"].startswith("bench."):
-        content["source"] = source(build.entry_class(config))
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
-    data, model = config.data["name"], config.model["name"]
-    run_id = f"{data}-{model}-s{config.seed}-{digest}"
-    return {"study": config.study, "run_id": run_id, "data": data, "model": model, "seed": config.seed}
-
-
-def source(cls: type[Entry]) -> str:
-    """The text of the file that a user's own entry is written in, so that an edit makes another run."""
-    return Path(inspect.getfile(cls)).read_text()
 
 
 def surroundings(config: Config, device: torch.device) -> Record:
@@ -255,16 +190,3 @@ def is_finite(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(is_finite, value))
     return not isinstance(value, float) or math.isfinite(value)
-
-
-def chosen_device(config: Config) -> torch.device:
-    """`config.device`, with `auto` meaning CUDA where torch sees it.
-
-    Raises:
-        BenchError: CUDA was asked for and there is none.
-    """
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise BenchError("device=cuda: torch sees no CUDA device here; use device=cpu or device=auto")
-    return torch.device(config.device)

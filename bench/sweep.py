@@ -1,53 +1,23 @@
-"""Runs every cell of a command: checked before anything is written, finished ones skipped, failures kept."""
+"""The cells of a command, run one after the other: finished ones are skipped, failures keep their rows."""
 
-import shlex
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from bench.config import Config
 from bench.errors import BenchError
 from bench.pack.train import name_of, pack_of, train_pack
 from bench.record.columns import STATUSES
 from bench.record.provenance import git_commit
-from bench.record.store import Record, RunFolder, check_writable, tabled
-from bench.run import FINISHED, identity, prepare, run
-from bench.setup.compose import compose, expand, parse
+from bench.record.store import Record, tabled
+from bench.run import FINISHED, run
+from bench.setup.cell import Cell
+from bench.setup.dry_run import forecast
+from bench.setup.plan import plan
 from bench.training.history import History
 
 ELSEWHERE = "running elsewhere"
-
-
-class Cell(NamedTuple):
-    """One run of a sweep."""
-
-    config: Config
-    folder: RunFolder
-    command: str
-
-
-def plan(arguments: list[str], multirun: bool, config_dir: Path | None) -> list[Cell]:
-    """Every cell that a command asks for, composed and checked; nothing is written.
-
-    Raises:
-        BenchError: a mistake in the command, in one line.
-    """
-    about_grid = [argument for argument in arguments if argument.startswith(("study=", "grid="))]
-    if any(override.is_sweep_override() for override in parse(about_grid)):
-        raise BenchError(f"{' '.join(about_grid)}: run one study at a time")
-    grid = compose(about_grid, config_dir).grid
-    cells = []
-    for overrides in expand(arguments, grid, multirun):
-        config = compose(overrides, config_dir)
-        study = Path(config.results_dir) / config.study
-        check_writable(study)
-        prepare(config)
-        folder = RunFolder(study / "runs" / str(identity(config)["run_id"]))
-        cells.append(Cell(config, folder, command_line(overrides, grid, config_dir)))
-    return cells
 
 
 def sweep(cells: list[Cell], again: bool = False) -> Counter[str]:
@@ -83,15 +53,14 @@ def packs_of(cells: list[Cell]) -> dict[Path, list[Cell]]:
     """Cells that are trained together where they ask for it, by the folder of the first of them."""
     packs: dict[str | None, list[Cell]] = defaultdict(list)
     for cell in cells:
-        packs[pack_of(cell.config)].append(cell)
+        packs[pack_of(cell)].append(cell)
     return {pack[0].folder.path: pack for key, pack in packs.items() if key is not None and len(pack) > 1}
 
 
 def trained_together(pack: list[Cell], place: str, again: bool) -> dict[Path, float]:
     """Trains cells up to the point where `attempt` makes their records; by folder, the seconds that it took."""
-    runs = [(cell.config, cell.folder) for cell in pack]
-    with Progress(f"{place} {name_of(runs)}") as progress:
-        return train_pack(runs, again, progress, lambda line: say(f"{place} {line}"))
+    with Progress(f"{place} {name_of(pack)}") as progress:
+        return train_pack(pack, again, progress, lambda line: say(f"{place} {line}"))
 
 
 def attempt(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Record | None:
@@ -110,7 +79,7 @@ def attempt(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Record
             say(f"{label}  finished before: {record['status']}{other_code(record)}")
             return record
         with Progress(label) as progress:
-            record = run(cell.config, cell.folder, progress, cell.command, elapsed)
+            record = run(cell, progress, elapsed)
     say(f"{label}  {summary(record)}")
     return record
 
@@ -144,17 +113,6 @@ def closing_lines(outcomes: Counter[str]) -> list[str]:
     known = [*STATUSES, ELSEWHERE]
     counts = ", ".join(f"{outcomes[status]} {status}" for status in known if outcomes[status])
     return [f"{outcomes.total()} runs: {counts}"]
-
-
-def command_line(overrides: list[str], grid: list[dict[str, list[Any]]], config_dir: Path | None) -> str:
-    """The command that makes one cell again and no other, with `grid=[]` where the grid would add axes to it.
-
-    Where results and data lie on this machine is left out.
-    """
-    where = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    alone = ["grid=[]"] if len(expand(overrides, grid, multirun=False)) > 1 else []
-    portable = [word for word in overrides if not word.startswith(("results_dir=", "data_root="))]
-    return shlex.join(["bench", "run", *where, *portable, *alone])
 
 
 def rows_elsewhere(study: Path) -> bool:
@@ -193,16 +151,28 @@ class Progress:
             say(f"{self.label}  {share:.0%}  {value}")
 
 
-def run_command(arguments: list[str], multirun: bool, again: bool, config_dir: Path | None) -> int:
-    """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise."""
-    cells = plan(arguments, multirun, config_dir)
-    if not cells:
+def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None) -> int:
+    """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise.
+
+    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused.
+
+    Raises:
+        BenchError: a mistake in the command, or a cell that no run could make.
+    """
+    asked = plan(arguments, multirun, config_dir, say)
+    if not asked.cells and not asked.refusals:
         raise BenchError("the grid of this study is empty; give it at least one list of cells")
-    outcomes = sweep(cells, again)
+    if dry:
+        for line in forecast(asked, FINISHED, again):
+            say(line)
+        return 1 if asked.refusals else 0
+    if asked.refusals:
+        raise BenchError(asked.refusals[0].reason)
+    outcomes = sweep(asked.cells, again)
     for line in closing_lines(outcomes):
         say(line)
-    config = cells[0].config
-    keep = " --keep" if rows_elsewhere(Path(config.results_dir) / config.study) else ""
+    config = asked.cells[0].config
+    keep = " --keep" if rows_elsewhere(asked.cells[0].study_folder) else ""
     where = f" --results-dir {config.results_dir}" if config.results_dir != "results" else ""
     say(f"bench report {config.study}{keep}{where}")
     return 0 if set(outcomes) <= {"ok", "not_applicable", ELSEWHERE} else 1

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.config import Config
 from bench.record.columns import COLUMNS
 from bench.record.store import Record
+from bench.setup.cell import Cell, resolve
 from bench.setup.compose import compose
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +49,11 @@ CLOCKS = {
 def tiny(conf: Path, *overrides: str) -> Config:
     """The configuration of a run of about a second; `conf` holds the tests' own entries."""
     return compose([*TINY, *overrides], conf)
+
+
+def cell_in(config: Config, root: Path) -> Cell:
+    """The cell of a configuration, its results under `root`."""
+    return resolve(replace(config, results_dir=str(root)))
 
 
 def repeatable(record: Record) -> Record:

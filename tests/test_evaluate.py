@@ -26,7 +26,7 @@ def built(own_conf, *overrides: str) -> tuple[Entry, Dataset, Config]:
     config = compose([*SMALL, *overrides], own_conf)
     dataset = build.dataset(config)
     torch.manual_seed(0)
-    return build.entry(config, dataset.spec), dataset, config
+    return build.entry_of_width(config, dataset.spec, None), dataset, config
 
 
 def measured(own_conf, *overrides: str) -> Record:
@@ -249,7 +249,7 @@ def test_samples_that_are_not_numbers_are_a_divergence(own_conf) -> None:
 def test_a_bad_entry_shape_is_named(own_conf) -> None:
     config = tiny(own_conf, "model=affine")
     dataset = build.dataset(config)
-    entry = build.entry(config, dataset.spec)
+    entry = build.entry_of_width(config, dataset.spec, None)
     entry.log_prob = lambda x, context=None: type(entry).log_prob(entry, x[:1])
     with pytest.raises(Exception, match="shape"):
         evaluate(entry, dataset, config.eval, Deadline(None))

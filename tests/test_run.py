@@ -14,9 +14,10 @@ from bench.config import Config
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
 from bench.record.store import Record, RunFolder
-from bench.run import identity, prepare, run
+from bench.run import run
+from bench.setup.cell import resolve
 from bench.setup.compose import compose
-from tests.helpers import CLOCKS, TINY, files_under, repeatable, tiny
+from tests.helpers import CLOCKS, TINY, cell_in, files_under, repeatable, tiny
 
 
 class Killed(BaseException):
@@ -24,11 +25,11 @@ class Killed(BaseException):
 
 
 def made(config: Config, root: Path, report=lambda history, share: None) -> Record:
-    return run(config, folder_of(config, root), report, "bench run ...")
+    return run(cell_in(config, root), report)
 
 
 def folder_of(config: Config, root: Path) -> RunFolder:
-    return RunFolder(root / str(identity(config)["run_id"]))
+    return cell_in(config, root).folder
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +134,9 @@ def test_a_row_of_an_entry_that_is_fitted_says_of_no_steps_and_no_budget(tmp_pat
 
 
 def test_an_entry_that_is_fitted_is_refused_more_components_than_examples() -> None:
-    prepare(compose([*TINY, "model=gmm", "model.width=256"]))
+    resolve(compose([*TINY, "model=gmm", "model.width=256"]))
     with pytest.raises(BenchError, match=r"model\.width=257: there are 256 examples"):
-        prepare(compose([*TINY, "model=gmm", "model.width=257"]))
+        resolve(compose([*TINY, "model=gmm", "model.width=257"]))
 
 
 def test_the_configuration_is_stored_as_it_was_resolved(noisy) -> None:
@@ -291,7 +292,7 @@ def test_a_run_out_of_time_has_a_row_and_goes_on_when_given_more(own_conf, tmp_p
     assert "budget.timeout_seconds=1.5 passed" in record["error"]
     assert 0 < record["steps"] < 20
     longer = tiny(own_conf, "model=slow", "model.seconds=0.1", "budget.timeout_seconds=60")
-    assert identity(longer) == identity(config)
+    assert resolve(longer).identity() == resolve(config).identity()
     assert repeatable_from(made(longer, tmp_path)) == repeatable_from(made(longer, tmp_path / "whole"))
 
 
@@ -312,7 +313,7 @@ def test_evaluation_can_run_out_of_time_too(own_conf, tmp_path) -> None:
 def test_data_of_another_kind_are_not_applicable(own_conf, tmp_path) -> None:
     config = tiny(own_conf, "model=realnvp")
     config.data = {"_target_": "bench.data.digits.digits", "name": "digits_binary", "binary": True}
-    prepare(config)
+    resolve(config)
     record = made(config, tmp_path)
     assert record["status"] == "not_applicable"
     assert record["error"] == (
@@ -332,7 +333,7 @@ def test_a_binary_only_entry_says_what_data_it_would_model(own_conf, tmp_path, d
 
 def test_an_entry_that_refuses_the_data_as_it_is_built_is_not_applicable(own_conf, tmp_path) -> None:
     config = tiny(own_conf, "model=realnvp", "data.dim=1", "data.latent=1")
-    prepare(config)
+    resolve(config)
     assert made(config, tmp_path)["status"] == "not_applicable"
 
 
@@ -371,8 +372,8 @@ def test_a_full_disk_ends_it_all_without_a_record(own_conf, tmp_path, monkeypatc
     ],
 )
 def test_the_name_of_a_run_follows_what_decides_its_record(override: str, changes: bool, own_conf) -> None:
-    one, other = identity(tiny(own_conf, "model=affine")), identity(tiny(own_conf, "model=affine", override))
-    assert (one["run_id"] != other["run_id"]) == changes
+    one, other = resolve(tiny(own_conf, "model=affine")), resolve(tiny(own_conf, "model=affine", override))
+    assert (one.run_id != other.run_id) == changes
 
 
 def test_a_budget_of_null_keeps_the_width_of_the_yaml(own_conf, tmp_path) -> None:
@@ -392,7 +393,7 @@ def test_a_budget_of_null_keeps_the_width_of_the_yaml(own_conf, tmp_path) -> Non
 )
 def test_what_no_run_could_do_is_refused_before_it(overrides: list[str], named: str, own_conf) -> None:
     with pytest.raises(BenchError) as raised:
-        prepare(tiny(own_conf, *overrides))
+        resolve(tiny(own_conf, *overrides))
     assert named in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -408,21 +409,21 @@ def test_what_no_run_could_do_is_refused_before_it(overrides: list[str], named: 
     ],
 )
 def test_what_training_just_can_do_is_not_refused(overrides: list[str], own_conf) -> None:
-    prepare(tiny(own_conf, "budget.parameters=null", *overrides))
+    resolve(tiny(own_conf, "budget.parameters=null", *overrides))
 
 
 def test_no_more_components_than_finish_gets_codes(own_conf) -> None:
     """It gets 5,000 training examples at most."""
     many = ["model=ae_expost", "budget.parameters=null", "data.train=6000"]
-    prepare(tiny(own_conf, *many, "model.components=5000"))
+    resolve(tiny(own_conf, *many, "model.components=5000"))
     with pytest.raises(BenchError, match="there are 5000 codes to fit"):
-        prepare(tiny(own_conf, *many, "model.components=5001"))
+        resolve(tiny(own_conf, *many, "model.components=5001"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_cuda_where_there_is_none(own_conf) -> None:
     with pytest.raises(BenchError, match="device=cuda: torch sees no CUDA device here"):
-        prepare(tiny(own_conf, "model=affine", "device=cuda"))
+        resolve(tiny(own_conf, "model=affine", "device=cuda"))
 
 
 @pytest.mark.parametrize("model", ["vae", "realnvp", "cnf"])

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from json import dumps
 from pathlib import Path
 
-from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.errors import CannotWrite, NotApplicable, TimedOut, one_line
 from bench.machine.deadline import Deadline
@@ -17,33 +16,31 @@ from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
 from bench.pack.trial import agreed_draws
 from bench.record.store import RunFolder
-from bench.run import FINISHED, chosen_device, identity, prepared, surroundings
-from bench.setup.build import model_options
+from bench.run import FINISHED, prepared, surroundings
+from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.training.history import History
 from bench.training.loop import Loop, Report
 
-Run = tuple[Config, RunFolder]
 
-
-def pack_of(config: Config) -> str | None:
+def pack_of(cell: Cell) -> str | None:
     """What runs must have in common to be trained together; None without `pack`.
 
     All but seed, optimiser, patience and the options of the model that are numbers with a fraction, such as a weight of
     its loss: none of these is a size.
     """
-    if config.pack is None:
+    if cell.config.pack is None:
         return None
-    content = asdict(config)
+    content = asdict(cell.config)
     content.pop("seed")
     content["train"].pop("optimiser")
     content["train"].pop("patience")
-    own = {name for name, value in model_options(config).items() if isinstance(value, float)}
+    own = {name for name, value in cell.options.items() if isinstance(value, float)}
     content["model"] = {name: value for name, value in content["model"].items() if name not in own}
     return dumps(content, sort_keys=True)
 
 
-def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[str], None]) -> dict[Path, float]:
+def train_pack(runs: Sequence[Cell], again: bool, report: Report, say: Callable[[str], None]) -> dict[Path, float]:
     """Trains as many of `runs` together as are neither finished nor running elsewhere.
 
     Each goes on from its checkpoint, and leaves one there at its end: of its budget, its patience or, where its loss
@@ -64,22 +61,22 @@ def train_pack(runs: Sequence[Run], again: bool, report: Report, say: Callable[[
     """
     began = time.monotonic()
     with ExitStack() as locks:
-        left = [run for run in runs if locks.enter_context(run[1].lock()) and (again or not finished(run[1]))]
+        left = [run for run in runs if locks.enter_context(run.folder.lock()) and (again or not finished(run.folder))]
         if len(left) < 2:
             return {}
-        attempt(left, report, say)
-    return {folder.path: time.monotonic() - began for _, folder in left}
+        train_or_split(left, report, say)
+    return {run.folder.path: time.monotonic() - began for run in left}
 
 
-def attempt(runs: Sequence[Run], report: Report, say: Callable[[str], None]) -> None:
+def train_or_split(runs: Sequence[Cell], report: Report, say: Callable[[str], None]) -> None:
     """Trains the runs together or, where options of their models stand against it, those together that share them all.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
     """
-    alike: dict[str, list[Run]] = defaultdict(list)
+    alike: dict[str, list[Cell]] = defaultdict(list)
     for run in runs:
-        alike[dumps(run[0].model, sort_keys=True)].append(run)
+        alike[dumps(run.config.model, sort_keys=True)].append(run)
     try:
         train_together(runs, report)
     except CannotWrite:
@@ -92,12 +89,12 @@ def attempt(runs: Sequence[Run], report: Report, say: Callable[[str], None]) -> 
         instead = "packed by the options of the model" if packs else "trained one by one"
         say(f"{name_of(runs)} cannot be packed: {reason}; {instead}")
         for pack in packs:
-            attempt(pack, report, say)
+            train_or_split(pack, report, say)
 
 
-def name_of(runs: Sequence[Run]) -> str:
+def name_of(runs: Sequence[Cell]) -> str:
     """The data, the model and the number of a pack's runs."""
-    config = runs[0][0]
+    config = runs[0].config
     return f"{config.data['name']}-{config.model['name']} x {len(runs)}"
 
 
@@ -110,23 +107,22 @@ def finished(folder: RunFolder) -> bool:
     return record is not None and record["status"] in FINISHED
 
 
-def train_together(runs: Sequence[Run], report: Report) -> None:
+def train_together(runs: Sequence[Cell], report: Report) -> None:
     """Trains `runs` to their ends, those together that stand at the same step.
 
     Raises:
         Unpackable: their steps cannot be taken at once.
         TimedOut: the deadline passed.
     """
-    deadline = Deadline(runs[0][0].budget.timeout_seconds)
+    deadline = Deadline(runs[0].config.budget.timeout_seconds)
     groups = defaultdict(list)
     dataset: Dataset | None = None
-    for config, folder in runs:
-        device = chosen_device(config)
-        surroundings(config, device)
-        folder.write_text("config.yaml", as_yaml(config))
-        entry, fresh, _ = prepared(config, device, identity(config))
+    for run in runs:
+        surroundings(run.config, run.device)
+        run.folder.write_text("config.yaml", as_yaml(run.config))
+        entry, fresh = prepared(run)
         dataset = dataset or fresh
-        member = Member(Loop(entry, dataset, config, History(), deadline), folder.checkpoint_path)
+        member = Member(Loop(entry, dataset, run.config, History(), deadline), run.folder.checkpoint_path)
         if member.active:
             groups[member.loop.history.step].append(member)
     for members in groups.values():

@@ -1,12 +1,14 @@
-"""From the words of a command to resolved configurations, through Hydra; its errors become one line each."""
+"""Composition of configurations from the words of a command, through Hydra; its errors become one line each."""
 
+import copy
 import re
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -27,59 +29,71 @@ OPEN_GROUPS = ("model.", "data.")
 OMEGACONF_DETAILS = ("    full_key:", "    object_type=", "    reference_type=")
 
 
-def compose(overrides: list[str], config_dir: Path | None = None) -> Config:
-    """One resolved and checked configuration.
+class Composer:
+    """Composes configurations: through Hydra once for each choice of groups, values are then set on a copy.
 
-    Args:
-        overrides: Hydra overrides, such as `model=vae` or `budget.steps=100`.
-        config_dir: a folder of the user's own configuration groups, searched beside the project's.
-
-    Raises:
-        BenchError: an unknown name, a misspelt option, a wrong type or an impossible value, in one line.
+    Attributes:
+        reads_seed: whether a YAML composed so far has `${seed}` in it, so that seeds differ in more than their number.
     """
-    searchpath = [] if config_dir is None else [f"hydra.searchpath=['file://{config_dir.absolute()}']"]
-    typed = [f"++{override}" if override.startswith(OPEN_GROUPS) else override for override in overrides]
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            node = hydra_compose("config", overrides=[*searchpath, *typed])
-        OmegaConf.resolve(node)
-        config = OmegaConf.to_object(node)
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise explain(error) from error
-    assert isinstance(config, Config)
-    check(config)
-    return config
+
+    def __init__(self, config_dir: Path | None = None) -> None:
+        """`config_dir` is a folder of the user's own configuration groups, searched beside the project's."""
+        self.config_dir = config_dir
+        self.reads_seed = False
+        self.chosen: dict[tuple[str, ...], DictConfig] = {}
+
+    def config(self, overrides: Sequence[str]) -> Config:
+        """One resolved and checked configuration.
+
+        Args:
+            overrides: Hydra overrides, such as `model=vae` or `budget.steps=100`.
+
+        Raises:
+            BenchError: an unknown name, a misspelt option, a wrong type or an impossible value, in one line.
+        """
+        typed = [f"++{override}" if override.startswith(OPEN_GROUPS) else override for override in overrides]
+        try:
+            parsed = OverridesParser.create().parse_overrides(typed)
+            values = [override for override in parsed if sets_a_value(override)]
+            if any(override.is_delete() for override in parsed):
+                values = []  # what is deleted may have been set before: Hydra keeps the order
+            groups = [override.input_line for override in parsed if override not in values]
+            node = copy.deepcopy(self.of_groups(groups))
+            ConfigLoaderImpl._apply_overrides_to_config(values, node)
+            OmegaConf.resolve(node)
+            config = OmegaConf.to_object(node)
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+            raise explain(error) from error
+        assert isinstance(config, Config)
+        check(config)
+        return config
+
+    def of_groups(self, choices: list[str | None]) -> DictConfig:
+        """The configuration of these group choices, composed by Hydra when it is first asked for."""
+        words = tuple(word for word in choices if word is not None)
+        if words not in self.chosen:
+            own = self.config_dir
+            searchpath = [] if own is None else [f"hydra.searchpath=['file://{own.absolute()}']"]
+            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                self.chosen[words] = hydra_compose("config", overrides=[*searchpath, *words])
+            self.reads_seed |= "${seed}" in OmegaConf.to_yaml(self.chosen[words])
+        return self.chosen[words]
 
 
-def expand(arguments: list[str], grid: list[dict[str, list[Any]]], multirun: bool) -> list[list[str]]:
-    """The overrides of every cell that a command asks for.
+PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", "budget", "train", "eval", "study"}
+"""Options of a run that belong to no group."""
 
-    A study's grid is a list of products of lists; its cells are the union of them. An argument that names an axis of
-    the grid replaces that axis.
 
-    Args:
-        arguments: overrides as typed; with `multirun` they may be sweeps such as `seed=0,1` or `width=range(8)`.
-        grid: the study's own grid, empty for a plain run.
-        multirun: whether sweeps were allowed by `-m`.
+def sets_a_value(override: Override) -> bool:
+    """Whether an override sets an option of a configuration that is composed, rather than choosing a group."""
+    key = override.key_or_group
+    plain = key in PLAIN_OPTIONS or ("." in key and "/" not in key and not key.startswith("hydra."))
+    return plain and override.package is None and not override.is_delete() and not override.is_sweep_override()
 
-    Raises:
-        BenchError: an override that does not parse, or a sweep without `-m`.
-    """
-    typed = parse(arguments)
-    swept = [override.input_line for override in typed if override.is_sweep_override()]
-    if swept and not multirun:
-        raise BenchError(f"'{swept[0]}' is a list of values; add -m to run each of them, or quote it to mean one value")
-    named = {override.get_key_element() for override in typed}
-    cells: list[list[str]] = []
-    for product in grid or [{}]:
-        axes = [
-            f"{key}={','.join('null' if value is None else str(value) for value in values)}"
-            for key, values in product.items()
-            if key not in named
-        ]
-        (batch,) = BasicSweeper.split_arguments(parse([*axes, *arguments]), max_batch_size=None)
-        cells += [cell for cell in batch if cell not in cells]
-    return cells
+
+def compose(overrides: Sequence[str], config_dir: Path | None = None) -> Config:
+    """One configuration alone; see `Composer.config`."""
+    return Composer(config_dir).config(overrides)
 
 
 def parse(arguments: list[str]) -> list[Override]:

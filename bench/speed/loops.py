@@ -5,7 +5,6 @@ import torch
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.machine.deadline import Deadline
-from bench.run import sized_width
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.speed.interleave import Block
@@ -22,9 +21,8 @@ def endless(overrides: list[str]) -> Config:
 
 def loop_on(dataset: Dataset, config: Config, device: torch.device) -> Loop:
     """The loop of a run that begins, its entry initialised from seed 0."""
-    width = sized_width(config, dataset)
     torch.manual_seed(0)
-    entry = build.entry(config, dataset.spec, width).to(device)
+    entry = build.entry(config, dataset.spec).to(device)
     return Loop(entry, dataset.to(device), config, History(), Deadline(None))
 
 

@@ -11,7 +11,7 @@ from bench.contract.grid import Cube, Plane
 from bench.contract.stage import Build, Subject, correlated_bits, linear_gaussian, skewed
 from bench.models.entry import Entry
 from bench.paths import choices
-from bench.setup.build import entry
+from bench.setup.build import entry_of_width
 from bench.setup.compose import compose
 from tests.contract.mutants import BROKEN, MeanOverCoordinates, NoTrainer
 from tests.contract.sound import SOUND, Latent
@@ -49,13 +49,13 @@ def test_every_contract_is_broken_by_a_mutant():
 @pytest.mark.parametrize("model", [choice.name for choice in choices("model")])
 def test_every_model_of_the_project_passes(model):
     config = compose([f"model={model}"])
-    assert check_entry(lambda spec, width: entry(config, spec, width), report=lambda line: None) == []
+    assert check_entry(lambda spec, width: entry_of_width(config, spec, width), report=lambda line: None) == []
 
 
 @pytest.mark.parametrize("model", ["gaussian", "gmm"])
 def test_an_entry_that_is_fitted_in_one_go_is_held_to_no_contract_of_steps_and_sizes(model):
     config = compose([f"model={model}"])
-    lines = lines_of(lambda spec, width: entry(config, spec, width))
+    lines = lines_of(lambda spec, width: entry_of_width(config, spec, width))
     assert {"width", "gradients", "resumes"} <= {line.split(":")[0].removeprefix("skip ") for line in lines}
     assert {"ok finishes", "ok truth", "ok normalised", "ok samples", "ok trains"} <= set(lines)
 

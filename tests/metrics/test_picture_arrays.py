@@ -10,7 +10,7 @@ def test_an_entry_that_takes_labels_draws_some_of_each_class() -> None:
     """Of two nets that draw alike but for the class, each column of one is where its class is asked for."""
     config = compose(["data=digits", "data.labelled=20", "model=m2", "model.width=40", "budget.parameters=null"])
     dataset = build.dataset(config)
-    entry = build.entry(config, dataset.spec)
+    entry = build.entry_of_width(config, dataset.spec, None)
     asked = []
 
     def sample(n: int, context=None):
@@ -25,6 +25,8 @@ def test_an_entry_that_takes_labels_draws_some_of_each_class() -> None:
     levels = arrays["by_class"][:, :, 0]
     assert (np.diff(levels, axis=1) > 0).all()
     assert (levels == levels[0]).all()
-    plain = build.entry(compose(["data=digits", "model=vae", "model.width=40"]), build.dataset(compose([])).spec)
+    plain = build.entry_of_width(
+        compose(["data=digits", "model=vae", "model.width=40"]), build.dataset(compose([])).spec, None
+    )
     with torch.no_grad():
         assert "by_class" not in picture_samples(plain, dataset, dataset.fixed(dataset.test[:70], 0))

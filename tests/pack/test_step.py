@@ -50,7 +50,7 @@ class Side:
             config = compose([*overrides, *own, "budget.parameters=null"])
             spec = build.dataset(config).spec
             torch.manual_seed(stream_seed(seed, "initialisation"))
-            entry = build.entry(config, spec).train()
+            entry = build.entry_of_width(config, spec, None).train()
             settings = Optimiser(learning_rate=rate, warmup=warmup, final=final, clip_norm=norm)
             self.trainers.append(entry.trainer(settings))
             torch.manual_seed(stream_seed(seed, "train"))
@@ -181,7 +181,7 @@ class Remembering(Declared):
 
 def test_only_a_step_that_does_what_the_usual_one_does_is_replaced(own_conf) -> None:
     config = tiny(own_conf, "model=affine")
-    entry = build.entry(config, build.dataset(config).spec)
+    entry = build.entry_of_width(config, build.dataset(config).spec, None)
     names = {kind: replaced(kind) for kind in (GradientStep, Own, Declared, Heir, Remembering)}
     assert names == {
         GradientStep: set(),

@@ -6,6 +6,7 @@ import pytest
 from bench.errors import BenchError, NotApplicable
 from bench.setup import build
 from bench.setup.compose import compose
+from bench.setup.match import parameter_count
 from bench.spec import DataSpec
 from tests.helpers import tiny
 from tests.own_entries import Linear
@@ -15,7 +16,7 @@ PLANE = DataSpec((2,))
 
 def refusal(*overrides: str, conf=None) -> str:
     with pytest.raises(BenchError) as raised:
-        build.entry(compose(list(overrides), conf), PLANE)
+        build.entry_of_width(compose(list(overrides), conf), PLANE, None)
     text = str(raised.value)
     assert "\n" not in text
     return text
@@ -49,12 +50,12 @@ def test_a_model_without_width_is_told_so() -> None:
 
 def test_the_widths_type_is_checked_where_a_budget_replaces_it_too() -> None:
     with pytest.raises(BenchError, match="width: Value 'abc'"):
-        build.entry(compose(["model=vae", "model.width=abc"]), PLANE, width=3)
+        build.entry_of_width(compose(["model=vae", "model.width=abc"]), PLANE, width=3)
 
 
 def test_options_arrive_converted() -> None:
     config = compose(["model=cnf", "model.rtol=1", "model.width=30"])
-    entry = build.entry(config, PLANE)
+    entry = build.entry_of_width(config, PLANE, None)
     assert type(entry).__name__ == "CNF"
     assert build.checked(type(entry).__init__, {"width": 3, "rtol": 1}, "model=cnf") == {"width": 3, "rtol": 1.0}
     assert isinstance(build.checked(type(entry).__init__, {"width": 3, "rtol": 1}, "model=cnf")["rtol"], float)
@@ -90,7 +91,7 @@ def test_free_options_pass_and_named_ones_are_still_checked() -> None:
 
 
 def test_a_literal_with_none_takes_null(own_conf) -> None:
-    entry = build.entry(compose(["model=linear", "model.activation=null"], own_conf), PLANE)
+    entry = build.entry_of_width(compose(["model=linear", "model.activation=null"], own_conf), PLANE, None)
     assert isinstance(entry, Linear)
 
 
@@ -123,13 +124,16 @@ def test_a_constructor_that_breaks_is_named(own_conf) -> None:
 
 def test_an_entry_that_does_not_apply_says_so() -> None:
     with pytest.raises(NotApplicable, match="at least 2 coordinates"):
-        build.entry(compose(["model=realnvp"]), DataSpec((1,)))
+        build.entry_of_width(compose(["model=realnvp"]), DataSpec((1,)), None)
 
 
-def test_a_data_set_is_loaded_once_a_process(own_conf) -> None:
+def test_an_entry_has_the_width_of_the_budget_where_one_is_asked(own_conf) -> None:
     config = tiny(own_conf, "model=affine")
-    assert build.dataset(config) is build.dataset(tiny(own_conf, "model=linear"))
-    assert len(build.dataset(config).train) == 256
+    spec = build.dataset(config).spec
+    entry = build.entry(config, spec)
+    assert parameter_count(entry) == pytest.approx(60, rel=0.02)
+    assert parameter_count(build.entry_of_width(config, spec, None)) == 15
+    assert parameter_count(build.entry(tiny(own_conf, "model=affine", "budget.parameters=null"), spec)) == 15
 
 
 @pytest.mark.parametrize(

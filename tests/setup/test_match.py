@@ -35,8 +35,8 @@ def test_the_nearest_of_all_widths_is_chosen() -> None:
 @pytest.mark.parametrize("target", [5_000, 50_000])
 def test_the_projects_entries_meet_a_budget_within_two_per_cent(model: str, data: DataSpec, target: int) -> None:
     config = compose([f"model={model}"])
-    width = matching_width(lambda w: build.entry(config, data, w), target, 0.02, model)
-    assert parameter_count(build.entry(config, data, width)) == pytest.approx(target, rel=0.02)
+    width = matching_width(lambda w: build.entry_of_width(config, data, w), target, 0.02, model)
+    assert parameter_count(build.entry_of_width(config, data, width)) == pytest.approx(target, rel=0.02)
 
 
 def test_out_of_reach_names_the_nearest_sizes_on_both_sides() -> None:

@@ -11,7 +11,7 @@ from bench.contract.check import check_entry
 from bench.errors import BenchError
 from bench.models.entry import Entry
 from bench.setup import new
-from bench.setup.build import entry
+from bench.setup.build import entry_of_width
 from bench.setup.compose import compose
 from bench.setup.new import new_entry
 from bench.spec import DataSpec
@@ -27,10 +27,10 @@ def mixture(tmp_path, monkeypatch) -> type[Entry]:
 
 def test_outside_the_project_it_runs_from_its_own_folder(tmp_path, mixture):
     config = compose(["model=my_mixture"], tmp_path / "conf")
-    built = entry(config, DataSpec((2,)))
+    built = entry_of_width(config, DataSpec((2,)), None)
     assert type(built) is mixture
     assert built.logits.shape == (64,)
-    assert check_entry(lambda spec, width: entry(config, spec, width), report=lambda line: None) == []
+    assert check_entry(lambda spec, width: entry_of_width(config, spec, width), report=lambda line: None) == []
 
 
 def test_the_yaml_opens_with_a_description_and_its_command(tmp_path, mixture):

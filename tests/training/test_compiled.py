@@ -21,7 +21,6 @@ from bench.models.maf import MAF
 from bench.models.optimise import GradientStep
 from bench.models.realnvp import RealNVP
 from bench.models.vae import VAE
-from bench.record.store import RunFolder
 from bench.run import run
 from bench.setup import build
 from bench.setup.compose import compose
@@ -29,6 +28,7 @@ from bench.spec import DataSpec
 from bench.training.compiled import check_gradient, chosen_mode, compile_step, gradient, uncompiled
 from bench.training.history import History
 from bench.training.loop import Loop
+from tests.helpers import cell_in
 from tests.models.helpers import perturbed
 
 CPU = torch.device("cpu")
@@ -224,7 +224,7 @@ def stepping(
     options += ["budget.steps=100", "train.validate_every=5", "train.batch_size=256"]
     config = compose([*options, *overrides])
     dataset = build.dataset(config)
-    entry = build.entry(config, dataset.spec).to(dataset.train.device)
+    entry = build.entry_of_width(config, dataset.spec, None).to(dataset.train.device)
     loop = Loop(entry, dataset, config, History(), Deadline(None))
     loop.compile()
     loop.interval()
@@ -303,10 +303,8 @@ def test_a_compiled_runs_record_is_that_of_an_eager_one_with_seconds_of_its_own(
     options += ["budget.steps=30", "train.validate_every=10", "train.batch_size=64", "eval.test_examples=50"]
     records = []
     for mode in ("off", "step"):
-        config = compose([*options, f"compile={mode}", f"results_dir={tmp_path}"])
-        folder = RunFolder(tmp_path / mode)
-        folder.path.mkdir()
-        records.append(run(config, folder, lambda history, progress: None, "a test"))
+        cell = cell_in(compose([*options, f"compile={mode}"]), tmp_path / mode)
+        records.append(run(cell, lambda history, progress: None))
     eager, compiled = records
     assert eager["status"] == compiled["status"] == "ok"
     assert eager["run_id"] == compiled["run_id"]

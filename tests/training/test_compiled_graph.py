@@ -45,7 +45,7 @@ def trained(mode: str, overrides: list[str], monkeypatch: pytest.MonkeyPatch) ->
     config = compose([*SMALL, *overrides])
     dataset = build.dataset(config)
     torch.manual_seed(0)
-    entry = build.entry(config, dataset.spec)
+    entry = build.entry_of_width(config, dataset.spec, None)
     torch.manual_seed(1)
     loop = Loop(entry, dataset, config, History(), Deadline(None))
     loop.compile()

@@ -90,7 +90,7 @@ def test_no_term_is_named_without_a_checkpoint(own_conf, tmp_path) -> None:
     config = tiny(own_conf, "model=diverging")
     dataset = build.dataset(config)
     reason = Diverged("the loss is nan at step 7", 7)
-    entry = build.entry(config, dataset.spec)
+    entry = build.entry_of_width(config, dataset.spec, None)
     assert retraced(reason, entry, dataset, config, tmp_path / "none", Deadline(None)) is reason
 
 

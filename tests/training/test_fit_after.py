@@ -8,13 +8,13 @@ from bench import run as run_module
 from bench.config import Config
 from bench.errors import Diverged, TimedOut
 from bench.machine.deadline import Deadline
-from bench.record.store import Record, RunFolder
-from bench.run import identity, run
+from bench.record.store import Record
+from bench.run import run
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.training.fit_after import examples, finish
 from bench.training.history import History
-from tests.helpers import CLOCKS, TINY
+from tests.helpers import CLOCKS, TINY, cell_in
 
 
 class Killed(BaseException):
@@ -26,9 +26,9 @@ def config(*overrides: str) -> Config:
 
 
 def made(root: Path) -> tuple[Record, dict[str, torch.Tensor]]:
-    folder = RunFolder(root / str(identity(config())["run_id"]))
-    record = run(config(), folder, lambda history, share: None, "bench run ...")
-    return record, load_file(folder.path / "weights.safetensors")
+    cell = cell_in(config(), root)
+    record = run(cell, lambda history, share: None)
+    return record, load_file(cell.folder.path / "weights.safetensors")
 
 
 def test_what_is_fitted_is_in_the_stored_weights_and_the_same_after_a_kill(tmp_path, monkeypatch) -> None:
@@ -56,7 +56,7 @@ def test_what_is_fitted_is_in_the_stored_weights_and_the_same_after_a_kill(tmp_p
 def test_its_seconds_are_training_seconds_of_entries_that_have_it(model: str, counted: bool) -> None:
     tiny = compose([*TINY, f"model={model}"])
     dataset = build.dataset(tiny)
-    entry, history = build.entry(tiny, dataset.spec), History(seconds=5.0)
+    entry, history = build.entry_of_width(tiny, dataset.spec, None), History(seconds=5.0)
     finish(entry, dataset, 0, history, Deadline(None))
     assert (history.seconds > 5.0) == counted
 
@@ -66,7 +66,7 @@ def test_an_entry_that_is_fitted_gets_all_training_examples_and_others_get_some(
     monkeypatch.setattr("bench.training.fit_after.EXAMPLES", 200)
     tiny = compose([*TINY, f"model={model}"])
     dataset, sizes = build.dataset(tiny), list[int]()
-    entry = build.entry(tiny, dataset.spec)
+    entry = build.entry_of_width(tiny, dataset.spec, None)
     monkeypatch.setattr(type(entry), "finish", lambda self, x: sizes.append(len(x)))
     finish(entry, dataset, 0, History(), Deadline(None))
     assert sizes == [seen] == [examples(entry, dataset)]
@@ -77,7 +77,7 @@ def test_it_depends_on_the_runs_seed_alone_and_leaves_the_mode() -> None:
     means = []
     for state, seed in [(1, 0), (2, 0)]:
         torch.manual_seed(9)
-        entry = build.entry(config(), dataset.spec)
+        entry = build.entry_of_width(config(), dataset.spec, None)
         torch.manual_seed(state)
         finish(entry.train(), dataset, seed, History(), Deadline(None))
         assert entry.training
@@ -87,7 +87,7 @@ def test_it_depends_on_the_runs_seed_alone_and_leaves_the_mode() -> None:
 
 def test_a_divergence_says_that_it_is_in_what_is_fitted_and_of_which_entry() -> None:
     dataset = build.dataset(config())
-    entry = build.entry(config(), dataset.spec)
+    entry = build.entry_of_width(config(), dataset.spec, None)
     with torch.no_grad():
         next(entry.parameters()).fill_(float("nan"))
     with pytest.raises(Diverged, match="training examples is nan, in what AEExPost fits after training"):
@@ -97,4 +97,4 @@ def test_a_divergence_says_that_it_is_in_what_is_fitted_and_of_which_entry() -> 
 def test_it_is_not_begun_after_the_deadline() -> None:
     dataset = build.dataset(config())
     with pytest.raises(TimedOut):
-        finish(build.entry(config(), dataset.spec), dataset, 0, History(), Deadline(1e-9))
+        finish(build.entry_of_width(config(), dataset.spec, None), dataset, 0, History(), Deadline(1e-9))

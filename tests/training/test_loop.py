@@ -27,7 +27,7 @@ def trained(
 ) -> tuple[Entry, Dataset, History]:
     dataset = build.dataset(config)
     torch.manual_seed(config.seed)
-    entry = build.entry(config, dataset.spec)
+    entry = build.entry_of_width(config, dataset.spec, None)
     history = History()
     train(entry, dataset, config, history, checkpoint, deadline or Deadline(None), report)
     return entry, dataset, history
@@ -78,13 +78,13 @@ def test_the_grid_of_the_best_weights_is_kept_with_them(own_conf, tmp_path) -> N
     grids = []
     dataset = build.dataset(config)
     torch.manual_seed(config.seed)
-    entry = build.entry(config, dataset.spec)
+    entry = build.entry_of_width(config, dataset.spec, None)
     history = History()
     train(entry, dataset, config, history, tmp_path / "c", Deadline(None), lambda *_: grids.append(list(entry.grid)))
     assert history.best_step < history.step
     assert grids[history.best_step - 1] != grids[-1]
     assert entry.grid == grids[history.best_step - 1]
-    again = build.entry(config, dataset.spec)
+    again = build.entry_of_width(config, dataset.spec, None)
     train(again, dataset, config, History(), tmp_path / "c", Deadline(None), lambda *_: None)
     assert again.grid == entry.grid
 

@@ -43,7 +43,7 @@ def built(*words: str) -> tuple[Entry, Dataset, Config]:
     config = compose([*SMALL, *words])
     dataset = build.dataset(config)
     torch.manual_seed(0)
-    return build.entry(config, dataset.spec), dataset, config
+    return build.entry_of_width(config, dataset.spec, None), dataset, config
 
 
 def trained(checkpoint: Path, report: Any = lambda history, share: None) -> Entry:

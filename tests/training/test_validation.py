@@ -16,7 +16,7 @@ from tests.own_entries import LossOnly
 def test_the_value_of_a_density_is_its_mean_nll_in_the_report_space(own_conf) -> None:
     config = compose(["model=affine", "data=digits"], own_conf)
     data = build.dataset(config)
-    entry = build.entry(config, data.spec)
+    entry = build.entry_of_width(config, data.spec, None)
     validation = Validation(data, config)
     value, name = validation.value(entry, Deadline(None))
     with torch.no_grad():
@@ -29,7 +29,7 @@ def test_the_value_of_a_density_is_its_mean_nll_in_the_report_space(own_conf) ->
 def test_the_value_of_weights_is_a_bound_of_the_validations_own_size(own_conf) -> None:
     config = tiny(own_conf, "model=vae", "budget.parameters=null")
     data = build.dataset(config)
-    value, name = Validation(data, config).value(build.entry(config, data.spec), Deadline(None))
+    value, name = Validation(data, config).value(build.entry_of_width(config, data.spec, None), Deadline(None))
     assert name == "nll(iwae-4)"
     assert math.isfinite(value)
 
@@ -37,7 +37,7 @@ def test_the_value_of_weights_is_a_bound_of_the_validations_own_size(own_conf) -
 def test_an_entry_without_a_likelihood_is_validated_by_its_loss(own_conf) -> None:
     config = tiny(own_conf, "model=loss_only")
     data = build.dataset(config)
-    entry = build.entry(config, data.spec)
+    entry = build.entry_of_width(config, data.spec, None)
     value, name = Validation(data, config).value(entry, Deadline(None))
     assert name == "loss"
     with torch.no_grad():
@@ -47,7 +47,7 @@ def test_an_entry_without_a_likelihood_is_validated_by_its_loss(own_conf) -> Non
 def test_an_objective_that_is_no_bound_is_validated_by_itself(own_conf) -> None:
     config = tiny(own_conf, "model=vae_mean", "budget.parameters=null")
     data = build.dataset(config)
-    entry, validation = build.entry(config, data.spec), Validation(data, config)
+    entry, validation = build.entry_of_width(config, data.spec, None), Validation(data, config)
     value, name = validation.value(entry, Deadline(None))
     assert name == "loss"
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_only_the_first_examples_are_looked_at(own_conf) -> None:
 def test_it_repeats_and_leaves_random_state_and_modes_alone(model: str, own_conf) -> None:
     config = tiny(own_conf, f"model={model}", "budget.parameters=null")
     data = build.dataset(config)
-    entry = build.entry(config, data.spec).train()
+    entry = build.entry_of_width(config, data.spec, None).train()
     before = torch.get_rng_state()
     first = Validation(data, config).value(entry, Deadline(None))
     assert torch.equal(before, torch.get_rng_state())
@@ -105,7 +105,7 @@ def test_it_repeats_and_leaves_random_state_and_modes_alone(model: str, own_conf
 def test_a_value_that_is_not_finite_is_a_divergence(model: str, own_conf) -> None:
     config = tiny(own_conf, f"model={model}")
     data = build.dataset(config)
-    entry = build.entry(config, data.spec)
+    entry = build.entry_of_width(config, data.spec, None)
     with torch.no_grad():
         entry.shifts.fill_(math.nan)
     with pytest.raises(Diverged):

@@ -41,7 +41,7 @@ def seconds_and_memory(config: Config, subset: int, device: torch.device, effort
     settings = config.eval
     dataset, source = pixels(config, subset)
     torch.manual_seed(0)
-    entry = build.entry(config, dataset.spec).to(device)
+    entry = build.entry_of_width(config, dataset.spec, None).to(device)
     chosen = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(0))[:subset]
     x = dataset.fixed(dataset.test[chosen], seed=0).to(device)
 

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from bench.config import Config, Optimiser
 from bench.data.dataset import Dataset
 from bench.models.realnvp import CONDITIONER_SIZES, ActivationNorm, AffineCoupling, LUMixing, RealNVP
-from bench.run import sized_width
 from bench.setup import build
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
@@ -78,7 +77,7 @@ def step_time(config: Config, device: torch.device, effort: Effort, target: Targ
 
 def even(config: Config, dataset: Dataset) -> Config:
     """`config` with the largest width within its budget at which all hidden sizes are alike."""
-    width = sized_width(config, dataset)
+    width = build.budget_width(config, dataset.spec)
     sizes = CONDITIONER_SIZES * config.model["layers"]
     model = {**config.model, "width": max(sizes, width - width % sizes)}
     return replace(config, model=model, budget=replace(config.budget, parameters=None))

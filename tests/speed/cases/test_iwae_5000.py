@@ -19,7 +19,7 @@ def no_mnist(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_model_is_that_of_the_paper() -> None:
     config = endless(OURS)
-    entry = build.entry(config, DataSpec((784,), "binary"))
+    entry = build.entry_of_width(config, DataSpec((784,), "binary"), None)
     sizes = [(layer.in_features, layer.out_features) for layer in entry.modules() if isinstance(layer, torch.nn.Linear)]
     encoder = [(784, 200), (200, 200), (200, 50), (200, 50)]
     assert sizes == [*encoder, (50, 200), (200, 200), (200, 784)]

@@ -5,7 +5,6 @@ from nflows.transforms import AffineCouplingTransform
 from torch import nn
 
 from bench.models.realnvp import LOG_SCALE_BOUND, RealNVP
-from bench.run import sized_width
 from bench.setup import build
 from bench.setup.match import parameter_count
 from bench.spec import DataSpec
@@ -68,7 +67,7 @@ def test_the_width_is_the_largest_within_the_budget_with_equal_hidden_sizes() ->
     dataset = build.dataset(config)
     width = even(config, dataset).model["width"]
     assert width % 16 == 0
-    assert 0 <= sized_width(config, dataset) - width < 16
+    assert 0 <= build.budget_width(config, dataset.spec) - width < 16
 
 
 @pytest.mark.parametrize("data", ["digits", "8gaussians"])

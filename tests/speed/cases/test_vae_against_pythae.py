@@ -104,7 +104,7 @@ def test_every_hidden_layer_of_the_timed_models_has_256_units(pythae_vae, no_mni
 
     for pair in PAIRS:
         config = pair.config()
-        entry = build.entry(config, DataSpec((784,), "binary"))
+        entry = build.entry_of_width(config, DataSpec((784,), "binary"), None)
         sizes = {layer.out_features for layer in entry.modules() if isinstance(layer, torch.nn.Linear)}
         assert sizes - {784, 1, 16, 17, 32} == {256}
         assert pythae_vae.same_layers(entry) is not None

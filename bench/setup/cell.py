@@ -1,0 +1,172 @@
+"""One cell of a grid, resolved once: configuration, class, options, data set and width. Nothing later asks again."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.config import Config
+from bench.data.dataset import Dataset
+from bench.errors import NotApplicable
+from bench.machine.device import chosen_device
+from bench.models.entry import Entry
+from bench.record.key import RunKey
+from bench.record.store import Record, RunFolder
+from bench.setup import build
+from bench.training.batches import Batches
+from bench.training.compiled import chosen_mode
+from bench.training.fit_after import examples
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run, resolved. Cells that differ in their seed alone share everything but configuration and command.
+
+    Attributes:
+        config: of the run.
+        device: where it computes.
+        entry_class: the class that `config.model` names.
+        options: of the entry's constructor, converted; `width` among them is the matched one.
+        dataset: on the CPU, in the shape that the entry asks for.
+        refusal: why the entry cannot model these data; its row says so.
+        key: of the run, with a place for the seed.
+        command: the command that makes this row again.
+    """
+
+    config: Config
+    device: torch.device
+    entry_class: type[Entry]
+    options: dict[str, Any]
+    dataset: Dataset
+    refusal: str | None
+    key: RunKey
+    command: str = "bench run"
+
+    @property
+    def width(self) -> int:
+        """The size knob that meets the budget."""
+        return int(self.options["width"])
+
+    @cached_property
+    def run_id(self) -> str:
+        """`<data>-<model>-s<seed>-<hash8>`."""
+        return self.key.run_id(self.config.seed)
+
+    @property
+    def study_folder(self) -> Path:
+        """`results/<study>`."""
+        return Path(self.config.results_dir) / self.config.study
+
+    @property
+    def folder(self) -> RunFolder:
+        """`results/<study>/runs/<run_id>`."""
+        return RunFolder(self.study_folder / "runs" / self.run_id)
+
+    def identity(self) -> Record:
+        """The first columns of the record: study, run_id, data, model, seed."""
+        return self.key.identity(self.config.seed)
+
+    def entry(self) -> Entry:
+        """The entry at the width that meets the budget, on the CPU, initialised from torch's global random state.
+
+        Raises:
+            BenchError: an option that the entry refuses.
+            NotApplicable: the entry cannot model these data.
+        """
+        if self.refusal is not None:
+            raise NotApplicable(self.refusal)
+        return build.built(self.entry_class, self.options, self.dataset.spec, self.config.model["name"])
+
+    def of_seed(self, seed: int, command: str) -> "Cell":
+        """The cell of another seed."""
+        return replace(self, config=replace(self.config, seed=seed), command=command)
+
+
+class Resolver:
+    """Resolves the cells of a grid: one class look-up a model, one data set, one width search a model and data set."""
+
+    def __init__(self) -> None:
+        self.classes: dict[str, type[Entry]] = {}
+        self.datasets: dict[str, Dataset] = {}
+        self.widths: dict[str, int] = {}
+        self.trainable: set[str] = set()
+
+    def cell(self, config: Config, command: str = "bench run") -> Cell:
+        """The cell of one configuration; what no run could do is refused before anything is written.
+
+        Raises:
+            BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable
+                budget, a batch larger than the training split or, with the training split, too small for the entry.
+        """
+        device = chosen_device(config.device)
+        dataset = self.dataset(config)
+        cls = self.entry_class(config)
+        key = RunKey(config, device.type, cls)
+        options = build.model_options(config, cls)
+        cell = Cell(config, device, cls, options, dataset, refusal_of(config, cls, dataset), key, command)
+        Batches(dataset, config.train.batch_size, config.seed)
+        if cell.refusal is None:
+            try:
+                cell = replace(cell, options={**options, "width": self.width(config, cls, options, dataset)})
+                self.check_trainable(cell)
+            except NotApplicable as reason:
+                cell = replace(cell, refusal=str(reason))
+        return cell
+
+    def dataset(self, config: Config) -> Dataset:
+        """The data set, built once."""
+        key = repr(sorted(config.data.items()))
+        if key not in self.datasets:
+            self.datasets[key] = build.dataset(config)
+        return self.datasets[key]
+
+    def entry_class(self, config: Config) -> type[Entry]:
+        """The class of the model, imported once."""
+        target = config.model["_target_"]
+        if target not in self.classes:
+            self.classes[target] = build.entry_class(config)
+        return self.classes[target]
+
+    def width(self, config: Config, cls: type[Entry], options: dict[str, Any], dataset: Dataset) -> int:
+        """The width that meets the budget, searched once for a model, its options and a data set."""
+        budget = config.budget
+        key = repr((config.model, sorted(config.data.items()), budget.parameters, budget.tolerance))
+        if key not in self.widths:
+            self.widths[key] = build.sized_width(config, cls, options, dataset.spec, dataset.name)
+        return self.widths[key]
+
+    def check_trainable(self, cell: Cell) -> None:
+        """Refuses what training could not begin with, once for all cells that ask the same.
+
+        Raises:
+            BenchError: the step cannot be compiled as asked, or the entry needs more examples.
+            NotApplicable: the entry cannot model these data.
+        """
+        config = cell.config
+        asked = repr((config.model, sorted(config.data.items()), cell.width, config.train.batch_size, config.compile))
+        if asked in self.trainable:
+            return
+        with torch.random.fork_rng(devices=[]):
+            entry = cell.entry()
+        chosen_mode(config.compile, entry, cell.device)
+        entry.check_training(config.train.batch_size, examples(entry, cell.dataset))
+        self.trainable.add(asked)
+
+
+def refusal_of(config: Config, cls: type[Entry], dataset: Dataset) -> str | None:
+    """Why the entry's kinds of data leave these out; None where they do not."""
+    kind = dataset.spec.kind
+    if kind in cls.kinds:
+        return None
+    kinds = " or ".join(sorted(cls.kinds))
+    return (
+        f"{config.model['name']} models {kinds} data; {config.data['name']} is {kind}: take data of such a kind, or a "
+        f"model of {kind} data, such as vae"
+    )
+
+
+def resolve(config: Config, command: str = "bench run") -> Cell:
+    """The cell of one configuration alone; see `Resolver.cell`."""
+    return Resolver().cell(config, command)

@@ -1,0 +1,110 @@
+"""A plan in words: the runs that would be made, those that are finished, those that are refused, and the hours.
+
+Hours come from earlier rows: tables of the results folder, and records of the study.
+"""
+
+import csv
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.record.store import TABLE, Record
+from bench.setup.cell import Cell
+from bench.setup.plan import Plan
+
+CLOCKS = ("train_seconds", "eval_seconds", "compile_seconds")
+
+Kind = tuple[str, str]
+"""Data set and model."""
+
+
+def forecast(plan: Plan, finished: Container[str], again: bool) -> Iterator[str]:
+    """A line for each setting and for each refusal, and a last one of all.
+
+    Args:
+        plan: of the command.
+        finished: statuses of records that a second call leaves as they are.
+        again: whether finished runs would be made anew.
+    """
+    seconds = earlier_seconds(plan.cells)
+    total, unknown, counts = 0.0, 0, Counter[str]()
+    for setting, cells in by_setting(plan.cells).items():
+        statuses = Counter(status for status in map(status_of, cells) if not again and status in finished)
+        due, done = len(cells) - statuses.total(), statuses.total()
+        counts["to run"] += due
+        counts["finished"] += done
+        each = seconds.get((cells[0].config.data["name"], cells[0].config.model["name"]))
+        total += due * (each or 0.0)
+        unknown += due if each is None else 0
+        price = "" if not due else ", about " + (hours(due * each) if each is not None else "? h: no earlier row")
+        ended = "" if not done else f", {done} finished ({', '.join(f'{n} {s}' for s, n in statuses.items())})"
+        yield f"{setting}  {due} to run{ended}{price}"
+    for refusal in plan.refusals:
+        counts["refused"] += refusal.cells
+        yield f"{refusal.words}  {refusal.cells} refused: {refusal.reason}"
+    said = ", ".join(f"{counts[name]} {name}" for name in ("to run", "finished", "refused") if counts[name])
+    rest = f", without {unknown} of which no earlier row tells" if unknown else ""
+    yield f"{counts.total()} runs: {said}; about {hours(total)} one after the other{rest}"
+
+
+def by_setting(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """The cells that share all but their seed, by data, model and the hash of the first of them."""
+    settings: dict[int, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        settings[id(cell.key)].append(cell)
+    return {f"{group[0].config.data['name']} {group[0].config.model['name']} {group[0].run_id[-8:]}": group
+            for group in settings.values()}  # fmt: skip
+
+
+def status_of(cell: Cell) -> str | None:
+    """The status of the cell's record; None where there is none, or a broken one."""
+    try:
+        record = cell.folder.read()
+    except ValueError:
+        return None
+    return None if record is None else str(record["status"])
+
+
+def earlier_seconds(cells: list[Cell]) -> dict[Kind, float]:
+    """The median seconds of earlier runs of each data set and model: of the study itself, else of any other."""
+    if not cells:
+        return {}
+    own = cells[0].study_folder
+    tables = sorted(own.parent.glob(f"*/{TABLE}"))
+    others = medians(row for table in tables if table.parent != own for row in rows_of(table))
+    return others | medians([*rows_of(own / TABLE), *records_of(cells)])
+
+
+def medians(rows: Iterable[Record]) -> dict[Kind, float]:
+    """The median of all clocks together, by data set and model, over rows that ended well."""
+    seconds: dict[Kind, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.get("status") == "ok":
+            seconds[str(row["data"]), str(row["model"])].append(sum(float(row.get(clock) or 0) for clock in CLOCKS))
+    return {kind: statistics.median(values) for kind, values in seconds.items()}
+
+
+def rows_of(table: Path) -> list[dict[str, Any]]:
+    """The rows of a table.csv; none where there is no file."""
+    if not table.exists():
+        return []
+    with open(table, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def records_of(cells: Iterable[Cell]) -> Iterator[Record]:
+    """The records of cells that have one."""
+    for cell in cells:
+        try:
+            record = cell.folder.read()
+        except ValueError:
+            continue
+        if record is not None:
+            yield record
+
+
+def hours(seconds: float) -> str:
+    """Seconds as hours, to two digits."""
+    return f"{seconds / 3600:.2g} h"

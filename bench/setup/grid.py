@@ -1,0 +1,56 @@
+"""The grid of a command or a study: which cells it asks for, and the command that makes one of them alone."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+from bench.errors import BenchError
+from bench.setup.compose import parse
+
+Grid = list[dict[str, list[Any]]]
+
+
+def expand(arguments: Sequence[str], grid: Grid, multirun: bool) -> list[list[str]]:
+    """The overrides of every cell that a command asks for.
+
+    A study's grid is a list of products of lists; its cells are the union of them. An argument that names an axis of
+    the grid replaces that axis.
+
+    Args:
+        arguments: overrides as typed; with `multirun` they may be sweeps such as `seed=0,1` or `width=range(8)`.
+        grid: the study's own grid, empty for a plain run.
+        multirun: whether sweeps were allowed by `-m`.
+
+    Raises:
+        BenchError: an override that does not parse, or a sweep without `-m`.
+    """
+    typed = parse(list(arguments))
+    swept = [override.input_line for override in typed if override.is_sweep_override()]
+    if swept and not multirun:
+        raise BenchError(f"'{swept[0]}' is a list of values; add -m to run each of them, or quote it to mean one value")
+    named = {override.get_key_element() for override in typed}
+    cells: dict[tuple[str, ...], list[str]] = {}
+    for product in grid or [{}]:
+        axes = [
+            f"{key}={','.join('null' if value is None else str(value) for value in values)}"
+            for key, values in product.items()
+            if key not in named
+        ]
+        (batch,) = BasicSweeper.split_arguments(parse([*axes, *arguments]), max_batch_size=None)
+        cells |= {tuple(cell): cell for cell in batch if tuple(cell) not in cells}
+    return list(cells.values())
+
+
+def alone(overrides: Sequence[str], grid: Grid) -> list[str]:
+    """What a command needs beside a cell's overrides to make no other: `grid=[]` where the grid adds axes to them."""
+    return ["grid=[]"] if len(grid) > 0 and len(expand(overrides, grid, multirun=False)) > 1 else []
+
+
+def command_line(overrides: Sequence[str], config_dir: Path | None) -> str:
+    """The command that makes one cell again. Where results and data lie on this machine is left out."""
+    where = [] if config_dir is None else ["--config-dir", str(config_dir)]
+    portable = [word for word in overrides if not word.startswith(("results_dir=", "data_root="))]
+    return shlex.join(["bench", "run", *where, *portable])
