@@ -1,0 +1,246 @@
+"""The READMEs: every marked number is the study's own, rounded once; links and paths exist; the front page is short.
+
+A number in a results README is followed by its address, `96.1<!-- digits @ realnvp @ nll_nats -->`, and a table stands
+under a line with one address a column, `<!-- table: data | model | nll_nats | digits @ . @ steps -->`. A dot is taken
+from the row. `README.md` and others outside a study name it first: `<!-- quick: digits @ realnvp @ nll_nats -->`.
+"""
+
+import re
+import subprocess
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, get_type_hints
+
+import pandas as pd
+import pytest
+
+from bench import config
+
+ROOT = Path(__file__).resolve().parent.parent
+READMES = sorted(
+    path
+    for path in (ROOT / "README.md", *ROOT.glob("bench/**/*.md"), *ROOT.glob("results/**/*.md"))
+    if path.name in {"README.md", "CHANGELOG.md"}
+)
+STUDIES = sorted(path.parent.name for path in ROOT.glob("results/*/table.csv"))
+BOUNDED = {"nll_nats", "bits_per_dim", "kl_to_truth"}
+TIMES = {"train_seconds", "step_milliseconds", "eval_seconds"}
+CELL = re.compile(
+    r"(?P<bold>\*\*)?(?P<bound>≤ )?(?P<mean>[-−]?[\d,]+(?:\.\d+)?)"
+    r"(?: ± (?P<half>[\d,]+(?:\.\d+)?))?(?P<marks>(?: [†§])*)(?(bold)\*\*)"
+)
+MARK = re.compile(r"<!-- (?:(\w+): )?(?!table)([^|>]+? @ [^|>]+? @ \w+) -->")
+TABLE = re.compile(r"<!-- (?:(\w+) )?table: (.+) -->\n(\|.*\n)\|[-| ]+\|\n((?:\|.*\n)+)")
+
+
+class Quantity(NamedTuple):
+    """A number of a study: mean and half-width of its 95 % interval, and the marks that belong to it."""
+
+    mean: float
+    half_width: float | None
+    bound: bool = False
+    best: bool = False
+    shared: bool = False
+    loose: bool = False
+
+
+@cache
+def summary(study: str) -> pd.DataFrame:
+    return pd.read_csv(ROOT / "results" / study / "summary.csv")
+
+
+@cache
+def loose_cells(study: str) -> set[tuple[str, str]]:
+    runs = pd.read_csv(ROOT / "results" / study / "table.csv", keep_default_na=False, dtype=str)
+    loose = runs[runs["warning"].str.contains("bound is loose")]
+    labels = loose["model"] + loose["variant"].map(lambda variant: f" ({variant})" if variant else "")
+    return set(zip(loose["data"], labels, strict=True))
+
+
+def looked_up(study: str, data: str, model: str, metric: str) -> Quantity | None:
+    """The quantity at an address; None where the study has none."""
+    if metric == "difference":
+        return difference(study, data, *model.split(" - "))
+    if metric == "published":
+        return published(data, model)
+    rows = summary(study)
+    rows = rows[rows["model"] == model]
+    if data == "mean":
+        return Quantity(float(rows[metric].dropna().mean()), None)
+    rows = rows[rows["data"] == data]
+    assert len(rows) == 1, f"{study} has {len(rows)} rows of {data}, {model}"
+    row = rows.iloc[0]
+    if pd.isna(row[metric]):
+        return None
+    half_width = row[f"{metric}_ci95"]
+    bounded = metric in BOUNDED
+    return Quantity(
+        float(row[metric]),
+        None if pd.isna(half_width) or half_width == 0 else float(half_width),
+        bounded and str(row["nll_is_bound"]) == "True",
+        bounded and str(row["best_nll"]) == "True",
+        metric in TIMES and str(row["shared_machine"]) == "True",
+        bounded and (data, model) in loose_cells(study),
+    )
+
+
+def difference(study: str, data: str, a: str, b: str) -> Quantity:
+    pairs = pd.read_csv(ROOT / "results" / study / "differences.csv")
+    for first, second, sign in ((a, b, 1), (b, a, -1)):
+        rows = pairs[(pairs["data"] == data) & (pairs["model_a"] == first) & (pairs["model_b"] == second)]
+        if len(rows):
+            row = rows.iloc[0]
+            return Quantity(sign * float(row["difference_nats"]), float(row["ci95"]))
+    raise AssertionError(f"{study} has no difference of {a} and {b} on {data}")
+
+
+def published(data: str, label: str) -> Quantity | None:
+    model, _, variant = label.rstrip(")").partition(" (")
+    rows = pd.read_csv(ROOT / "bench" / "report" / "published.csv", keep_default_na=False, dtype=str)
+    rows = rows[(rows["data"] == data) & (rows["model"] == model) & (rows["column"] == "nll_nats")]
+    if variant:
+        rows = rows[rows["options"].map(lambda options: f"model.{variant}" in options.split())]
+    if not len(rows):
+        return None
+    error = rows.iloc[0]["error"]
+    return Quantity(float(rows.iloc[0]["value"]), float(error) if error else None)
+
+
+def faults(text: str, quantity: Quantity | None) -> str:
+    """What is wrong with a number as it is written; empty where it is right."""
+    if quantity is None:
+        return "" if not text else "the study has no such number"
+    if not text:
+        return "the number is missing"
+    parts = CELL.fullmatch(text)
+    if parts is None:
+        return "not a number"
+    for name, value in (("mean", quantity.mean), ("half", quantity.half_width)):
+        written = parts[name]
+        if (written is None) != (value is None):
+            return "the interval is missing" if written is None else "there is no interval"
+        if value is not None and written.replace("−", "-") != f"{value:,.{len(written.partition('.')[2])}f}":
+            return f"{name} is {value}"
+    marks = {
+        "≤": (parts["bound"] is not None, quantity.bound),
+        "bold": (parts["bold"] is not None, quantity.best),
+        "†": ("†" in parts["marks"], quantity.shared),
+        "§": ("§" in parts["marks"], quantity.loose),
+    }
+    return ", ".join(f"{mark} should be {should}" for mark, (there, should) in marks.items() if there != should)
+
+
+def own_study(path: Path) -> str:
+    return path.parent.name if path.parent.name in STUDIES else ""
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def tabled(path: Path) -> list[tuple[str, Quantity | None]]:
+    """Every number of the marked tables of a file, as written and as it should be."""
+    pairs = []
+    for study, addresses, header, body in TABLE.findall(path.read_text()):
+        study = study or own_study(path)
+        columns = cells(addresses)
+        assert len(columns) == len(cells(header)), f"{path}: {addresses}"
+        data = next(iter(summary(study)["data"].unique()))
+        for line in body.splitlines():
+            row = dict(zip(columns, cells(line), strict=True))
+            data = row.get("data", "").strip("`") or data
+            model = row.get("model", "").strip("`")
+            for column, text in row.items():
+                if column not in {"data", "model", "text"}:
+                    where, who, metric = column.split(" @ ") if "@" in column else (".", ".", column)
+                    place = (data if where == "." else where, model if who == "." else who)
+                    pairs.append((text, looked_up(study, *place, metric)))
+    return pairs
+
+
+def marked(path: Path) -> list[tuple[str, Quantity | None]]:
+    """Every number of the prose that is followed by its address."""
+    text, pairs = path.read_text(), []
+    for match in MARK.finditer(text):
+        before = text[: match.start()].replace("\n", " ")
+        numbers = [number for number in CELL.finditer(before) if number.end() == len(before)]
+        assert numbers, f"{path}: no number before {match[0]}"
+        data, model, metric = match[2].split(" @ ")
+        pairs.append((numbers[0][0], looked_up(match[1] or own_study(path), data, model, metric)))
+    return pairs
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_numbers_are_those_of_the_study_rounded_once(path: Path) -> None:
+    wrong = [f"{text!r}: {fault}" for text, quantity in tabled(path) + marked(path) if (fault := faults(text, quantity))]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_no_number_of_a_study_stands_unmarked(study: str) -> None:
+    path = ROOT / "results" / study / "README.md"
+    text = TABLE.sub("", path.read_text())
+    assert tabled(path), f"{path} has no table"
+    assert not re.search(r"^\|", text, re.MULTILINE), "a table without addresses"
+    assert not re.findall(r"± [\d.,]+\d(?! ?[†§]*<!--)(?![\d†§ ]*<!--)", text)
+    assert f"bench run study={study}" in text
+
+
+def test_a_wrong_number_is_found() -> None:
+    quantity = Quantity(0.1498, 0.0349, bound=True)
+    assert not faults("≤ 0.150 ± 0.035", quantity)
+    assert faults("≤ 0.15 ± 0.04", quantity) and faults("0.150 ± 0.035", quantity) and faults("≤ 0.150", quantity)
+    assert faults("**≤ 0.150 ± 0.035**", quantity) and faults("≤ 0.150 ± 0.035 †", quantity)
+    assert faults("", quantity) and faults("0.150", None)
+
+
+def test_the_front_page_is_short() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 150
+    assert len(text.split()) <= 1_300
+
+
+def tracked() -> set[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("no git checkout")
+    return set(listed.stdout.splitlines())
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    """A picture is in git; another link is too, or the paragraph names the command that writes its target."""
+    files = tracked()
+    for paragraph in path.read_text().split("\n\n"):
+        for picture, target in re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", paragraph):
+            if re.match(r"https?:|#", target):
+                continue
+            name = str((path.parent / target.partition("#")[0]).resolve().relative_to(ROOT))
+            there = name in files or any(file.startswith(f"{name.rstrip('/')}/") for file in files)
+            written = not picture and name.startswith("results/") and f"bench report {name.split('/')[1]}" in paragraph
+            assert there or written, f"{path}: {target}"
+
+
+def test_every_room_that_bench_readme_names_exists() -> None:
+    text = (ROOT / "bench" / "README.md").read_text()
+    questions = re.findall(r"^\| .*\? \| `([\w/.]+)` \|$", text, re.MULTILINE)
+    assert len(questions) >= 20
+    missing = [name for name in re.findall(r"`((?:bench|conf|tests)/[\w/.]+\w)`", text) if not (ROOT / name).exists()]
+    assert not missing
+
+
+def dotted(schema: type, prefix: str = "") -> list[str]:
+    """Every option of a dataclass, those of its groups with the group's name before them."""
+    hints, names = get_type_hints(schema), []
+    for item in fields(schema):
+        hint = hints[item.name]
+        name = f"{prefix}{item.name}"
+        names += dotted(hint, f"{name}.") if is_dataclass(hint) else [name]
+    return names
+
+
+def test_every_option_is_explained_and_no_other() -> None:
+    text = (ROOT / "bench" / "README.md").read_text()
+    explained = re.findall(r"^\| `([\w.]+)` \| .+ \| .+ \|$", text, re.MULTILINE)
+    assert sorted(explained) == sorted(dotted(config.Config))
