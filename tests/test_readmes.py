@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import pandas as pd
 import pytest
@@ -27,7 +27,7 @@ STUDIES = sorted(path.parent.name for path in ROOT.glob("results/*/table.csv"))
 BOUNDED = {"nll_nats", "bits_per_dim", "kl_to_truth"}
 TIMES = {"train_seconds", "step_milliseconds", "eval_seconds"}
 CELL = re.compile(
-    r"(?P<bold>\*\*)?(?P<bound>≤ )?(?P<mean>[-−]?[\d,]+(?:\.\d+)?)"
+    r"(?P<bold>\*\*)?(?P<bound>≤ )?(?P<mean>-?[\d,]+(?:\.\d+)?)"
     r"(?: ± (?P<half>[\d,]+(?:\.\d+)?))?(?P<marks>(?: [†§])*)(?(bold)\*\*)"
 )
 MARK = re.compile(r"<!-- (?:(\w+): )?(?!table)([^|>]+? @ [^|>]+? @ \w+) -->")
@@ -120,7 +120,7 @@ def faults(text: str, quantity: Quantity | None) -> str:
         written = parts[name]
         if (written is None) != (value is None):
             return "the interval is missing" if written is None else "there is no interval"
-        if value is not None and written.replace("−", "-") != f"{value:,.{len(written.partition('.')[2])}f}":
+        if value is not None and written != f"{value:,.{len(written.partition('.')[2])}f}":
             return f"{name} is {value}"
     marks = {
         "≤": (parts["bound"] is not None, quantity.bound),
@@ -173,26 +173,51 @@ def marked(path: Path) -> list[tuple[str, Quantity | None]]:
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_numbers_are_those_of_the_study_rounded_once(path: Path) -> None:
-    wrong = [f"{text!r}: {fault}" for text, quantity in tabled(path) + marked(path) if (fault := faults(text, quantity))]
+    pairs = tabled(path) + marked(path)
+    wrong = [f"{text!r}: {fault}" for text, quantity in pairs if (fault := faults(text, quantity))]
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("path", [ROOT / "README.md", *(ROOT / "results" / study / "README.md" for study in STUDIES)])
+def test_no_interval_stands_unmarked(path: Path) -> None:
+    assert tabled(path), "no table"
+    prose = TABLE.sub("", path.read_text())
+    assert not re.findall(r"± [\d.,]*\d(?![\d.,]|(?:\*\*| [†§])*<!--)", prose)
+
+
 @pytest.mark.parametrize("study", STUDIES)
-def test_no_number_of_a_study_stands_unmarked(study: str) -> None:
-    path = ROOT / "results" / study / "README.md"
-    text = TABLE.sub("", path.read_text())
-    assert tabled(path), f"{path} has no table"
-    assert not re.search(r"^\|", text, re.MULTILINE), "a table without addresses"
-    assert not re.findall(r"± [\d.,]+\d(?! ?[†§]*<!--)(?![\d†§ ]*<!--)", text)
+def test_a_study_says_how_it_is_made(study: str) -> None:
+    text = (ROOT / "results" / study / "README.md").read_text()
+    assert not re.search(r"^\|", TABLE.sub("", text), re.MULTILINE), "a table without addresses"
     assert f"bench run study={study}" in text
+    assert f"bench report {study}" in text
 
 
-def test_a_wrong_number_is_found() -> None:
-    quantity = Quantity(0.1498, 0.0349, bound=True)
-    assert not faults("≤ 0.150 ± 0.035", quantity)
-    assert faults("≤ 0.15 ± 0.04", quantity) and faults("0.150 ± 0.035", quantity) and faults("≤ 0.150", quantity)
-    assert faults("**≤ 0.150 ± 0.035**", quantity) and faults("≤ 0.150 ± 0.035 †", quantity)
-    assert faults("", quantity) and faults("0.150", None)
+def test_a_number_with_its_marks_is_right() -> None:
+    assert not faults("≤ 0.150 ± 0.035", Quantity(0.1498, 0.0349, bound=True))
+    assert not faults("**1,234.6 ± 1.2 † §**", Quantity(1234.56, 1.23, False, True, True, True))
+    assert not faults("", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "≤ 0.145 ± 0.034",
+        "≤ 0.15 ± 0.03",
+        "0.145 ± 0.035",
+        "≤ 0.145",
+        "**≤ 0.145 ± 0.035**",
+        "≤ 0.145 ± 0.035 †",
+        "≤ 0.145 ± 0.035 §",
+        "",
+    ],
+)
+def test_a_wrong_number_is_found(text: str) -> None:
+    assert faults(text, Quantity(0.1449, 0.0349, bound=True))
+
+
+def test_a_number_that_the_study_does_not_have_is_found() -> None:
+    assert faults("0.150", None)
 
 
 def test_the_front_page_is_short() -> None:
@@ -244,3 +269,14 @@ def test_every_option_is_explained_and_no_other() -> None:
     text = (ROOT / "bench" / "README.md").read_text()
     explained = re.findall(r"^\| `([\w.]+)` \| .+ \| .+ \|$", text, re.MULTILINE)
     assert sorted(explained) == sorted(dotted(config.Config))
+
+
+def test_the_data_set_of_the_reference_works() -> None:
+    """The example under "How to add" builds a data set whose splits are disjoint parts of 3,000 draws."""
+    text = (ROOT / "bench" / "README.md").read_text()
+    example = re.search(r"```python\n(import torch\n.+?)```", text, re.DOTALL)
+    assert example
+    names: dict[str, Any] = {}
+    exec(example[1], names)
+    data = names["mine"]("mine", scale=2.0)
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [2_000, 500, 500]
