@@ -5,6 +5,7 @@ under a line with one address a column, `<!-- table: data | model | nll_nats | d
 from the row. `README.md` and others outside a study name it first: `<!-- quick: digits @ realnvp @ nll_nats -->`.
 """
 
+import ast
 import re
 import subprocess
 from dataclasses import fields, is_dataclass
@@ -253,6 +254,40 @@ def test_every_room_that_bench_readme_names_exists() -> None:
     assert len(questions) >= 20
     missing = [name for name in re.findall(r"`((?:bench|conf|tests)/[\w/.]+\w)`", text) if not (ROOT / name).exists()]
     assert not missing
+
+
+def room(path: Path) -> str:
+    """A file's folder in the package, or the file where it lies at the package's root."""
+    parts = path.relative_to(ROOT / "bench").parts
+    return f"{parts[0]}/" if len(parts) > 1 else parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """Rooms that a file imports, inside functions too."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bench":
+            names = [node.module] if node.module != "bench" else [f"bench.{alias.name}" for alias in node.names]
+            for name in map(str, names):
+                top = name.split(".")[1]
+                rooms.add(f"{top}/" if (ROOT / "bench" / top).is_dir() else f"{top}.py")
+    return rooms
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_imports() -> None:
+    picture = (ROOT / "bench" / "README.md").read_text().split("```")[1]
+    drawn = [re.findall(r"\b[a-z]+(?:/|\.py)(?= |$)", line) for line in picture.splitlines()]
+    line_of = {name: number for number, names in enumerate(drawn) for name in names}
+    words = max(line_of.values())
+    files = [path for path in sorted((ROOT / "bench").rglob("*.py")) if path != ROOT / "bench" / "__init__.py"]
+    assert {room(path) for path in files} == line_of.keys()
+    up = [
+        f"{path.relative_to(ROOT)} imports {other}"
+        for path in files
+        for other in imported(path) - {room(path)}
+        if not (line_of[room(path)] < line_of[other] or line_of[room(path)] == line_of[other] == words)
+    ]
+    assert not up, "\n".join(up)
 
 
 def dotted(schema: type, prefix: str = "") -> list[str]:
