@@ -23,9 +23,9 @@ from bench.models.entry import Context, LogProb
 from bench.models.optimise import GradientStep, Trainer
 from bench.ode.fused import planned, solve_fused
 from bench.ode.grid import chosen_grid
-from bench.ode.kernel_solve import whole_solve, why_not
-from bench.ode.per_example import solve_accurately
-from bench.ode.runge_kutta import Solution, Tolerance, solve, uniform
+from bench.ode.kernel_solve import kernel_refusal, solve_by_kernel
+from bench.ode.per_example import solve_per_example
+from bench.ode.runge_kutta import Solution, Tolerance, solve_on_grid, uniform
 from bench.ode.tableau import DOPRI5, named
 from bench.spec import DataSpec
 
@@ -130,12 +130,12 @@ class CNFFast(CNF):
         """log p(x) in nats as solved on a grid: of numbers, or of a tensor where x is."""
         x = x.flatten(1)
         if seen_through():
-            return log_density(solve(self.exact_rate, x, list(grid), self.tableau))
+            return log_density(solve_on_grid(self.exact_rate, x, list(grid), self.tableau))
         plan = planned(grid, self.tableau)
         # A launch of Triton's would hide its matrix products from whoever counts them.
         counted = not torch.compiler.is_compiling() and _get_current_dispatch_mode() is not None
         by_kernel = self.kernel == "auto" and not counted
-        return log_density((whole_solve if by_kernel else solve_fused)(self.field, x, plan))
+        return log_density((solve_by_kernel if by_kernel else solve_fused)(self.field, x, plan))
 
     def exact_rate(
         self, t: float, x: Float[Tensor, "batch dim"]
@@ -148,7 +148,7 @@ class CNFFast(CNF):
         if self.kernel == "pytorch":
             return None
         like = self.field.bias
-        reason = why_not(self.field, like.new_empty(1, self.data.dim))
+        reason = kernel_refusal(self.field, like.new_empty(1, self.data.dim))
         if reason is None:
             return "solved by one Triton kernel each way, or under compile=step by PyTorch"
         return f"solved by PyTorch, not Triton: {reason}"
@@ -159,7 +159,7 @@ class CNFFast(CNF):
         Raises:
             Diverged: an example cannot be solved to it.
         """
-        found = solve_accurately(self.rate, x.flatten(1), DOPRI5, Tolerance(self.eval_rtol, self.eval_atol))
+        found = solve_per_example(self.rate, x.flatten(1), DOPRI5, Tolerance(self.eval_rtol, self.eval_atol))
         return LogProb(log_density(found), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
@@ -192,7 +192,7 @@ class CNFFast(CNF):
         def rate(t: float, x: Tensor) -> tuple[Tensor, Tensor]:
             return self._plain_rate(x.new_tensor(t), x), x.new_zeros(len(x))
 
-        return solve_accurately(rate, x, DOPRI5, Tolerance(self.eval_rtol, self.eval_atol), start, end).x
+        return solve_per_example(rate, x, DOPRI5, Tolerance(self.eval_rtol, self.eval_atol), start, end).x
 
     def rate(
         self, t: float, x: Float[Tensor, "batch dim"]

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import Diverged
-from bench.ode.runge_kutta import Rate, Tolerance, solve, uniform
+from bench.ode.runge_kutta import Rate, Tolerance, solve_on_grid, uniform
 from bench.ode.tableau import Tableau
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -51,7 +51,7 @@ def chosen_grid(
     grid, least, even = uniform(PILOT, start, end), 0, False
     with torch.no_grad():
         while True:
-            errors = solve(rate, x, grid, method, tolerance).errors.amax(1).tolist()
+            errors = solve_on_grid(rate, x, grid, method, tolerance).errors.amax(1).tolist()
             steps = [abs(after - before) for before, after in pairwise(grid)]
             worst = max(range(len(steps)), key=lambda step: (errors[step] != errors[step], errors[step]))
             if (least or even) and errors[worst] <= 1:

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.errors import Diverged
-from bench.ode.runge_kutta import Rate, Solution, Tolerance, solve, uniform
+from bench.ode.runge_kutta import Rate, Solution, Tolerance, solve_on_grid, uniform
 from bench.ode.tableau import Tableau
 
 SIZES = (4, 8, 16, 32, 64, 128, 256, 512)
 
 
-def solve_accurately(
+def solve_per_example(
     rate: Rate,
     x: Float[Tensor, "batch dim"],
     method: Tableau,
@@ -44,7 +44,7 @@ def solve_accurately(
     left = torch.arange(len(x), device=x.device)
     for size in SIZES:
         grid = uniform(size, start, end)
-        found = solve(rate, x[left], grid, method, tolerance)
+        found = solve_on_grid(rate, x[left], grid, method, tolerance)
         errors = found.errors.amax(0)
         done = errors <= 1
         met = left[done]

@@ -52,7 +52,7 @@ class Tolerance:
                 raise BenchError(f"{name}={value} is not a tolerance: give a finite number above 0, such as 1e-5")
 
 
-def solve(
+def solve_on_grid(
     rate: Rate,
     x: Float[Tensor, "batch dim"],
     grid: Sequence[float],
@@ -119,8 +119,8 @@ def embedded_error(
 ) -> Tensor:
     """The error of one step from `before` to `after` in units of the tolerance, coordinate by coordinate.
 
-    `solve` takes each example's own root mean square over coordinates. Pooled over the batch, as torchdiffeq has it, an
-    example's error would depend on the others beside it.
+    `solve_on_grid` takes each example's own root mean square over coordinates. Pooled over the batch, as torchdiffeq
+    has it, an example's error would depend on the others beside it.
     """
     error = advanced(torch.zeros_like(before), slopes, method.error, h)
     return error / (tolerance.atol + tolerance.rtol * torch.maximum(before.abs(), after.abs()))

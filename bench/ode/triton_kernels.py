@@ -3,7 +3,7 @@
 A stock solver launches some thousand kernels in a step of training. Here one program takes a tile of examples through
 every stage of every step; state, slopes and log-determinant stay in registers. Weights are folded, hence others at each
 stage: they come from the cache after the first program, and the products read them from shared memory. The formulas
-are at the head of `bench.ode.fused`, the order of things is that of `bench.ode.kernel_solve.REFERENCE`. On the way back
+are at the head of `bench.ode.fused`, the order of things is that of `tests.ode.reference_passes`. On the way back
 each program adds to a slab of its own in global memory and the slabs are summed in their order: unlike with atomic
 additions, the same batch gives the same bits.
 
@@ -20,7 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from bench.ode.fused import Pattern, Plan
-from bench.ode.kernel_solve import PROGRAMS, TILE, Ends, Passes
+from bench.ode.passes import PROGRAMS, TILE, Ends, Passes
 from bench.ode.perceptron import ACTIVATIONS, Activation, Folded
 from bench.ode.triton_blocks import activated, add_product, add_sum, product, vector
 
@@ -31,7 +31,7 @@ SLAB_NUMBERS = 2**26
 
 @triton.jit
 @no_type_check
-def whole_forward(
+def solve_forward(
     x_pointer,
     end_pointer,
     log_det_pointer,
@@ -102,7 +102,7 @@ def whole_forward(
 
 @triton.jit
 @no_type_check
-def whole_backward(
+def solve_backward(
     x_bar_pointer,
     log_det_bar_pointer,
     start_bar_pointer,
@@ -200,7 +200,7 @@ def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep
     end, log_det = torch.empty_like(x), x.new_empty(batch)
     states = x.new_empty(len(tables.at) if keep else 0, batch, dim)
     with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
-        whole_forward[(triton.cdiv(batch, TILE),)](
+        solve_forward[(triton.cdiv(batch, TILE),)](
             *(x, end, log_det, states, *tables, *folded),
             *(batch, *_sizes(plan, folded)),
             **_constants(tables, folded, activation),
@@ -222,7 +222,7 @@ def _backward(
     slabs = x_bar.new_zeros(programs, times, sum(sizes))
     start_bar = torch.empty_like(x_bar)
     with torch.cuda.device_of(x_bar):  # type: ignore[no-untyped-call]
-        whole_backward[(programs,)](
+        solve_backward[(programs,)](
             *(x_bar, log_det_bar, start_bar, slabs, states, *tables, *folded),
             *(slab_size, batch, *_sizes(plan, folded)),
             **_constants(tables, folded, activation),
@@ -236,7 +236,7 @@ def _backward(
 
 
 KERNELS = Passes(_forward, _backward)
-"""The passes as one launch each, for contiguous float32 tensors and what `bench.ode.kernel_solve.why_not` lets pass."""
+"""The passes as one launch each, for contiguous float32 tensors on a CUDA device."""
 
 
 class _Tables(NamedTuple):

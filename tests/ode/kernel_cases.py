@@ -14,7 +14,8 @@ from torch import Tensor
 import tests.conftest  # noqa: F401  the kernels must bear the check of shapes that the tests run under
 from bench.ode.field import FIELDS, Field
 from bench.ode.fused import Plan, planned, solve_fused
-from bench.ode.kernel_solve import Passes, solved
+from bench.ode.kernel_solve import solve_by_passes
+from bench.ode.passes import Passes
 from bench.ode.runge_kutta import uniform
 from bench.ode.tableau import TABLEAUS
 
@@ -63,7 +64,7 @@ def value_and_gradients(
     field, x = field_and_start(case, dtype)
     field, x = field.to(device), x.to(device).requires_grad_()
     plan = plan_of(case, device)
-    solution = solve_fused(field, x, plan) if passes is None else solved(field, x, plan, passes)
+    solution = solve_fused(field, x, plan) if passes is None else solve_by_passes(field, x, plan, passes)
     weights = torch.linspace(-1, 2, case.batch, dtype=dtype, device=device)
     objective = (weights * solution.log_det).sum() + (solution.x**3).sum()
     found = [solution.x, solution.log_det, *torch.autograd.grad(objective, [x, *field.parameters()])]
@@ -71,12 +72,12 @@ def value_and_gradients(
 
 
 def main(file: Path) -> None:
-    from bench.ode import triton_solve
+    from bench.ode import triton_kernels
 
     results = []
     for case in SMALL:
-        triton_solve.PROGRAMS = case.programs
-        results.append(value_and_gradients(case, triton_solve.KERNELS))
+        triton_kernels.PROGRAMS = case.programs
+        results.append(value_and_gradients(case, triton_kernels.KERNELS))
     torch.save(results, file)
 
 

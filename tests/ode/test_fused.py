@@ -4,7 +4,7 @@ from torch import Tensor
 
 from bench.ode.field import ACTIVATIONS, FIELDS, Field
 from bench.ode.fused import planned, solve_fused
-from bench.ode.runge_kutta import Solution, solve, uniform
+from bench.ode.runge_kutta import Solution, solve_on_grid, uniform
 from bench.ode.tableau import TABLEAUS
 
 every_tableau = pytest.mark.parametrize("name", TABLEAUS)
@@ -18,7 +18,9 @@ def field(dim: int, kind: str = "concatsquash", activation: str = "tanh") -> Fie
 
 
 def plainly(f: Field, x: Tensor, grid: list[float], name: str) -> Solution:
-    return solve(lambda t, x: f.forward_and_divergence(torch.tensor(t, dtype=x.dtype), x), x, grid, TABLEAUS[name])
+    return solve_on_grid(
+        lambda t, x: f.forward_and_divergence(torch.tensor(t, dtype=x.dtype), x), x, grid, TABLEAUS[name]
+    )
 
 
 @every_tableau

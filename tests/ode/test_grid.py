@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.errors import BenchError, Diverged
 from bench.ode.grid import SIZES, chosen_grid, shared_out
-from bench.ode.runge_kutta import Tolerance, solve, uniform
+from bench.ode.runge_kutta import Tolerance, solve_on_grid, uniform
 from bench.ode.tableau import TABLEAUS
 
 EMBEDDED = ["bosh3", "dopri5", "tsit5"]
@@ -30,9 +30,9 @@ def test_no_examples_error_exceeds_the_tolerance_in_any_step(name: str, rate) ->
     method, tolerance = TABLEAUS[name], Tolerance(1e-4, 1e-4)
     grid = chosen_grid(rate, X, method, tolerance)
     assert (grid[0], grid[-1], len(grid) - 1 in SIZES) == (0.0, 1.0, True)
-    assert solve(rate, X, grid, method, tolerance).errors.max() <= 1
-    exact = solve(rate, X, uniform(2000), TABLEAUS["rk4"])
-    found = solve(rate, X, grid, method)
+    assert solve_on_grid(rate, X, grid, method, tolerance).errors.max() <= 1
+    exact = solve_on_grid(rate, X, uniform(2000), TABLEAUS["rk4"])
+    found = solve_on_grid(rate, X, grid, method)
     # errors of single steps add up, and the method's own is smaller than the one that is estimated
     assert (found.x - exact.x).abs().max() < 1e-4 * (len(grid) - 1) * 3
 
@@ -43,7 +43,7 @@ def test_steps_are_placed_where_the_field_is_busy_and_are_fewer_than_even_ones()
     steps = [(b - a, (a + b) / 2) for a, b in pairwise(grid)]
     assert 0.6 < min(steps)[1] < 0.8
     assert min(steps)[0] < 0.5 * max(steps)[0]
-    even = next(n for n in SIZES if solve(bump, X, uniform(n), method, tolerance).errors.max() <= 1)
+    even = next(n for n in SIZES if solve_on_grid(bump, X, uniform(n), method, tolerance).errors.max() <= 1)
     assert len(grid) - 1 < even
 
 
@@ -79,9 +79,9 @@ def test_a_field_that_the_first_steps_overflow_in_gets_a_grid_all_the_same(name:
         return -20 * x**3, -60 * x.square().sum(1)
 
     method, tolerance = TABLEAUS[name], Tolerance(1e-1, 1e-1)
-    assert solve(rate, X, uniform(8), method, tolerance).errors.isnan().any()
+    assert solve_on_grid(rate, X, uniform(8), method, tolerance).errors.isnan().any()
     grid = chosen_grid(rate, X, method, tolerance)
-    assert solve(rate, X, grid, method, tolerance).errors.max() <= 1
+    assert solve_on_grid(rate, X, grid, method, tolerance).errors.max() <= 1
 
 
 def test_a_method_without_an_embedded_error_cannot_choose() -> None:

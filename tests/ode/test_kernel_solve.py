@@ -5,9 +5,11 @@ from torch import Tensor
 from bench.errors import BenchError
 from bench.ode.field import ACTIVATIONS, FIELDS, Field
 from bench.ode.fused import Plan, planned, solve_fused
-from bench.ode.kernel_solve import MAX_DIM, MAX_WIDTH, REFERENCE, TILE, solved, whole_solve, why_not
+from bench.ode.kernel_solve import MAX_DIM, MAX_WIDTH, kernel_refusal, solve_by_kernel, solve_by_passes
+from bench.ode.passes import TILE
 from bench.ode.runge_kutta import Solution, uniform
 from bench.ode.tableau import TABLEAUS
+from tests.ode.reference_passes import REFERENCE
 
 GRIDS = [uniform(3), [0.0, 0.1, 0.4, 1.0], uniform(2, 1.0, 0.0)]
 
@@ -20,7 +22,7 @@ def field(
 
 
 def by_the_reference(f: Field, x: Tensor, plan: Plan) -> Solution:
-    return solved(f, x, plan, REFERENCE)
+    return solve_by_passes(f, x, plan, REFERENCE)
 
 
 def value_and_gradients(way, f: Field, x: Tensor, plan: Plan) -> list[Tensor]:
@@ -47,7 +49,7 @@ def test_the_reference_is_the_fused_solve(name: str, kind: str, activation: str,
 @pytest.mark.parametrize("batch", [1, TILE, 2 * TILE + 5])
 @pytest.mark.parametrize("programs", [1, 2, 128])
 def test_tiles_and_programs_change_nothing(batch: int, programs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.ode.kernel_solve.PROGRAMS", programs)
+    monkeypatch.setattr("tests.ode.reference_passes.PROGRAMS", programs)
     f, x, plan = field(), torch.randn(batch, 3).double(), planned(uniform(2), TABLEAUS["rk4"])
     assert_same(value_and_gradients(by_the_reference, f, x, plan), value_and_gradients(solve_fused, f, x, plan))
 
@@ -80,8 +82,8 @@ def test_where_no_gradient_is_asked_for_nothing_is_kept() -> None:
 
     f, x, plan = field(), torch.randn(4, 3).double(), planned(uniform(2), TABLEAUS["rk4"])
     with torch.no_grad():
-        solved(f, x, plan, REFERENCE._replace(forward=seen))
-    solved(f, x, plan, REFERENCE._replace(forward=seen))
+        solve_by_passes(f, x, plan, REFERENCE._replace(forward=seen))
+    solve_by_passes(f, x, plan, REFERENCE._replace(forward=seen))
     assert sizes == [0, 8]
 
 
@@ -95,17 +97,17 @@ def test_a_gradient_of_the_gradient_is_refused() -> None:
 
 def test_without_a_kernel_the_fused_solve_stands_in() -> None:
     f, x, plan = field(), torch.randn(4, 3).double(), planned(uniform(2), TABLEAUS["rk4"])
-    assert why_not(f, x) is not None
-    assert_same(value_and_gradients(whole_solve, f, x, plan), value_and_gradients(solve_fused, f, x, plan))
+    assert kernel_refusal(f, x) is not None
+    assert_same(value_and_gradients(solve_by_kernel, f, x, plan), value_and_gradients(solve_fused, f, x, plan))
 
 
 def test_a_field_of_another_depth_is_refused_as_by_the_fused_solve() -> None:
     with pytest.raises(BenchError, match="hidden layers"):
-        whole_solve(field(hidden=(9, 7, 5)), torch.randn(4, 3).double(), planned(uniform(2), TABLEAUS["rk4"]))
+        solve_by_kernel(field(hidden=(9, 7, 5)), torch.randn(4, 3).double(), planned(uniform(2), TABLEAUS["rk4"]))
 
 
 class _OnCuda:
-    """What `why_not` asks of examples, as if they were on a GPU."""
+    """What `kernel_refusal` asks of examples, as if they were on a GPU."""
 
     def __init__(self, batch: int = 8, dtype: torch.dtype = torch.float32) -> None:
         self.device, self.is_cuda, self.dtype, self.batch = torch.device("cuda"), True, dtype, batch
@@ -115,14 +117,14 @@ class _OnCuda:
 
 
 def test_each_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    why = getattr(why_not, "__wrapped__", why_not)  # without the check of shapes, which wants tensors
-    assert why_not(field(), torch.randn(4, 3)) == "the examples are on the cpu, not on a CUDA device"
+    why = getattr(kernel_refusal, "__wrapped__", kernel_refusal)  # without the check of shapes, which wants tensors
+    assert kernel_refusal(field(), torch.randn(4, 3)) == "the examples are on the cpu, not on a CUDA device"
     monkeypatch.setattr("bench.ode.kernel_solve.find_spec", lambda name: None)
     assert why(field(), _OnCuda()) == "Triton is not installed"
     monkeypatch.setattr("bench.ode.kernel_solve.find_spec", lambda name: "there")
     assert why(field(hidden=(MAX_WIDTH, 16)), _OnCuda()) is None
     assert why(field(), _OnCuda(dtype=torch.float64)) == "float64: the kernel is for float32"
-    assert why(field(hidden=(16, MAX_WIDTH + 1)), _OnCuda()) == "width 129 is above 128"
+    assert why(field(hidden=(16, MAX_WIDTH + 1)), _OnCuda()) == "width 65 is above 64"
     assert why(field(hidden=(16, 16, 16)), _OnCuda()) == "the field has 3 hidden layers: the kernel is for 2"
-    assert why(field(MAX_DIM + 1), _OnCuda()) == "65 coordinates are more than 64"
+    assert why(field(MAX_DIM + 1), _OnCuda()) == "17 coordinates are more than 16"
     assert why(field(), _OnCuda(batch=0)) == "there are no examples"

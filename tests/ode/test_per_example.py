@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError, Diverged
-from bench.ode.per_example import SIZES, solve_accurately
-from bench.ode.runge_kutta import Tolerance, solve, uniform
+from bench.ode.per_example import SIZES, solve_per_example
+from bench.ode.runge_kutta import Tolerance, solve_on_grid, uniform
 from bench.ode.tableau import TABLEAUS
 
 TIGHT = Tolerance(1e-6, 1e-6)
@@ -21,7 +21,7 @@ def growth(t: float, x: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("name", ["bosh3", "dopri5", "tsit5"])
 def test_every_example_meets_the_tolerance(name: str) -> None:
     x = torch.tensor([[-3.0], [0.0], [1.0], [1.5]], dtype=torch.double)
-    found = solve_accurately(growth, x, TABLEAUS[name], TIGHT)
+    found = solve_per_example(growth, x, TABLEAUS[name], TIGHT)
     assert (found.errors <= 1).all()
     # Errors of 1e-6 a step, grown by up to 16 on the way: relative to what the derivative makes of them.
     scale = (1 - x / 2) ** -2
@@ -31,9 +31,9 @@ def test_every_example_meets_the_tolerance(name: str) -> None:
 
 def test_an_examples_answer_does_not_depend_on_the_others() -> None:
     x = torch.tensor([[-3.0], [0.0], [1.0], [1.9]], dtype=torch.double)
-    together = solve_accurately(growth, x, DOPRI5, TIGHT)
+    together = solve_per_example(growth, x, DOPRI5, TIGHT)
     for row in range(4):
-        alone = solve_accurately(growth, x[row : row + 1], DOPRI5, TIGHT)
+        alone = solve_per_example(growth, x[row : row + 1], DOPRI5, TIGHT)
         assert torch.equal(alone.x[0], together.x[row])
         assert torch.equal(alone.log_det[0], together.log_det[row])
 
@@ -46,7 +46,7 @@ def test_only_examples_that_need_it_go_on_to_a_finer_grid() -> None:
         seen.append(len(x))
         return growth(t, x)
 
-    solve_accurately(counted, x, DOPRI5, TIGHT)
+    solve_per_example(counted, x, DOPRI5, TIGHT)
     assert seen[0] == 3
     assert seen[-1] == 1
     # six evaluations a step and one at the start, on the first grid alone
@@ -55,8 +55,8 @@ def test_only_examples_that_need_it_go_on_to_a_finer_grid() -> None:
 
 def test_the_way_back_returns() -> None:
     x = torch.linspace(-2, 1.5, 9, dtype=torch.double)[:, None]
-    there = solve_accurately(growth, x, DOPRI5, TIGHT)
-    back = solve_accurately(growth, there.x, DOPRI5, TIGHT, 1.0, 0.0)
+    there = solve_per_example(growth, x, DOPRI5, TIGHT)
+    back = solve_per_example(growth, there.x, DOPRI5, TIGHT, 1.0, 0.0)
     assert (back.x - x).abs().max() < 1e-5
     assert (back.log_det + there.log_det).abs().max() < 1e-4
 
@@ -66,14 +66,14 @@ def test_a_state_that_runs_away_is_named_with_its_time() -> None:
     with pytest.raises(
         Diverged, match=r"1 of 2 examples miss rtol=1e-06 and atol=1e-06 in 512 steps of dopri5.*t=0\.\d+"
     ):
-        solve_accurately(growth, torch.tensor([[0.1], [4.0]]), DOPRI5, TIGHT)
+        solve_per_example(growth, torch.tensor([[0.1], [4.0]]), DOPRI5, TIGHT)
     with pytest.raises(Diverged, match="1 of 2 examples"):
-        solve_accurately(growth, torch.tensor([[0.1], [math.nan]]), DOPRI5, TIGHT)
+        solve_per_example(growth, torch.tensor([[0.1], [math.nan]]), DOPRI5, TIGHT)
 
 
 def test_a_method_without_an_embedded_error_is_refused() -> None:
     with pytest.raises(BenchError, match="rk4 has no embedded error"):
-        solve_accurately(growth, torch.zeros(1, 1), TABLEAUS["rk4"], TIGHT)
+        solve_per_example(growth, torch.zeros(1, 1), TABLEAUS["rk4"], TIGHT)
 
 
 def test_the_log_determinants_error_is_measured_like_a_coordinates() -> None:
@@ -83,5 +83,5 @@ def test_the_log_determinants_error_is_measured_like_a_coordinates() -> None:
         return lambda t, x: (torch.zeros_like(x), size * math.exp(t) * torch.ones(len(x), dtype=x.dtype))
 
     x = torch.zeros(1, 1, dtype=torch.double)
-    errors = [solve(rate(size), x, uniform(1), DOPRI5, Tolerance(1e-6, 1e-12)).errors for size in (1.0, 1e6)]
+    errors = [solve_on_grid(rate(size), x, uniform(1), DOPRI5, Tolerance(1e-6, 1e-12)).errors for size in (1.0, 1e6)]
     torch.testing.assert_close(errors[0], errors[1], rtol=1e-4, atol=0)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.ode.runge_kutta import solve, uniform
+from bench.ode.runge_kutta import solve_on_grid, uniform
 from bench.ode.tableau import RK4
 from bench.speed.method import Objective
 
@@ -33,7 +33,7 @@ class FixedGrid(Objective):
                 return self.field.forward_and_divergence(time, x)
             return self.field.forward_and_probe(time, x, probe)
 
-        found = solve(rate, x, self.grid, RK4)
+        found = solve_on_grid(rate, x, self.grid, RK4)
         return -standard_normal_log_prob(found.x) - found.log_det
 
 

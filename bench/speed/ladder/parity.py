@@ -6,7 +6,7 @@ from torch import Tensor
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.ode.runge_kutta import solve, uniform
+from bench.ode.runge_kutta import solve_on_grid, uniform
 from bench.ode.tableau import RK4
 from bench.speed.cnf_problem import Problem, Weights
 from bench.speed.ladder.rows import Row
@@ -49,5 +49,5 @@ def reference(
         return field.forward_and_divergence(time, x) if wide is None else field.forward_and_probe(time, x, wide)
 
     with torch.no_grad():
-        found = solve(rate, x, uniform(REFERENCE_STEPS), RK4)
+        found = solve_on_grid(rate, x, uniform(REFERENCE_STEPS), RK4)
         return float((-standard_normal_log_prob(found.x) - found.log_det).mean())

@@ -13,7 +13,7 @@ from bench.machine.products import linear
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.flow_matching import FlowMatching
-from bench.ode.kernel_solve import why_not
+from bench.ode.kernel_solve import kernel_refusal
 from bench.spec import DataSpec
 from bench.speed.cnf_problem import Size
 from bench.speed.ladder.fixed_grid import FixedGrid, rademacher
@@ -99,7 +99,7 @@ def cnf_fast(
         setting = size.setting
         entry = CNFFast(flat(size), width=setting.width, tableau=tableau, steps=setting.steps, kernel=kernel)
         entry = entry.to(size.device)
-        reason = why_not(entry.field, torch.empty(1, size.dim, device=size.device))
+        reason = kernel_refusal(entry.field, torch.empty(1, size.dim, device=size.device))
         if kernel == "auto" and reason is not None:
             raise BenchError(f"no Triton kernel: {reason}")
         return InProcess(entry, setting.optimiser, mode)

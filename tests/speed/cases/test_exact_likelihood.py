@@ -2,7 +2,7 @@ import torch
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.machine.products import linear
-from bench.ode.per_example import solve_accurately
+from bench.ode.per_example import solve_per_example
 from bench.ode.runge_kutta import Tolerance
 from bench.ode.tableau import DOPRI5
 from bench.speed.cases.exact_likelihood import brute_force, exact_likelihood
@@ -15,7 +15,7 @@ def test_brute_force_gives_the_density_that_the_closed_form_gives() -> None:
     field = tiny().field(strong_weights())
     x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found = solve_accurately(
+        found = solve_per_example(
             lambda t, x: field.forward_and_divergence(torch.tensor(t), x), x, DOPRI5, Tolerance(1e-7, 1e-7)
         )
     expected = standard_normal_log_prob(found.x) + found.log_det

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.ode.runge_kutta import solve, uniform
+from bench.ode.runge_kutta import solve_on_grid, uniform
 from bench.ode.tableau import RK4, RK38, Tableau
 from bench.speed.cnf_problem import next_batches
 from bench.speed.ladder.fixed_grid import rademacher
@@ -45,7 +45,7 @@ def by_reference(row: Row, problem, weights, x: Tensor, steps: int, tableau: Tab
         time = torch.full((), t, dtype=x.dtype)
         return field.forward_and_divergence(time, x) if probe is None else field.forward_and_probe(time, x, probe)
 
-    found = solve(rate, x, uniform(steps), tableau)
+    found = solve_on_grid(rate, x, uniform(steps), tableau)
     loss = (-standard_normal_log_prob(found.x) - found.log_det).mean()
     loss.backward()
     return float(loss.detach()), gradient(field)
