@@ -5,8 +5,6 @@ torch takes MKL's, which on an AMD processor leaves half of each AVX-512 unit id
 start costs some 10 µs more, so that small products stay where they are.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -24,23 +22,14 @@ LEAST_SIDE = 32
 
 AVAILABLE: bool = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # type: ignore[no-untyped-call]
 
-_enabled, _seen_through = AVAILABLE, False
 
+def transformed() -> bool:
+    """True inside a transform of `torch.func`, such as a batch of models by `vmap`.
 
-@contextmanager
-def by_torch() -> Iterator[None]:
-    """torch's own products inside: for what torch must see through, such as a batch of models by `torch.func.vmap`."""
-    global _enabled, _seen_through
-    before, (_enabled, _seen_through) = (_enabled, _seen_through), (False, True)
-    try:
-        yield
-    finally:
-        _enabled, _seen_through = before
-
-
-def seen_through() -> bool:
-    """Whether torch must see through what is computed now: into no gradient that is written out by hand."""
-    return _seen_through
+    A transform sees through torch's own operations alone: no product by oneDNN and no gradient written out by hand.
+    """
+    active: bool = torch._C._are_functorch_transforms_active()
+    return active
 
 
 def linear(
@@ -80,11 +69,12 @@ def laid_out(a: Float[Tensor, "n k"], columns: int) -> Float[Tensor, "n k"]:
 def suits(x: Tensor, outputs: int, least_work: int) -> bool:
     """Whether oneDNN is worth its start for x times a matrix with so many `outputs`."""
     return (
-        _enabled
+        AVAILABLE
         and x.numel() * outputs >= least_work
         and min(outputs, x.shape[-1]) >= LEAST_SIDE
         and x.device.type == "cpu"
         and x.dtype == torch.float32
+        and not transformed()
     )
 
 
@@ -98,8 +88,6 @@ class Linear(nn.Linear):
 
 class _Linear(torch.autograd.Function):
     """x Wᵀ + b with its gradient, made of the same."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import standard_normal_log_prob
-from bench.machine.products import seen_through
+from bench.machine.products import transformed
 from bench.models.cnf import CNF, short
 from bench.models.entry import Context, LogProb
 from bench.models.optimise import GradientStep, Trainer
@@ -103,18 +103,25 @@ class CNFFast(CNF):
 
     @property
     def grid(self) -> list[float]:
-        """Times of the training grid, and in `times` a tensor of them: from there a step reads a grid that is chosen.
-
-        There is one place for each number of times, as a CUDA graph has learnt where it lies.
-        """
+        """Times of the training grid; set, it is also placed where a step reads it, see `place_times`."""
         return self._grid
 
     @grid.setter
     def grid(self, grid: list[float]) -> None:
         self._grid = grid
-        times = torch.tensor(grid, dtype=torch.float64, device=self.field.bias.device)
-        place = self.places.setdefault(len(grid), times)
-        self.times = self.places[len(grid)] = place.copy_(times) if place.device == times.device else times
+        self.place_times()
+
+    def place_times(self) -> None:
+        """Writes the grid into `times`, the tensor that a step reads a chosen grid from, on the entry's device.
+
+        There is one place for each number of times, written over by the next grid of as many: a CUDA graph has learnt
+        where it lies.
+        """
+        times = torch.tensor(self.grid, dtype=torch.float64, device=self.field.bias.device)
+        place = self.places.get(len(times))
+        if place is None or place.device != times.device:
+            place = self.places[len(times)] = times
+        self.times = place.copy_(times)
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-log p(x) in nats on the training grid."""
@@ -129,7 +136,7 @@ class CNFFast(CNF):
     ) -> Float[Tensor, " batch"]:
         """log p(x) in nats as solved on a grid: of numbers, or of a tensor where x is."""
         x = x.flatten(1)
-        if seen_through():
+        if transformed():  # as in a pack: torch cannot look into the fused solve's gradient
             return log_density(solve_on_grid(self.exact_rate, x, list(grid), self.tableau))
         plan = planned(grid, self.tableau)
         # A launch of Triton's would hide its matrix products from whoever counts them.
@@ -219,7 +226,7 @@ class RegriddingStep(GridStep):
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
         super().__init__(entry, settings)
         self.taken = 0
-        entry.grid = entry.grid  # to where the entry is now
+        entry.place_times()  # the entry may have moved to a device since it was built
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""

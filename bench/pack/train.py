@@ -11,7 +11,6 @@ from pathlib import Path
 from bench.data.dataset import Dataset
 from bench.errors import CannotWrite, NotApplicable, TimedOut, one_line
 from bench.machine.deadline import Deadline
-from bench.machine.products import by_torch
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
 from bench.pack.trial import agreed_draws
@@ -142,13 +141,11 @@ def lockstep(members: Sequence[Member], deadline: Deadline, report: Report) -> N
     unsaved = 0.0
     while len(members) > 1:
         pack = PackedLoop(members, draws, deadline)
-        with by_torch():
-            pack.compile()
+        pack.compile()
         while pack.due:
             before = pack.history.seconds
             stepping = [member for member in members if member.active]
-            with by_torch():
-                pack.interval()
+            pack.interval()
             unsaved += pack.history.seconds - before
             for member in stepping:
                 if member.active:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from bench.errors import one_line
-from bench.machine.products import by_torch
 from bench.models.optimise import GradientStep
 from bench.pack.draws import Draw, RandomState, Recording, Unpackable, drawn_for
 from bench.pack.loop import Member
@@ -56,8 +55,7 @@ def agreed_draws(members: Sequence[Member]) -> list[Draw]:
     step = PackedStep(deepcopy(trainers), states, draws)
     stacked = tuple(part.expand(len(members), *part.shape) for part in batch)
     try:
-        with by_torch():
-            gradients, losses, kept = step.gradients(step.parameters, step.kept, stacked, drawn_for(states, draws))
+        gradients, losses, kept = step.gradients(step.parameters, step.kept, stacked, drawn_for(states, draws))
     except Unpackable:
         raise
     except Exception as error:

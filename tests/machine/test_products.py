@@ -8,11 +8,11 @@ from bench.machine.products import (
     LEAST_TRACED_WORK,
     Linear,
     add_product,
-    by_torch,
     laid_out,
     linear,
     product,
     suits,
+    transformed,
 )
 from bench.metrics.compute import count_flops
 from bench.training.compiled import prepare_compiler
@@ -129,19 +129,13 @@ def test_a_left_factor_is_laid_out_where_onednn_takes_it() -> None:
 
 
 @with_onednn
-def test_what_is_small_narrow_double_or_switched_off_stays_with_torch() -> None:
+def test_what_is_small_narrow_or_double_stays_with_torch() -> None:
     x = torch.randn(256, 192)
     assert suits(x, 224, 256 * 192 * 224)
     assert not suits(x, 224, 256 * 192 * 224 + 1)
     assert not suits(x, 31, 1)
     assert not suits(x[:, :31], 224, 1)
     assert not suits(x.double(), 224, 1)
-    with by_torch():
-        assert not suits(x, 224, 1)
-        with by_torch():
-            pass
-        assert not suits(x, 224, 1)
-    assert suits(x, 224, 1)
 
 
 @with_onednn
@@ -165,7 +159,7 @@ def test_a_compiled_product_is_torchs() -> None:
 
 
 def test_without_onednn_all_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_enabled", False)
+    monkeypatch.setattr(module, "AVAILABLE", False)
     x, weight, bias = parts()
     assert torch.equal(linear(x, weight, bias), nn.functional.linear(x, weight, bias))
 
@@ -179,15 +173,34 @@ def test_operations_are_counted_as_ever() -> None:
     assert count_flops(lambda: add_product(total, a, b)) == 2 * rows * inputs * outputs
 
 
-def test_within_by_torch_torch_sees_through_and_after_it_as_before() -> None:
-    assert not module.seen_through()
-    for _ in range(2):
-        with module.by_torch():
-            with module.by_torch():
-                assert module.seen_through()
-            assert module.seen_through()
-            assert not module.suits(torch.randn(512, 512), 512, 1)
-        assert not module.seen_through()
-    with pytest.raises(ZeroDivisionError), module.by_torch():
-        _ = 1 / 0
-    assert not module.seen_through()
+@with_onednn
+def test_inside_a_transform_products_are_torchs_and_after_it_as_before() -> None:
+    x, weight = torch.randn(256, 192), torch.randn(224, 192)
+    inside = []
+
+    def loss(weight: Tensor) -> Tensor:
+        inside.append((transformed(), suits(x, len(weight), 1)))
+        return linear(x, weight, None).sum()
+
+    torch.func.vmap(loss)(weight[None])
+    torch.func.grad(loss)(weight)
+    torch.func.grad(lambda weights: torch.func.vmap(loss)(weights).sum())(weight[None])
+    assert inside == [(True, False)] * 3
+    with pytest.raises(ZeroDivisionError):
+        torch.func.vmap(lambda weight: weight / (1 // 0))(weight)
+    assert (transformed(), suits(x, 224, 1)) == (False, True)
+
+
+@with_onednn
+def test_a_compiled_batch_of_models_is_torchs_and_a_compiled_model_onednns() -> None:
+    prepare_compiler()
+    x, weight, bias = (part.detach() for part in parts())
+    weights = torch.stack([weight, 2 * weight])
+
+    def gradient(weights: Tensor) -> Tensor:
+        losses = torch.func.vmap(lambda w: linear(x, w, bias).square().mean())
+        return torch.func.grad(lambda w: losses(w).sum())(weights)
+
+    close(torch.compile(gradient, fullgraph=True)(weights), gradient(weights))
+    chosen = torch.compile(lambda x: x + suits(x, 224, 1), fullgraph=True, backend="eager")
+    assert torch.equal(chosen(x), x + 1)

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from bench.config import Optimiser
-from bench.machine.products import by_torch
 from bench.models.optimise import GradientStep
 from bench.models.parts.conditional import with_context
 from bench.pack.draws import RandomState, Recording, Unpackable
@@ -79,8 +78,7 @@ class Side:
         return PackedStep(self.trainers, self.states, recording.draws)
 
     def together(self, packed: PackedStep, step: int) -> Tensor:
-        with by_torch():
-            return packed.step(self.x[step], step / STEPS, self.contexts[step])
+        return packed.step(self.x[step], step / STEPS, self.contexts[step])
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         for run, trainer in enumerate(self.trainers):
