@@ -8,6 +8,7 @@ Gauss-Legendre quadrature from the end of [0, π] that lies behind θ, where not
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,16 @@ CELLS = 192
 REACH = 10.0
 """Half-width of the table in standard deviations: what lies beyond has a probability of some 1e-11."""
 
-NODES, WEIGHTS = (torch.from_numpy(values) for values in np.polynomial.legendre.leggauss(32))
-"""Quadrature of a gradient: its errors are below 1e-6 of it."""
+QUADRATURE_NODES = 32
+"""Of the integral in a gradient: its errors are below 1e-6 of it."""
+
+
+@lru_cache(maxsize=16)
+def quadrature(dtype: torch.dtype, device: torch.device) -> tuple[Float[Tensor, " nodes"], Float[Tensor, " nodes"]]:
+    """Nodes on [-1, 1] and weights of Gauss-Legendre quadrature, copied to the device once: a step must not wait."""
+    with torch.inference_mode(False):  # they outlive the call, and may be part of a gradient in another
+        nodes, weights = map(torch.from_numpy, np.polynomial.legendre.leggauss(QUADRATURE_NODES))
+        return nodes.to(device, dtype), weights.to(device, dtype)
 
 
 class Window:
@@ -88,7 +97,7 @@ def slope_by_concentration(
 ) -> Float[Tensor, "batch samples"]:
     """dθ/dκ at a fixed value of F: ∫ (cos t - E cos) f(t) / f(θ) dt from θ to the end behind it."""
     end = torch.where(angle > window.mode, window.high, window.low)
-    nodes, weights = NODES.to(angle), WEIGHTS.to(angle)
+    nodes, weights = quadrature(angle.dtype, angle.device)
     grid = len(angle), len(nodes), angle.shape[1]
     t = torch.lerp(angle.unsqueeze(1), end.unsqueeze(1), (1 + nodes.unsqueeze(-1)) / 2).flatten(1)
     relative = torch.exp(window.log_density(t).view(grid) - window.log_density(angle).unsqueeze(1))

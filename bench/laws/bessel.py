@@ -7,6 +7,7 @@ computed in float64, whatever comes in, and nothing overflows.
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -53,13 +54,21 @@ def coefficients(polynomials: list[Polynomial], order: float) -> list[float]:
     return total
 
 
+@lru_cache(maxsize=256)
+def expansion(order: float, device: torch.device) -> Float[Tensor, "2 powers"]:
+    """The coefficients of both sums at an order, in float64, copied to the device once: a step must not wait."""
+    with torch.inference_mode(False):  # they outlive the call, and may be part of a gradient in another
+        both = [coefficients(U, order), coefficients(S, order)]
+        return torch.tensor(both, dtype=torch.float64, device=device)
+
+
 def at_order(order: float, x: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
     """log Γ(v + 1) (2 / x)^v I_v(x) and I_{v+1}(x) / (x I_v(x)) for v = `order`, in float64; no gradient."""
     steps = max(0, math.ceil(HIGH_ORDER - order))
     top = order + steps
     x = x.detach().double()
     root = torch.sqrt(1 + (x / top).square())
-    both = torch.tensor([coefficients(U, top), coefficients(S, top)], dtype=x.dtype, device=x.device)
+    both = expansion(top, x.device)
     powers = (1 / root).unsqueeze(-1) ** torch.arange(3 * TERMS, device=x.device)
     u, s = (powers @ both.T).unbind(-1)
     quotient = (1 / (1 + root) - s / (u * root * top)) / top

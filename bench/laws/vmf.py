@@ -39,7 +39,8 @@ class VonMisesFisher:
         radius: of the sphere.
 
     Raises:
-        Diverged: a concentration is NaN or out of its range.
+        Diverged: a concentration on a CPU is NaN or out of its range. On a GPU it becomes NaN, and so does what follows
+            from it: to look at it would make a step of training wait for the device.
     """
 
     direction: Float[Tensor, "batch dim"]
@@ -48,7 +49,10 @@ class VonMisesFisher:
 
     def __post_init__(self) -> None:
         inside = (self.concentration > 0) & (self.concentration <= LARGEST_CONCENTRATION * (1 + 1e-6))
-        if not bool(inside.all()):
+        if self.concentration.device.type != "cpu":
+            valid = torch.where(inside, self.concentration, math.nan)
+            object.__setattr__(self, "concentration", valid)  # as a frozen dataclass sets its own fields
+        elif not bool(inside.all()):
             worst = float(self.concentration.detach()[~inside][0])
             raise Diverged(f"the von Mises-Fisher concentration is {worst:.4g}, outside (0, {LARGEST_CONCENTRATION:g}]")
 

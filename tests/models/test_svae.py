@@ -1,9 +1,14 @@
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
@@ -169,3 +174,71 @@ BAD: list[dict[str, Any]] = [
 def test_bad_options_are_named(option: dict[str, Any]) -> None:
     with pytest.raises(BenchError, match=next(iter(option))):
         SVAE(CONTINUOUS, **{"width": 8, **option})
+
+
+class ReadBack(TorchDispatchMode):
+    """Notes what reads a number back from a device, and what copies between devices."""
+
+    def __init__(self, waits: list[str]) -> None:
+        super().__init__()
+        self.waits = waits
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result, name = func(*args, **(kwargs or {})), func.overloadpacket.__name__
+        devices = {leaf.device for leaf in tree_leaves((args, result)) if isinstance(leaf, Tensor)}
+        if name in {"_local_scalar_dense", "nonzero", "masked_select"} or len(devices) > 1:
+            self.waits.append(name)
+        return result
+
+
+class Literals(TorchFunctionMode):
+    """Notes what makes a tensor of Python's numbers, which is copied to its device."""
+
+    def __init__(self, waits: list[str]) -> None:
+        super().__init__()
+        self.waits = waits
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in {torch.tensor, torch.as_tensor, torch.from_numpy, Tensor.new_tensor}:
+            self.waits.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def noted_waits() -> Iterator[list[str]]:
+    """Operations inside that on a GPU would make the host wait for it."""
+    waits: list[str] = []
+    with ReadBack(waits), Literals(waits):
+        yield waits
+
+
+def test_a_step_waits_for_no_device() -> None:
+    """On torch's meta device, which has shapes and no numbers; the first step may copy constants there."""
+    entry, x = SVAE(CONTINUOUS, width=40, latent_size=3, samples=2).to("meta"), torch.randn(8, 4, device="meta")
+    entry.loss(x).mean().backward()
+    with noted_waits() as waits:
+        entry.loss(x).mean().backward()
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    ("name", "waiting"),
+    [
+        ("_local_scalar_dense", lambda: torch.ones(()).item()),
+        ("_local_scalar_dense", lambda: bool(torch.ones(3).all())),
+        ("tensor", lambda: torch.tensor([1.0], device="meta")),
+        ("_to_copy", lambda: torch.ones(1).to("meta")),
+    ],
+)
+def test_waiting_would_be_noticed(name: str, waiting: Callable[[], object]) -> None:
+    with noted_waits() as waits:
+        waiting()
+    assert name in waits
+
+
+def test_on_a_device_a_concentration_out_of_range_is_not_a_number() -> None:
+    """Pretended on the meta device: the law is built, where on a CPU it is refused."""
+    concentration = torch.full((2,), math.nan)
+    with pytest.raises(Diverged):
+        VonMisesFisher(torch.ones(2, 3), concentration)
+    assert VonMisesFisher(torch.ones(2, 3, device="meta"), concentration.to("meta")).concentration.shape == (2,)
