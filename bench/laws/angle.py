@@ -23,7 +23,7 @@ REACH = 10.0
 """Half-width of the table in standard deviations: what lies beyond has a probability of some 1e-11."""
 
 QUADRATURE_NODES = 32
-"""Of the integral in a gradient: its errors are below 1e-6 of it."""
+"""Nodes of the quadrature in a gradient: its errors are below 1e-6 of it."""
 
 
 @lru_cache(maxsize=16)
@@ -35,7 +35,7 @@ def quadrature(dtype: torch.dtype, device: torch.device) -> tuple[Float[Tensor, 
 
 
 class Window:
-    """Where f has its mass for each κ, `(batch, 1)` each.
+    """The interval that holds the mass of f for each κ, `(batch, 1)` each.
 
     Attributes:
         mode: the most probable angle.

@@ -53,7 +53,7 @@ class DiagonalGaussian:
         return self.kl_by_coordinate().sum(-1)
 
     def detached(self) -> "DiagonalGaussian":
-        """The same law, through which no gradient flows into its parameters."""
+        """This law, through which no gradient flows into its parameters."""
         return DiagonalGaussian(self.mean.detach(), self.log_scale.detach())
 
 

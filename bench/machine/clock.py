@@ -80,7 +80,7 @@ def busy_ticks(line: str) -> int:
 
 
 def either(a: bool | None, b: bool | None) -> bool | None:
-    """What two witnesses of two stretches of time say together: None only where neither can tell."""
+    """The verdict of two witnesses of two stretches of time: true if either says so, None where neither can tell."""
     return (a or b) if a is not None and b is not None else (b if a is None else a)
 
 

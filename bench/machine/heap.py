@@ -9,7 +9,7 @@ same time. Blocks above 32 MiB are given back as ever.
 import ctypes
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
-"""Of glibc's malloc.h."""
+"""Names of settings in glibc's malloc.h."""
 
 LARGEST_KEPT = 32 * 2**20
 """The most that glibc lets a block be that is not a mapping of its own."""

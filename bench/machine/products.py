@@ -15,7 +15,7 @@ LEAST_WORK = 2**21
 """Multiplications from which on oneDNN is taken, 40 µs by MKL on the processor named above."""
 
 LEAST_TRACED_WORK = 2**22
-"""The same where autograd is told of it in Python, which costs another 10 µs for each of three products."""
+"""Multiplications from which on it is where autograd is told in Python, another 10 µs for each of three products."""
 
 LEAST_SIDE = 32
 """Sizes of a weight below which it is not: transposing the examples for its gradient would cost what it saves."""
@@ -67,7 +67,7 @@ def laid_out(a: Float[Tensor, "n k"], columns: int) -> Float[Tensor, "n k"]:
 
 
 def suits(x: Tensor, outputs: int, least_work: int) -> bool:
-    """Whether oneDNN is worth its start for x times a matrix with so many `outputs`."""
+    """True where oneDNN takes x times a matrix with so many `outputs`, and is worth its start."""
     return (
         AVAILABLE
         and x.numel() * outputs >= least_work

@@ -151,7 +151,7 @@ class CNFFast(CNF):
         return self.field.forward_and_divergence(x.new_tensor(t), x)
 
     def note(self) -> str | None:
-        """What steps along the training grid, and why no kernel does."""
+        """The solver of training steps, and the reason where it is no kernel; None where PyTorch was asked for."""
         if self.kernel == "pytorch":
             return None
         like = self.field.bias
@@ -166,8 +166,8 @@ class CNFFast(CNF):
         Raises:
             Diverged: an example cannot be solved to it.
         """
-        found = solve_per_example(self.rate, x.flatten(1), DOPRI5, Tolerance(self.eval_rtol, self.eval_atol))
-        return LogProb(log_density(found), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
+        solution = solve_per_example(self.rate, x.flatten(1), DOPRI5, Tolerance(self.eval_rtol, self.eval_atol))
+        return LogProb(log_density(solution), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
         """z at t = 1 of the path that starts in x, `(batch, dim)`."""
@@ -182,7 +182,7 @@ class CNFFast(CNF):
         return GridStep(self, settings) if self.steps else RegriddingStep(self, settings)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """For a grid that stays as it is, or else for each number of steps that is chosen."""
+        """`works`: once for a grid that stays as it is, else once for each number of steps that is chosen."""
         return "works"
 
     def choose_grid(self, x: Float[Tensor, "batch *event"]) -> None:
@@ -194,7 +194,7 @@ class CNFFast(CNF):
         self.grid = chosen_grid(self.rate, x.flatten(1), self.tableau, Tolerance(self.rtol, self.atol))
 
     def carried(self, x: Float[Tensor, "batch dim"], start: float, end: float) -> Float[Tensor, "batch dim"]:
-        """Where the paths that stand in x at `start` are at `end`, by the field alone."""
+        """The points at `end` of the paths that stand in x at `start`, by the field alone."""
 
         def rate(t: float, x: Tensor) -> tuple[Tensor, Tensor]:
             return self._plain_rate(x.new_tensor(t), x), x.new_zeros(len(x))
@@ -216,12 +216,12 @@ class GridStep(GradientStep):
     entry: CNFFast
 
     def count(self) -> None:
-        """As many as the method makes in each step of the grid."""
+        """Adds the evaluations that the method makes in all steps of the grid."""
         self.entry.nfe += (len(self.entry.grid) - 1) * self.entry.tableau.evaluations
 
 
 class RegriddingStep(GridStep):
-    """The same; every `regrid_every` steps the batch chooses a grid, which waits for the device."""
+    """A `GridStep` whose batch chooses a new grid every `regrid_every` steps, which waits for the device."""
 
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
         super().__init__(entry, settings)
@@ -240,7 +240,7 @@ class RegriddingStep(GridStep):
         return (len(self.entry.grid),)
 
     def settled(self) -> bool:
-        """Unless the next step chooses a grid."""
+        """False where the next step chooses a grid."""
         return self.taken % self.entry.regrid_every != 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -253,9 +253,9 @@ class RegriddingStep(GridStep):
         self.taken, self.entry.grid = state["taken"], state["grid"]
 
 
-def log_density(found: Solution) -> Float[Tensor, " batch"]:
+def log_density(solution: Solution) -> Float[Tensor, " batch"]:
     """log p(x) in nats of paths that end in z."""
-    return standard_normal_log_prob(found.x) + found.log_det
+    return standard_normal_log_prob(solution.x) + solution.log_det
 
 
 def cut(grid: list[float], parts: int) -> list[float]:

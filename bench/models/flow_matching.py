@@ -89,7 +89,7 @@ class FlowMatching(CNF):
         return CountedStep(self, settings)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """Where no assignment is solved on the CPU."""
+        """`works` where no assignment is solved on the CPU."""
         return "works" if self.coupling is independent else "no"
 
 
@@ -100,7 +100,7 @@ class CountedStep(GradientStep):
     entry: FlowMatching
 
     def count(self) -> None:
-        """One for the batch."""
+        """Adds the batch's one evaluation."""
         self.entry.nfe += 1
 
 

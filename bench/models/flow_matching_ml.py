@@ -88,7 +88,7 @@ class FlowMatchingML(CNFFast):
         return Phases(self, MatchingStep(self, settings), super().trainer(settings))
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """Not as one step: it has two."""
+        """`no`: it has two kinds of step."""
         return "no"
 
 
@@ -98,7 +98,7 @@ class MatchingStep(GradientStep):
     entry: FlowMatchingML
 
     def count(self) -> None:
-        """One for the batch."""
+        """Adds the batch's one evaluation."""
         self.entry.nfe += 1
 
     def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:

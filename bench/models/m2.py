@@ -17,7 +17,7 @@ from bench.models.parts.coders import Encoder, LogScaleHead, decoder_for, shared
 from bench.models.parts.elbo import check_not_negative
 from bench.models.parts.importance import iwae_in_chunks
 from bench.models.parts.latent import CHUNK_ELEMENTS
-from bench.models.parts.networks import activation_named, linear, mlp
+from bench.models.parts.networks import activation_named, linear_layer, mlp
 from bench.models.parts.prior import settled_size
 from bench.spec import DataSpec, Kind
 
@@ -32,10 +32,10 @@ class ClassEncoder(nn.Module):
         super().__init__()
         *before, last = hidden
         self.trunk = Encoder(dim, before, activation) if before else nn.Identity()
-        self.from_features = linear(before[-1] if before else dim, last, gain=math.sqrt(2))
+        self.from_features = linear_layer(before[-1] if before else dim, last, gain=math.sqrt(2))
         self.from_class = nn.Parameter(torch.randn(classes, last))
         self.activation = activation_named(activation)()
-        self.mean_head = linear(last, latent_size)
+        self.mean_head = linear_layer(last, latent_size)
         self.scale_head = LogScaleHead(last, latent_size)
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> DiagonalGaussian:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bench.laws.vmf import LARGEST_CONCENTRATION, VonMisesFisher, log_area, uniform_direction
 from bench.models.parts.coders import Encoder, decoder_for, hidden_sizes
 from bench.models.parts.elbo import WeightedELBO
-from bench.models.parts.networks import linear, soft_clamp
+from bench.models.parts.networks import linear_layer, soft_clamp
 from bench.spec import DataSpec
 
 ROUNDING = 1e-4
@@ -24,8 +24,8 @@ class SphereEncoder(nn.Module):
         super().__init__()
         self.radius = math.sqrt(dim)
         self.trunk = Encoder(inputs, hidden, activation)
-        self.direction_head = linear(hidden[-1], dim)
-        self.concentration_head = linear(hidden[-1], 1)
+        self.direction_head = linear_layer(hidden[-1], dim)
+        self.concentration_head = linear_layer(hidden[-1], 1)
         # Posteriors as wide as the sphere would teach the decoder to ignore its latent: at κ = 2 dim they are not.
         nn.init.constant_(self.concentration_head.bias, 2.0 * dim)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models.parts.latent import CHUNK_ELEMENTS, GaussianLatentEntry
-from bench.models.parts.networks import check_shape, linear
+from bench.models.parts.networks import check_shape, linear_layer
 from bench.spec import DataSpec
 
 PSEUDO_INPUTS = ("auto", "free", "factored")
@@ -32,7 +32,7 @@ class PseudoInputs(nn.Module):
         super().__init__()
         self.binary = data.kind == "binary"
         self.codes = nn.Parameter(torch.randn(components, data.dim if rank is None else rank))
-        self.span = nn.Identity() if rank is None else linear(rank, data.dim)
+        self.span = nn.Identity() if rank is None else linear_layer(rank, data.dim)
 
     def forward(self) -> Float[Tensor, "components dim"]:
         """All of them; within (0, 1) for binary data, so that the encoder meets what lies between pixels it knows."""

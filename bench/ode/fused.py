@@ -29,10 +29,10 @@ from bench.ode.runge_kutta import Solution, advanced, check_grid, plus
 from bench.ode.tableau import Tableau
 
 Lengths = tuple[float, ...] | Float[Tensor, " steps"]
-"""Of the steps of a grid, negative where it falls."""
+"""Lengths of the steps of a grid, negative where it falls."""
 
 
-class Stage(NamedTuple):
+class MethodStage(NamedTuple):
     """One evaluation of the field, the same in every step.
 
     Attributes:
@@ -47,18 +47,18 @@ class Stage(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """What every step of a method does, without the stages that nothing depends on.
+    """The stages of every step of a method, without those that nothing depends on.
 
     Attributes:
         stages: in their order.
         apart: times of the field between the start of one step and that of the next.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[MethodStage, ...]
     apart: int
 
     def time(self, step: int, stage: int) -> int:
-        """At which of a plan's times a stage of a step is."""
+        """The number, among a plan's times, of the time of a stage of a step."""
         return step * self.apart + self.stages[stage].at
 
 
@@ -102,7 +102,7 @@ def planned(grid: Sequence[float] | Float[Tensor, " times"], method: Tableau) ->
         lengths = tuple(end - start for start, end in pairwise(grid))
         times = tuple(start + node * h for start, h in zip(grid, lengths, strict=False) for node in inner)
         times = (*times, grid[-1]) if 1 in nodes else times
-    return Plan(times, lengths, Pattern(tuple(Stage(*stage) for stage in stages), len(inner)))
+    return Plan(times, lengths, Pattern(tuple(MethodStage(*stage) for stage in stages), len(inner)))
 
 
 def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solution:
@@ -137,8 +137,8 @@ def _on_device(times: tuple[float, ...], dtype: torch.dtype, device: torch.devic
         return torch.tensor(times, dtype=dtype, device=device)
 
 
-class Kept(NamedTuple):
-    """What one evaluation leaves for the way back; the last two only where its divergence counts."""
+class LayerValues(NamedTuple):
+    """One evaluation's layers, kept for the way back; the last two only where its divergence counts."""
 
     x: Float[Tensor, "dim batch"]
     hidden1: Float[Tensor, "m1 batch"]
@@ -148,7 +148,7 @@ class Kept(NamedTuple):
 
 
 class Turned(NamedTuple):
-    """What the way back multiplies by: transposes of a `Folded`."""
+    """Transposes of a `Folded`, by which the way back multiplies."""
 
     first: Float[Tensor, "dim m1"]
     second: Float[Tensor, "m1 m2"]
@@ -172,7 +172,7 @@ class Sums:
 
 
 class _FusedSolve(torch.autograd.Function):
-    """Forward and backward of the whole solve."""
+    """Forward and backward of all steps, as one node of autograd's graph."""
 
     @staticmethod
     def forward(
@@ -181,25 +181,28 @@ class _FusedSolve(torch.autograd.Function):
         every = apart(parts)
         pairs = [laid_out(folded.pairs.T, len(x)) for folded in every]
         weights = [stage.weight for stage in pattern.stages]
-        kept: list[Kept] = []
+        evaluations: list[LayerValues] = []
         log_det = x.new_zeros(len(x))
-        state = x.T.contiguous()
+        state = x.T.contiguous()  # examples are columns from here on
         for step, h in enumerate(lengths):
             slopes: list[Tensor] = []
             for i, stage in enumerate(pattern.stages):
                 n = pattern.time(step, i)
                 at = advanced(state, slopes, stage.row, h)
-                value, divergence, seen = evaluated(every[n], pairs[n], activation, stage, at)
+                value, divergence, layers = evaluated(every[n], pairs[n], activation, stage, at)
                 slopes.append(value)
-                kept.append(seen)
+                evaluations.append(layers)
                 if divergence is not None:
                     log_det = plus(log_det, divergence, stage.weight, h)
             state = advanced(state, slopes, weights, h)
+        # Tensors have to go through save_for_backward, numbers cannot: lengths are one or the other.
         ctx.lengths = None if isinstance(lengths, Tensor) else lengths
         held = [lengths] if isinstance(lengths, Tensor) else []
         ctx.pattern, ctx.activation, ctx.count = pattern, activation, len(parts)
-        ctx.save_for_backward(*held, *parts, *(tensor for seen in kept for tensor in seen if tensor is not None))
-        ctx.present = [[tensor is not None for tensor in seen] for seen in kept]
+        ctx.save_for_backward(
+            *held, *parts, *(tensor for layers in evaluations for tensor in layers if tensor is not None)
+        )
+        ctx.present = [[tensor is not None for tensor in layers] for layers in evaluations]
         return state.T, log_det
 
     @staticmethod
@@ -208,9 +211,9 @@ class _FusedSolve(torch.autograd.Function):
         saved = iter(ctx.saved_tensors)
         lengths = list(next(saved) if ctx.lengths is None else ctx.lengths)
         every = apart([next(saved) for _ in range(ctx.count)])
-        kept = [Kept(*(next(saved) if there else None for there in present)) for present in ctx.present]  # type: ignore[arg-type]
+        evaluations = [LayerValues(*(next(saved) if there else None for there in present)) for present in ctx.present]  # type: ignore[arg-type]
         turned = [turn(folded, len(x_bar)) for folded in every]
-        sums = [Sums() for _ in every]
+        sums = [Sums() for _ in every]  # a time that several evaluations share adds up their gradients
         pattern, state_bar = ctx.pattern, x_bar.T
         for step, h in reversed(list(enumerate(lengths))):
             weights = [h * stage.weight for stage in pattern.stages]
@@ -222,7 +225,8 @@ class _FusedSolve(torch.autograd.Function):
                 n, slope_bar = pattern.time(step, i), slope_bars[i]
                 assert slope_bar is not None  # a stage that nothing depends on is not planned
                 rate_bar = log_det_bar * weights[i]
-                bar = returned(every[n], turned[n], sums[n], ctx.activation, kept.pop(), slope_bar, rate_bar)
+                # Taken from the end: the way back meets the evaluations in the opposite order.
+                bar = returned(every[n], turned[n], sums[n], ctx.activation, evaluations.pop(), slope_bar, rate_bar)
                 state_bar = state_bar + bar
                 for j, coefficient in enumerate(stage.row):
                     if coefficient:
@@ -238,7 +242,7 @@ def apart(parts: Sequence[Tensor]) -> list[Folded]:
 
 
 def turn(folded: Folded, batch: int) -> Turned:
-    """For the way back of so many examples."""
+    """The transposes, laid out for the way back of so many examples."""
     return Turned(*(laid_out(weight.T, batch) for weight in folded[:3]))
 
 
@@ -246,19 +250,19 @@ def evaluated(
     folded: Folded,
     pairs: Float[Tensor, "m1 m2"],
     activation: Activation,
-    stage: Stage,
+    stage: MethodStage,
     x: Float[Tensor, "dim batch"],
-) -> tuple[Float[Tensor, "dim batch"], Float[Tensor, " batch"] | None, Kept]:
+) -> tuple[Float[Tensor, "dim batch"], Float[Tensor, " batch"] | None, LayerValues]:
     """The field's value and, where it counts, its divergence, with all that the way back needs; `pairs` is Mᵀ."""
     hidden1 = activation.untraced(product(folded.first, x).add_(folded.bias1[:, None]))
     hidden2 = activation.untraced(product(folded.second, hidden1).add_(folded.bias2[:, None]))
     value = product(folded.third, hidden2).add_(folded.bias3[:, None])
     if not stage.weight:
-        return value, None, Kept(x, hidden1, hidden2, None, None)
+        return value, None, LayerValues(x, hidden1, hidden2, None, None)
     slope2 = activation.slope(hidden2)
     across = product(pairs, slope2)
     divergence = (across * activation.slope(hidden1)).sum(0)
-    return value, divergence, Kept(x, hidden1, hidden2, slope2, across)
+    return value, divergence, LayerValues(x, hidden1, hidden2, slope2, across)
 
 
 def returned(
@@ -266,23 +270,24 @@ def returned(
     turned: Turned,
     sums: Sums,
     activation: Activation,
-    seen: Kept,
+    layers: LayerValues,
     value_bar: Float[Tensor, "dim batch"],
     rate_bar: Float[Tensor, " batch"],
 ) -> Float[Tensor, "dim batch"]:
     """The gradient of the evaluation's input from those of value and divergence; adds the field's to `sums`."""
-    x, hidden1, hidden2, slope2, across = seen
-    value_bar = value_bar.contiguous()
+    x, hidden1, hidden2, slope2, across = layers
+    value_bar = value_bar.contiguous()  # at the first stage met it is a transpose, which oneDNN would copy each time
     slope1 = activation.slope(hidden1)
     a2_bar = product(turned.third, value_bar)
     if across is None or slope2 is None:
-        slope2 = activation.slope(hidden2)
+        slope2 = activation.slope(hidden2)  # the value needs it too, and forward did not
         a1_part = None
     else:
         slope1_weighted = slope1 * rate_bar
         sums.add_product("pairs", slope2, slope1_weighted)
         a2_bar.addcmul_(activation.bend(hidden2, slope2), product(folded.pairs, slope1_weighted))
         a1_part = across * rate_bar
+    # d2 (V3ᵀ f̄ + c2 M (r̄ d1)) of this file's head, written over its first term; a1_bar likewise.
     a2_bar.mul_(slope2)
     a1_bar = product(turned.second, a2_bar)
     if a1_part is not None:

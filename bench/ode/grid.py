@@ -31,7 +31,7 @@ def chosen_grid(
     start: float = 0.0,
     end: float = 1.0,
 ) -> list[float]:
-    """The shortest grid found on which no example's error exceeds the tolerance in any step.
+    """The shortest of the grids tried on which no example's error exceeds the tolerance in any step.
 
     A step's error grows as h^p for a method of order p, by a factor that depends on where it stands. The factors that
     a first solve shows say how many steps are needed and where each has the same error; a solve on that grid checks it.
@@ -75,8 +75,8 @@ def shared_out(grid: list[float], busy: list[float], size: int) -> list[float]:
     times = torch.tensor(grid, dtype=torch.float64)
     parts = torch.tensor(busy, dtype=torch.float64) * times.diff().abs()
     reached = torch.cat([parts.new_zeros(1), parts.cumsum(0)]) / parts.sum()
-    wanted = torch.linspace(0, 1, size + 1, dtype=torch.float64)[1:-1]
-    step = torch.searchsorted(reached, wanted).clamp(1, len(grid) - 1)
-    share = (wanted - reached[step - 1]) / (reached[step] - reached[step - 1])
+    targets = torch.linspace(0, 1, size + 1, dtype=torch.float64)[1:-1]
+    step = torch.searchsorted(reached, targets).clamp(1, len(grid) - 1)
+    share = (targets - reached[step - 1]) / (reached[step] - reached[step - 1])
     inner = times[step - 1] + share * (times[step] - times[step - 1])
     return [grid[0], *inner.tolist(), grid[-1]]

@@ -1,4 +1,4 @@
-"""What a continuous flow needs of a perceptron's Jacobian, without differentiating the perceptron.
+"""Trace and products of a perceptron's Jacobian for a continuous flow, without differentiating the perceptron.
 
 With weights V_1 … V_L and slopes d_i = s'(a_i) of its hidden layers, one row an example, the Jacobian is
 
@@ -34,6 +34,7 @@ def closed_trace(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Float[T
     if not inner:
         return slopes[0] @ (first * last.T).sum(1)
     (second,) = inner
+    # first @ last is (m1, m2), one product for all examples: their number never meets the dimension.
     return linear(slopes[1], (second * (first @ last).T).T, None).mul(slopes[0]).sum(-1)
 
 
@@ -44,7 +45,7 @@ def tangent_trace(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Float[
     memory: cheap for dim = 2, dear for many coordinates, where a probe is what is affordable.
     """
     first, *inner, last = weights
-    tangents = slopes[0].unsqueeze(1) * first.T
+    tangents = slopes[0].unsqueeze(1) * first.T  # (batch, dim, m1): one row a coordinate of x
     for weight, slope in zip(inner, slopes[1:], strict=True):
         tangents = linear(tangents, weight, None) * slope.unsqueeze(1)
     return (tangents * last).sum((1, 2))

@@ -1,4 +1,4 @@
-"""What a solve by kernels is made of: a pass forward and a pass backward, and how the examples are dealt out to them.
+"""The two passes of a solve by kernels, forward and backward, and the tiles in which they take the examples.
 
 `bench.ode.triton_kernels` has the two as Triton kernels; the tests hold them against the same in PyTorch.
 """

@@ -44,15 +44,15 @@ def solve_per_example(
     left = torch.arange(len(x), device=x.device)
     for size in SIZES:
         grid = uniform(size, start, end)
-        found = solve_on_grid(rate, x[left], grid, method, tolerance)
-        errors = found.errors.amax(0)
+        solution = solve_on_grid(rate, x[left], grid, method, tolerance)
+        errors = solution.errors.amax(0)
         done = errors <= 1
         met = left[done]
-        state[met], log_det[met], largest[met] = found.x[done], found.log_det[done], errors[done]
+        state[met], log_det[met], largest[met] = solution.x[done], solution.log_det[done], errors[done]
         left = left[~done]
         if not len(left):
             return Solution(state, log_det, largest.unsqueeze(0))
-    worst = int(found.errors[:, ~done].nan_to_num(nan=torch.inf).amax(1).argmax())
+    worst = int(solution.errors[:, ~done].nan_to_num(nan=torch.inf).amax(1).argmax())
     raise Diverged(
         f"{len(left)} of {len(x)} examples miss rtol={tolerance.rtol:g} and atol={tolerance.atol:g} in {SIZES[-1]} "
         f"steps of {method.name}: the error is worst near t={grid[worst]:.4g}"

@@ -147,6 +147,7 @@ class Field(nn.Module):
         gates, shifts = self.modulation(times)
         each = [None] * len(self.sizes) if gates is None else self._split(gates)
         layers = zip(self.weights, self._split(self.bias), each, self._split(shifts), strict=True)
+        # Weights cannot be folded: every example has gates of its own.
         for i, (weight, bias, gate, shift) in enumerate(layers):
             h = linear(self.activation.value(x) if i else x, weight, bias)
             x = h + shift if gate is None else torch.addcmul(shift, gate, h)
@@ -203,12 +204,12 @@ class Field(nn.Module):
             gated = [list(self.weights)] * len(times)
         else:
             gated = [self._gated(gate) for gate in zip(*(gate.unbind(0) for gate in self._split(gates)), strict=True)]
-        found: list[Folded] = []
+        fields: list[Folded] = []
         for (first, second, third), b1, b2, b3 in zip(gated, bias1, bias2, bias3, strict=True):
-            same = found and gates is None
-            pairs = found[0].pairs if same else second * linear(third.T, first, None)
-            found.append(Folded(first, second, third, b1, b2, b3, pairs))
-        return found
+            same = fields and gates is None  # without gates the weights, and so the pairs, are those of every time
+            pairs = fields[0].pairs if same else second * linear(third.T, first, None)
+            fields.append(Folded(first, second, third, b1, b2, b3, pairs))
+        return fields
 
     def _run(self, t: Tensor, x: Tensor) -> _Pass:
         gates, shifts = self.modulation(t)
@@ -233,5 +234,5 @@ class Field(nn.Module):
         return self._split(shifts + self.bias if gates is None else torch.addcmul(shifts, gates, self.bias))
 
     def _split(self, units: Tensor) -> list[Tensor]:
-        """What belongs to each layer, of `(..., units)`."""
+        """The parts of `(..., units)`, one a layer."""
         return list(torch.split(units, self.sizes, -1))  # type: ignore[no-untyped-call]

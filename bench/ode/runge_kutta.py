@@ -37,7 +37,7 @@ class Solution(NamedTuple):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What an error is measured by: atol + rtol |x|, coordinate by coordinate, of the log-determinant too.
+    """The unit in which an error is measured: atol + rtol |x|, coordinate by coordinate, of the log-determinant too.
 
     Raises:
         BenchError: one of the two is not a finite number above 0.
@@ -82,7 +82,7 @@ def solve_on_grid(
         slopes: list[Tensor] = []
         divergences: list[Tensor] = []
         for node, row in zip(method.nodes, method.stages, strict=True):
-            reuse = last is not None and not slopes
+            reuse = last is not None and not slopes  # the first stage of a step is the last one of the step before
             slope, divergence = last if reuse else rate(start + node * h, advanced(x, slopes, row, h))  # type: ignore[misc]
             slopes.append(slope)
             divergences.append(divergence)

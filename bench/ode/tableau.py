@@ -33,7 +33,7 @@ class Tableau:
 
     @property
     def first_same_as_last(self) -> bool:
-        """Whether the last stage is the value at the end of the step, which the next step begins with."""
+        """True where the last stage is the value at the end of the step, which the next step begins with."""
         return self.stages[-1] == self.weights[:-1] and self.weights[-1] == 0
 
     @property

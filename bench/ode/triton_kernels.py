@@ -1,4 +1,4 @@
-"""The whole solve of a narrow field as one Triton kernel, and its gradient as another.
+"""The solve of a narrow field, all its steps, as one Triton kernel, and its gradient as another.
 
 A stock solver launches some thousand kernels in a step of training. Here one program takes a tile of examples through
 every stage of every step; state, slopes and log-determinant stay in registers. Weights are folded, hence others at each
@@ -261,7 +261,7 @@ def _scaled(tables: _Tables, lengths: Tensor) -> _Tables:
 
 @lru_cache(maxsize=256)
 def _of_numbers(pattern: Pattern, lengths: tuple[float, ...], device: torch.device) -> _Tables:
-    """The tables of a grid of numbers, made once."""
+    """The tables of a grid of numbers, cached."""
     on_device = torch.tensor(lengths, dtype=torch.float64, device=device)
     return _scaled(_of_pattern(pattern, len(lengths), device), on_device)
 

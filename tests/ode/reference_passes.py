@@ -50,10 +50,10 @@ def _backward(
             slope_bars = [bar * weight for weight in weights]
             for i, stage in reversed(list(enumerate(stages))):
                 n, at = plan.pattern.time(step, i), inputs[left + i].T
-                seen = evaluated(every[n], every[n].pairs.T, activation, stage, at)[2]
+                layers = evaluated(every[n], every[n].pairs.T, activation, stage, at)[2]
                 sums = slabs[number % PROGRAMS][n]
                 back = turn(every[n], len(rate_bar))
-                y_bar = returned(every[n], back, sums, activation, seen, slope_bars[i], rate_bar * weights[i])
+                y_bar = returned(every[n], back, sums, activation, layers, slope_bars[i], rate_bar * weights[i])
                 start_bar = start_bar + y_bar
                 for j, coefficient in enumerate(stage.row):
                     slope_bars[j] = plus(slope_bars[j], y_bar, coefficient, h)

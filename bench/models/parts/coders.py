@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.laws.gaussian import DiagonalGaussian, FullGaussian, gaussian_log_prob
-from bench.models.parts.networks import activation_named, check_shape, linear, mlp, soft_clamp, spread
+from bench.models.parts.networks import activation_named, check_shape, linear_layer, mlp, soft_clamp, spread
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 5.0
@@ -28,7 +28,7 @@ class LogScaleHead(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.linear = linear(inputs, outputs, gain=0.1)
+        self.linear = linear_layer(inputs, outputs, gain=0.1)
         nn.init.constant_(self.linear.bias, INITIAL_LOG_SCALE)
 
     def forward(self, hidden: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
@@ -56,7 +56,7 @@ class DiagonalEncoder(nn.Module):
     def __init__(self, dim: int, hidden: Sequence[int], latent_size: int, activation: str = "relu") -> None:
         super().__init__()
         self.trunk = Encoder(dim, hidden, activation)
-        self.mean_head = linear(hidden[-1], latent_size)
+        self.mean_head = linear_layer(hidden[-1], latent_size)
         self.scale_head = LogScaleHead(hidden[-1], latent_size)
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> DiagonalGaussian:
@@ -71,7 +71,7 @@ class FullEncoder(nn.Module):
     def __init__(self, dim: int, hidden: Sequence[int], latent_size: int, activation: str = "relu") -> None:
         super().__init__()
         self.diagonal = DiagonalEncoder(dim, hidden, latent_size, activation)
-        self.below_head = linear(hidden[-1], latent_size * (latent_size - 1) // 2, gain=0.1)
+        self.below_head = linear_layer(hidden[-1], latent_size * (latent_size - 1) // 2, gain=0.1)
         self.below: Tensor
         rows, columns = torch.tril_indices(latent_size, latent_size, -1)
         self.register_buffer("below", rows * latent_size + columns, persistent=False)
@@ -97,7 +97,7 @@ class GaussianDecoder(nn.Module):
         *shared, mean_size, scale_size = hidden
         self.sizes = [mean_size, scale_size]
         self.trunk = Encoder(latent_size, [*shared, mean_size + scale_size], activation)
-        self.mean_head = linear(mean_size, dim)
+        self.mean_head = linear_layer(mean_size, dim)
         self.scale_head = LogScaleHead(scale_size, dim)
 
     def forward(

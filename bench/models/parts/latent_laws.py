@@ -24,7 +24,7 @@ from torch.distributions import (
 )
 
 from bench.models.parts.coders import LogScaleHead
-from bench.models.parts.networks import linear, soft_clamp
+from bench.models.parts.networks import linear_layer, soft_clamp
 
 DEGREES_OF_FREEDOM = 5.0
 """Of the Student-t: tails as z⁻⁶, and a variance that samples can estimate."""
@@ -190,7 +190,7 @@ def onto_positive(y: Tensor) -> Tensor:
 
 
 Head = Callable[[int, int], nn.Module]
-LOCATION_AND_SCALE: tuple[Head, ...] = (linear, LogScaleHead)
+LOCATION_AND_SCALE: tuple[Head, ...] = (linear_layer, LogScaleHead)
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ LAWS: dict[str, Law] = {
     "dirichlet": Law(
         dirichlet,
         lambda zeros: Dirichlet(zeros + 1, validate_args=False),
-        heads=(linear,),
+        heads=(linear_layer,),
         onto_support=onto_simplex,
         constraints=1,
     ),

@@ -74,7 +74,7 @@ def check_shape(shape: Sequence[int]) -> None:
         )
 
 
-def linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
+def linear_layer(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
     """A linear layer that gives unit inputs a standard deviation of about `gain` (He et al. 2015, arXiv:1502.01852).
 
     torch's own weights shrink a signal threefold a layer: a posterior mean would begin far below its noise, and the
@@ -102,9 +102,9 @@ def mlp(sizes: Sequence[int], final_gain: float = 1.0, activation: str = "relu")
     nonlinear = activation_named(activation)
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes[:-1]):
-        layers += [linear(inputs, outputs, gain=math.sqrt(2)), nonlinear()]
+        layers += [linear_layer(inputs, outputs, gain=math.sqrt(2)), nonlinear()]
     # A ReLU halves the mean square that it gets.
-    return nn.Sequential(*layers, linear(sizes[-2], sizes[-1], final_gain))
+    return nn.Sequential(*layers, linear_layer(sizes[-2], sizes[-1], final_gain))
 
 
 class ResidualNet(nn.Module):
@@ -117,7 +117,7 @@ class ResidualNet(nn.Module):
         """`hidden` is the size of h and that of the block's inside; `final_gain` scales C and D at first."""
         super().__init__()
         size, inside = hidden
-        self.first = linear(inputs, size)
+        self.first = linear_layer(inputs, size)
         self.block = mlp([size, inside, size], final_gain)
         self.last = mlp([size, outputs], final_gain)
 

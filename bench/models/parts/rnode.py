@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.errors import BenchError
 
 
-class Field(Protocol):
+class ProbedField(Protocol):
     """A field that can be multiplied by a probe from the left."""
 
     def forward_and_vjp(
@@ -53,7 +53,7 @@ class Penalty(NamedTuple):
                 raise BenchError(f"model.{name}={weight} needs the probe of model.divergence=hutchinson: set that")
 
     def rates(
-        self, field: Field, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
+        self, field: ProbedField, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
         """f(t, x), the estimate eᵀ J e of its divergence and the penalty's integrand, from one pass of the field."""
         value, pulled = field.forward_and_vjp(t, x, probe)
