@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from bench.data.spaces import Space
+from bench.data.spaces import Reshaped, Space
 from bench.spec import DataSpec
 
 
@@ -25,6 +25,29 @@ class Density(Protocol):
 
 
 @dataclass(frozen=True)
+class ReshapedDensity:
+    """A known distribution whose events are laid out in another shape.
+
+    Attributes:
+        inner: the distribution of events of `inner_shape`.
+        inner_shape: shape of an event of the inner distribution.
+        event_shape: shape of an event here, of as many coordinates in the same order.
+    """
+
+    inner: Density
+    inner_shape: tuple[int, ...]
+    event_shape: tuple[int, ...]
+
+    def log_prob(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
+        """Log-density in nats."""
+        return self.inner.log_prob(x.reshape(len(x), *self.inner_shape))
+
+    def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n *event"]:
+        """`n` independent draws, the same as the inner distribution's."""
+        return self.inner.sample(n, generator).reshape(n, *self.event_shape)
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Splits of one data set, raw (in data space), with the way from there to model space.
 
@@ -32,9 +55,10 @@ class Dataset:
         name: the name of its file in conf/data.
         spec: what entries are told.
         space: the map from data space to model space and its log-determinant to the report space.
-        train, validation, test: raw examples, `(n, *event_shape)`; uint8 levels for discrete and binary data.
+        train, validation, test: raw examples, `(n, *event_shape)`, pictures flat unless `shaped`; uint8 levels for
+            discrete and binary data.
         truth: the distribution the examples were drawn from, where it is known.
-        image_shape: `(height, width)` when an event is a picture laid flat; None otherwise.
+        image_shape: `(height, width)` or `(channels, height, width)` of an event that is a picture; None otherwise.
         labels: class of each training, validation and test example, where there are classes.
         labelled: indices of the training examples whose labels an entry may see; None where it may see none.
     """
@@ -46,7 +70,7 @@ class Dataset:
     validation: Shaped[Tensor, "validation *event"]
     test: Shaped[Tensor, "test *event"]
     truth: Density | None = None
-    image_shape: tuple[int, int] | None = None
+    image_shape: tuple[int, ...] | None = None
     labels: tuple[Tensor, ...] | None = None
     labelled: Int[Tensor, " labelled"] | None = None
 
@@ -60,6 +84,28 @@ class Dataset:
             test=self.test.to(device),
             labels=None if self.labels is None else tuple(part.to(device) for part in self.labels),
             labelled=None if self.labelled is None else self.labelled.to(device),
+        )
+
+    def shaped(self) -> "Dataset":
+        """The same data set with events in their own shape: pictures `(channels, height, width)` in place of flat.
+
+        Noise, likelihoods and pictures are those of the flat data set, number for number; data that are no pictures,
+        or have their own shape already, are left as they are.
+        """
+        if self.image_shape is None:
+            return self
+        flat, shape = self.spec.event_shape, self.image_shape
+        own = (1, *shape) if len(shape) == 2 else shape
+        if flat == own:
+            return self
+        return replace(
+            self,
+            spec=replace(self.spec, event_shape=own),
+            space=Reshaped(self.space, flat, own),
+            train=self.train.reshape(-1, *own),
+            validation=self.validation.reshape(-1, *own),
+            test=self.test.reshape(-1, *own),
+            truth=None if self.truth is None else ReshapedDensity(self.truth, flat, own),
         )
 
     def fixed(self, raw: Shaped[Tensor, "batch *event"], seed: int) -> Float[Tensor, "batch *event"]:

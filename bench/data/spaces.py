@@ -149,6 +149,40 @@ class DequantisedLogit:
         return replace(self, shift=self.shift.to(device), scale=self.scale.to(device))
 
 
+@dataclass(frozen=True)
+class Reshaped:
+    """A space whose events are laid out in another shape; numbers, draws and log-determinants are the inner space's.
+
+    Attributes:
+        inner: the space of events of `inner_shape`.
+        inner_shape: shape of an event in the inner space, such as `(784,)`.
+        event_shape: shape of an event here, of as many coordinates in the same order, such as `(1, 28, 28)`.
+    """
+
+    inner: Space
+    inner_shape: tuple[int, ...]
+    event_shape: tuple[int, ...]
+
+    def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
+        """Raw examples in model space, by the same draws as for events of `inner_shape`."""
+        return self.inner.to_model(self._inward(raw), generator).reshape(raw.shape)
+
+    def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
+        """log |det dx/dy| in nats, over all coordinates of an event."""
+        return self.inner.log_det(self._inward(x))
+
+    def to_data(self, x: ModelBatch) -> ModelBatch:
+        """Model space to what a person looks at."""
+        return self.inner.to_data(self._inward(x)).reshape(x.shape)
+
+    def to(self, device: torch.device) -> "Reshaped":
+        """The same space with its constants on `device`."""
+        return replace(self, inner=self.inner.to(device))
+
+    def _inward(self, events: ImageBatch) -> ImageBatch:
+        return events.reshape(len(events), *self.inner_shape)
+
+
 def uniform(shape: torch.Size, generator: torch.Generator) -> Float[Tensor, "*shape"]:
     """Independent draws from {0, 1, ..., 65535} / 65536, float32 on the generator's device.
 

@@ -19,22 +19,27 @@ GRID_IMPORTANCE_SAMPLES = 256
 
 
 def picture_samples(entry: Entry, dataset: Dataset, x: Tensor) -> dict[str, Any]:
-    """`samples` and as many test examples `data`, in data space, `(n, *event_shape)` float32.
+    """`samples` and as many test examples `data`, in data space, laid flat, `(n, dim)` float32.
 
-    An entry that takes labels also has samples `by_class`, `(rows, classes, *event_shape)`.
+    An entry that takes labels also has samples `by_class`, `(rows, classes, dim)`.
     """
     n = POINTS if dataset.image_shape is None else IMAGES
     arrays = {
-        "samples": dataset.space.to_data(entry.sample(n)).cpu().numpy().astype(np.float32),
-        "data": dataset.space.to_data(x[:n]).cpu().numpy().astype(np.float32),
+        "samples": flat_array(dataset.space.to_data(entry.sample(n))),
+        "data": flat_array(dataset.space.to_data(x[:n])),
     }
     if entry.conditional and dataset.spec.classes:
         labels = torch.eye(dataset.spec.classes, device=x.device).repeat(CLASS_ROWS, 1)
-        drawn = dataset.space.to_data(entry.sample(len(labels), labels)).cpu().numpy().astype(np.float32)
-        arrays["by_class"] = drawn.reshape(CLASS_ROWS, -1, *drawn.shape[1:])
+        drawn = flat_array(dataset.space.to_data(entry.sample(len(labels), labels)))
+        arrays["by_class"] = drawn.reshape(CLASS_ROWS, -1, drawn.shape[1])
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.asarray(dataset.image_shape)
     return arrays
+
+
+def flat_array(events: Tensor) -> Any:
+    """Events as a float32 array `(n, dim)`."""
+    return events.flatten(1).cpu().numpy().astype(np.float32)
 
 
 def density_grid(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> dict[str, Any]:

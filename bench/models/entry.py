@@ -17,6 +17,11 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
 - an attribute `nfe`: the running count of evaluations of an ODE's field; `reference_log_prob(x)`, the same density
   solved tightly in float64; `grid_log_prob(x, refined)`, that of the training grid `grid`: the errors of the solves.
 
+Events are flat vectors. An entry that sets `own_shape = True` gets each event in its own shape instead: a picture as
+`(channels, height, width)`, anything else as before. `data.event_shape` says which; a density is one number an event.
+
+`version` is raised when the results of an entry change on purpose, so that rows of before are told from rows of after.
+
 Randomness comes from torch's global seeded generators alone. `width` is the one size knob: the parameter count must
 grow with it, so that the bench can match budgets.
 """
@@ -55,6 +60,8 @@ class Entry(nn.Module):
     """A model in the comparison. See this file's head for the whole contract.
 
     Class attributes:
+        version: of the entry's results: raised when they change on purpose, so that older rows are not taken for new.
+        own_shape: whether events come in their own shape, pictures as `(channels, height, width)`, and not flat.
         family: what the table groups it under, such as `VAE`, `flow`, `ODE flow`.
         kinds: the kinds of data it can model; on any other its row says `not_applicable`.
         conditional: whether it takes a context; one that does not is refused data that have one, as of labels.
@@ -66,6 +73,8 @@ class Entry(nn.Module):
         compiled_with: options with which a step that cannot be compiled as it is can be.
     """
 
+    version: ClassVar[int] = 1
+    own_shape: ClassVar[bool] = False
     family: ClassVar[str] = "other"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete"})
     conditional: ClassVar[bool] = False
