@@ -11,7 +11,7 @@ from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.models.ae import AE
 from bench.models.optimise import GradientStep, Trainer
-from bench.models.parts.latent_density import FlowDensity, KernelDensity, LatentDensity, Mixture
+from bench.models.parts.latent_density import FlowDensity, KernelDensity, LatentDensity, MixtureDensity
 from bench.models.realnvp import RealNVP
 from bench.spec import DataSpec
 
@@ -37,8 +37,8 @@ class Sizes(NamedTuple):
 
 
 DENSITIES: dict[str, Callable[[Sizes], LatentDensity]] = {
-    "gaussian": lambda sizes: Mixture(sizes.latent, 1),
-    "mixture": lambda sizes: Mixture(sizes.latent, sizes.components),
+    "gaussian": lambda sizes: MixtureDensity(sizes.latent, 1),
+    "mixture": lambda sizes: MixtureDensity(sizes.latent, sizes.components),
     "kde": lambda sizes: KernelDensity(sizes.latent),
     "flow": lambda sizes: FlowDensity(sizes.latent, sizes.flow_width, sizes.flow_layers),
 }
@@ -115,7 +115,7 @@ class AEExPost(AE):
         Raises:
             BenchError: there are fewer.
         """
-        if isinstance(self.density, Mixture):
+        if isinstance(self.density, MixtureDensity):
             self.density.check_codes(finish_examples)
 
     @torch.no_grad()

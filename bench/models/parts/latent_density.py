@@ -40,7 +40,7 @@ class LatentDensity(Protocol):
         ...
 
 
-class Mixture(nn.Module):
+class MixtureDensity(nn.Module):
     """Σₖ wₖ N(mₖ, Lₖ Lₖᵀ): one full-covariance Gaussian by its moments, or several by expectation maximisation."""
 
     weights: Tensor

@@ -7,7 +7,7 @@ from scipy.stats import gaussian_kde
 
 from bench.errors import BenchError, Diverged
 from bench.models.parts import latent_density
-from bench.models.parts.latent_density import FlowDensity, KernelDensity, Mixture, moments
+from bench.models.parts.latent_density import FlowDensity, KernelDensity, MixtureDensity, moments
 from tests.models.helpers import perturbed
 
 CODES = torch.randn(800, 2, generator=torch.Generator().manual_seed(7)) @ torch.tensor([[1.0, 0.4], [0.0, 0.5]])
@@ -16,16 +16,16 @@ STEP = 0.15
 GRID = torch.cartesian_prod(*[torch.arange(-9.0, 9.0, STEP)] * 2)
 
 
-def densities() -> dict[str, Mixture | KernelDensity | FlowDensity]:
+def densities() -> dict[str, MixtureDensity | KernelDensity | FlowDensity]:
     return {
-        "gaussian": Mixture(2, 1),
-        "mixture": Mixture(2, 3),
+        "gaussian": MixtureDensity(2, 1),
+        "mixture": MixtureDensity(2, 3),
         "kde": KernelDensity(2),
         "flow": perturbed(FlowDensity(2, 16, 2), 0.1),
     }
 
 
-def on_grid(density: Mixture | KernelDensity | FlowDensity) -> torch.Tensor:
+def on_grid(density: MixtureDensity | KernelDensity | FlowDensity) -> torch.Tensor:
     with torch.no_grad():
         return torch.cat([density.log_prob(part) for part in GRID.split(4_000)])
 
@@ -61,7 +61,7 @@ def test_before_it_is_fitted_a_density_is_the_standard_normal(name: str) -> None
 
 
 def test_one_gaussian_has_the_moments_of_the_codes() -> None:
-    density, z = Mixture(2, 1), torch.randn(20, 2) * 3
+    density, z = MixtureDensity(2, 1), torch.randn(20, 2) * 3
     density.fit(CODES)
     law = torch.distributions.MultivariateNormal(CODES.mean(0), CODES.T.cov(correction=0))
     # A ridge of 1e-6 of the mean variance, and float32.
@@ -69,7 +69,7 @@ def test_one_gaussian_has_the_moments_of_the_codes() -> None:
 
 
 def test_a_mixture_finds_separate_clusters() -> None:
-    density = Mixture(2, 2)
+    density = MixtureDensity(2, 2)
     density.fit(CLUSTERS)
     torch.testing.assert_close(density.weights, torch.full((2,), 0.5), rtol=0, atol=0.01)
     means, triangles = (part[density.means[:, 0].argsort()] for part in (density.means, density.triangles))
@@ -120,7 +120,7 @@ def test_what_is_fitted_is_loaded(name: str) -> None:
 @pytest.mark.parametrize("codes", [torch.ones(30, 2), torch.full((30, 2), math.nan)], ids=["same", "nan"])
 def test_codes_without_a_spread_have_no_density(codes: torch.Tensor) -> None:
     with pytest.raises(Diverged, match="mean variance"):
-        Mixture(2, 3).fit(codes)
+        MixtureDensity(2, 3).fit(codes)
 
 
 def test_flat_codes_have_one_all_the_same() -> None:
@@ -132,11 +132,11 @@ def test_flat_codes_have_one_all_the_same() -> None:
 
 def test_more_components_than_codes_are_refused() -> None:
     with pytest.raises(BenchError, match="components=3"):
-        Mixture(2, 3).fit(torch.randn(2, 2))
+        MixtureDensity(2, 3).fit(torch.randn(2, 2))
 
 
 def test_sizes_that_make_no_density_are_refused() -> None:
     with pytest.raises(BenchError, match="components=0"):
-        Mixture(2, 0)
+        MixtureDensity(2, 0)
     with pytest.raises(BenchError, match="latent_size=1"):
         FlowDensity(1, 8, 2)
