@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.config import Config, Optimiser
-from bench.contract.stage import train
+from bench.contract.testbed import train
 from bench.data.dataset import Dataset
 from bench.errors import Diverged
 from bench.evaluate import evaluate

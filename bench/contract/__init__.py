@@ -1,1 +1,1 @@
-"""The entry contract as checks: a stage to watch an entry on, and one file for each side of the contract."""
+"""The entry contract as checks: the testbeds an entry is trained on, and one file for each side of the contract."""

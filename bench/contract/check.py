@@ -1,7 +1,7 @@
 """The entry contract held against any entry: `bench check MODEL`.
 
 An entry is built through the options of its own YAML, trained for a few seconds on small data whose truth is known, and
-asked every question of `CONTRACTS`. Seeds are fixed: one entry gets one verdict.
+held against every contract of `CONTRACTS`. Seeds are fixed: one entry gets one verdict.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import torch
 
 from bench.contract import decoder, density, finishing, interface, isolation, labels, latent, prior, sampling, training
 from bench.contract.outcome import Absent, Broken, described
-from bench.contract.stage import Build, Subject
+from bench.contract.testbed import Build, Subject
 
 Contract = Callable[[Subject], None]
 
@@ -20,7 +20,7 @@ FOUNDATIONS: dict[str, Contract] = {
     "shapes": interface.shapes,
     "trains": training.trains,
 }
-"""What every other contract stands on: where one of these fails, the others are skipped."""
+"""Contracts that every other one stands on: where one of these fails, the others are skipped."""
 
 CONTRACTS: dict[str, Contract] = {
     "width": interface.width,
@@ -83,14 +83,14 @@ def check_entry(build: Build, *, report: Callable[[str], None] = print) -> list[
             if fallen is not None:
                 report(f"skip {name}: needs {fallen}")
                 continue
-            outcome = held(name, contract, subject)
+            outcome = verdict(name, contract, subject)
             report(outcome if isinstance(outcome, str) else str(outcome))
             if isinstance(outcome, Failure):
                 failures.append(outcome)
     return failures
 
 
-def held(name: str, contract: Contract, subject: Subject) -> Failure | str:
+def verdict(name: str, contract: Contract, subject: Subject) -> Failure | str:
     """The failure of one contract, or the line that says it holds or does not apply."""
     torch.manual_seed(0)
     try:

@@ -10,7 +10,7 @@ from bench.contract.density import LEVEL, MASS_ERROR
 from bench.contract.grid import Partition, Plane
 from bench.contract.likelihood import likelihood
 from bench.contract.outcome import Absent, Broken, require
-from bench.contract.stage import Stage, Subject
+from bench.contract.testbed import Subject, Testbed
 from bench.models.entry import HasDecoder, HasLatent, HasLogWeights, HasPosterior
 
 LATENTS = 4
@@ -31,27 +31,27 @@ finds."""
 
 def decoder(subject: Subject) -> None:
     """exp(log_likelihood(x, z)) sums to 1 over all x, for z drawn from the prior."""
-    for stage in subject.stages:
-        if not isinstance(stage.entry, HasDecoder):
+    for testbed in subject.testbeds:
+        if not isinstance(testbed.entry, HasDecoder):
             raise Absent("no log_likelihood, log_prior and prior_sample")
         with torch.no_grad():
-            for z in stage.entry.prior_sample(LATENTS):
-                partition = around(stage, z)
-                total = float((torch.exp(conditional(stage, partition.points, z)) * partition.volume).sum())
+            for z in testbed.entry.prior_sample(LATENTS):
+                partition = around(testbed, z)
+                total = float((torch.exp(conditional(testbed, partition.points, z)) * partition.volume).sum())
                 require(
                     abs(total - 1) <= MASS_ERROR,
-                    f"exp(log_likelihood(x, z)) integrates to {total:.4g} over all x of the {stage.name}",
+                    f"exp(log_likelihood(x, z)) integrates to {total:.4g} over all x of the {testbed.name}",
                     "check every normalising constant and scale of p(x | z)",
                 )
 
 
-def conditional(stage: Stage, x: Float[Tensor, "n event"], z: Float[Tensor, " latent"]) -> Float[Tensor, " n"]:
+def conditional(testbed: Testbed, x: Float[Tensor, "n event"], z: Float[Tensor, " latent"]) -> Float[Tensor, " n"]:
     """log p(x | z) of many x for one z, in nats and float64.
 
     Raises:
         Broken: a value is NaN or +infinity, all are -infinity, or the shape is another.
     """
-    value: Tensor = stage.entry.log_likelihood(x, z.expand(1, len(x), -1))  # type: ignore[operator]
+    value: Tensor = testbed.entry.log_likelihood(x, z.expand(1, len(x), -1))  # type: ignore[operator]
     require(
         value.shape == (1, len(x)),
         f"log_likelihood(x, z) has shape {tuple(value.shape)} for z of shape {(1, len(x), len(z))}",
@@ -63,16 +63,16 @@ def conditional(stage: Stage, x: Float[Tensor, "n event"], z: Float[Tensor, " la
     return value[0].double()
 
 
-def around(stage: Stage, z: Float[Tensor, " latent"]) -> Partition:
+def around(testbed: Testbed, z: Float[Tensor, " latent"]) -> Partition:
     """The space in pieces that are fine where p(x | z) lies.
 
     A plane is laid around draws from the pieces of the one before, weighed by p(x | z) and scattered over their pieces.
     """
-    partition = stage.partition
+    partition = testbed.partition
     if not isinstance(partition, Plane):
         return partition
     for _ in range(ROUNDS):
-        log_mass = conditional(stage, partition.points, z) + partition.volume.log()
+        log_mass = conditional(testbed, partition.points, z) + partition.volume.log()
         pieces = torch.multinomial(torch.softmax(log_mass, 0), 4096, replacement=True)
         sides = torch.cartesian_prod(*partition.edges.diff(dim=1))[pieces]
         partition = Plane.around(partition.points[pieces] + (torch.rand_like(sides) - 0.5) * sides)
@@ -81,42 +81,42 @@ def around(stage: Stage, z: Float[Tensor, " latent"]) -> Partition:
 
 def marginal(subject: Subject) -> None:
     """The mean of p(x | z) over draws of the prior is the entry's own likelihood of x, or no less where that bounds."""
-    for stage in subject.stages:
-        entry = stage.entry
+    for testbed in subject.testbeds:
+        entry = testbed.entry
         if not isinstance(entry, HasDecoder):
             raise Absent("no log_likelihood, log_prior and prior_sample")
-        x = stage.test[: 2 * EXAMPLES]
+        x = testbed.test[: 2 * EXAMPLES]
         own = likelihood(entry, x, seed=27)
         with torch.no_grad():
             z = entry.prior_sample(PRIOR_DRAWS)[:, None].expand(-1, len(x), -1)
             weights = torch.cat([entry.log_likelihood(x, part) for part in torch.split(z, 1024)]).double()
         value = torch.logsumexp(weights, 0) - math.log(PRIOR_DRAWS)
         effective = 1 / torch.softmax(weights, 0).square().sum(0)
-        told = effective >= LEAST_EFFECTIVE
-        if not bool(told.any()):
-            raise Absent(f"{PRIOR_DRAWS} prior draws do not reach the posterior on the {stage.name}")
+        reliable = effective >= LEAST_EFFECTIVE
+        if not bool(reliable.any()):
+            raise Absent(f"{PRIOR_DRAWS} prior draws do not reach the posterior on the {testbed.name}")
         # All examples share the draws: what one draw adds to their mean is what varies.
-        variance = float(torch.exp(weights - value)[:, told].mean(1).var()) / PRIOR_DRAWS
+        variance = float(torch.exp(weights - value)[:, reliable].mean(1).var()) / PRIOR_DRAWS
         if own.standard_error is not None:
-            variance += float(own.standard_error[told].double().square().mean()) / int(told.sum())
-        gap = float((own.value - value)[told].mean())
+            variance += float(own.standard_error[reliable].double().square().mean()) / int(reliable.sum())
+        gap = float((own.value - value)[reliable].mean())
         allowed = GAP + LEVEL * math.sqrt(variance)
         where = "above" if gap > 0 else "below"
         require(
             gap <= allowed and (own.is_bound or gap >= -allowed),
             f"log p(x) is {abs(gap):.3g} nats {where} the mean of exp(log_likelihood) over {PRIOR_DRAWS} prior draws "
-            f"on the {stage.name}",
+            f"on the {testbed.name}",
             "give log_prob, log_weights, log_likelihood and prior_sample one and the same model",
         )
 
 
 def posterior(subject: Subject) -> None:
     """`log_weights` has the mean of log p(x | z) + log p(z) - log q(z | x) over the posterior; `encode` is its mean."""
-    for stage in subject.stages:
-        entry = stage.entry
+    for testbed in subject.testbeds:
+        entry = testbed.entry
         if not isinstance(entry, HasPosterior):
             raise Absent("no posterior beside log_likelihood, log_prior and prior_sample")
-        x = stage.test[:EXAMPLES]
+        x = testbed.test[:EXAMPLES]
         if isinstance(entry, HasLatent) and entry.latent == "posterior_mean":  # type: ignore[attr-defined]
             with torch.no_grad():
                 mean, code = entry.posterior(x).mean, entry.encode(x)
@@ -129,16 +129,16 @@ def posterior(subject: Subject) -> None:
             require(
                 # 32-bit rounding of one number computed in two ways.
                 off <= 1e-4 * (1 + float(mean.abs().max())),
-                f"encode(x) is {off:.3g} away from posterior(x).mean on the {stage.name}",
+                f"encode(x) is {off:.3g} away from posterior(x).mean on the {testbed.name}",
                 "let encode return the posterior's mean",
             )
         if isinstance(entry, HasLogWeights):
-            compare_bounds(stage, x)
+            compare_bounds(testbed, x)
 
 
-def compare_bounds(stage: Stage, x: Float[Tensor, "batch event"]) -> None:
+def compare_bounds(testbed: Testbed, x: Float[Tensor, "batch event"]) -> None:
     """Raises `Broken` unless the two estimates of each example's ELBO agree within their standard errors."""
-    entry = stage.entry
+    entry = testbed.entry
     with torch.no_grad():
         weights = entry.log_weights(x, POSTERIOR_DRAWS).double()  # type: ignore[operator]
         z, log_posterior = entry.posterior(x).draw(POSTERIOR_DRAWS)  # type: ignore[operator]
@@ -150,6 +150,6 @@ def compare_bounds(stage: Stage, x: Float[Tensor, "batch event"]) -> None:
     require(
         bool((gap <= allowed).all()),
         f"log_weights has a mean of {float(weights[:, worst].mean()):.4g} nats where log_likelihood + log_prior - "
-        f"log q over draws of the posterior has {float(parts[:, worst].mean()):.4g} on the {stage.name}",
+        f"log q over draws of the posterior has {float(parts[:, worst].mean()):.4g} on the {testbed.name}",
         "make log_weights from the same posterior, prior and decoder",
     )

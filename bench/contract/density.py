@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.contract.likelihood import likelihood
 from bench.contract.outcome import Absent, Broken, require
-from bench.contract.stage import Subject, linear_gaussian
+from bench.contract.testbed import Subject, linear_gaussian
 from bench.models.entry import Entry, HasLogProb, HasLogWeights, LogProb
 
 MASS_ERROR = 0.03
@@ -23,11 +23,11 @@ LEVEL = 6.0
 
 def estimator(subject: Subject) -> None:
     """The label is true: an exact value has no randomness, no error and is no bound; a random one says how random."""
-    for stage in subject.stages:
-        entry = stage.entry
+    for testbed in subject.testbeds:
+        entry = testbed.entry
         if not isinstance(entry, HasLogProb):
             raise Absent("no log_prob")
-        first, second = (seeded_log_prob(entry, stage.test[:16], seed) for seed in (7, 8))
+        first, second = (seeded_log_prob(entry, testbed.test[:16], seed) for seed in (7, 8))
         name = first.estimator
         require(isinstance(name, str) and bool(name.strip()), f"estimator is {name!r}", "name it, such as 'exact'")
         require(isinstance(first.is_bound, bool), f"is_bound is {first.is_bound!r}", "make it True or False")
@@ -67,22 +67,22 @@ def log_weights(entry: Entry, x: Float[Tensor, "batch event"]) -> Float[Tensor, 
 
 def normalised(subject: Subject) -> None:
     """exp(log_prob) sums to 1 over the whole space; that of a bound to no more than 1."""
-    for stage in subject.stages:
-        found = stage.mass
-        total, slack = float(found.value.sum()), MASS_ERROR + LEVEL * float(found.standard_error.norm())
-        where = f"exp(log_prob) integrates to {total:.4g} over the {stage.name}"
+    for testbed in subject.testbeds:
+        mass = testbed.mass
+        total, slack = float(mass.value.sum()), MASS_ERROR + LEVEL * float(mass.standard_error.norm())
+        where = f"exp(log_prob) integrates to {total:.4g} over the {testbed.name}"
         require(total <= 1 + slack, where, "check the log-determinant's sign and every normalising constant")
-        if isinstance(stage.entry, HasLogWeights):
+        if isinstance(testbed.entry, HasLogWeights):
             slack += TAIL_ERROR
-        elif found.is_bound:
+        elif mass.is_bound:
             continue
         require(total >= 1 - slack, where, "check the log-determinant, or set is_bound=True if it is a lower bound")
 
 
 def truth(subject: Subject) -> None:
     """No density beats the true one on average over its own draws: E log p(x) ≤ E log truth(x) (Gibbs)."""
-    stage, exact = subject.linear, linear_gaussian()
-    gain = likelihood(stage.entry, stage.test, seed=9).value - exact.log_prob(stage.test)  # type: ignore[no-untyped-call]
+    testbed, exact = subject.linear, linear_gaussian()
+    gain = likelihood(testbed.entry, testbed.test, seed=9).value - exact.log_prob(testbed.test)  # type: ignore[no-untyped-call]
     mean, error = float(gain.mean()), float(gain.std() / math.sqrt(len(gain)))
     if math.isnan(mean):
         raise Broken("log_prob is NaN on linear-Gaussian data", "keep log_prob finite on ordinary data")
@@ -95,12 +95,12 @@ def truth(subject: Subject) -> None:
 
 def bound(subject: Subject) -> None:
     """`log_prob` does not exceed what the entry's own importance weights estimate."""
-    for stage in subject.stages:
-        x, entry = stage.test[:32], stage.entry
+    for testbed in subject.testbeds:
+        x, entry = testbed.test[:32], testbed.entry
         if not isinstance(entry, HasLogProb):
             raise Absent("no log_prob")
         value = seeded_log_prob(entry, x, seed=10).value
-        weights = log_weights(stage.entry, x)
+        weights = log_weights(testbed.entry, x)
         require(
             bool((weights.std(0) > 0).any()),
             "log_weights repeats one draw",
@@ -110,6 +110,6 @@ def bound(subject: Subject) -> None:
         excess = float((value - best).mean())
         require(
             excess <= 0.1,
-            f"log_prob exceeds 2048 importance samples by {excess:.3g} nats on the {stage.name}",
+            f"log_prob exceeds 2048 importance samples by {excess:.3g} nats on the {testbed.name}",
             "make log_prob a bound on the same density that log_weights estimates",
         )

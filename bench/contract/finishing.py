@@ -6,48 +6,50 @@ import torch
 
 from bench.contract.isolation import methods, seeded, snapshot
 from bench.contract.outcome import Absent, Broken, require
-from bench.contract.stage import WIDTH, Stage, Subject
+from bench.contract.testbed import WIDTH, Subject, Testbed
 from bench.contract.training import changed
 from bench.models.entry import Entry, HasFinish
 
 
 def finishes(subject: Subject) -> None:
     """`finish` fits the same for the same seed, and a new entry with the stored weights answers as the fitted one."""
-    for stage in subject.stages:
-        if not isinstance(stage.entry, HasFinish):
-            require(not stage.entry.fitted, "it is fitted and has no finish", "define finish(x), or leave fitted False")
+    for testbed in subject.testbeds:
+        if not isinstance(testbed.entry, HasFinish):
+            require(
+                not testbed.entry.fitted, "it is fitted and has no finish", "define finish(x), or leave fitted False"
+            )
             raise Absent("no finish")
-        first, second = finished(stage), finished(stage)
+        first, second = finished(testbed), finished(testbed)
         differ = changed(snapshot(first), snapshot(second))
         require(
             not differ,
-            f"{', '.join(differ[:3])} differ between two calls of finish with one seed on the {stage.name}",
+            f"{', '.join(differ[:3])} differ between two calls of finish with one seed on the {testbed.name}",
             "draw from torch's global generator alone: no numpy, random or clock",
         )
-        loaded, fitted = restored(stage, first), methods(first)
+        loaded, fitted = restored(testbed, first), methods(first)
         for name, method in methods(loaded).items():
             require(
-                torch.equal(seeded(method, stage.test[:16], 26), seeded(fitted[name], stage.test[:16], 26)),
-                f"{name} is another on the {stage.name} when a new entry loads the weights that finish left",
+                torch.equal(seeded(method, testbed.test[:16], 26), seeded(fitted[name], testbed.test[:16], 26)),
+                f"{name} is another on the {testbed.name} when a new entry loads the weights that finish left",
                 "keep what finish fits in parameters or buffers",
             )
 
 
-def finished(stage: Stage) -> Entry:
+def finished(testbed: Testbed) -> Entry:
     """A copy of the trained entry, finished anew."""
-    entry = restored(stage, stage.entry)
+    entry = restored(testbed, testbed.entry)
     torch.manual_seed(25)
-    entry.finish(stage.train)  # type: ignore[operator]
+    entry.finish(testbed.train)  # type: ignore[operator]
     return entry
 
 
-def restored(stage: Stage, source: Entry) -> Entry:
+def restored(testbed: Testbed, source: Entry) -> Entry:
     """A new entry with the weights and buffers of `source`, in evaluation mode.
 
     Raises:
         Broken: they do not load.
     """
-    entry = stage.build(stage.spec, WIDTH)
+    entry = testbed.build(testbed.spec, WIDTH)
     try:
         entry.load_state_dict(copy.deepcopy(source.state_dict()))
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Spaces small enough to be summed over whole: the plane on a stretched grid, and the sixteen corners of a cube."""
+"""Partitions of small spaces, to sum a density over: a stretched grid on the plane, and the corners of a cube."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -93,7 +93,7 @@ class Cube:
 
     @property
     def points(self) -> Float[Tensor, "fine dim"]:
-        """All corners."""
+        """The corners, each a row of 0 and 1."""
         return torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * self.dim)
 
     @property

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.contract.outcome import Absent, Broken, require
-from bench.contract.stage import SPECS, Subject
+from bench.contract.testbed import SPECS, Subject
 from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, LogProb
 from bench.spec import DataSpec
 

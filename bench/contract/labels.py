@@ -1,11 +1,11 @@
-"""Contracts of classes and clusters: each row is a distribution over them, and knows only its own example."""
+"""Contracts of classes and clusters: each row is a distribution over them, and depends on its own example alone."""
 
 import torch
 from torch import Tensor
 
 from bench.contract.isolation import Method, compare_batches, seeded
 from bench.contract.outcome import Absent, Broken, require
-from bench.contract.stage import Stage, Subject
+from bench.contract.testbed import Subject, Testbed
 from bench.models.entry import HasClasses, HasClassifier, HasClusters
 
 ROUNDING = 1e-4
@@ -14,15 +14,15 @@ ROUNDING = 1e-4
 
 def classes(subject: Subject) -> None:
     """`classify` gives each example the probabilities of all classes; `fresh_classifier` gives as many logits."""
-    for stage in subject.stages:
-        entry, size = stage.entry, stage.spec.classes
+    for testbed in subject.testbeds:
+        entry, size = testbed.entry, testbed.spec.classes
         if not isinstance(entry, HasClasses):
             raise Absent("no classify")
         if not size:
             raise Absent("it is built without labels, so that there are no classes")
-        distributions(stage, "classify", entry.classify, size)
+        distributions(testbed, "classify", entry.classify, size)
         if isinstance(entry, HasClassifier):
-            logits = seeded(entry.fresh_classifier(), stage.test[:5], 29)
+            logits = seeded(entry.fresh_classifier(), testbed.test[:5], 29)
             require(
                 logits.shape == (5, size) and bool(logits.isfinite().all()),
                 f"fresh_classifier() answers five examples in shape {tuple(logits.shape)}",
@@ -32,35 +32,35 @@ def classes(subject: Subject) -> None:
 
 def clusters(subject: Subject) -> None:
     """`cluster` gives each example the probabilities of all clusters."""
-    for stage in subject.stages:
-        if not isinstance(stage.entry, HasClusters):
+    for testbed in subject.testbeds:
+        if not isinstance(testbed.entry, HasClusters):
             raise Absent("no cluster")
-        distributions(stage, "cluster", stage.entry.cluster, None)
+        distributions(testbed, "cluster", testbed.entry.cluster, None)
 
 
-def distributions(stage: Stage, name: str, method: Method, columns: int | None) -> None:
+def distributions(testbed: Testbed, name: str, method: Method, columns: int | None) -> None:
     """Raises `Broken` unless each row sums to 1, has nothing below 0 and is the same in any batch.
 
     Args:
-        stage: what it is asked on.
+        testbed: what it is asked on.
         name: of the method.
         method: examples to probabilities.
         columns: how many there are to be; None for any number.
     """
-    x = torch.cat([stage.test[:63], stage.unlike[None]])
+    x = torch.cat([testbed.test[:63], testbed.unlike[None]])
     rows = seeded(method, x, 28)
-    check_shape(rows, name, (len(x), columns))
-    where = f"{name}(x) on the {stage.name}"
+    check_table(rows, name, (len(x), columns))
+    where = f"{name}(x) on the {testbed.name}"
     require(bool(rows.isfinite().all()), f"{where} is not finite", "keep the logits finite and take their softmax")
     lowest, off = float(rows.min()), float((rows.double().sum(1) - 1).abs().max())
     require(lowest >= 0, f"{where} has a probability of {lowest:.3g}", "return probabilities, not their logits")
     require(off <= ROUNDING, f"{where} has a row whose sum is {off:.3g} away from 1", "normalise each row")
-    x = stage.test[:8]
-    crowd = torch.cat([x, stage.unlike.expand(8, -1)])
-    compare_batches(stage, name, method, {"alone": x[:1], "beside outliers": crowd}, x, 1e-4)
+    x = testbed.test[:8]
+    crowd = torch.cat([x, testbed.unlike.expand(8, -1)])
+    compare_batches(testbed, name, method, {"alone": x[:1], "beside outliers": crowd}, x, 1e-4)
 
 
-def check_shape(rows: Tensor, name: str, shape: tuple[int, int | None]) -> None:
+def check_table(rows: Tensor, name: str, shape: tuple[int, int | None]) -> None:
     """Raises `Broken` unless there is one row an example, and a column for each class or cluster."""
     n, columns = shape
     if rows.ndim != 2 or len(rows) != n or rows.shape[1] != (columns or rows.shape[1]):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.contract.outcome import Absent, require
-from bench.contract.stage import Subject
+from bench.contract.testbed import Subject
 from bench.models.entry import HasLatent
 
 ROUND_TRIP = 1e-2
@@ -13,23 +13,25 @@ ROUND_TRIP = 1e-2
 
 def inverse(subject: Subject) -> None:
     """With `latent = "exact"`, decode(encode(x)) = x and encode(decode(z)) = z."""
-    for stage in subject.stages:
-        entry = stage.entry
+    for testbed in subject.testbeds:
+        entry = testbed.entry
         if not isinstance(entry, HasLatent):
             raise Absent("no encode and decode")
         if entry.latent != "exact":
             raise Absent(f"latent is {entry.latent}")
         torch.manual_seed(16)
         with torch.no_grad():
-            z = entry.encode(stage.test)
-            compare(f"decode(encode(x)) is off by {{:.2g}} on the {stage.name}", entry.decode(z), stage.test)
+            z = entry.encode(testbed.test)
+            check_round_trip(
+                f"decode(encode(x)) is off by {{:.2g}} on the {testbed.name}", entry.decode(z), testbed.test
+            )
             draws = torch.randn_like(z)
-            compare(
-                f"encode(decode(z)) is off by {{:.2g}} on the {stage.name}", entry.encode(entry.decode(draws)), draws
+            check_round_trip(
+                f"encode(decode(z)) is off by {{:.2g}} on the {testbed.name}", entry.encode(entry.decode(draws)), draws
             )
 
 
-def compare(message: str, got: Tensor, wanted: Tensor) -> None:
+def check_round_trip(message: str, got: Tensor, wanted: Tensor) -> None:
     """Raises `Broken` unless nearly every coordinate returns: a steep spot may cost one example in a hundred."""
     error = ((got - wanted).abs() / (1 + wanted.abs())).flatten(1).amax(1)
     off = float(torch.quantile(error.nan_to_num(torch.inf), 0.99))

@@ -20,7 +20,7 @@ DRAWS = CHUNK * IMPORTANCE_SAMPLES
 
 @dataclass(frozen=True)
 class Mass:
-    """What a likelihood says the pieces of a partition hold.
+    """The mass of each piece of a partition under a likelihood.
 
     Attributes:
         value: `(fine,)` density times volume of each piece.

@@ -1,4 +1,4 @@
-"""The ways a contract can end other than well."""
+"""Exceptions of a contract: broken, or absent where the entry lacks the capability."""
 
 
 class Broken(Exception):

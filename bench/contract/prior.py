@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.contract.density import LEVEL
 from bench.contract.outcome import Absent, require
-from bench.contract.stage import Stage, Subject
+from bench.contract.testbed import Subject, Testbed
 from bench.models.entry import HasDecoder, HasPosterior
 
 DRAWS = 100_000
@@ -35,8 +35,8 @@ LEAST_EFFECTIVE = 100
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """A part of the latent space.
+class Ball:
+    """A small part of the latent space, measured in two ways.
 
     Attributes:
         share: of the draws of `prior_sample` that lie in it.
@@ -55,57 +55,59 @@ def prior(subject: Subject) -> None:
     A prior on a surface, such as a sphere, has a density per area, which is that of its posteriors too: there the mean
     of p(z) / q(z) over draws of a posterior weighs the ball, and without a posterior nothing does.
     """
-    for stage in subject.stages:
-        if not isinstance(stage.entry, HasDecoder):
+    for testbed in subject.testbeds:
+        if not isinstance(testbed.entry, HasDecoder):
             raise Absent("no log_likelihood, log_prior and prior_sample")
         with torch.no_grad():
-            draws = stage.entry.prior_sample(DRAWS)
-            impossible = float((log_prior(stage, draws[:POINTS]) == -math.inf).double().mean())
+            draws = testbed.entry.prior_sample(DRAWS)
+            impossible = float((log_prior(testbed, draws[:POINTS]) == -math.inf).double().mean())
             # A draw at an edge may be rounded across it.
             require(
                 impossible <= 1e-3,
-                f"log_prior is -inf at {impossible:.2g} of the draws of prior_sample on the {stage.name}",
+                f"log_prior is -inf at {impossible:.2g} of the draws of prior_sample on the {testbed.name}",
                 "give every point that prior_sample can draw a density",
             )
-            parts = list(balls(stage, draws) if solid(stage, draws) else posterior_balls(stage, draws))
+            parts = list(balls(testbed, draws) if solid(testbed, draws) else posterior_balls(testbed, draws))
         if not parts:
             raise Absent(
-                f"no part of the prior on the {stage.name} is even enough and holds enough draws to be weighed"
+                f"no part of the prior on the {testbed.name} is even enough and holds enough draws to be weighed"
             )
         worst = max(parts, key=lambda part: abs(part.mass - part.share) / part.share)
         for part in (worst, *parts):
             require(
                 abs(part.mass - part.share) <= MASS_ERROR * part.share + LEVEL * part.error,
-                f"exp(log_prior) gives a part of the latent space a mass of {part.mass:.3g} on the {stage.name}, where "
-                f"{part.share:.3g} of the draws of prior_sample fall",
+                f"exp(log_prior) gives a part of the latent space a mass of {part.mass:.3g} on the "
+                f"{testbed.name}, where {part.share:.3g} of the draws of prior_sample fall",
                 "make log_prior the normalised density of prior_sample's draws, -inf where there are none",
             )
 
 
-def log_prior(stage: Stage, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
+def log_prior(testbed: Testbed, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
     """The entry's log p(z) in nats, in float64.
 
     Raises:
         Broken: a value is NaN or +infinity, or the shape is another.
     """
-    value: Tensor = stage.entry.log_prior(z)  # type: ignore[operator]
+    value: Tensor = testbed.entry.log_prior(z)  # type: ignore[operator]
     require(
         value.shape == z.shape[:-1],
         f"log_prior(z) has shape {tuple(value.shape)} for z of shape {tuple(z.shape)}",
         "return one value for each z",
     )
     bad = int((value.isnan() | (value == math.inf)).sum())
-    require(bad == 0, f"log_prior is NaN or +inf at {bad} points on the {stage.name}", "return a finite number or -inf")
+    require(
+        bad == 0, f"log_prior is NaN or +inf at {bad} points on the {testbed.name}", "return a finite number or -inf"
+    )
     return value.double()
 
 
-def solid(stage: Stage, draws: Float[Tensor, "n latent"]) -> bool:
-    """Whether the prior fills a part of R^latent: a small step from most draws leads to no density of zero."""
-    near = draws[:POINTS] + 0.01 * draws.std(0) * torch.randn_like(draws[:POINTS])
-    return float(log_prior(stage, near).isfinite().double().mean()) > 0.5
+def solid(testbed: Testbed, draws: Float[Tensor, "n latent"]) -> bool:
+    """True for a prior that fills a part of R^latent: small steps from most draws meet a density above zero."""
+    neighbours = draws[:POINTS] + 0.01 * draws.std(0) * torch.randn_like(draws[:POINTS])
+    return float(log_prior(testbed, neighbours).isfinite().double().mean()) > 0.5
 
 
-def balls(stage: Stage, draws: Float[Tensor, "n latent"]) -> Iterator[Weighed]:
+def balls(testbed: Testbed, draws: Float[Tensor, "n latent"]) -> Iterator[Ball]:
     """Balls around draws, and around the peaks near them, in the coordinates in which the draws' covariance is I."""
     latent = draws.shape[1]
     mean, covariance = draws.double().mean(0), torch.cov(draws.double().T).reshape(latent, latent)
@@ -117,14 +119,14 @@ def balls(stage: Stage, draws: Float[Tensor, "n latent"]) -> Iterator[Weighed]:
         radius = torch.quantile(distance[: len(draws) // 10], HELD)
         direction = torch.nn.functional.normalize(torch.randn(POINTS, latent, dtype=white.dtype), dim=1)
         points = centre + radius * torch.rand(POINTS, 1, dtype=white.dtype) ** (1 / latent) * direction
-        log_density = log_prior(stage, (mean + points @ triangle.T).to(draws))
+        log_density = log_prior(testbed, (mean + points @ triangle.T).to(draws))
         # The radius was read off the first tenth of the draws: only the others are counted.
         inside = distance[len(draws) // 10 :] < radius
-        yield from weighed(inside, log_density + log_volume + latent * torch.log(radius))
+        yield from measured_ball(inside, log_density + log_volume + latent * torch.log(radius))
 
 
 def peaks(centres: Float[Tensor, "balls latent"], draws: Float[Tensor, "n latent"]) -> Float[Tensor, "balls latent"]:
-    """Where five steps to the mean of the nearest draws lead: far out in many dimensions no ball is even."""
+    """Centres moved five times to the mean of their nearest draws: far out in many dimensions no ball is even."""
     some = draws[:POINTS]
     for _ in range(5):
         nearest = torch.cdist(centres, some).topk(round(HELD * POINTS), largest=False).indices
@@ -132,34 +134,34 @@ def peaks(centres: Float[Tensor, "balls latent"], draws: Float[Tensor, "n latent
     return centres
 
 
-def posterior_balls(stage: Stage, draws: Float[Tensor, "n latent"]) -> Iterator[Weighed]:
+def posterior_balls(testbed: Testbed, draws: Float[Tensor, "n latent"]) -> Iterator[Ball]:
     """Balls that hold three tenths of the draws of one example's posterior, around the first of them.
 
     Raises:
         Absent: the entry has no posterior.
     """
-    if not isinstance(stage.entry, HasPosterior):
+    if not isinstance(testbed.entry, HasPosterior):
         raise Absent("the prior lies on a surface, and no posterior has a density on it")
-    z, log_posterior = stage.entry.posterior(stage.test[:CENTRES]).draw(POINTS)
-    log_ratio = log_prior(stage, z) - log_posterior.double()
+    z, log_posterior = testbed.entry.posterior(testbed.test[:CENTRES]).draw(POINTS)
+    log_ratio = log_prior(testbed, z) - log_posterior.double()
     for row in range(z.shape[1]):
         distance = torch.linalg.vector_norm(z[1:, row] - z[0, row], dim=1)
         radius = torch.quantile(distance, 0.3)
         within = torch.where(distance < radius, log_ratio[1:, row], -math.inf)
-        yield from weighed(torch.linalg.vector_norm(draws - z[0, row], dim=1) < radius, within)
+        yield from measured_ball(torch.linalg.vector_norm(draws - z[0, row], dim=1) < radius, within)
 
 
-def weighed(inside: Tensor, log_weights: Float[Tensor, " points"]) -> Iterator[Weighed]:
-    """The part whose mass is the mean of exp(`log_weights`); nothing where too few draws or points speak for it."""
+def measured_ball(inside: Tensor, log_weights: Float[Tensor, " points"]) -> Iterator[Ball]:
+    """The ball whose mass is the mean of exp(`log_weights`); none where too few draws or points lie in it."""
     n = len(log_weights)
     share, log_mass = float(inside.double().mean()), torch.logsumexp(log_weights, 0) - math.log(n)
     mass = float(torch.exp(log_mass.clamp(max=LARGEST_LOG_MASS)))
     if int(inside.sum()) < LEAST_EFFECTIVE:
         return
     if mass == 0:
-        yield Weighed(share, mass, math.sqrt(share / len(inside)))
+        yield Ball(share, mass, math.sqrt(share / len(inside)))
         return
     effective = 1 / float(torch.softmax(log_weights, 0).square().sum())
     if effective >= LEAST_EFFECTIVE:
         variance = mass**2 * (1 / effective - 1 / n) + share * (1 - share) / len(inside)
-        yield Weighed(share, mass, math.sqrt(variance))
+        yield Ball(share, mass, math.sqrt(variance))

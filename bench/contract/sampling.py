@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from bench.contract.outcome import require
-from bench.contract.stage import Stage, Subject
+from bench.contract.testbed import Subject, Testbed
 
 SAMPLES = 6000
 FALSE_ALARM = 1e-6
@@ -22,8 +22,8 @@ def samples(subject: Subject) -> None:
     a share δ: an entry whose density is summed to better than that share fails once in a million checks at most. The
     variance of a count has the estimator's own added, so that a cell with one heavy importance weight decides nothing.
     """
-    for stage in subject.stages:
-        counted, expected, variance, is_bound = counts(stage)
+    for testbed in subject.testbeds:
+        counted, expected, variance, is_bound = counts(testbed)
         big = expected >= 10
         counted, expected, variance = (
             torch.cat([values[big], values[~big].sum(0, keepdim=True)]) for values in (counted, expected, variance)
@@ -36,13 +36,13 @@ def samples(subject: Subject) -> None:
         worst = int(terms.argmax())
         require(
             statistic <= threshold,
-            f"{SAMPLES} samples on the {stage.name} disagree with the density: chi-square {statistic:.0f} where "
+            f"{SAMPLES} samples on the {testbed.name} disagree with the density: chi-square {statistic:.0f} where "
             f"{threshold:.0f} is allowed, {counted[worst]:.0f} in a cell that expects {expected[worst]:.0f}",
             "draw from the same distribution that log_prob describes, observation noise included",
         )
 
 
-def counts(stage: Stage) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
+def counts(testbed: Testbed) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
     """Samples counted and expected in each coarse cell, the variance of the expectation, and whether it is a bound.
 
     Expected counts are scaled to the samples' number.
@@ -52,20 +52,20 @@ def counts(stage: Stage) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool
     """
     torch.manual_seed(11)
     with torch.no_grad():
-        drawn = stage.entry.sample(SAMPLES)
-        cells = stage.partition.locate(drawn)
-    found = stage.mass
-    coarse = stage.partition.coarse
+        draws = testbed.entry.sample(SAMPLES)
+        cells = testbed.partition.locate(draws)
+    mass = testbed.mass
+    coarse = testbed.partition.coarse
     n = int(coarse.max()) + 1
     expected, variance = (
         torch.zeros(n, dtype=torch.float64).index_add(0, coarse, values)
-        for values in (found.value, found.standard_error.square())
+        for values in (mass.value, mass.standard_error.square())
     )
     total = float(expected.sum())
     require(
         math.isfinite(total) and total > 0,
-        f"log_prob gives the {stage.name} a mass of {total}",
+        f"log_prob gives the {testbed.name} a mass of {total}",
         "return finite log-densities",
     )
     scale = SAMPLES / total
-    return torch.bincount(cells, minlength=n).double(), expected * scale, variance * scale**2, found.is_bound
+    return torch.bincount(cells, minlength=n).double(), expected * scale, variance * scale**2, mass.is_bound

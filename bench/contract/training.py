@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.config import Optimiser
 from bench.contract.outcome import Absent, require
-from bench.contract.stage import Stage, Subject, train
+from bench.contract.testbed import Subject, Testbed, train
 from bench.models.entry import Entry
 from bench.models.optimise import Trainer
 
@@ -16,17 +16,17 @@ FEW_STEPS = 20
 
 def trains(subject: Subject) -> None:
     """The trainer has its three methods and leaves finite parameters after some hundred steps."""
-    for stage in subject.stages:
-        trainer = subject.build(stage.spec, None).trainer(Optimiser())
+    for testbed in subject.testbeds:
+        trainer = subject.build(testbed.spec, None).trainer(Optimiser())
         require(
             isinstance(trainer, Trainer),
             f"trainer(settings) is a {type(trainer).__name__}",
             "give it step, state_dict and load_state_dict",
         )
-        for name, parameter in stage.entry.named_parameters():
+        for name, parameter in testbed.entry.named_parameters():
             require(
                 bool(torch.isfinite(parameter).all()),
-                f"{name} is not finite after {stage.steps} steps on the {stage.name}",
+                f"{name} is not finite after {testbed.steps} steps on the {testbed.name}",
                 "keep the loss and its gradient finite",
             )
 
@@ -36,44 +36,44 @@ def gradients(subject: Subject) -> None:
 
     The YAML's own width is taken: in a very narrow network all units of a layer may be dead by chance.
     """
-    for stage in subject.stages:
-        entry, trainer = begun(stage)
+    for testbed in subject.testbeds:
+        entry, trainer = fresh(testbed)
         if entry.fitted:
             raise Absent("it takes no steps: finish fits it")
-        fresh = {name: parameter.detach().clone() for name, parameter in entry.named_parameters()}
-        train(entry, trainer, stage.train, steps=FEW_STEPS, seed=12)
-        idle = [name for name, p in entry.named_parameters() if p.requires_grad and p.equal(fresh[name])]
+        initial = {name: parameter.detach().clone() for name, parameter in entry.named_parameters()}
+        train(entry, trainer, testbed.train, steps=FEW_STEPS, seed=12)
+        idle = [name for name, p in entry.named_parameters() if p.requires_grad and p.equal(initial[name])]
         require(
             not idle,
-            f"{', '.join(idle[:3])} never moved in {FEW_STEPS} steps on the {stage.name}",
+            f"{', '.join(idle[:3])} never moved in {FEW_STEPS} steps on the {testbed.name}",
             "let the loss depend on it, or do not make it: idle parameters count in matched budgets",
         )
 
 
 def resumes(subject: Subject) -> None:
     """Training that goes on from `state_dict`s ends in the same parameters, bit for bit."""
-    for stage in subject.stages:
-        straight, trainer = begun(stage)
+    for testbed in subject.testbeds:
+        straight, trainer = fresh(testbed)
         if straight.fitted:
             raise Absent("it takes no steps: finish fits it")
-        train(straight, trainer, stage.train, steps=3, seed=12)
-        resumed, second = begun(stage)
+        train(straight, trainer, testbed.train, steps=3, seed=12)
+        resumed, second = fresh(testbed)
         resumed.load_state_dict(copy.deepcopy(straight.state_dict()))
         second.load_state_dict(copy.deepcopy(trainer.state_dict()))
-        train(straight, trainer, stage.train, steps=3, seed=13)
-        train(resumed, second, stage.train, steps=3, seed=13)
+        train(straight, trainer, testbed.train, steps=3, seed=13)
+        train(resumed, second, testbed.train, steps=3, seed=13)
         differ = changed(dict(straight.state_dict()), dict(resumed.state_dict()))
         require(
             not differ,
-            f"{', '.join(differ[:3])} differ after resuming on the {stage.name}",
+            f"{', '.join(differ[:3])} differ after resuming on the {testbed.name}",
             "keep all that training remembers in the two state_dicts, and draw randomness from torch alone",
         )
 
 
-def begun(stage: Stage) -> tuple[Entry, Trainer]:
+def fresh(testbed: Testbed) -> tuple[Entry, Trainer]:
     """A fresh entry and its trainer, the same on every call."""
     torch.manual_seed(14)
-    entry = stage.build(stage.spec, None)
+    entry = testbed.build(testbed.spec, None)
     return entry, entry.trainer(Optimiser())
 
 
@@ -96,26 +96,26 @@ def per_example(subject: Subject) -> None:
     may draw other where the two took different amounts of randomness, as a rejection sampler does, which takes as much
     as it needs: there only the rows before are compared.
     """
-    for stage in subject.stages:
-        x = stage.test[:8]
-        before, taken = loss(stage, x)
+    for testbed in subject.testbeds:
+        x = testbed.test[:8]
+        before, state_before = loss(testbed, x)
         for row in (0, 3, 7):
             other = x.clone()
-            other[row] = stage.unlike if not stage.unlike.equal(x[row]) else 1 - x[row]
-            after, taken_now = loss(stage, other)
+            other[row] = testbed.unlike if not testbed.unlike.equal(x[row]) else 1 - x[row]
+            after, state_after = loss(testbed, other)
             moved = (after - before).abs()
-            behind = moved[row + 1 :] if taken_now.equal(taken) else moved[:0]
+            behind = moved[row + 1 :] if state_after.equal(state_before) else moved[:0]
             rest = torch.cat([moved[:row], behind, moved.new_zeros(1)])
             require(
                 bool(moved[row] > 2 * rest.max()),
-                f"replacing example {row} on the {stage.name} moves its loss by {float(moved[row]):.3g} and another's "
-                f"by {float(rest.max()):.3g}",
+                f"replacing example {row} on the {testbed.name} moves its loss by {float(moved[row]):.3g} and "
+                f"another's by {float(rest.max()):.3g}",
                 "return one loss per example, in the batch's order, before any mean",
             )
 
 
-def loss(stage: Stage, x: Tensor) -> tuple[Tensor, Tensor]:
+def loss(testbed: Testbed, x: Tensor) -> tuple[Tensor, Tensor]:
     """The trained entry's loss of x at a fixed seed, and the random state that it leaves."""
     torch.manual_seed(15)
     with torch.no_grad():
-        return stage.entry.loss(x), torch.get_rng_state()
+        return testbed.entry.loss(x), torch.get_rng_state()

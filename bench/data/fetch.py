@@ -94,7 +94,7 @@ def _presence(row: Source, root: Path) -> str:
 
 
 def _fault(path: Path, file: RemoteFile) -> str | None:
-    """What is wrong with the file at `path`, or None."""
+    """The fault of the file at `path` in words, or None."""
     if not path.exists():
         return f"{file.name} is missing"
     try:

@@ -1,4 +1,4 @@
-"""Which labels an entry may see: a stratified few of the training examples."""
+"""Labels that an entry may see: those of a stratified few of the training examples."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What data there is, where it comes from and on what terms. A new downloadable set is a new row of `SOURCES`."""
+"""Sources of the data sets and their terms. A new downloadable set is a new row of `SOURCES`."""
 
 import os
 import shlex
@@ -23,7 +23,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Source:
-    """Where one data set comes from.
+    """The origin of one data set.
 
     Attributes:
         name: what `bench data fetch` calls it, and its folder under the data root.
@@ -91,5 +91,5 @@ def data_root(root: str | None) -> Path:
 
 
 def fetch_command(name: str, root: str | None) -> str:
-    """What to type to bring the set `name` to where it is looked for when the data root is `root`."""
+    """The command that downloads the set `name` into the data root `root`."""
     return f"bench data fetch {name}" + (f" --data-root {shlex.quote(root)}" if root else "")

@@ -105,8 +105,11 @@ class TwoSpirals(Toy):
         for axis in range(2):
             c = (x[:, axis, None] - centres[:, axis]).abs() / self.scale
             log_terms = log_terms - (c - half).square() / 2
-            near, far = torch.special.erfcx((c - half) / math.sqrt(2)), torch.special.erfcx((c + half) / math.sqrt(2))
-            brackets = brackets * (near - (-2 * half * c).exp() * far)
+            lower, upper = (
+                torch.special.erfcx((c - half) / math.sqrt(2)),
+                torch.special.erfcx((c + half) / math.sqrt(2)),
+            )
+            brackets = brackets * (lower - (-2 * half * c).exp() * upper)
         return torch.logsumexp(log_terms + brackets.log(), 1) - 2 * math.log(2 * self.width)
 
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:

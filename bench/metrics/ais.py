@@ -43,7 +43,7 @@ STEEPNESS = 4.0
 
 @dataclass(frozen=True)
 class Annealing:
-    """How much annealing one example gets.
+    """The amount of annealing: chains and steps of each example.
 
     Attributes:
         chains: independent chains, each with its log weight.
@@ -60,7 +60,7 @@ class Annealing:
 
 
 class Point(NamedTuple):
-    """Where all chains are: z with log γ(z), log p(x | z) in nats and the gradient of the first."""
+    """The state of all chains: z with log γ(z), log p(x | z) in nats and the gradient of the first."""
 
     z: Float[Tensor, "chains batch latent"]
     log_density: Float[Tensor, "chains batch"]
@@ -113,8 +113,8 @@ def anneal(
     last = len(betas) - 1
     for step in range(1, last + 1):
         tick()
-        here = at(entry, x, z, betas[step])
-        check_finite(here, step, last)
+        here = state_at(entry, x, z, betas[step])
+        check_chains(here, step, last)
         weights += (betas[step] - betas[step - 1]) * here.log_likelihood.double()
         if step < last:
             there, acceptance = proposal(entry, x, here, betas[step], torch.exp(log_step_size))
@@ -140,7 +140,7 @@ def proposal(
     momentum = momentum + 0.5 * size * here.gradient
     there = here
     for leap in range(1, LEAPFROGS + 1):
-        there = at(entry, x, there.z + size * momentum, beta)
+        there = state_at(entry, x, there.z + size * momentum, beta)
         momentum = momentum + (1.0 if leap < LEAPFROGS else 0.5) * size * there.gradient
     gain = there.log_density - 0.5 * momentum.square().sum(-1) - energy
     return there, torch.exp(gain.clamp(max=0.0)).nan_to_num(0.0)
@@ -151,10 +151,10 @@ def accepted(probability: Float[Tensor, "chains batch"]) -> Bool[Tensor, "chains
     return torch.rand_like(probability) < probability
 
 
-def at(
+def state_at(
     entry: HasDecoder, x: Float[Tensor, "batch *event"], z: Float[Tensor, "chains batch latent"], beta: float
 ) -> Point:
-    """All that a step needs to know about `z` at inverse temperature `beta`."""
+    """The state of chains at `z` and inverse temperature `beta`: densities and the gradient."""
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         log_likelihood = entry.log_likelihood(x, z)
@@ -163,7 +163,7 @@ def at(
     return Point(z.detach(), log_density.detach(), log_likelihood.detach(), gradient)
 
 
-def check_finite(point: Point, step: int, steps: int) -> None:
+def check_chains(point: Point, step: int, steps: int) -> None:
     """Refuses chains that could never move on, or have no weight.
 
     Raises:

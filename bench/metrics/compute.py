@@ -1,4 +1,4 @@
-"""What a computation costs: floating-point operations, peak memory, seconds per thousand examples."""
+"""The cost of a computation: floating-point operations, peak memory, seconds per thousand examples."""
 
 import ctypes
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def seconds_per_1k(function: Callable[[], object], n: int, device: torch.device,
 
 
 def _reset_high_water_mark() -> bool:
-    """Whether the kernel set VmHWM back to the memory now in use."""
+    """Sets VmHWM back to the memory now in use; False where the kernel refuses."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""How well predicted classes, and clusters found without labels, agree with the true ones."""
+"""Agreement with true labels: accuracy of predicted classes, accuracy and NMI of clusters."""
 
 import numpy as np
 from jaxtyping import Float, Shaped

@@ -1,4 +1,4 @@
-"""What the latent of a trained entry is used for: rate and distortion, active units, the aggregate posterior, noise.
+"""Diagnostics of a latent: rate and distortion, active units, the aggregate posterior, gradient noise.
 
 Most of it needs an entry with a posterior that can be drawn from and a decoder with a density, `code_diagnostics` codes
 and a prior alone; none of it needs gradients but `gradient_noise`.
@@ -58,7 +58,7 @@ def code_diagnostics(entry: Entry, x: Float[Tensor, "n *event"], batch_rows: int
 
 
 def use(entry: HasDecoder, draws: Float[Tensor, "n latent"], means: Float[Tensor, "n latent"]) -> dict[str, float]:
-    """How the latents of examples lie, and how far from the prior.
+    """Active units, and distances of the examples' latents from the prior.
 
     Returns:
         `latent_size`; `active_units`, the coordinates whose mean has more than a hundredth of the variance that draws
@@ -100,7 +100,7 @@ def gaussian_divergence(draws: Float[Tensor, "n latent"], reference: Float[Tenso
 
 
 def gradient_noise(entry: nn.Module, x: Float[Tensor, "batch *event"], draws: list[int]) -> list[tuple[int, float]]:
-    """How noisy the gradient of the mean loss is because z is drawn, for several numbers of draws per example.
+    """Relative noise of the mean loss's gradient that comes from drawing z, by the number of draws per example.
 
     Args:
         entry: with a `loss`; where it has a number of draws `samples`, that is set and put back. Of an entry without,
@@ -142,5 +142,5 @@ def _gradient(entry: nn.Module, x: Tensor, parameters: list[nn.Parameter]) -> Fl
     with torch.enable_grad():
         loss: Tensor = entry.loss(x).mean()  # type: ignore[operator]
         parts = torch.autograd.grad(loss, parameters, allow_unused=True)
-    found = zip(parameters, parts, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in found])
+    pairs = zip(parameters, parts, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in pairs])

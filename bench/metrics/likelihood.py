@@ -135,7 +135,7 @@ def evaluating(entry: nn.Module) -> Iterator[None]:
 
 
 def _prior_is_everywhere(entry: nn.Module) -> bool:
-    """Whether the prior has a density wherever its draws lead when they are moved by its own scale, which is 1."""
+    """True for a prior above 0 at its draws moved by its own scale, which is 1."""
     assert isinstance(entry, HasDecoder)
     with evaluating(entry), torch.no_grad():
         z = entry.prior_sample(PROBES)
@@ -150,7 +150,7 @@ def _direct(entry: HasLogProb, x: Tensor, rows: int, tick: Callable[[], None]) -
         parts.append(entry.log_prob(chunk))
     value, error = _joined(parts)
     _check_shape(entry, "log_prob", value, (len(x),))
-    _check_finite("log-likelihood", value)
+    _check_log_densities("log-likelihood", value)
     return Likelihood(value, parts[0].estimator, parts[0].is_bound, error, elbo=None, k_curve=[])
 
 
@@ -176,8 +176,8 @@ def _importance_sampled(
         effective[here] = effective_sample_size(weights)
         elbo[here] = weights.mean(0)
         curve += torch.stack([_mean_bound(weights, k).sum() for k in sizes])
-    _check_finite("log-likelihood", value)
-    _check_finite("ELBO", elbo)
+    _check_log_densities("log-likelihood", value)
+    _check_log_densities("ELBO", elbo)
     points = list(zip(sizes, (curve / len(x)).tolist(), strict=True))
     known = error if bool(error.isfinite().all()) else None
     return Likelihood(value, f"iwae-{samples}", True, known, elbo, points, samples, effective)
@@ -191,7 +191,7 @@ def _annealed(entry: HasDecoder, x: Tensor, annealing: Annealing, rows: int, tic
         bounds.append(iwae(weights))
         effective.append(effective_sample_size(weights))
     value, error = _joined(bounds)
-    _check_finite("log-likelihood", value)
+    _check_log_densities("log-likelihood", value)
     return Likelihood(value, annealing.name, True, error, None, [], annealing.chains, torch.cat(effective))
 
 
@@ -226,7 +226,7 @@ def _check_shape(entry: object, method: str, value: Tensor, expected: tuple[int,
         raise BenchError(f"{type(entry).__name__}.{method} returned shape {tuple(value.shape)}, expected {expected}")
 
 
-def _check_finite(what: str, value: Tensor) -> None:
+def _check_log_densities(what: str, value: Tensor) -> None:
     """Raises `Diverged` when a value is not finite; an example of probability zero has no nll to average either."""
     if bool(value.isfinite().all()):
         return

@@ -30,8 +30,8 @@ def picture_samples(entry: Entry, dataset: Dataset, x: Tensor) -> dict[str, Any]
     }
     if entry.conditional and dataset.spec.classes:
         labels = torch.eye(dataset.spec.classes, device=x.device).repeat(CLASS_ROWS, 1)
-        drawn = flat_array(dataset.space.to_data(entry.sample(len(labels), labels)))
-        arrays["by_class"] = drawn.reshape(CLASS_ROWS, -1, drawn.shape[1])
+        by_class = flat_array(dataset.space.to_data(entry.sample(len(labels), labels)))
+        arrays["by_class"] = by_class.reshape(CLASS_ROWS, -1, by_class.shape[1])
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.asarray(dataset.image_shape)
     return arrays
@@ -45,7 +45,7 @@ def flat_array(events: Tensor) -> Any:
 def density_grid(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> dict[str, Any]:
     """`log_density` (and `log_truth` where known) on a square grid around the test examples, rows along y.
 
-    An entry with importance weights is drawn by IWAE-256. Where a density is zero the logarithm is -inf.
+    An entry with importance weights is evaluated by IWAE-256. Where a density is zero the logarithm is -inf.
     """
     half = 1.1 * float(x.abs().max())
     axis = torch.linspace(-half, half, GRID, device=x.device)

@@ -1,4 +1,4 @@
-"""How sharp images are: the variance of their Laplacian, which blur takes away (Pech-Pacheco et al. 2000)."""
+"""Sharpness of images: the variance of their Laplacian, which blur takes away (Pech-Pacheco et al. 2000)."""
 
 import torch
 from jaxtyping import Float

@@ -22,7 +22,7 @@ USUAL_COMPONENTS = 10
 
 
 class Sizes(NamedTuple):
-    """What a density of codes is built from.
+    """Sizes of a density of codes.
 
     Attributes:
         latent: coordinates of a code.

@@ -85,7 +85,7 @@ class Penalised(GradientStep):
     entry: AEMoment
 
     def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
-        """What the step descends, in nats."""
+        """The mean error plus the weighted penalty, in nats."""
         z = self.entry.encode(x)
         return self.entry.error(x, z).mean() + self.entry.weight * self.entry.penalty(z)
 

@@ -96,7 +96,7 @@ class Entry(nn.Module):
         self.data = data
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
-        """What training minimises, `(batch,)` nats, one number per example."""
+        """The training objective, `(batch,)` nats, one number per example."""
         raise NotImplementedError(f"{type(self).__name__} must define loss(x, context=None)")
 
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
@@ -104,7 +104,7 @@ class Entry(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define sample(n, context=None)")
 
     def trainer(self, settings: Optimiser) -> Trainer:
-        """How the entry learns from one batch: the hook for adversarial or two-phase training.
+        """The optimisation step: the hook for adversarial or two-phase training.
 
         Override it to return any object with the three methods of `Trainer`; all that it must remember between steps
         goes into its `state_dict`, so that a killed run resumes. The step of a `conditional` entry takes the batch's
@@ -115,9 +115,9 @@ class Entry(nn.Module):
         return ConditionalStep(self, settings) if self.conditional else GradientStep(self, settings)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """Whether `compile=step` can compile the objective of `trainer`, a `GradientStep`, as one graph.
+        """Support of `compile=step`, which compiles the objective of `trainer`, a `GradientStep`, as one graph.
 
-        It can where no Python number changes from step to step and nothing is read back from the device. `pays` says
+        `works` where no Python number changes from step to step and nothing is read back from the device. `pays` says
         that it was measured to be worth it on a CPU too, which `compile=auto` goes by.
         """
         return "no"

@@ -96,7 +96,7 @@ class GAN(WithPrior):
         return score.squeeze(1)
 
     def cost(self, score: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """What a score costs who wants it large; of one who wants it small it is the cost of its negative."""
+        """The loss of a player that wants the score large; a player that wants it small passes the negative."""
         return -score if self.objective == "wgan_gp" else nn.functional.softplus(-score)
 
     def penalty(

@@ -8,7 +8,7 @@ from bench.errors import BenchError
 from bench.laws.mixture import GaussianMixture
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.gaussian import packed, unpacked
-from bench.models.parts.latent_density import maximised, moments, whitened
+from bench.models.parts.latent_density import expectation_maximisation, moments, whitened
 from bench.spec import DataSpec
 
 
@@ -82,7 +82,7 @@ class GMM(Entry):
             Diverged: the examples are not finite or all the same.
         """
         mean, triangle = moments(x.flatten(1))
-        weights, means, covariances = maximised(whitened(x.flatten(1), mean, triangle), len(self.logits))
+        weights, means, covariances = expectation_maximisation(whitened(x.flatten(1), mean, triangle), len(self.logits))
         covariances = shrunk(covariances, weights * len(x))
         self.logits.copy_(torch.log(weights))
         self.means.copy_(mean + means @ triangle.T)
@@ -99,5 +99,5 @@ def shrunk(covariances: Float[Tensor, "k d d"], examples: Float[Tensor, " k"]) -
     k, d, _ = covariances.shape
     n = examples[:, None, None]
     prior = k ** (-2 / d) * torch.eye(d).to(covariances)
-    drawn: Tensor = (n * covariances + (d + 2) * prior) / (n + d + 2)
-    return drawn
+    posterior: Tensor = (n * covariances + (d + 2) * prior) / (n + d + 2)
+    return posterior

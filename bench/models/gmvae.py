@@ -90,9 +90,9 @@ class GMVAE(GaussianLatentEntry):
 
     def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:
         """`n` draws: a component each, and z from it."""
-        drawn = torch.randint(self.components, (n,), device=self.means.device)
+        components = torch.randint(self.components, (n,), device=self.means.device)
         scales = torch.exp(soft_clamp(self.log_scales, LOG_SCALE_BOUND))
-        return torch.addcmul(self.means[drawn], scales[drawn], torch.randn_like(self.means[drawn]))
+        return torch.addcmul(self.means[components], scales[components], torch.randn_like(self.means[components]))
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-ELBO in nats, from one draw of z; the divergence is weighed in training before the components are placed."""
@@ -129,8 +129,8 @@ class GMVAE(GaussianLatentEntry):
         if not bool(z.isfinite().all()):
             raise Diverged("encodings are NaN or infinite where the components of gmvae are placed")
         seed = int(torch.randint(2**31, ()))
-        found = KMeans(self.components, n_init=10, random_state=seed).fit(z.double().cpu().numpy())
-        members = nn.functional.one_hot(torch.from_numpy(found.labels_).long(), self.components).to(z)
+        clustering = KMeans(self.components, n_init=10, random_state=seed).fit(z.double().cpu().numpy())
+        members = nn.functional.one_hot(torch.from_numpy(clustering.labels_).long(), self.components).to(z)
         sizes = members.sum(0)[:, None].clamp(min=1)
         means = members.T @ z / sizes
         variances = members.T @ (z - members @ means).square() / sizes

@@ -240,5 +240,5 @@ class M2(Entry):
         return log_prob
 
     def by_class(self, rows: Float[Tensor, "*samples rows"]) -> Float[Tensor, "*samples classes batch"]:
-        """Values of the encoder's rows, class by class."""
+        """The encoder's rows as a table of classes and examples."""
         return rows.view(*rows.shape[:-1], self.data.classes, -1)

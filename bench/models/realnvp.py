@@ -50,7 +50,7 @@ class AffineCoupling(AffineCouplingTransform):  # type: ignore[misc]
         return torch.cat((kept, (changed - shift) * torch.exp(-log_scale)), 1), -log_scale.sum(1)
 
     def _scale_and_shift(self, transform_params: Tensor) -> tuple[Tensor, Tensor]:
-        """The *log*-scale and the shift: nobody needs the log of an exp."""
+        """The log-scale and the shift; nflows gives the scale, whose logarithm would be an exp undone."""
         raw, shift = transform_params.chunk(2, 1)
         return soft_clamp(raw, LOG_SCALE_BOUND), shift
 

@@ -124,8 +124,8 @@ class IAFVAE(GaussianLatentEntry):
             )
         if steps < 1:
             raise BenchError(f"model.steps={steps} is not a number of steps of the posterior: give at least 1")
-        made = self.other_sizes
-        by_step = [made[start : start + MADE_LAYERS] for start in range(0, len(made), MADE_LAYERS)]
+        sizes = self.other_sizes
+        by_step = [sizes[start : start + MADE_LAYERS] for start in range(0, len(sizes), MADE_LAYERS)]
         self.flow = InverseAutoregressiveFlow(self.latent_size, by_step, self.encoder.trunk.outputs, activation)
 
     def posterior(self, x: Float[Tensor, "batch *event"]) -> InverseAutoregressive:

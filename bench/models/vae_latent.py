@@ -156,9 +156,9 @@ class VAELatent(WeightedELBO):
     def log_prior(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
         """log p(z) in nats, -infinity off the support; on the simplex, per volume along all axes of z but the last."""
         y = self.shift + self.scale * z
-        near = self.law.onto_support(y)
-        outside = ((y - near).abs() > ROUNDING * self.scale).any(-1)
-        log_prob: Tensor = self.prior.log_prob(near)  # type: ignore[no-untyped-call]
+        supported = self.law.onto_support(y)
+        outside = ((y - supported).abs() > ROUNDING * self.scale).any(-1)
+        log_prob: Tensor = self.prior.log_prob(supported)  # type: ignore[no-untyped-call]
         return torch.where(outside, -torch.inf, log_prob + self.log_volume)
 
     def prior_sample(self, n: int) -> Float[Tensor, "n latent"]:

@@ -1,4 +1,4 @@
-"""A VAE that trains through its posterior's mean: what comes of decoding E[z] in place of averaging over z."""
+"""A VAE that trains through its posterior's mean: E[z] is decoded in place of averaging over z."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -35,7 +35,7 @@ class PseudoInputs(nn.Module):
         self.span = nn.Identity() if rank is None else linear_layer(rank, data.dim)
 
     def forward(self) -> Float[Tensor, "components dim"]:
-        """All of them; within (0, 1) for binary data, so that the encoder meets what lies between pixels it knows."""
+        """The pseudo-inputs; within (0, 1) for binary data, between the pixels that the encoder knows."""
         points: Tensor = self.span(self.codes)
         return torch.sigmoid(points) if self.binary else points
 

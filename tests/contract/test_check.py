@@ -8,7 +8,7 @@ import torch
 
 from bench.contract.check import CONTRACTS, FOUNDATIONS, check_entry
 from bench.contract.grid import Cube, Plane
-from bench.contract.stage import Build, Subject, correlated_bits, linear_gaussian, skewed
+from bench.contract.testbed import Build, Subject, correlated_bits, linear_gaussian, skewed
 from bench.models.entry import Entry
 from bench.paths import choices
 from bench.setup.build import entry_of_width
@@ -62,7 +62,7 @@ def test_an_entry_that_is_fitted_in_one_go_is_held_to_no_contract_of_steps_and_s
 
 def test_only_discrete_data_have_levels():
     subject = Subject(builder(Latent))
-    specs = [*subject.specs.values(), *(stage.spec for stage in subject.stages)]
+    specs = [*subject.specs.values(), *(testbed.spec for testbed in subject.testbeds)]
     assert {(spec.kind, spec.levels) for spec in specs} == {("continuous", None), ("discrete", 17), ("binary", None)}
 
 
@@ -114,7 +114,7 @@ def test_the_cube_locates_its_corners_and_draws_from_probabilities():
     assert (torch.bincount(halves, minlength=16) - 250).abs().max() < 77
 
 
-def test_the_stages_data_are_what_they_say():
+def test_the_testbeds_data_are_what_they_say():
     x = linear_gaussian().sample((50_000,))
     torch.testing.assert_close(x.T.cov(), linear_gaussian().covariance_matrix, atol=0.06, rtol=0)
     bits = correlated_bits(20_000, 0)

@@ -10,7 +10,17 @@ from torch import Tensor
 from bench.data.linear_gaussian import LinearGaussian
 from bench.errors import Diverged
 from bench.laws.gaussian import standard_normal_log_prob
-from bench.metrics.ais import ACCEPTANCE, LEAPFROGS, PILOTS, Annealing, anneal, at, log_weights, proposal, sigmoidal
+from bench.metrics.ais import (
+    ACCEPTANCE,
+    LEAPFROGS,
+    PILOTS,
+    Annealing,
+    anneal,
+    log_weights,
+    proposal,
+    sigmoidal,
+    state_at,
+)
 from bench.models.parts.importance import iwae
 from bench.models.vae import VAE
 from bench.spec import DataSpec, Kind
@@ -91,7 +101,7 @@ def test_a_transition_leaves_its_density_as_it_was() -> None:
     covariance = torch.linalg.inv(precision)
     mean = beta / entry.law.noise**2 * x @ weight @ covariance
     z = mean + torch.randn(n, 1, 2) @ torch.linalg.cholesky(covariance).T
-    there, acceptance = proposal(entry, x, at(entry, x, z, beta), beta, torch.tensor([0.7]))
+    there, acceptance = proposal(entry, x, state_at(entry, x, z, beta), beta, torch.tensor([0.7]))
     assert 0.2 < acceptance.mean() < 0.95
     moved = torch.where((torch.rand(n, 1) < acceptance)[..., None], there.z, z)[:, 0]
     # Covariances are below 1: means and second moments of 40,000 draws err by 0.005 to 0.007, times 4.5.
@@ -167,6 +177,6 @@ def test_a_trajectory_that_leaves_the_numbers_is_refused() -> None:
     """Steps of 1e20 overflow float32: nothing is accepted, and nothing is NaN."""
     entry = Decoder(3, 2)
     x = entry.data(5)
-    here = at(entry, x, torch.randn(6, 5, 2), 1.0)
+    here = state_at(entry, x, torch.randn(6, 5, 2), 1.0)
     _, acceptance = proposal(entry, x, here, 1.0, torch.full((5,), 1e20))
     assert acceptance.eq(0).all()

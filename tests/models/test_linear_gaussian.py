@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from bench.config import Optimiser
-from bench.contract.stage import train, with_labels
+from bench.contract.testbed import train, with_labels
 from bench.data.linear_gaussian import LinearGaussian
 from bench.laws.gaussian import gaussian_log_prob, standard_normal_log_prob
 from bench.models.gmvae import GMVAE

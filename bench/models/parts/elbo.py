@@ -1,4 +1,4 @@
-"""What latent-variable entries share that train on the ELBO with a divergence in closed form, whatever the law."""
+"""The base class of VAEs that train on a weighted ELBO: its weight, its warm-up, the checks of its options."""
 
 import math
 from typing import Protocol

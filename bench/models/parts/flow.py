@@ -1,4 +1,4 @@
-"""What all normalizing flows share: one invertible map, a standard normal behind it, exact likelihood and inverse."""
+"""The base class of normalizing flows: one invertible map, a standard normal, exact likelihood and inverse."""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""What latent-variable entries share: a posterior, a prior and a decoder, and a likelihood from importance weights."""
+"""The base classes of latent-variable entries: posterior, prior, decoder, and a likelihood by importance weights."""
 
 from collections.abc import Sequence
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Densities of codes that are fitted when the autoencoder is trained: Gaussian, mixture, kernels, or a flow.
+"""Densities fitted to an autoencoder's codes after training: Gaussian, mixture, kernels, or a flow.
 
 Each is a module with `log_prob`, `sample` and `fit`. What is fitted lies in buffers of known shapes, and all of them
 are N(0, I) until then. Codes are whitened before anything is fitted, so that no fit depends on their units.
@@ -96,7 +96,7 @@ class MixtureDensity(nn.Module):
             self.triangles.copy_(triangle[None])
             return
         self.check_codes(len(z))
-        weights, means, covariances = maximised(whitened(z, mean, triangle), components)
+        weights, means, covariances = expectation_maximisation(whitened(z, mean, triangle), components)
         self.weights.copy_(weights)
         self.means.copy_(mean + means @ triangle.T)
         self.triangles.copy_(triangle @ torch.linalg.cholesky(covariances))
@@ -172,7 +172,7 @@ class FlowDensity(nn.Module):
         return self.flow.sample(n)
 
     def fit(self, z: Float[Tensor, "n latent"]) -> None:
-        """Nothing: the flow was trained."""
+        """Does nothing: the flow was trained."""
 
 
 def moments(z: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, " latent"], Float[Tensor, "latent latent"]]:
@@ -190,15 +190,15 @@ def moments(z: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, " latent"], Flo
     return mean, torch.linalg.cholesky(covariance + RIDGE * variance * torch.eye(len(mean)).to(covariance))
 
 
-def maximised(
+def expectation_maximisation(
     z: Float[Tensor, "n latent"], components: int
 ) -> tuple[Float[Tensor, " k"], Float[Tensor, "k latent"], Float[Tensor, "k latent latent"]]:
     """Weights, means and covariances by expectation maximisation on whitened codes, seeded by torch's generator."""
     seed = int(torch.randint(2**31, ()))
-    found = mixture.GaussianMixture(components, reg_covar=100 * RIDGE, max_iter=300, random_state=seed)
-    found.fit(z.cpu().numpy())
+    estimate = mixture.GaussianMixture(components, reg_covar=100 * RIDGE, max_iter=300, random_state=seed)
+    estimate.fit(z.cpu().numpy())
     weights, means, covariances = (
-        torch.from_numpy(part).to(z) for part in (found.weights_, found.means_, found.covariances_)
+        torch.from_numpy(part).to(z) for part in (estimate.weights_, estimate.means_, estimate.covariances_)
     )
     return weights, means, covariances
 

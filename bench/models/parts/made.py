@@ -103,15 +103,15 @@ class MADE(nn.Module):
         between, into, dim = self.rest[:-1], self.first.weight * self.first.mask, self.first.in_features
         weight = (last.weight * last.mask).view(self.outputs, dim, -1)
         bias = last.bias.view(self.outputs, dim)
-        hidden, made = self.first.bias.expand(n, -1), list[Tensor]()
+        hidden, coordinates = self.first.bias.expand(n, -1), list[Tensor]()
         for i in range(dim):
-            made.append(value(i, nn.functional.linear(between(hidden), weight[:, i], bias[:, i])))
-            hidden = torch.addcmul(hidden, made[-1][:, None], into[:, i])
-        return torch.stack(made, 1)
+            coordinates.append(value(i, nn.functional.linear(between(hidden), weight[:, i], bias[:, i])))
+            hidden = torch.addcmul(hidden, coordinates[-1][:, None], into[:, i])
+        return torch.stack(coordinates, 1)
 
 
 def hidden_degrees(dim: int, size: int, context_size: int) -> Int[Tensor, " size"]:
-    """How many coordinates each of `size` hidden units may read, at most."""
+    """The degree of each of `size` hidden units: the most coordinates that it may read."""
     if context_size:
         return torch.arange(size) * dim // size
     return 1 + (2 * torch.arange(size) + 1) * (dim - 1) // (2 * size)

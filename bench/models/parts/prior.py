@@ -1,4 +1,4 @@
-"""A latent of some size with the standard normal prior: what entries with and without a posterior have in common."""
+"""The base class of entries with a latent: its size, and the standard normal prior."""
 
 import torch
 from jaxtyping import Float

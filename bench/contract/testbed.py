@@ -1,4 +1,4 @@
-"""What an entry is watched on: small data of each kind it models, and one trained copy of it for each."""
+"""Testbeds: small data of each kind that an entry models, and one trained copy of it for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ SPECS: dict[str, DataSpec] = {
 
 
 @dataclass
-class Stage:
+class Testbed:
     """Data of one kind, and the entry trained on them for a few short steps.
 
     Attributes:
@@ -79,7 +79,7 @@ class Stage:
 
 
 class Subject:
-    """The entry under check."""
+    """The entry under check: the data it models, and its testbeds."""
 
     def __init__(self, build: Build) -> None:
         self.build = build
@@ -92,7 +92,7 @@ class Subject:
             Broken: the constructor refuses every spec.
         """
         reasons = []
-        for spec in map(self.told, SPECS.values()):
+        for spec in map(self.labelled, SPECS.values()):
             try:
                 return self.build(spec, None).kinds
             except Exception as error:  # whatever stops the constructor is the finding
@@ -102,19 +102,19 @@ class Subject:
     @cached_property
     def specs(self) -> dict[str, DataSpec]:
         """The specs that the entry can model."""
-        return {name: spec for name, plain in SPECS.items() if self.models(spec := self.told(plain))}
+        return {name: spec for name, plain in SPECS.items() if self.models(spec := self.labelled(plain))}
 
-    def told(self, spec: DataSpec) -> DataSpec:
+    def labelled(self, spec: DataSpec) -> DataSpec:
         """`spec`, with labels where the entry needs them."""
         return with_labels(spec) if self.needs_labels else spec
 
     @cached_property
     def needs_labels(self) -> bool:
-        """Whether the entry can be built for no data without labels, but for some with them."""
+        """True for an entry that can be built for no data without labels, but for some with them."""
         return not any(map(self.builds, SPECS.values())) and any(map(self.builds, map(with_labels, SPECS.values())))
 
     def builds(self, spec: DataSpec) -> bool:
-        """Whether the constructor takes `spec`; why it does not is the business of `kinds` and `models`."""
+        """True if the constructor accepts `spec`; `kinds` and `models` report why it does not."""
         try:
             self.build(spec, None)
         except Exception:
@@ -122,7 +122,7 @@ class Subject:
         return True
 
     def models(self, spec: DataSpec) -> bool:
-        """Whether `spec` is of the entry's kinds and its constructor does not call it not applicable.
+        """True if `spec` is of the entry's kinds and its constructor does not call it not applicable.
 
         Raises:
             Broken: the constructor raises anything else.
@@ -140,39 +140,39 @@ class Subject:
         return True
 
     @cached_property
-    def stages(self) -> list[Stage]:
-        """One stage for two real coordinates and one for four bits, as far as the entry models them.
+    def testbeds(self) -> list[Testbed]:
+        """One testbed for two real coordinates and one for four bits, as far as the entry models them.
 
         Raises:
             Absent: it models neither.
         """
         real: list[tuple[Kind, int | None]] = [("continuous", None), ("discrete", 17)]
-        plane = [spec for kind, levels in real if self.models(spec := self.told(DataSpec((2,), kind, levels)))][:1]
-        cube = [spec for spec in [self.told(DataSpec((4,), "binary"))] if self.models(spec)]
-        stages = [
-            Stage("plane", spec, self.build, skewed(4096, 2), skewed(512, 3), torch.tensor([9.0, -7.0]))
+        plane = [spec for kind, levels in real if self.models(spec := self.labelled(DataSpec((2,), kind, levels)))][:1]
+        cube = [spec for spec in [self.labelled(DataSpec((4,), "binary"))] if self.models(spec)]
+        testbeds = [
+            Testbed("plane", spec, self.build, skewed(4096, 2), skewed(512, 3), torch.tensor([9.0, -7.0]))
             for spec in plane
         ] + [
-            Stage("cube", spec, self.build, correlated_bits(4096, 2), correlated_bits(512, 3), torch.eye(4)[0])
+            Testbed("cube", spec, self.build, correlated_bits(4096, 2), correlated_bits(512, 3), torch.eye(4)[0])
             for spec in cube
         ]
-        if not stages:
+        if not testbeds:
             raise Absent("it models neither two real coordinates nor four bits")
-        return stages
+        return testbeds
 
     @cached_property
-    def linear(self) -> Stage:
-        """The stage whose density is known, x = W z + σ ε in four coordinates.
+    def linear(self) -> Testbed:
+        """The testbed whose density is known, x = W z + σ ε in four coordinates.
 
         Raises:
             Absent: the entry does not model continuous data.
         """
-        spec = self.told(DataSpec((4,)))
+        spec = self.labelled(DataSpec((4,)))
         if not self.models(spec):
             raise Absent("it does not model four continuous coordinates")
         torch.manual_seed(3)
         train, test = linear_gaussian().sample(torch.Size((2, 4096)))
-        return Stage("linear-Gaussian", spec, self.build, train, test, torch.full((4,), 9.0), steps=100)
+        return Testbed("linear-Gaussian", spec, self.build, train, test, torch.full((4,), 9.0), steps=100)
 
 
 def train(entry: Entry, trainer: Trainer, data: Float[Tensor, "n event"], steps: int, seed: int = 4) -> None:
@@ -188,12 +188,12 @@ def train(entry: Entry, trainer: Trainer, data: Float[Tensor, "n event"], steps:
 
 
 def with_labels(spec: DataSpec) -> DataSpec:
-    """`spec`, told that some labels of two classes are shown."""
+    """`spec` with some labels of two classes in sight."""
     return replace(spec, context_size=2, classes=2)
 
 
 def some_labels(x: Float[Tensor, "batch event"]) -> Float[Tensor, "batch 2"]:
-    """Which sign the first coordinate has, shown of every fourth example."""
+    """Labels of every fourth example: the sign of its first coordinate."""
     context = torch.zeros(len(x), 2)
     context[::4] = nn.functional.one_hot((x[::4, 0] > 0).long(), 2).float()
     return context
