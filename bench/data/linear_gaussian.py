@@ -1,4 +1,4 @@
-"""The linear-Gaussian model, where density, entropy and posterior are known: the oracle of the variational entries.
+"""The linear-Gaussian model, whose density is known: the oracle of the variational entries.
 
 With z ~ N(0, I) and x = W z + noise * e, e ~ N(0, I), the marginal is x ~ N(0, W W^T + noise^2 I) and the posterior is
 z | x ~ N(M^-1 W^T x, noise^2 M^-1) with M = W^T W + noise^2 I: probabilistic PCA (Tipping & Bishop 1999).
@@ -46,19 +46,6 @@ class LinearGaussian:
         z = torch.randn(n, latent, generator=generator, device=generator.device)
         noise = torch.randn(n, dim, generator=generator, device=generator.device)
         return z @ self.weight.to(z).T + self.noise * noise
-
-    def entropy(self) -> float:
-        """-E log p(x) in nats: half of ln det(2 pi e (W W^T + noise^2 I))."""
-        return (len(self.weight) * math.log(2 * math.pi * math.e) + float(torch.logdet(self.covariance()))) / 2
-
-    def posterior(
-        self, x: Float[Tensor, "batch dim"]
-    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "latent latent"]]:
-        """Mean and covariance (one for all x) of z given x, in the dtype and on the device of `x`."""
-        weight = self.weight.to(x.device)
-        identity = torch.eye(weight.shape[1]).to(weight)
-        inverse = torch.linalg.inv(weight.T @ weight + self.noise**2 * identity)
-        return (x.to(weight) @ weight @ inverse).to(x.dtype), (self.noise**2 * inverse).to(x.dtype)
 
 
 def linear_gaussian(
