@@ -1,4 +1,4 @@
-"""Contracts of likelihood: the label is true, the mass is one, and no likelihood is better than the truth's."""
+"""Contracts of likelihood: true labels, a total mass of one, and no likelihood above the truth's."""
 
 import math
 

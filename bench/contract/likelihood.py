@@ -1,4 +1,4 @@
-"""One likelihood per entry, and the mass that it gives to every piece of a partitioned space."""
+"""An entry's likelihood, and the mass that it gives to every piece of a partitioned space."""
 
 import math
 from dataclasses import dataclass

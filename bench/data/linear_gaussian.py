@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.data.dataset import Dataset
-from bench.data.drawn import drawn
+from bench.data.from_density import from_density
 from bench.errors import BenchError
 
 
@@ -76,4 +76,4 @@ def linear_gaussian(
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(dim, latent, generator=generator, dtype=torch.float64) / math.sqrt(latent)
     truth = LinearGaussian(weight, float(noise))
-    return drawn(name, truth, dim, train=train, validation=validation, test=test, generator=generator)
+    return from_density(name, truth, dim, train=train, validation=validation, test=test, generator=generator)

@@ -151,7 +151,7 @@ class DequantisedLogit:
 
 @dataclass(frozen=True)
 class Reshaped:
-    """A space whose events are laid out in another shape; numbers, draws and log-determinants are the inner space's.
+    """A space of events in another shape; numbers, draws and log-determinants are the inner space's.
 
     Attributes:
         inner: the space of events of `inner_shape`.

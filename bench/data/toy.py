@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from bench.data.dataset import Dataset
-from bench.data.drawn import drawn
+from bench.data.from_density import from_density
 from bench.data.toy_curves import Moons, SwissRoll, TwoSpirals
 from bench.data.toy_densities import Checkerboard, EightGaussians, Pinwheel, Rings, Toy
 from bench.errors import unknown
@@ -40,4 +40,4 @@ def toy(name: str, *, train: int = 20_000, validation: int = 2_000, test: int = 
     if name not in TOYS:
         raise unknown("toy", name, TOYS, where="bench.data.toy")
     generator = torch.Generator().manual_seed(seed)
-    return drawn(name, TOYS[name](), 2, train=train, validation=validation, test=test, generator=generator)
+    return from_density(name, TOYS[name](), 2, train=train, validation=validation, test=test, generator=generator)

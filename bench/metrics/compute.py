@@ -70,7 +70,7 @@ class PeakMemory:
             self._known = device.type == "cpu" and _reset_high_water_mark()
 
     def read_bytes(self) -> int | None:
-        """Bytes; None where the system cannot tell."""
+        """Peak bytes; None where the system does not report them."""
         if not self._known:
             return None
         if self.device.type == "cuda":

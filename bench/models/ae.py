@@ -20,7 +20,7 @@ SMALLEST_SCALE = math.exp(-LOG_SCALE_BOUND)
 
 
 class MeanDecoder(nn.Module):
-    """p(x | z) = N(mean(z), scale² I), whose one scale is not trained but fixed, or fitted when training is over.
+    """A Gaussian decoder N(mean(z), scale² I), its one scale fixed, or fitted when training is over.
 
     Attributes:
         scale: `()`, a buffer in model space; 1 until it is fitted.
@@ -80,7 +80,7 @@ class MeanDecoder(nn.Module):
 
 
 class AE(WithPrior):
-    """x is encoded and decoded, with nothing said about how the codes z are distributed.
+    """The deterministic autoencoder: x is encoded and decoded, the distribution of the codes z left open.
 
     Training minimises the squared error as the nats of a decoder of unit variance, or the cross-entropy of binary
     pixels. `sample` decodes z ~ N(0, I), which no code was asked to follow: that its samples fail is the point. They

@@ -33,7 +33,7 @@ FITTING_STEPS = 30
 
 
 class GAN(WithPrior):
-    """x = g(z) with z ~ N(0, I), the generator g trained against a discriminator D of real and generated examples.
+    """A generator g, x = g(z) with z ~ N(0, I), trained against a discriminator D of real and generated examples.
 
     There is no likelihood: the weights are chosen by the squared MMD between samples and validation examples. `loss`
     is what the generator minimises over its own samples, here of x: -log σ(D(x)), the discriminator's surprise in nats

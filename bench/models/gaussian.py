@@ -11,7 +11,7 @@ from bench.spec import DataSpec
 
 
 class Whitening(Transform):  # type: ignore[misc]
-    """z = L⁻¹ (x - m) with L lower triangular, its diagonal positive; the identity until it is fitted.
+    """The linear map z = L⁻¹ (x - m), L lower triangular with a positive diagonal; the identity until it is fitted.
 
     Attributes:
         mean: m, `(dim,)`.
@@ -51,7 +51,7 @@ def unpacked(rows: Float[Tensor, "*k size"], dim: int) -> Float[Tensor, "*k dim 
 
 
 class Gaussian(Flow):
-    """N(m, L Lᵀ), the mean and covariance of all training examples, each with its noise drawn once.
+    """A Gaussian N(m, L Lᵀ) with the moments of all training examples, each with its noise drawn once.
 
     It is a flow of one linear map. There is nothing to train and nothing to size: `width` has no meaning, and what
     counts as parameters are the numbers that are fitted. A millionth of the mean variance is added to the covariance.

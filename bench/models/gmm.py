@@ -13,7 +13,7 @@ from bench.spec import DataSpec
 
 
 class GMM(Entry):
-    """Σₖ wₖ N(mₖ, Σₖ), fitted to all training examples, each with its noise drawn once.
+    """A mixture Σₖ wₖ N(mₖ, Σₖ), fitted to all training examples, each with its noise drawn once.
 
     There is nothing to train; what counts as parameters are the numbers that are fitted. An iteration costs O(N K D²)
     for N examples, K components and D coordinates: seconds for digits, half an hour for MNIST.

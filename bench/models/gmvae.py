@@ -35,7 +35,7 @@ clusters apart that a whole divergence would push together."""
 
 
 class GMVAE(GaussianLatentEntry):
-    """p(x) = Σ_y 1/K ∫ p(x | z) N(z; μ_y, diag σ_y²) dz with K learned components; q(z | x) is a diagonal Gaussian.
+    """A clustering VAE: p(x) = Σ_y 1/K ∫ p(x | z) N(z; μ_y, diag σ_y²) dz with K learned components, q(z | x) Gaussian.
 
     Components that start at random end with few of them in use, because what one has taken it keeps. So all of them
     start near the origin, where the prior is that of a plain VAE, and are placed among the encodings by k-means once a

@@ -62,7 +62,7 @@ class IWAE(GaussianLatentEntry):
         return -iwae(weights).value
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """The standard gradient; a hook on z stands in the way of the other."""
+        """`works` with the standard gradient; the hook on z of `dreg` breaks the graph."""
         return "works" if self.gradient == "standard" else "no"
 
     def _doubly_reparameterised(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "samples batch"]:

@@ -81,7 +81,7 @@ class ClassPosterior:
 
 
 class M2(Entry):
-    """p(x) = Σ_y p(y) ∫ p(x | y, z) N(z; 0, I) dz with y uniform over classes, and q(y, z | x) = q(y | x) q(z | x, y).
+    """A VAE of x and its class y: p(x) = Σ_y p(y) ∫ p(x | y, z) N(z; 0, I) dz, q(y, z | x) = q(y | x) q(z | x, y).
 
     A labelled example is trained on the bound of log p(x, y) and on log q(y | x), an unlabelled one on the bound of
     log p(x), in which y is summed over. The decoder reads z and a code of the class, a corner of the regular simplex in

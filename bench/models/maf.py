@@ -19,7 +19,7 @@ HIDDEN_LAYERS = 2
 
 
 class AutoregressiveLayer(Transform):  # type: ignore[misc]
-    """y_i = f(x_i; θ_i(x_1, ..., x_{i-1})), with the coordinates of y in reversed order.
+    """The map y_i = f(x_i; θ_i(x_1, ..., x_{i-1})), with the coordinates of y in reversed order.
 
     Forward takes one pass of the MADE, the inverse as many short ones as there are coordinates. The reversal makes the
     next layer condition the other way round; |det| of it is 1.
@@ -78,7 +78,7 @@ class MAF(Flow):
         )
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """Few operations, most of them products of matrices."""
+        """`works`: its operations are few, most of them matrix products, so that little is gained."""
         return "works"
 
     def monotone(self) -> Monotone:

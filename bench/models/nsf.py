@@ -13,7 +13,7 @@ from bench.spec import DataSpec
 
 
 class SplineCoupling(Transform):  # type: ignore[misc]
-    """y = (g(x2; θ(x1)), x1), g a spline of each coordinate: `realnvp`'s coupling with a spline for the affine map."""
+    """The spline coupling y = (g(x2; θ(x1)), x1): `realnvp`'s with a spline g of each coordinate for the affine map."""
 
     def __init__(self, kept: int, dim: int, hidden: list[int]) -> None:
         """Conditions the last `dim - kept` coordinates on the first `kept`.
@@ -40,7 +40,7 @@ class SplineCoupling(Transform):  # type: ignore[misc]
         return torch.cat((kept, outputs), 1), -spline.call_and_ladj(outputs)[1].sum(1)
 
     def parameters_of(self, kept: Tensor) -> Tensor:
-        """`(batch, changed, outputs)`, what the splines are made of."""
+        """The splines' parameters, `(batch, changed, outputs)`."""
         parameters: Tensor = self.net(kept).view(len(kept), self.changed, self.map.outputs)
         return parameters
 
@@ -76,5 +76,5 @@ class NSF(RealNVP):
         return SplineCoupling(kept, dim, hidden)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """Inductor (torch 2.13, CPU) compiles zuko's splines to the right loss and a wrong gradient."""
+        """`no`: Inductor (torch 2.13, CPU) compiles zuko's splines to the right loss and a wrong gradient."""
         return "no"

@@ -25,7 +25,7 @@ class NSFAR(MAF):
         super().__init__(data, width=width, layers=layers)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """See `NSF.compiles`."""
+        """`no`, for the reason of `NSF.compiles`."""
         return "no"
 
     def monotone(self) -> Monotone:

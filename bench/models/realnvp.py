@@ -25,7 +25,7 @@ CONDITIONER_SIZES = 2
 
 
 class AffineCoupling(AffineCouplingTransform):  # type: ignore[misc]
-    """y = (x2 exp(s(x1)) + t(x1), x1): nflows' affine coupling with a free scale, and with the halves swapped.
+    """The affine coupling y = (x2 exp(s(x1)) + t(x1), x1): nflows' with a free scale and the halves swapped.
 
     nflows bounds the scale by 1.001, so that its couplings can only contract; here s is softly clamped to ±2.5. With
     the halves swapped the next coupling transforms the other one, and no index is gathered; |det| of the swap is 1.
@@ -94,7 +94,7 @@ class LUMixing(LULinear):  # type: ignore[misc]
 
 
 class ActivationNorm(Transform):  # type: ignore[misc]
-    """y = x exp(s) + t per coordinate (Kingma & Dhariwal 2018, section 3.1), starting at the identity.
+    """A scale and shift per coordinate, y = x exp(s) + t, from the identity (Kingma & Dhariwal 2018, section 3.1).
 
     The model space is standardised, so there is nothing for the usual data-dependent start to do.
     """
@@ -115,7 +115,7 @@ class ActivationNorm(Transform):  # type: ignore[misc]
 
 
 class RealNVP(Flow):
-    """z = f(x) with f a stack of affine couplings between mixing layers, z ~ N(0, I): exact likelihood and inverse."""
+    """A flow z = f(x), f a stack of affine couplings between mixing layers, z ~ N(0, I)."""
 
     def __init__(
         self,
@@ -165,5 +165,5 @@ class RealNVP(Flow):
         return AffineCoupling(kept, dim, hidden)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """Many small operations: what starting them costs is most of a step."""
+        """`pays`: of a step of many small operations most is the cost of starting them."""
         return "pays"

@@ -27,7 +27,9 @@ DECAY = 5e-5
 
 
 class BatchNorm(Transform):  # type: ignore[misc]
-    """y = (x - m) / √(v + ε) per coordinate, log |det| = -½ Σ log(v + ε) (section 3.7), m and v moving averages.
+    """Batch normalisation as a map, y = (x - m) / √(v + ε) with moving averages m and v (section 3.7).
+
+    Its log |det| is -½ Σ log(v + ε).
 
     Attributes:
         mean, variance: `(dim,)` buffers, which start at 0 and 1 and move in `learn` alone: called in any other way, the
@@ -72,7 +74,7 @@ def normalised(x: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tenso
 
 
 class MaskedCoupling(Transform):  # type: ignore[misc]
-    """y = x exp(s) + t for every second coordinate, s and t read off the others, which stay (equations 7 and 8).
+    """A coupling y = x exp(s) + t of every second coordinate, s and t read off the others (equations 7 and 8).
 
     s = c tanh(a), c a learned scale that starts at 0.
     """

@@ -16,7 +16,7 @@ ENCODERS = {"diagonal": DiagonalEncoder, "full": FullEncoder}
 
 
 class VAE(WeightedELBO):
-    """p(x) = ∫ p(x | z) N(z; 0, I) dz, trained on the ELBO with the analytic KL divergence.
+    """The VAE p(x) = ∫ p(x | z) N(z; 0, I) dz, trained on the ELBO with the analytic KL divergence.
 
     The decoder is Gaussian with a learned scale, or Bernoulli for binary data.
     """
@@ -89,5 +89,5 @@ class VAE(WeightedELBO):
         return by_coordinate.sum(-1)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
-        """While the weight of the divergence stays."""
+        """`works` unless a warm-up changes the weight of the divergence, a Python number, from step to step."""
         return "no" if self.kl_warmup else "works"

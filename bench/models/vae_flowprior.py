@@ -13,7 +13,7 @@ from bench.spec import DataSpec
 
 
 class FlowPriorVAE(GaussianLatentEntry):
-    """p(x) = ∫ p(x | z) p(z) dz with p(z) a flow, its density exact, trained with the rest on the ELBO."""
+    """A VAE p(x) = ∫ p(x | z) p(z) dz with p(z) a flow, its density exact, trained with the rest on the ELBO."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ INITIAL_GAIN = 0.1
 
 
 class GatedStep(nn.Module):
-    """z' = g z + (1 - g) m with g = sigmoid(s), and (m, s) read off the coordinates before (algorithm 1)."""
+    """A step z' = g z + (1 - g) m with g = sigmoid(s), and (m, s) read off the coordinates before (algorithm 1)."""
 
     def __init__(self, dim: int, hidden: Sequence[int], context_size: int, activation: str) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class GatedStep(nn.Module):
 
 
 class InverseAutoregressiveFlow(nn.Module):
-    """Gated steps, the order of coordinates reversed between them."""
+    """The flow of a posterior: gated steps, the order of coordinates reversed between them."""
 
     def __init__(self, dim: int, hidden: Sequence[Sequence[int]], context_size: int, activation: str = "relu") -> None:
         """`hidden` are the hidden sizes of each step's MADE."""
@@ -87,7 +87,7 @@ class InverseAutoregressive:
 
 
 class IAFVAE(GaussianLatentEntry):
-    """p(x) = ∫ p(x | z) N(z; 0, I) dz with a posterior that is a flow, trained on the ELBO."""
+    """A VAE p(x) = ∫ p(x | z) N(z; 0, I) dz with a posterior that is a flow, trained on the ELBO."""
 
     def __init__(
         self,

@@ -68,7 +68,7 @@ class Standardised:
 
 
 class VAELatent(WeightedELBO):
-    """p(x) = ∫ p(x | z) p(z) dz with prior and posterior of one law, trained on the ELBO.
+    """A VAE p(x) = ∫ p(x | z) p(z) dz with prior and posterior of one law, trained on the ELBO.
 
     | law | prior of y | KL divergence in training |
     | --- | --- | --- |

@@ -75,12 +75,12 @@ class WeightedELBO(LatentEntry):
         return self.kl_weight * self.divergence(posterior, z, log_posterior) - fit
 
     def trainer(self, settings: Optimiser) -> Trainer:
-        """The usual gradient step, with the KL divergence warmed up where that is asked for."""
+        """The usual gradient step, with a warm-up of the KL divergence where `kl_warmup` sets one."""
         return WarmedUp(self, settings) if self.kl_warmup else GradientStep(self, settings)
 
 
 class WarmedUp(GradientStep):
-    """The usual step, at a weight of the KL divergence that follows from how much of the budget is used."""
+    """The usual step with a KL warm-up: the divergence's weight rises with the share of the budget used."""
 
     entry: "WeightedELBO"
 
@@ -94,7 +94,7 @@ class WarmedUp(GradientStep):
 
 
 def check_samples(samples: int) -> None:
-    """Refuses what is no number of draws.
+    """Refuses a number of draws below 1.
 
     Raises:
         BenchError: fewer than 1.
@@ -104,7 +104,7 @@ def check_samples(samples: int) -> None:
 
 
 def check_options(*, samples: int, beta: float, kl_warmup: float) -> None:
-    """Refuses what no training could use.
+    """Refuses options of a weighted ELBO that are out of range.
 
     Raises:
         BenchError: fewer samples than 1, a weight that is negative or not finite, a share outside [0, 1].
@@ -116,7 +116,7 @@ def check_options(*, samples: int, beta: float, kl_warmup: float) -> None:
 
 
 def check_not_negative(**options: float) -> None:
-    """Refuses options that are no finite numbers from 0 on, each named by its key.
+    """Refuses options that are negative, infinite or NaN, each named by its key.
 
     Raises:
         BenchError: one of them is negative, infinite or NaN.

@@ -10,7 +10,7 @@ from bench.models.entry import Context, Entry, LogProb
 
 
 class Flow(Entry):
-    """z = f(x), z ~ N(0, I), so that log p(x) = log N(f(x); 0, I) + log |det df/dx|.
+    """A flow z = f(x), z ~ N(0, I), so that log p(x) = log N(f(x); 0, I) + log |det df/dx|.
 
     Attributes:
         transform: f, set by the subclass: called with `(batch, dim)`, it gives z and the log-determinant `(batch,)`;
@@ -35,12 +35,12 @@ class Flow(Entry):
         return self.decode(torch.randn(n, self.data.dim, dtype=like.dtype, device=like.device))
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
-        """z = f(x), `(batch, dim)`."""
+        """The latent z = f(x), `(batch, dim)`."""
         z: Tensor = self.transform(x.flatten(1))[0]
         return z
 
     def decode(self, z: Float[Tensor, "batch dim"], context: Context = None) -> Float[Tensor, "batch *event"]:
-        """x with f(x) = z."""
+        """The inverse, x with f(x) = z."""
         x: Tensor = self.transform.inverse(z)[0]
         return x.reshape(len(z), *self.data.event_shape)
 

@@ -19,7 +19,7 @@ CHUNK_ELEMENTS = 2**21
 
 
 class LatentEntry(WithPrior):
-    """p(x) = ∫ p(x | z) p(z) dz, with an approximate posterior q(z | x).
+    """A latent-variable model p(x) = ∫ p(x | z) p(z) dz, with an approximate posterior q(z | x).
 
     A subclass sets `decoder` and defines `posterior`; where its prior is not N(0, I), also `log_prior` and
     `prior_sample`. It inherits `loss` (the one-sample ELBO, its KL divergence by Monte Carlo) and all capabilities. A

@@ -31,7 +31,7 @@ class MaskedLinear(nn.Linear):
             self.bias.mul_(gain)
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
-        """`(*batch, outputs)`."""
+        """The masked linear map of x, `(*batch, outputs)`."""
         return linear(x, self.weight * self.mask, self.bias)
 
 

@@ -1,4 +1,4 @@
-"""Increasing maps of single coordinates, by zuko: what spline couplings and autoregressive layers apply."""
+"""Increasing maps of single coordinates, by zuko, for spline couplings and autoregressive layers."""
 
 import math
 from importlib import import_module
@@ -20,14 +20,14 @@ SPLINE_BOUND = 5.0
 
 
 class Map(Protocol):
-    """y = f(x) on tensors of one shape, element by element."""
+    """An increasing map y = f(x) on tensors of one shape, element by element."""
 
     def call_and_ladj(self, x: Float[Tensor, "*batch"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
-        """y and log dy/dx."""
+        """f(x) and log dy/dx."""
         ...
 
     def inv(self, y: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-        """x."""
+        """The inverse, x with f(x) = y."""
         ...
 
 
@@ -43,7 +43,7 @@ class Monotone(Protocol):
 
 
 class Affine:
-    """y = x exp(s) + t, with |s| at most 2.5 as in `realnvp`; zuko's own bound is 6.9, a thousandfold a layer."""
+    """Affine maps y = x exp(s) + t, with |s| at most 2.5 as in `realnvp`; zuko's own bound is 6.9."""
 
     outputs = 2
 

@@ -8,7 +8,7 @@ from bench.errors import BenchError
 from bench.spec import DataSpec
 
 
-def drawn(
+def from_density(
     name: str, truth: Density, dim: int, *, train: int, validation: int, test: int, generator: torch.Generator
 ) -> Dataset:
     """Independent draws of `truth`, a density over `dim` coordinates, in its own coordinates.

@@ -1,0 +1,37 @@
+"""bench/data/README.md is the reference of data sets: what it says of their options is what they are."""
+
+import inspect
+import re
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from bench.data.digits import digits
+from bench.data.images import idx_images
+from bench.data.linear_gaussian import linear_gaussian
+from bench.data.toy import toy
+from tests.helpers import ROOT
+
+README = (ROOT / "bench" / "data" / "README.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.+)\n(.*?)(?=^## |\Z)", README, flags=re.MULTILINE | re.DOTALL))
+FUNCTIONS = {"Toys": toy, "`linear_gaussian`": linear_gaussian, "Digits": digits, "MNIST and its kin": idx_images}
+CONFIGS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "data").glob("*.yaml"))]
+
+
+def test_the_table_has_every_data_set() -> None:
+    assert sorted(re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)) == sorted(c["name"] for c in CONFIGS)
+
+
+def test_every_data_set_comes_from_a_described_function() -> None:
+    targets = {f"{function.__module__}.{function.__qualname__}" for function in FUNCTIONS.values()}
+    assert {config["_target_"] for config in CONFIGS} == targets
+
+
+@pytest.mark.parametrize("title", FUNCTIONS)
+def test_a_section_has_every_option_with_its_default(title: str) -> None:
+    function: Callable[..., object] = FUNCTIONS[title]
+    pairs = re.findall(r"^- `(\w+)`(?: = `([^`]*)`)?:", SECTIONS[title], flags=re.MULTILINE)
+    described = {name: yaml.safe_load(default) if default else inspect.Parameter.empty for name, default in pairs}
+    parameters = inspect.signature(function).parameters
+    assert described == {name: option.default for name, option in parameters.items() if name != "name"}
