@@ -14,7 +14,7 @@ from bench.data.toy import toy
 from tests.helpers import ROOT
 
 README = (ROOT / "bench" / "data" / "README.md").read_text()
-SECTIONS = dict(re.findall(r"^## (.+)\n(.*?)(?=^## |\Z)", README, flags=re.MULTILINE | re.DOTALL))
+SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", README, flags=re.MULTILINE | re.DOTALL))
 FUNCTIONS = {"Toys": toy, "`linear_gaussian`": linear_gaussian, "Digits": digits, "MNIST and its kin": idx_images}
 CONFIGS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "data").glob("*.yaml"))]
 
