@@ -106,7 +106,7 @@ class AEExPost(AE):
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step, with one of the flow after it where there is a flow."""
         if isinstance(self.density, FlowDensity):
-            return ThenFlow(self, self.density.flow, settings)
+            return AutoencoderFlowStep(self, self.density.flow, settings)
         return GradientStep(self, settings)
 
     def check_training(self, batch_size: int, finish_examples: int) -> None:
@@ -138,7 +138,7 @@ class AEExPost(AE):
         return self.density.sample(n)
 
 
-class ThenFlow:
+class AutoencoderFlowStep:
     """A gradient step of the autoencoder, then one of the flow, by its own Adam, on the codes of the same batch."""
 
     def __init__(self, entry: AEExPost, flow: RealNVP, settings: Optimiser) -> None:

@@ -67,7 +67,7 @@ class AEMoment(AE):
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step on the penalised mean."""
-        return Penalised(self, settings)
+        return PenalisedStep(self, settings)
 
     def check_training(self, batch_size: int, finish_examples: int) -> None:
         """Refuses a batch whose codes have no pairs, where the penalty compares pairs.
@@ -79,7 +79,7 @@ class AEMoment(AE):
             check_pairs(batch_size)
 
 
-class Penalised(GradientStep):
+class PenalisedStep(GradientStep):
     """The usual step on the mean error plus the weighted penalty of the batch."""
 
     entry: AEMoment

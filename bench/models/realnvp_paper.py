@@ -169,10 +169,10 @@ class RealNVPPaper(Flow):
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step, with the weight scales decayed."""
-        return Decayed(self, settings)
+        return DecayedStep(self, settings)
 
 
-class Decayed(GradientStep):
+class DecayedStep(GradientStep):
     """Adam on the mean loss plus `DECAY` times the squares of all weight scales and coupling scales."""
 
     def __init__(self, entry: RealNVPPaper, settings: Optimiser) -> None:

@@ -76,10 +76,10 @@ class WeightedELBO(LatentEntry):
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """The usual gradient step, with a warm-up of the KL divergence where `kl_warmup` sets one."""
-        return WarmedUp(self, settings) if self.kl_warmup else GradientStep(self, settings)
+        return WarmUpStep(self, settings) if self.kl_warmup else GradientStep(self, settings)
 
 
-class WarmedUp(GradientStep):
+class WarmUpStep(GradientStep):
     """The usual step with a KL warm-up: the divergence's weight rises with the share of the budget used."""
 
     entry: "WeightedELBO"

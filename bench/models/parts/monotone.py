@@ -83,4 +83,4 @@ def zuko_transforms() -> ModuleType:
     try:
         return import_module("zuko.transforms")
     except ImportError as error:
-        raise BenchError("this model needs zuko, which is not here: pip install 'generative-bench[zuko]'") from error
+        raise BenchError("this model needs zuko, which is not here: pip install zuko") from error

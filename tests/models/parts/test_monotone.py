@@ -45,7 +45,7 @@ def test_an_affine_map_scales_by_no_more_than_realnvps() -> None:
 def test_without_zuko_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zuko", None)
     monkeypatch.setitem(sys.modules, "zuko.transforms", None)
-    with pytest.raises(BenchError, match=r"pip install 'generative-bench\[zuko\]'"):
+    with pytest.raises(BenchError, match=r"pip install zuko"):
         zuko_transforms()
 
 
@@ -57,5 +57,5 @@ def test_a_run_without_zuko_ends_before_anything_is_written(model, monkeypatch, 
     message = capsys.readouterr().err.strip()
     assert "\n" not in message
     assert "zuko" in message
-    assert "pip install 'generative-bench[zuko]'" in message
+    assert "pip install zuko" in message
     assert list(tmp_path.iterdir()) == []
