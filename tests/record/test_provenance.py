@@ -24,6 +24,7 @@ def checkout(tmp_path: Path, monkeypatch):
     git("add", ".")
     git("commit", "-q", "-m", "one")
     monkeypatch.setattr(provenance, "project_dir", lambda: tmp_path)
+    monkeypatch.delenv("BENCH_COMMIT", raising=False)
     git_commit.cache_clear()
     yield tmp_path, git
     git_commit.cache_clear()
@@ -59,6 +60,22 @@ def test_a_checkout_without_commits_has_none(checkout) -> None:
 def test_outside_a_checkout_there_is_none(project: str | None, checkout, monkeypatch) -> None:
     monkeypatch.setattr(provenance, "project_dir", lambda: None if project is None else Path(project))
     assert git_commit() is None
+
+
+def test_a_copy_within_another_repository_has_the_commit_that_the_environment_names(checkout, monkeypatch) -> None:
+    folder, _ = checkout
+    (folder / "copy").mkdir()
+    monkeypatch.setattr(provenance, "project_dir", lambda: folder / "copy")
+    assert git_commit() is None
+    git_commit.cache_clear()
+    monkeypatch.setenv("BENCH_COMMIT", "0123456789ab")
+    assert git_commit() == "0123456789ab"
+
+
+def test_a_checkouts_own_commit_goes_before_the_environment(checkout, monkeypatch) -> None:
+    _, git = checkout
+    monkeypatch.setenv("BENCH_COMMIT", "0123456789ab")
+    assert git_commit() == git("rev-parse", "--short=12", "HEAD")
 
 
 def test_without_git_there_is_none(checkout, monkeypatch) -> None:
