@@ -84,6 +84,7 @@ def test_one_thread_stays_one(threads: int, flag: bool) -> None:
     assert ("xla_cpu_multi_thread_eigen=false" in found["XLA_FLAGS"]) == flag
     assert found["OMP_NUM_THREADS"] == str(threads)
     assert found["JAX_PLATFORMS"] == "cpu"
+    assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"  # torch needs the rest of a GPU's memory
 
 
 def test_jax_is_in_no_process_of_ours() -> None:
