@@ -24,7 +24,8 @@ COLUMNS = {
     "flops": "floating-point operations of what `ours` counts, a step, call or sample: matrix products alone; for "
     "`reach`, steps times those of a step of the ladder",
     "peak_fraction": "share of the fastest matrix product: for `ladder` median over rounds beside it, else right "
-    "after; empty for what multiplies no matrices, for exponents and where two rows above are compared",
+    "after the case's first such figure; empty for what multiplies no matrices, for exponents and where two rows above "
+    "are compared",
     "compile_seconds": "before the first step, not in `ours`; empty where nothing is compiled",
     "device": "processor or GPU",
     "threads": "CPU threads torch used",

@@ -1,6 +1,6 @@
 """`bench speed`: times the cases that were asked for, stores a row for each figure and prints them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from bench.speed.cases.exact_likelihood import exact_likelihood
 from bench.speed.cases.iwae_5000 import iwae_5000
 from bench.speed.cases.overhead import overhead
 from bench.speed.cases.packed import packed
-from bench.speed.cases.realnvp_against_nflows import realnvp_nflows
-from bench.speed.cases.realnvp_against_normflows import realnvp_normflows
-from bench.speed.cases.vae_against_pythae import vae_pythae
+from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
+from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
+from bench.speed.cases.vae_against_pythae import vae_against_pythae
 from bench.speed.figure import Figure, csv_text, read_rows, table
 from bench.speed.interleave import Effort
 from bench.speed.ladder.claims import PLANE_CLAIMS
@@ -28,20 +28,21 @@ from bench.speed.ladder.peak import Peak
 from bench.speed.ladder.reach import reach
 from bench.speed.ladder.scaling import scaling
 
-Case = Callable[[torch.device, Path], list[Figure]]
+Case = Callable[[torch.device, Path], Iterable[Figure]]
+"""The figures of a comparison, each when it is measured; a later one of the same name stands for an earlier one."""
 
 
 def long(device: torch.device) -> Effort:
-    """Of a case with many rows; a GPU takes more steps in less time, and is lent for minutes."""
+    """The effort of a case with many rows; a GPU takes more steps in less time, and is lent for minutes."""
     return Effort(seconds=40 if device.type == "cuda" else 120)
 
 
 CASES: dict[str, Case] = {
     "overhead": lambda device, _: overhead(device, Effort(seconds=20)),
-    "vae-pythae": lambda device, _: vae_pythae(device, Effort(seconds=150)),
+    "vae-pythae": lambda device, _: vae_against_pythae(device, Effort(seconds=150)),
     "iwae-5000": lambda device, _: iwae_5000(device, Effort(seconds=20)),
-    "realnvp-nflows": lambda device, _: realnvp_nflows(device, Effort(seconds=15)),
-    "realnvp-normflows": lambda device, _: realnvp_normflows(device, Effort(seconds=15)),
+    "realnvp-nflows": lambda device, _: realnvp_against_nflows(device, Effort(seconds=15)),
+    "realnvp-normflows": lambda device, _: realnvp_against_normflows(device, Effort(seconds=15)),
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cli": lambda _, results_dir: commands(results_dir),
@@ -62,7 +63,8 @@ ONLY_WHEN_NAMED = {"compiled", "pack", "ladder", "ladder-plane", "exact-likeliho
 def speed(cases: list[str], device: str, results_dir: Path, threads: int | None = None) -> list[str]:
     """Times `cases` and writes results_dir/speed/<device>.csv; when none is named, all but `ONLY_WHEN_NAMED`.
 
-    Rows of cases that are not timed now stay in the file as they are; each case is written when it is done.
+    Each figure is written when it is measured, so that a case cut short keeps those before; the first one of a case
+    replaces the case's earlier rows. Rows of cases that are not timed now stay in the file as they are.
 
     Args:
         cases: names in `CASES`.
@@ -98,29 +100,39 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
     new: list[dict[str, str]] = []
     for name in CASES:
         if name in cases or not (cases or name in ONLY_WHEN_NAMED):
-            rows = [figure.row(surroundings) for figure in timed(CASES[name], chosen, results_dir)]
-            kept = [row for row in read_rows(path) if row["case"] != name]
-            write_atomically(path, csv_text(sorted([*kept, *rows], key=lambda row: list(CASES).index(row["case"]))))
-            new += rows
+            rows: dict[str, dict[str, str]] = {}
+            for figure in timed(CASES[name], chosen, results_dir):
+                rows.pop(figure.what, None)
+                rows[figure.what] = figure.row(surroundings)
+                store(path, name, list(rows.values()))
+            new += rows.values()
     return [*table(new), "", f"table: {path}"]
 
 
-def timed(case: Case, device: torch.device, results_dir: Path) -> list[Figure]:
-    """The figures of a case, each with its share of the peak, and marked when others used the machine meanwhile."""
+def store(path: Path, case: str, rows: list[dict[str, str]]) -> None:
+    """Writes the rows of a case in the place of those that it has in the file, the others as they are."""
+    others = [row for row in read_rows(path) if row["case"] != case]
+    write_atomically(path, csv_text(sorted([*others, *rows], key=lambda row: list(CASES).index(row["case"]))))
+
+
+def timed(case: Case, device: torch.device, results_dir: Path) -> Iterator[Figure]:
+    """The figures of a case, each with its share of the peak, and marked when others used the machine until then."""
     neighbours = Neighbours()
-    figures = with_peak(case(device, results_dir), device)
-    if not neighbours.shared():
-        return figures
-    return [replace(figure, note="; ".join(filter(None, (figure.note, "shared machine")))) for figure in figures]
+    for figure in with_peak(case(device, results_dir), device):
+        if neighbours.shared():
+            yield replace(figure, note="; ".join(filter(None, (figure.note, "shared machine"))))
+        else:
+            yield figure
 
 
-def with_peak(figures: list[Figure], device: torch.device) -> list[Figure]:
-    """The figures, those that count operations beside the fastest matrix product, measured now unless they were."""
-    speeds = [None if figure.peak_fraction is not None else figure.flops_per_second for figure in figures]
-    if all(speed is None for speed in speeds):
-        return figures
-    peak = Peak(device).measured(Effort(seconds=2))
-    return [
-        figure if speed is None else replace(figure, peak_fraction=speed / peak)
-        for figure, speed in zip(figures, speeds, strict=True)
-    ]
+def with_peak(figures: Iterable[Figure], device: torch.device) -> Iterator[Figure]:
+    """The figures, those that count operations beside the fastest matrix product, measured right after the first."""
+    peak: float | None = None
+    for figure in figures:
+        speed = figure.flops_per_second
+        if speed is None or figure.peak_fraction is not None:
+            yield figure
+            continue
+        if peak is None:
+            peak = Peak(device).measured(Effort(seconds=2))
+        yield replace(figure, peak_fraction=speed / peak)

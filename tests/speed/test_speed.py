@@ -37,6 +37,24 @@ def test_a_case_timed_again_replaces_its_rows_and_leaves_the_others(two_cases: N
     assert [row["what"] for row in read_rows(path)] == ["on cpu", f"kept {tmp_path.name}"]
 
 
+def test_a_case_that_is_cut_short_keeps_the_figures_it_has_measured(
+    two_cases: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def cut_short(device, results_dir):
+        yield Figure("first", "one", "s", 1.0)
+        yield Figure("first", "two", "s", 2.0)
+        yield Figure("first", "one", "s", 3.0)
+        raise KeyboardInterrupt
+
+    story.speed([], "cpu", tmp_path)
+    monkeypatch.setitem(story.CASES, "first", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        story.speed(["first"], "cpu", tmp_path)
+    rows = read_rows(tmp_path / "speed" / "cpu.csv")
+    expected = [("two", "2"), ("one", "3"), (f"in {tmp_path.name}", "3")]
+    assert [(row["what"], row["ours"]) for row in rows] == expected
+
+
 def test_what_counts_operations_stands_beside_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(story.Peak, "measured", lambda peak, effort: 1e9)
     figures = [

@@ -1,1 +1,1 @@
-"""What is timed: one comparison a file."""
+"""Timed comparisons, one a file; those of continuous flows stand in `bench.speed.ladder`."""

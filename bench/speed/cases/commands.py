@@ -1,4 +1,4 @@
-"""How long a person waits: for `bench --help`, for a report of 1,000 runs, for the study quick."""
+"""Seconds that a person waits: for `bench --help`, for a report of 1,000 runs, for the study quick."""
 
 import csv
 import statistics
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.speed.figure import Figure, Target
@@ -15,9 +16,11 @@ CASE = "cli"
 HELP_TARGET, REPORT_TARGET, QUICK_TARGET = Target(0.5), Target(20.0), Target(600.0)
 
 
-def commands(results_dir: Path) -> list[Figure]:
+def commands(results_dir: Path) -> Iterator[Figure]:
     """Three figures; that of the study quick is empty where its table is not there."""
-    return [help_seconds(calls=11), report_seconds(data_sets=10, models=10, seeds=10), quick_seconds(results_dir)]
+    yield help_seconds(calls=11)
+    yield report_seconds(data_sets=10, models=10, seeds=10)
+    yield quick_seconds(results_dir)
 
 
 def help_seconds(calls: int) -> Figure:

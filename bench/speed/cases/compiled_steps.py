@@ -1,6 +1,8 @@
 """Compiled training steps beside other libraries' eager ones: our `vae` and pythae's, our `realnvp` and nflows'."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import torch
 
@@ -12,8 +14,8 @@ from bench.speed.interleave import Effort
 CASE = "compiled"
 
 
-def compiled_steps(device: torch.device, effort: Effort) -> list[Figure]:
+def compiled_steps(device: torch.device, effort: Effort) -> Iterator[Figure]:
     """Figures as in `vae-pythae` and `realnvp-nflows`, ours as one CUDA graph on a GPU, by torch.compile elsewhere."""
     mode = "graph" if device.type == "cuda" else "step"
-    figures = [*vae_compiled(mode, device, effort), *realnvp_compiled(mode, device, effort)]
-    return [replace(figure, case=CASE) for figure in figures]
+    for figure in chain(vae_compiled(mode, device, effort), realnvp_compiled(mode, device, effort)):
+        yield replace(figure, case=CASE)

@@ -1,7 +1,7 @@
-"""What the harness costs: the share of a training step that is not forward, backward or optimiser."""
+"""The harness's cost: the share of a training step that is not forward, backward or optimiser."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -23,9 +23,10 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def overhead(device: torch.device, effort: Effort) -> list[Figure]:
+def overhead(device: torch.device, effort: Effort) -> Iterator[Figure]:
     """Five figures for each model on digits, at the small budget of the study quick and at the default one."""
-    return [figure for config in configurations() for figure in shares(config, device, effort)]
+    for config in configurations():
+        yield from shares(config, device, effort)
 
 
 def configurations() -> list[Config]:
@@ -134,7 +135,7 @@ class Round:
 
     @property
     def difference(self) -> float:
-        """What `harness` should be, by the bare steps."""
+        """`harness` by the bare steps."""
         return 1 - self.bare / self.whole
 
 

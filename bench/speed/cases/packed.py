@@ -2,6 +2,7 @@
 
 import statistics
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +23,12 @@ WIDTHS = (64, 1024)
 """Hidden units in all. Of the second there are 64 in each layer."""
 
 
-def packed(device: torch.device, effort: Effort) -> list[Figure]:
+def packed(device: torch.device, effort: Effort) -> Iterator[Figure]:
     """Small flows on a plane: eight seeds beside eight runs on a CPU, sixteen beside a single one on a GPU."""
     seeds, runs, target = (16, 1, Target(2.0)) if device.type == "cuda" else (8, 8, Target(1 / 3))
     flow = ["model=realnvp", "data=8gaussians", "budget.parameters=null", "compile=auto"]
-    configs = [endless([*flow, f"model.width={width}"]) for width in WIDTHS]
-    return [step_time(config, seeds, runs, target, device, effort) for config in configs]
+    for width in WIDTHS:
+        yield step_time(endless([*flow, f"model.width={width}"]), seeds, runs, target, device, effort)
 
 
 def step_time(config: Config, seeds: int, runs: int, target: Target, device: torch.device, effort: Effort) -> Figure:

@@ -2,7 +2,7 @@
 
 import copy
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -35,15 +35,17 @@ TARGET = Target(1.0)
 COMPILED_TARGET = Target(1 / 1.5)
 
 
-def realnvp_nflows(device: torch.device, effort: Effort) -> list[Figure]:
+def realnvp_against_nflows(device: torch.device, effort: Effort) -> Iterator[Figure]:
     """One figure for digits and one for a two-dimensional toy."""
-    return [step_time(endless(["model=realnvp", f"data={data}"]), device, effort) for data in DATA]
+    for data in DATA:
+        yield step_time(endless(["model=realnvp", f"data={data}"]), device, effort)
 
 
-def realnvp_compiled(mode: str, device: torch.device, effort: Effort) -> list[Figure]:
+def realnvp_compiled(mode: str, device: torch.device, effort: Effort) -> Iterator[Figure]:
     """The same, our step compiled as `mode` says; nflows' loop is eager."""
     flow = ["model=realnvp", f"compile={mode}"]
-    return [step_time(endless([*flow, f"data={data}"]), device, effort, COMPILED_TARGET) for data in DATA]
+    for data in DATA:
+        yield step_time(endless([*flow, f"data={data}"]), device, effort, COMPILED_TARGET)
 
 
 def step_time(config: Config, device: torch.device, effort: Effort, target: Target = TARGET) -> Figure:

@@ -18,7 +18,7 @@ WHAT = "realnvp on digits: step"
 TARGET = Target(1.0)
 
 
-def realnvp_normflows(device: torch.device, effort: Effort) -> list[Figure]:
+def realnvp_against_normflows(device: torch.device, effort: Effort) -> list[Figure]:
     """One figure; empty where normflows is not installed."""
     return [step_time(endless(["model=realnvp", "data=digits"]), device, effort)]
 

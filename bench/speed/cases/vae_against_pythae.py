@@ -2,6 +2,7 @@
 
 import statistics
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,15 +65,16 @@ COMPILED = tuple(Pair("vae", ("width=1024",), batch_size=size, target=Target(2.0
 """At pythae's own default batch size, and at that of `PAIRS`."""
 
 
-def vae_pythae(device: torch.device, effort: Effort) -> list[Figure]:
+def vae_against_pythae(device: torch.device, effort: Effort) -> list[Figure]:
     """A figure for each of `PAIRS`, all timed in turn; without pythae, figures that say so."""
     return samples_per_second({pair: pair.config() for pair in PAIRS}, device, effort)
 
 
-def vae_compiled(mode: str, device: torch.device, effort: Effort) -> list[Figure]:
+def vae_compiled(mode: str, device: torch.device, effort: Effort) -> Iterator[Figure]:
     """A figure for each of `COMPILED`, our step compiled as `mode` says, one after the other."""
-    pairs = [replace(pair, compile=mode) for pair in COMPILED]
-    return [figure for pair in pairs for figure in samples_per_second({pair: pair.config()}, device, effort)]
+    for pair in COMPILED:
+        compiled = replace(pair, compile=mode)
+        yield from samples_per_second({compiled: compiled.config()}, device, effort)
 
 
 def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort: Effort) -> list[Figure]:
@@ -125,7 +127,7 @@ def both_sides(config: Config, dataset: Dataset, device: torch.device, folder: P
 
 
 def what(pair: Pair) -> str:
-    """What is timed, as the table names it."""
+    """The pair's name in the table of figures."""
     compiled = "" if pair.compile == "off" else f", compile={pair.compile}, batch {pair.batch_size}"
     return f"{pair.model}{compiled}: training samples"
 

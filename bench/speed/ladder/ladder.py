@@ -1,6 +1,7 @@
 """`bench speed ladder`: milliseconds of a training step of one continuous flow, a row for each way to take it."""
 
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +26,9 @@ PLANE = Setting(data=("data=8gaussians",), width=128)
 STEPS = 4
 """Training steps a row takes in each round, from the same weights on the same batches every time."""
 
+PROVISIONAL = Effort(seconds=0, rounds=2)
+"""Of a row's own timing before the rounds."""
+
 
 def ladder(
     device: torch.device,
@@ -34,12 +38,13 @@ def ladder(
     rows: tuple[Row, ...] = ROWS,
     case: str = CASE,
     claims: tuple[Claim | PeakClaim, ...] = CLAIMS,
-) -> list[Figure]:
+) -> Iterator[Figure]:
     """A figure for each matrix product that the peak is the fastest of, for each row and for each claim.
 
     Draws results_dir/speed/<device>-<case>.png. Each round begins all rows anew from the weights after
     `Setting.warm_steps` steps of training. Optimiser and clipping are in the time. A row that cannot be timed here says
-    why and stops no other; the first is `STOCK`, which all are compared with.
+    why and stops no other; the first is `STOCK`, which all are compared with. Preparing the rows takes minutes where
+    they compile: each first has a provisional figure, which the rounds' replaces unless they are cut short.
     """
     assert rows[0] is STOCK
     problem = Problem(setting or Setting(), device)
@@ -48,30 +53,19 @@ def ladder(
     try:
         for contender in contenders:
             contender.prepare(problem, weights)
-        timed = [contender for contender in contenders if contender.method is not None]
-        peak = Peak(device)
-        seconds = interleave([*peak.products.values(), *(one.block for one in timed)], device, effort)
+            yield replace(contender.provisional(problem), case=case)
+        rounds = Rounds.of(contenders, Peak(device), effort)
     finally:
         for contender in contenders:
             contender.close()
-    of_products, of_rows = seconds[: len(peak.products)], seconds[len(peak.products) :]
-    for contender, taken in zip(timed, of_rows, strict=True):
-        contender.seconds = taken
-    peaks = peak.reached(of_products)
-    figures = [
-        *(product_figure(peak, *product, peaks) for product in zip(peak.products, of_products, strict=True)),
-        *(contender.figure(problem.setting, contenders[0].seconds, peaks) for contender in contenders),
-    ]
-    dots = [contender.dot(figure) for contender, figure in zip(contenders, figures[len(peak.products) :], strict=True)]
-    picture = dot_plot([dot for dot in dots if dot is not None], "milliseconds a training step")
-    write_atomically(results_dir / "speed" / f"{device.type}-{case}.png", picture)
-    by_key = {
-        one.row.key: Timed(one.row.name, [taken / STEPS for taken in one.seconds], figure.peak_fraction)
-        for one, figure in zip(contenders, figures[len(peak.products) :], strict=True)
-        if one.method is not None and not one.void
-    }
-    claimed = [claim.figure(case, by_key) for claim in claims if claim.on == device.type]
-    return [*(replace(figure, case=case) for figure in figures), *claimed]
+    figures = [contender.figure(problem.setting, contenders[0].seconds, rounds.peaks) for contender in contenders]
+    write_atomically(results_dir / "speed" / f"{device.type}-{case}.png", picture(contenders, figures))
+    for figure in (*rounds.product_figures(), *figures):
+        yield replace(figure, case=case)
+    timed = comparable(contenders, figures)
+    for claim in claims:
+        if claim.on == device.type:
+            yield claim.figure(case, timed)
 
 
 def warm(problem: Problem) -> Weights:
@@ -88,7 +82,7 @@ def warm(problem: Problem) -> Weights:
 
 @dataclass
 class Contender:
-    """A row, and what is known of it so far.
+    """A row with its method and what has been measured of it so far.
 
     Attributes:
         method: at work; None where it cannot be.
@@ -126,12 +120,17 @@ class Contender:
             self.method, self.failure = None, f"failed: {one_line(error)}"
 
     @property
+    def what(self) -> str:
+        """Its name in the table of figures."""
+        return f"{self.row.name}: step"
+
+    @property
     def void(self) -> bool:
-        """Whether the loss is too far from its reference for the time to mean anything."""
+        """True when the loss is too far from its reference for the time to mean anything."""
         return self.error is not None and not self.error <= VOID
 
     def block(self) -> None:
-        """What is timed."""
+        """`STEPS` steps from the loaded weights: a row's share of a round."""
         assert self.method is not None
         self.method.begin()
         self.method.run()
@@ -141,15 +140,23 @@ class Contender:
         if self.method is not None:
             self.method.close()
 
+    def provisional(self, problem: Problem) -> Figure:
+        """Milliseconds a step of this row alone, before the rounds."""
+        if self.method is None:
+            return self.figure(problem.setting, [], [])
+        (self.seconds,) = interleave([self.block], problem.device, PROVISIONAL)
+        note = f"provisional, before the rounds: {self.note(problem.setting)}"
+        milliseconds = 1e3 * statistics.median(self.seconds) / STEPS
+        return Figure(CASE, self.what, "ms/step", milliseconds, note=note, compile_seconds=self.compile_seconds)
+
     def figure(self, setting: Setting, stock: list[float], peaks: list[float]) -> Figure:
         """Milliseconds a step beside those of the stock row; `peaks` in FLOP/s, a number a round."""
-        what = f"{self.row.name}: step"
         if self.failure is not None or self.work is None:
-            return Figure(CASE, what, "ms/step", None, note=self.failure or "")
+            return Figure(CASE, self.what, "ms/step", None, note=self.failure or "")
         speeds = [self.work.flops * STEPS / taken for taken in self.seconds]
         return Figure(
             CASE,
-            what,
+            self.what,
             "ms/step",
             1e3 * statistics.median(self.seconds) / STEPS,
             1e3 * statistics.median(stock) / STEPS if stock else None,
@@ -177,6 +184,55 @@ class Contender:
             void = f"void, more than {VOID:g} nats: " if self.void else ""
             parts.append(f"{void}loss within {self.error:.1e} nats of the reference")
         return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The products that the peak is the fastest of, timed in the same rounds as the rows.
+
+    Attributes:
+        seconds: of each product, `[product][round]`.
+    """
+
+    peak: Peak
+    seconds: list[list[float]]
+
+    @classmethod
+    def of(cls, contenders: list[Contender], peak: Peak, effort: Effort) -> "Rounds":
+        """Times products and rows in turn; each contender keeps its own seconds."""
+        ready = [contender for contender in contenders if contender.method is not None]
+        seconds = interleave([*peak.products.values(), *(one.block for one in ready)], peak.device, effort)
+        products = len(peak.products)
+        for contender, of_row in zip(ready, seconds[products:], strict=True):
+            contender.seconds = of_row
+        return cls(peak, seconds[:products])
+
+    @property
+    def peaks(self) -> list[float]:
+        """FLOP/s of the fastest product, a number a round."""
+        return self.peak.reached(self.seconds)
+
+    def product_figures(self) -> list[Figure]:
+        """One for each product."""
+        return [
+            product_figure(self.peak, name, seconds, self.peaks)
+            for name, seconds in zip(self.peak.products, self.seconds, strict=True)
+        ]
+
+
+def picture(contenders: list[Contender], figures: list[Figure]) -> bytes:
+    """The rows that were timed as dots, a PNG."""
+    dots = [contender.dot(figure) for contender, figure in zip(contenders, figures, strict=True)]
+    return dot_plot([dot for dot in dots if dot is not None], "milliseconds a training step")
+
+
+def comparable(contenders: list[Contender], figures: list[Figure]) -> dict[str, Timed]:
+    """The rows that were timed and are not void, by key."""
+    return {
+        one.row.key: Timed(one.row.name, [seconds / STEPS for seconds in one.seconds], figure.peak_fraction)
+        for one, figure in zip(contenders, figures, strict=True)
+        if one.method is not None and not one.void
+    }
 
 
 def product_figure(peak: Peak, name: str, seconds: list[float], peaks: list[float]) -> Figure:

@@ -1,6 +1,6 @@
-"""One method's training on the ladder's problem until its validation NLL is as good as FFJORD's, kept in a file.
+"""A race: one method's training on the ladder's problem until its validation NLL is as good as FFJORD's, in a file.
 
-After every few steps one evaluator measures, in nobody's time.
+After every few steps the same evaluator measures the NLL of every method; its time is not counted.
 """
 
 import json
@@ -23,7 +23,7 @@ from bench.speed.method import Method
 
 @dataclass(frozen=True)
 class Limits:
-    """When a training ends.
+    """Bounds at which a race ends.
 
     Attributes:
         every: steps between two measurements: what a time to reach an NLL is rounded up to.
@@ -45,11 +45,11 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Training:
+class Race:
     """One method's way to the target.
 
     Attributes:
-        of: what it was, to know it again: setting, limits, device, threads, target.
+        of: its identity: row, seed, setting, limits, device, threads, target.
         curve: `[seconds, steps, validation NLL in nats]` of each measurement.
         compile_seconds: before the first step; None where nothing is compiled.
         ended: `reached`, `stopped improving`, `gave up`, or why it failed.
@@ -76,8 +76,8 @@ class Training:
         return next((steps for _, steps, nll in self.curve if nll <= target), None)
 
 
-def kept_or_made(path: Path, row: Row, problem: Problem, limits: Limits, seed: int, stock: Training | None) -> Training:
-    """The training in the file, if it is the one that is wanted; else a new one, written there."""
+def stored_or_new(path: Path, row: Row, problem: Problem, limits: Limits, seed: int, stock: Race | None) -> Race:
+    """The race in the file, if its row, setting, limits and machine are these; else a new one, written there."""
     of = {
         "row": row.name,
         "seed": seed,
@@ -90,17 +90,17 @@ def kept_or_made(path: Path, row: Row, problem: Problem, limits: Limits, seed: i
     }
     of = json.loads(json.dumps(of))  # tuples become lists, as in the file
     if path.exists():
-        kept = Training(**json.loads(path.read_text()))
-        if kept.of == of:
-            return kept
-    made = trained(row, problem, limits, seed, of)
-    write_atomically(path, json.dumps(asdict(made), indent=1) + "\n")
-    last = f"{made.best:.2f} nats after {made.curve[-1][0]:.1f} s" if made.curve else "no step taken"
-    print(f"reach: {row.name}, seed {seed}: {made.ended}, {last}", file=sys.stderr, flush=True)
-    return made
+        stored = Race(**json.loads(path.read_text()))
+        if stored.of == of:
+            return stored
+    new = race(row, problem, limits, seed, of)
+    write_atomically(path, json.dumps(asdict(new), indent=1) + "\n")
+    last = f"{new.best:.2f} nats after {new.curve[-1][0]:.1f} s" if new.curve else "no step taken"
+    print(f"reach: {row.name}, seed {seed}: {new.ended}, {last}", file=sys.stderr, flush=True)
+    return new
 
 
-def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str, Any]) -> Training:
+def race(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str, Any]) -> Race:
     """Trains until the target of `of` is reached, or where it has none until nothing improves any more."""
     method: Method | None = None
     curve: list[list[float]] = []
@@ -133,11 +133,11 @@ def trained(row: Row, problem: Problem, limits: Limits, seed: int, of: dict[str,
     finally:
         if method is not None:
             method.close()
-    return Training(of, [row for row in curve if math.isfinite(row[-1])], compile_seconds, ended, evaluator_error)
+    return Race(of, [row for row in curve if math.isfinite(row[-1])], compile_seconds, ended, evaluator_error)
 
 
 def end(curve: list[list[float]], limits: Limits, target: float | None, most_seconds: float) -> str:
-    """Why a training is over after these measurements; empty while it is not."""
+    """Reason to end a race after these measurements; empty while there is none."""
     values = [nll for *_, nll in curve]
     if not math.isfinite(values[-1]):
         return "diverged"

@@ -44,7 +44,7 @@ def test_all_comparisons_are_of_one_case_and_one_mode(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         vae_against_pythae, "samples_per_second", lambda configs, *_: [figure(c) for c in configs.values()]
     )
-    figures = compiled_steps(CPU, SHORT)
+    figures = list(compiled_steps(CPU, SHORT))
     assert modes == ["step", "step"]
     assert {each.case for each in figures} == {"compiled"}
     assert len(figures) == len(COMPILED) + len(realnvp_against_nflows.DATA)

@@ -32,7 +32,10 @@ def figures(tmp_path_factory: pytest.TempPathFactory):
         PeakClaim(BY_HAND.key, 0.5),
         Claim(BY_HAND.key, (STOCK.key,), 2.0, on="cuda"),
     )
-    found = story.ladder(CPU, folder, QUICK, tiny(warm_steps=60).setting, rows, claims=claims)
+    found = list(story.ladder(CPU, folder, QUICK, tiny(warm_steps=60).setting, rows, claims=claims))
+    first = found[: len(rows)]
+    assert [figure.ours is not None for figure in first] == [True, True, False, False, True]
+    assert [figure.note.startswith("provisional") for figure in first] == [True, True, False, False, True]
     assert (folder / "speed" / "cpu-ladder.png").read_bytes().startswith(b"\x89PNG")
     return {figure.what.removesuffix(": step"): figure for figure in found}
 
@@ -71,6 +74,22 @@ def test_a_row_that_is_not_here_or_fails_says_so_and_stops_no_other(figures) -> 
     assert figures["absent"].note.startswith("skipped: bench_absent is not installed; pip install")
     assert figures["broken"].ours is None
     assert figures["broken"].note == "failed: RuntimeError: no such solver"
+
+
+def test_the_rounds_replace_what_was_provisional(figures) -> None:
+    assert not any("provisional" in figure.note for figure in figures.values())
+
+
+def test_a_ladder_cut_short_in_its_second_row_has_the_figure_of_the_first(tmp_path, monkeypatch) -> None:
+    def cut_short(size):
+        raise KeyboardInterrupt
+
+    rows = (STOCK, replace(BY_HAND, start=cut_short))
+    figures = story.ladder(CPU, tmp_path, QUICK, tiny().setting, rows, claims=())
+    first = next(figures)
+    with pytest.raises(KeyboardInterrupt):
+        next(figures)
+    assert (first.what, first.ours is not None) == (f"{STOCK.name}: step", True)
 
 
 def test_a_row_far_from_its_reference_is_void(figures) -> None:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from bench.speed.ladder.training import Limits, end
+from bench.speed.ladder.race import Limits, end
 
 LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0, stale=3)
 
@@ -20,7 +20,7 @@ LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0, stale=3)
         ([9.0, math.nan], 1.0, 7.0, "diverged"),
     ],
 )
-def test_a_training_ends_for_one_of_four_reasons(
+def test_a_race_ends_for_one_of_four_reasons(
     values: list[float], seconds: float, target: float | None, ended: str
 ) -> None:
     curve = [[seconds * (number + 1) / len(values), number, value] for number, value in enumerate(values)]

@@ -7,25 +7,25 @@ import pytest
 
 from bench.speed.figure import Target
 from bench.speed.interleave import Spread
+from bench.speed.ladder import race as races
 from bench.speed.ladder import reach as story
-from bench.speed.ladder import training as trainings
+from bench.speed.ladder.race import Limits, Race
 from bench.speed.ladder.racers import Racer
 from bench.speed.ladder.reach import Summary, reach
 from bench.speed.ladder.rows import BY_HAND, STOCK
-from bench.speed.ladder.training import Limits, Training
 from tests.speed.ladder.helpers import CPU, tiny
 
 LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0, stale=3)
 STOCK_CURVE = [[1.0, 5, 9.0], [2.0, 10, 7.0], [3.0, 15, 8.0]]
 
 
-def training(curve: list[list[float]], compile_seconds: float | None = None, ended: str = "reached") -> Training:
-    return Training({}, curve, compile_seconds, ended)
+def race(curve: list[list[float]], compile_seconds: float | None = None, ended: str = "reached") -> Race:
+    return Race({}, curve, compile_seconds, ended)
 
 
 def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_the_same_seed() -> None:
-    stock = [training(STOCK_CURVE), training([[4.0, 5, 6.0]])]
-    ours = [training([[0.1, 5, 7.5], [0.2, 10, 6.9], [0.3, 15, 6.5]], 10.0), training([[0.5, 5, 6.0]], 20.0)]
+    stock = [race(STOCK_CURVE), race([[4.0, 5, 6.0]])]
+    ours = [race([[0.1, 5, 7.5], [0.2, 10, 6.9], [0.3, 15, 6.5]], 10.0), race([[0.5, 5, 6.0]], 20.0)]
     summary = Summary(Racer(BY_HAND), ours, stock, {STOCK.key: stock}, step_flops=100.0)
     assert summary.seconds(ours) == [0.2, 0.5]
     alone, whole, near, near_whole = summary.figures(tiny().setting)
@@ -45,8 +45,8 @@ def test_the_time_is_that_of_the_first_measurement_as_good_as_ffjords_best_of_th
 
 
 def test_a_seed_that_falls_short_leaves_the_figure_empty_and_says_so() -> None:
-    stock = [training(STOCK_CURVE), training(STOCK_CURVE)]
-    ours = [training([[0.1, 5, 6.0]]), training([[9.0, 5, 7.05]], ended="gave up")]
+    stock = [race(STOCK_CURVE), race(STOCK_CURVE)]
+    ours = [race([[0.1, 5, 6.0]]), race([[9.0, 5, 7.05]], ended="gave up")]
     summary = Summary(Racer(BY_HAND, times=2.0), ours, stock, {STOCK.key: stock})
     figure, near = summary.figures(tiny().setting)
     assert (figure.target, figure.met) == (Target(0.5), "no")
@@ -57,33 +57,33 @@ def test_a_seed_that_falls_short_leaves_the_figure_empty_and_says_so() -> None:
     dot = summary.dot()
     assert dot is not None
     assert dot.value == near.ours
-    assert Summary(Racer(BY_HAND), [ours[0], training([[9.0, 5, 7.2]])], stock, {STOCK.key: stock}).dot() is None
+    assert Summary(Racer(BY_HAND), [ours[0], race([[9.0, 5, 7.2]])], stock, {STOCK.key: stock}).dot() is None
 
 
 def test_a_row_is_set_beside_the_first_to_arrive_of_those_that_it_names() -> None:
-    stock, ours = [training(STOCK_CURVE)] * 2, [training([[0.5, 5, 7.0]])] * 2
-    fast = [training([[1.0, 5, 7.0]]), training([[1.5, 5, 7.0]])]
+    stock, ours = [race(STOCK_CURVE)] * 2, [race([[0.5, 5, 7.0]])] * 2
+    fast = [race([[1.0, 5, 7.0]]), race([[1.5, 5, 7.0]])]
     racer = Racer(BY_HAND, beside=(STOCK.key, "ffjord-rate-0.01"), times=4.0)
     figure, _ = Summary(racer, ours, stock, {STOCK.key: stock, "ffjord-rate-0.01": fast}).figures(tiny().setting)
     assert figure.ratio == Spread.of([0.5, 0.5 / 1.5])
     assert (figure.theirs, figure.target, figure.met) == (1.25, Target(0.25), "no")
     assert "beside ffjord-rate-0.01;" in figure.note
-    short = [training([[1.0, 5, 7.0]]), training([[1.0, 5, 7.5]])]  # one of them never does
+    short = [race([[1.0, 5, 7.0]]), race([[1.0, 5, 7.5]])]  # one of them never does
     figure, _ = Summary(racer, ours, stock, {STOCK.key: stock, "ffjord-rate-0.01": short}).figures(tiny().setting)
     assert figure.theirs == 2.0
     assert "beside ffjord;" in figure.note
 
 
 def test_one_seed_has_no_ratio_to_hold_against_a_target() -> None:
-    stock, ours = [training(STOCK_CURVE)], [training([[0.01, 5, 7.0]])]
+    stock, ours = [race(STOCK_CURVE)], [race([[0.01, 5, 7.0]])]
     figure, _ = Summary(Racer(BY_HAND, times=4.0), ours, stock, {STOCK.key: stock}).figures(tiny().setting)
     assert (figure.ours, figure.ratio, figure.met) == (0.01, None, "")
 
 
 @pytest.mark.parametrize("off", [0.02, math.nan])
 def test_an_evaluator_that_is_too_coarse_voids_the_row(off: float) -> None:
-    stock = [training(STOCK_CURVE)] * 2
-    ours = [training([[0.5, 5, 6.0]]), replace(training([[0.5, 5, 6.0]]), evaluator_error=off)]
+    stock = [race(STOCK_CURVE)] * 2
+    ours = [race([[0.5, 5, 6.0]]), replace(race([[0.5, 5, 6.0]]), evaluator_error=off)]
     figures = Summary(Racer(BY_HAND), ours, stock, {STOCK.key: stock}).figures(tiny().setting)
     assert [figure.ours for figure in figures] == [None, None]
     assert all(figure.note.startswith("void: the evaluator is") for figure in figures)
@@ -122,8 +122,8 @@ def test_trainings_are_kept_and_only_missing_ones_are_made_again(
 
     (folder / "cpu-by-hand-s1.json").unlink()
     made = []
-    trained = trainings.trained
-    monkeypatch.setattr(trainings, "trained", lambda row, *rest: made.append(row.key) or trained(row, *rest))
+    race = races.race
+    monkeypatch.setattr(races, "race", lambda row, *rest: made.append(row.key) or race(row, *rest))
     reach(CPU, tmp_path, setting, LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0, 1))
     assert made == ["by-hand"]
     reach(CPU, tmp_path, replace(setting, steps=3), LIMITS, (Racer(STOCK), Racer(BY_HAND)), seeds=(0,))
