@@ -1,1 +1,1 @@
-"""Side-by-side timings: what the harness costs, and how fast it is beside other libraries with the same layers."""
+"""Side-by-side timings: the harness's cost, and our models beside other libraries' with the same layers."""

@@ -1,4 +1,4 @@
-"""What all methods on the ladder share: data, field, first weights, batches, optimiser, and one evaluator."""
+"""The problem that all methods on the ladder share: data, field, first weights, batches, optimiser, one evaluator."""
 
 from dataclasses import dataclass, field
 
@@ -67,9 +67,9 @@ class Size:
 
     def field(self, weights: Weights) -> ConcatSquashField:
         """A field of the setting's size with these weights."""
-        made = self.new_field()
-        made.load_state_dict(weights)
-        return made
+        flow_field = self.new_field()
+        flow_field.load_state_dict(weights)
+        return flow_field
 
 
 class Problem(Size):
@@ -103,8 +103,8 @@ def next_batches(batches: Batches, n: int) -> Float[Tensor, "n batch dim"]:
 
 def exact_nll(flow_field: ConcatSquashField, x: Float[Tensor, "batch dim"], steps: int) -> Float[Tensor, " batch"]:
     """-log p(x) in nats on a uniform grid of RK4, with the exact divergence."""
-    found = solve_fused(flow_field, x, planned(uniform(steps), RK4))
-    return -standard_normal_log_prob(found.x) - found.log_det
+    solution = solve_fused(flow_field, x, planned(uniform(steps), RK4))
+    return -standard_normal_log_prob(solution.x) - solution.log_det
 
 
 def copied(flow_field: ConcatSquashField) -> Weights:

@@ -41,7 +41,7 @@ PER_SECOND: dict[str, Callable[[float], float]] = {
     "s": lambda seconds: 1 / seconds,
     "samples/s": lambda rate: rate,
 }
-"""How often a second, of a figure in that unit."""
+"""Steps, calls or samples a second, from a figure in that unit."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Target:
         return f"{'<=' if self.at_most else '>='} {self.limit:g}"
 
     def met(self, value: float) -> bool:
-        """Whether `value` is on the right side."""
+        """True where `value` is on the right side."""
         return value <= self.limit if self.at_most else value >= self.limit
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What a case reports: the columns of the same names.
+    """One measurement of a case: the columns of the same names.
 
     Attributes:
         missed: there is no figure because what was timed did not get to its end, so that the target is not met.
@@ -82,7 +82,7 @@ class Figure:
 
     @property
     def flops_per_second(self) -> float | None:
-        """What `flops` come to at the speed measured; None without either, or for another unit than of time or rate."""
+        """FLOP/s at the speed measured; None without either, or for another unit than of time or rate."""
         if self.ours is None or self.flops is None or self.unit not in PER_SECOND:
             return None
         return self.flops * PER_SECOND[self.unit](self.ours)

@@ -1,4 +1,4 @@
-"""A study of any size, stored as `bench run` stores one, with numbers that no model made: what a report is timed on."""
+"""A study of any size, stored as `bench run` stores one, with generated numbers: the input of the timed report."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -64,11 +64,11 @@ LATENT_USE: Record = {
     "gradient_noise": 0.5, "elbo_standard_error": 0.03,
     "ess_median": 310.0, "ess_low": 40.0,
 }  # fmt: skip
-"""What a finished run of a latent-variable entry records beside."""
+"""Further columns of a finished run of a latent-variable entry."""
 
 
 def measured(nll: float, family: str) -> Record:
-    """What a finished run on a toy records."""
+    """The columns of a finished run on a toy."""
     bound = family == "VAE"
     return {
         "status": "ok", "family": family, "parameters": 50_000, "matched_to": "parameters=50000", "width": 64,

@@ -1,4 +1,4 @@
-"""Timings that drift and noise of the machine cannot favour: blocks of work taken in turn, compared round by round."""
+"""Interleaved timing: blocks of work take turns, and are compared round by round, so that drift favours none."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ Block = Callable[[], object]
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a comparison goes on.
+    """The length of a comparison.
 
     Attributes:
         seconds: after which no further round begins; the warm-up is not counted.

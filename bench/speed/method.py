@@ -19,7 +19,7 @@ from bench.training.deck import Deck
 
 
 class Work(NamedTuple):
-    """What a step computes.
+    """The operations of a step.
 
     Attributes:
         flops: floating-point operations of its matrix products.
@@ -33,7 +33,7 @@ class Work(NamedTuple):
 class Method(Protocol):
     """One row of the ladder at work.
 
-    `load` and `take` hand over what `begin` and `run` work with, so that handing over is in nobody's time.
+    `load` and `take` hand over what `begin` and `run` work with, so that handing over is not timed.
     """
 
     def load(self, weights: Weights, seed: int) -> None:
@@ -65,7 +65,7 @@ class Method(Protocol):
         ...
 
     def work(self) -> Work:
-        """What one step on the first batch computes."""
+        """The operations of one step on the first batch."""
         ...
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class Method(Protocol):
         ...
 
 
-class Objective(nn.Module):
+class FieldLoss(nn.Module):
     """A loss of a field's, `(batch,)` nats, by one solver. `nfe` counts evaluations of the field, one per batch."""
 
     def __init__(self, field: ConcatSquashField) -> None:
@@ -82,19 +82,19 @@ class Objective(nn.Module):
         self.nfe = 0
 
     def loss(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
-        """What a step descends the mean of."""
+        """The loss whose mean a step descends."""
         raise NotImplementedError(f"{type(self).__name__} must define loss(x)")
 
 
 class InProcess:
-    """An objective or an entry of the bench, and the trainer that all entries share.
+    """A field's loss or an entry of the bench, and the trainer that all entries share.
 
     Attributes:
         module: what is trained.
         mode: of `bench.training.compiled`: `off`, `step` or `graph`.
     """
 
-    def __init__(self, module: Objective | Entry, settings: Optimiser, mode: str = "off") -> None:
+    def __init__(self, module: FieldLoss | Entry, settings: Optimiser, mode: str = "off") -> None:
         self.module, self.mode = module, mode
         self.trainer = trainer(module, settings)
         self.deck: Deck | None = None
@@ -163,8 +163,8 @@ class InProcess:
         """Nothing is held."""
 
 
-def trainer(module: Objective | Entry, settings: Optimiser) -> GradientStep:
+def trainer(module: FieldLoss | Entry, settings: Optimiser) -> GradientStep:
     """An entry's own, or the gradient step that entries share."""
-    made = module.trainer(settings) if isinstance(module, Entry) else GradientStep(module, settings)
-    assert isinstance(made, GradientStep)
-    return made
+    step = module.trainer(settings) if isinstance(module, Entry) else GradientStep(module, settings)
+    assert isinstance(step, GradientStep)
+    return step

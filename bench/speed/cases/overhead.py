@@ -48,7 +48,7 @@ def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]
     """
     loop = loop_on(build.dataset(config), config, device)
     steps = config.train.validate_every
-    made = [loop.batches.next() for _ in range(steps)]
+    batches = [loop.batches.next() for _ in range(steps)]
     step = loop.trainer.step
     on_trainer, on_batches = Stopwatch(device), Stopwatch(device)
     loop.trainer.step = watched(step, on_trainer)  # type: ignore[method-assign]
@@ -62,11 +62,11 @@ def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]
         loop.history.step = steps  # so that no interval but the first, the warm-up, counts FLOPs
 
     def bare() -> None:
-        for x in made:
+        for x in batches:
             step(x, 0.0)
 
     def counted() -> None:
-        count_flops(lambda: step(made[0], 0.0))
+        count_flops(lambda: step(batches[0], 0.0))
 
     seconds = interleave([plain, bare, counted], device, effort)
     rounds = [Round(steps, *outer, *inner) for *outer, inner in zip(*seconds, inside[1:], strict=True)]
@@ -109,42 +109,42 @@ class Round:
         return (self.counted - self.bare / self.steps) / COUNT_EVERY
 
     @property
-    def whole(self) -> float:
+    def interval(self) -> float:
         """Seconds of an interval of a run."""
         return self.plain + self.counting
 
     @property
     def harness(self) -> float:
         """Everything but forward, backward and optimiser."""
-        return 1 - self.trainer / self.whole
+        return 1 - self.trainer / self.interval
 
     @property
     def batch(self) -> float:
         """Making the batches."""
-        return self.batches / self.whole
+        return self.batches / self.interval
 
     @property
     def flop_count(self) -> float:
         """Counting FLOPs."""
-        return self.counting / self.whole
+        return self.counting / self.interval
 
     @property
     def rest(self) -> float:
         """Bookkeeping."""
-        return (self.plain - self.trainer - self.batches) / self.whole
+        return (self.plain - self.trainer - self.batches) / self.interval
 
     @property
     def difference(self) -> float:
         """`harness` by the bare steps."""
-        return 1 - self.bare / self.whole
+        return 1 - self.bare / self.interval
 
 
 def figures(config: Config, rounds: list[Round], flops: float) -> list[Figure]:
     """The harness as a share of a step, its three parts, and the check."""
     name, per_step = f"{config.model['name']}, {config.budget.parameters} parameters", 1e3 / rounds[0].steps
-    whole, trainer, bare = (
+    step, trainer, bare = (
         per_step * statistics.median(values)
-        for values in zip(*((each.whole, each.trainer, each.bare) for each in rounds), strict=True)
+        for values in zip(*((each.interval, each.trainer, each.bare) for each in rounds), strict=True)
     )
     parts = {
         "the batch": Spread.of([each.batch for each in rounds]),
@@ -155,10 +155,10 @@ def figures(config: Config, rounds: list[Round], flops: float) -> list[Figure]:
     harness = Spread.of([each.harness for each in rounds])
     difference = Spread.of([each.difference for each in rounds])
     return [
-        Figure(CASE, f"{name}: harness", "ms/step", whole, trainer, harness, TARGET, note, flops),
+        Figure(CASE, f"{name}: harness", "ms/step", step, trainer, harness, TARGET, note, flops),
         *(
-            Figure(CASE, f"{name}: of it {part}", "ms/step", share.median * whole, None, share)
+            Figure(CASE, f"{name}: of it {part}", "ms/step", share.median * step, None, share)
             for part, share in parts.items()
         ),
-        Figure(CASE, f"{name}: check by bare steps in turn", "ms/step", whole, bare, difference),
+        Figure(CASE, f"{name}: check by bare steps in turn", "ms/step", step, bare, difference),
     ]

@@ -1,4 +1,4 @@
-"""What the ladder is to show: a row of ours beside others', round by round, and how many times faster it should be."""
+"""The aims of the ladder: how many times as fast one of our rows should be as others', round by round."""
 
 import statistics
 from collections.abc import Mapping

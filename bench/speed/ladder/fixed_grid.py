@@ -12,10 +12,10 @@ from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
 from bench.ode.runge_kutta import solve_on_grid, uniform
 from bench.ode.tableau import RK4
-from bench.speed.method import Objective
+from bench.speed.method import FieldLoss
 
 
-class FixedGrid(Objective):
+class FixedGrid(FieldLoss):
     """-log p(x) on a uniform grid; unbiased with one Rademacher probe, else exact but for the grid's error."""
 
     def __init__(self, field: ConcatSquashField, steps: int, probe: bool) -> None:
@@ -33,8 +33,8 @@ class FixedGrid(Objective):
                 return self.field.forward_and_divergence(time, x)
             return self.field.forward_and_probe(time, x, probe)
 
-        found = solve_on_grid(rate, x, self.grid, RK4)
-        return -standard_normal_log_prob(found.x) - found.log_det
+        solution = solve_on_grid(rate, x, self.grid, RK4)
+        return -standard_normal_log_prob(solution.x) - solution.log_det
 
 
 def rademacher(x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:

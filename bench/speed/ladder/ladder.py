@@ -15,7 +15,7 @@ from bench.speed.interleave import Effort, Spread, interleave, ratios
 from bench.speed.ladder.claims import CLAIMS, Claim, PeakClaim, Timed
 from bench.speed.ladder.parity import VOID, gap
 from bench.speed.ladder.peak import Peak
-from bench.speed.ladder.plots import Dot, dot_plot
+from bench.speed.ladder.plot_dots import Dot, dot_plot
 from bench.speed.ladder.rows import BY_HAND, ROWS, STOCK, Row
 from bench.speed.method import Method, Work
 
@@ -153,7 +153,7 @@ class Contender:
         """Milliseconds a step beside those of the stock row; `peaks` in FLOP/s, a number a round."""
         if self.failure is not None or self.work is None:
             return Figure(CASE, self.what, "ms/step", None, note=self.failure or "")
-        speeds = [self.work.flops * STEPS / taken for taken in self.seconds]
+        speeds = [self.work.flops * STEPS / each for each in self.seconds]
         return Figure(
             CASE,
             self.what,
@@ -171,12 +171,12 @@ class Contender:
         """The row in the plot; None where it was not timed."""
         if figure.ours is None:
             return None
-        milliseconds = Spread.of([1e3 * taken / STEPS for taken in self.seconds])
+        milliseconds = Spread.of([1e3 * each / STEPS for each in self.seconds])
         text = f"{figure.ours:.3g} ms, {figure.peak_fraction or 0:.0%} of peak"
         return Dot(self.row.name, self.row.library, milliseconds.median, milliseconds.low, milliseconds.high, text)
 
     def note(self, setting: Setting) -> str:
-        """How it was timed, and how far the loss is from the reference."""
+        """The timing in words, and the distance of the loss from the reference."""
         parts = [f"{' '.join(setting.data)}, batch {setting.batch_size}, {len(self.seconds)} rounds of {STEPS} steps"]
         if self.work is not None and self.work.evaluations is not None:
             parts.append(f"{self.work.evaluations} evaluations of the field")
@@ -237,7 +237,7 @@ def comparable(contenders: list[Contender], figures: list[Figure]) -> dict[str, 
 
 def product_figure(peak: Peak, name: str, seconds: list[float], peaks: list[float]) -> Figure:
     """One of the products that the peak is the fastest of."""
-    reached = [peak.flops / taken for taken in seconds]
+    reached = [peak.flops / each for each in seconds]
     return Figure(
         CASE,
         f"float32 product of {peak.size} x {peak.size} matrices, {name}",

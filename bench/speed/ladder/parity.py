@@ -1,4 +1,4 @@
-"""Whether a method computes the likelihood that it says: its loss beside a tight solve in float64."""
+"""A check of each row's likelihood: its loss beside a tight solve in float64."""
 
 import torch
 from jaxtyping import Float
@@ -29,12 +29,12 @@ def gap(row: Row, method: Method, problem: Problem, weights: Weights, x: Float[T
     method.load(weights, SEED)
     method.begin()
     torch.manual_seed(SEED)
-    found = method.loss(x)
+    loss = method.loss(x)
     if not row.likelihood:
         return None
     torch.manual_seed(SEED)
     probe = None if row.probe is None else row.probe(x)
-    return abs(found - reference(problem.field(weights), x, probe))
+    return abs(loss - reference(problem.field(weights), x, probe))
 
 
 def reference(
@@ -49,5 +49,5 @@ def reference(
         return field.forward_and_divergence(time, x) if wide is None else field.forward_and_probe(time, x, wide)
 
     with torch.no_grad():
-        found = solve_on_grid(rate, x, uniform(REFERENCE_STEPS), RK4)
-        return float((-standard_normal_log_prob(found.x) - found.log_det).mean())
+        solution = solve_on_grid(rate, x, uniform(REFERENCE_STEPS), RK4)
+        return float((-standard_normal_log_prob(solution.x) - solution.log_det).mean())

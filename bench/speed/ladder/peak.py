@@ -1,4 +1,4 @@
-"""The fastest that this device multiplies matrices: what a step's floating-point operations are measured by."""
+"""The matrix-product peak: the fastest that this device multiplies large float32 matrices."""
 
 import statistics
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Peak:
 
     def reached(self, seconds: list[list[float]]) -> list[float]:
         """FLOP/s of the fastest product in each round, from `seconds[product][round]`."""
-        return [self.flops / min(taken) for taken in zip(*seconds, strict=True)]
+        return [self.flops / min(of_round) for of_round in zip(*seconds, strict=True)]
 
     def measured(self, effort: Effort) -> float:
         """FLOP/s of the fastest product, by its median round."""

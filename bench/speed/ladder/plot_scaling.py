@@ -44,9 +44,9 @@ def scaling_plot(panels: list[Panel]) -> bytes:
     names = dict.fromkeys(curve.name for panel in panels for curve in panel.curves)
     looks = {name: (COLOURS[number], MARKERS[number]) for number, name in enumerate(names)}
     with style.context(["default", RC]):
-        made = figure(WIDTH, HEIGHT)
+        page = figure(WIDTH, HEIGHT)
         for number, panel in enumerate(panels):
-            axes = made.add_subplot(math.ceil(len(panels) / 2), 2, number + 1)
+            axes = page.add_subplot(math.ceil(len(panels) / 2), 2, number + 1)
             for curve in panel.curves:
                 draw(axes, curve, *looks[curve.name])
             axes.set_xscale("log")
@@ -59,14 +59,14 @@ def scaling_plot(panels: list[Panel]) -> bytes:
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_locator(NullLocator())
             axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.2)
-        made.tight_layout()
-        return png(made)
+        page.tight_layout()
+        return png(page)
 
 
 def draw(axes: Axes, curve: Curve, colour: str, marker: str) -> None:
     """One curve and its fit."""
     values = list(curve.milliseconds)
-    spreads = [Spread.of(taken) for taken in curve.milliseconds.values()]
+    spreads = [Spread.of(times) for times in curve.milliseconds.values()]
     middle = [spread.median for spread in spreads]
     below = [spread.median - spread.low for spread in spreads]
     above = [spread.high - spread.median for spread in spreads]

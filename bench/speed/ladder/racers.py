@@ -1,4 +1,4 @@
-"""Who races in `bench speed reach`, at which learning rate, and beside whom."""
+"""The rows that race in `bench speed reach`: their learning rates, rivals and aims."""
 
 from dataclasses import dataclass, replace
 
@@ -43,11 +43,11 @@ def racers() -> tuple[Racer, ...]:
     by_key = {row.key: row for row in ROWS}
     asked = {"compiled": 12.0, "compiled-38": 12.0, "graph": 12.0} | dict.fromkeys(MATCHING, 40.0)
     seldom = dict.fromkeys(MATCHING, 10)
-    kept = ("rk4", "by-hand", "compiled", "compiled-38", "graph", "triton-graph", *MATCHING, "diffrax", "jax-rk4")
+    fastest = ("rk4", "by-hand", "compiled", "compiled-38", "graph", "triton-graph", *MATCHING, "diffrax", "jax-rk4")
     fast = {key: at_rate(by_key[key], HIGH_RATE) for key in (STOCK.key, "compiled", *MATCHING)}
     return (
         Racer(STOCK),
-        *(Racer(by_key[key], times=asked.get(key), seldom=seldom.get(key, 1)) for key in kept),
+        *(Racer(by_key[key], times=asked.get(key), seldom=seldom.get(key, 1)) for key in fastest),
         *(
             Racer(row, (STOCK.key, fast[STOCK.key].key), asked.get(key), seldom.get(key, 1))
             for key, row in fast.items()

@@ -20,7 +20,7 @@ from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Spread
 from bench.speed.ladder.ladder import warm
 from bench.speed.ladder.parity import VOID
-from bench.speed.ladder.plots import Dot, dot_plot
+from bench.speed.ladder.plot_dots import Dot, dot_plot
 from bench.speed.ladder.race import Limits, Race, step_flops, stored_or_new
 from bench.speed.ladder.racers import Racer, racers
 from bench.speed.ladder.rows import STOCK, Row

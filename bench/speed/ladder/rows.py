@@ -17,7 +17,7 @@ from bench.ode.kernel_solve import kernel_refusal
 from bench.spec import DataSpec
 from bench.speed.cnf_problem import Size
 from bench.speed.ladder.fixed_grid import FixedGrid, rademacher
-from bench.speed.method import InProcess, Method, Objective
+from bench.speed.method import FieldLoss, InProcess, Method
 from bench.speed.rivals.ffjord import Published
 from bench.speed.rivals.jax_method import JaxMethod
 
@@ -53,7 +53,7 @@ class Row:
     on: tuple[str, ...] = ("cpu", "cuda")
 
     def missing(self, device: torch.device) -> str | None:
-        """Why the row cannot be timed here; None where nothing is missing. Imports nothing."""
+        """The reason why the row cannot be timed here; None where nothing is missing. Imports nothing."""
         if device.type not in self.on:
             return f"skipped: it needs --device {' or '.join(self.on)}"
         absent = [module for module in self.needs if importlib.util.find_spec(module) is None]
@@ -62,8 +62,8 @@ class Row:
         return f"skipped: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed; {EXTRA}"
 
 
-def objective(make: Callable[[Size], Objective]) -> Callable[[Size], Method]:
-    """The start of a row whose loss is an objective of the ladder."""
+def field_loss(make: Callable[[Size], FieldLoss]) -> Callable[[Size], Method]:
+    """The start of a row whose loss is a solver's own."""
     return lambda size: InProcess(make(size).to(size.device), size.setting.optimiser)
 
 
@@ -138,14 +138,14 @@ def zuko(size: Size) -> Method:
     """zuko's continuous flow."""
     from bench.speed.rivals.zuko_cnf import ZukoCNF
 
-    return objective(lambda size: ZukoCNF(size.new_field(), size.setting.tolerance))(size)
+    return field_loss(lambda size: ZukoCNF(size.new_field(), size.setting.tolerance))(size)
 
 
 def torchode(size: Size) -> Method:
     """torchode's solver."""
     from bench.speed.rivals.torchode_cnf import TorchodeCNF
 
-    return objective(lambda size: TorchodeCNF(size.new_field(), size.setting.tolerance))(size)
+    return field_loss(lambda size: TorchodeCNF(size.new_field(), size.setting.tolerance))(size)
 
 
 def flat(size: Size) -> DataSpec:
@@ -157,10 +157,10 @@ STOCK = Row(
     "ffjord",
     "torchdiffeq dopri5, adjoint, one probe (FFJORD)",
     "torchdiffeq",
-    objective(lambda size: Published(size.new_field(), size.setting.tolerance)),
+    field_loss(lambda size: Published(size.new_field(), size.setting.tolerance)),
     probe=torch.randn_like,
 )
-"""What every other row is compared with."""
+"""FFJORD as published, which every other row is compared with."""
 
 BY_HAND = Row("by-hand", "cnf_fast: gradient by hand", OURS, cnf_fast("off"))
 
@@ -170,7 +170,7 @@ ROWS = (
         "ffjord-onednn",
         "the same, its products by oneDNN",
         "torchdiffeq",
-        objective(lambda size: Published(size.new_field(), size.setting.tolerance, linear)),
+        field_loss(lambda size: Published(size.new_field(), size.setting.tolerance, linear)),
         probe=torch.randn_like,
         on=("cpu",),
     ),
@@ -181,14 +181,14 @@ ROWS = (
         "grid-probe",
         "fixed grid, one probe",
         OURS,
-        objective(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=True)),
+        field_loss(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=True)),
         probe=rademacher,
     ),
     Row(
         "grid-exact",
         "fixed grid, exact trace",
         OURS,
-        objective(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=False)),
+        field_loss(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=False)),
     ),
     BY_HAND,
     Row("chosen-grid", "cnf_fast: the same, its grid chosen by dopri5", OURS, chosen_grid),

@@ -85,11 +85,13 @@ class Series:
 
     def figure(self) -> Figure:
         """The exponent."""
-        found = self.exponent()
-        half = "" if found.half_width is None else f" ± {found.half_width:.2g} (95 % t interval)"
-        times = ", ".join(f"{value}: {statistics.median(taken):.3g}" for value, taken in self.milliseconds.items())
-        note = f"fitted from {self.axis.fitted[0]} on, {found.n} rounds{half}; ms by {self.axis.label}: {times}"
-        return Figure(CASE, f"{LABELS[self.row.key]}: exponent of {self.axis.label}", "log/log", found.mean, note=note)
+        exponent = self.exponent()
+        half = "" if exponent.half_width is None else f" ± {exponent.half_width:.2g} (95 % t interval)"
+        times = ", ".join(f"{value}: {statistics.median(times):.3g}" for value, times in self.milliseconds.items())
+        note = f"fitted from {self.axis.fitted[0]} on, {exponent.n} rounds{half}; ms by {self.axis.label}: {times}"
+        return Figure(
+            CASE, f"{LABELS[self.row.key]}: exponent of {self.axis.label}", "log/log", exponent.mean, note=note
+        )
 
     def largest(self, flops: float) -> Figure:
         """The step at the largest value, with its operations."""
@@ -98,7 +100,7 @@ class Series:
         return Figure(CASE, what, "ms/step", statistics.median(self.milliseconds[value]), flops=flops)
 
     def curve(self) -> Curve:
-        """What the plot shows of it."""
+        """Its curve in the plot."""
         return Curve(LABELS[self.row.key], self.milliseconds, self.axis.fitted, self.exponent())
 
 
@@ -112,16 +114,16 @@ def scaling(device: torch.device, results_dir: Path, effort: Effort, axes: tuple
     places = [(row, axis, value) for row, axis in wanted for value in axis.values]
     methods = [ready(row, axis.size(value, device)) for row, axis, value in places]
     seconds = interleave([block(method) for method in methods], device, effort)
-    times = {place: [1e3 * each / STEPS for each in taken] for place, taken in zip(places, seconds, strict=True)}
-    found = [Series(row, axis, {value: times[row, axis, value] for value in axis.values}) for row, axis in wanted]
-    panels = [Panel(axis.label, [series.curve() for series in found if series.axis is axis]) for axis in axes]
+    times = {place: [1e3 * each / STEPS for each in of_place] for place, of_place in zip(places, seconds, strict=True)}
+    all_series = [Series(row, axis, {value: times[row, axis, value] for value in axis.values}) for row, axis in wanted]
+    panels = [Panel(axis.label, [series.curve() for series in all_series if series.axis is axis]) for axis in axes]
     folder = results_dir / "speed"
-    write_atomically(folder / f"{device.type}-scaling.csv", csv_text(found))
+    write_atomically(folder / f"{device.type}-scaling.csv", csv_text(all_series))
     write_atomically(folder / f"{device.type}-scaling.png", scaling_plot(panels))
     works = {place: method.work().flops for place, method in zip(places, methods, strict=True)}
     return [
-        *(series.figure() for series in found),
-        *(series.largest(works[series.row, series.axis, series.axis.values[-1]]) for series in found),
+        *(series.figure() for series in all_series),
+        *(series.largest(works[series.row, series.axis, series.axis.values[-1]]) for series in all_series),
     ]
 
 
@@ -144,14 +146,14 @@ def block(method: Method) -> Block:
     return steps
 
 
-def csv_text(found: list[Series]) -> str:
-    """Every time that was taken: one line for each method, size and round."""
+def csv_text(all_series: list[Series]) -> str:
+    """Every time measured: one line for each method, size and round."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["method", "axis", "value", "round", "milliseconds"])
-    for series in found:
-        for value, taken in series.milliseconds.items():
-            for number, milliseconds in enumerate(taken):
+    for series in all_series:
+        for value, times in series.milliseconds.items():
+            for number, milliseconds in enumerate(times):
                 assert math.isfinite(milliseconds)
                 writer.writerow([series.row.key, series.axis.name, value, number, f"{milliseconds:.5g}"])
     return buffer.getvalue()

@@ -14,14 +14,14 @@ from torchdiffeq import odeint_adjoint
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.speed.method import Objective
+from bench.speed.method import FieldLoss
 
 Times = Float[Tensor, ""] | Float[Tensor, "batch 1"]
 Linear = Callable[[Tensor, Tensor, Tensor], Tensor]
 """x Wᵀ + b, twice differentiable."""
 
 
-class Published(Objective):
+class Published(FieldLoss):
     """-log p(x) with one Gaussian probe, dopri5, adjoint."""
 
     def __init__(self, field: ConcatSquashField, tolerance: float, linear: Linear = torch.nn.functional.linear) -> None:
@@ -49,7 +49,7 @@ Rate = Callable[[Times, tuple[Tensor, Tensor]], tuple[Tensor, Tensor]]
 
 
 def probed(
-    objective: Objective, probe: Float[Tensor, "batch dim"], linear: Linear = torch.nn.functional.linear
+    objective: FieldLoss, probe: Float[Tensor, "batch dim"], linear: Linear = torch.nn.functional.linear
 ) -> Rate:
     """The rate of (x, log-determinant), eᵀ J e by differentiating the field; counts its calls in `objective.nfe`."""
 

@@ -54,7 +54,7 @@ def dopri5(tolerance: float) -> Objective:
             (vector,) = pull(probe)
             return value, jnp.sum(vector * probe, 1)
 
-        found = diffrax.diffeqsolve(
+        solution = diffrax.diffeqsolve(
             diffrax.ODETerm(rate),
             diffrax.Dopri5(),
             t0=0.0,
@@ -63,9 +63,9 @@ def dopri5(tolerance: float) -> Objective:
             y0=(x, jnp.zeros(len(x))),
             stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
         )
-        z, log_det = (part[-1] for part in found.ys)
+        z, log_det = (part[-1] for part in solution.ys)
         # Six new stages a step, one before the first, one more to choose its length.
-        return nll(z, log_det), 6 * found.stats["num_steps"] + 2
+        return nll(z, log_det), 6 * solution.stats["num_steps"] + 2
 
     return objective
 

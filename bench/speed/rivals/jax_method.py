@@ -171,7 +171,7 @@ def surroundings(platform: str, threads: int) -> dict[str, str]:
 
 
 def confined(threads: int) -> Any:
-    """What a new process does first: it keeps to so many processors, which is how XLA's CPU threads are counted."""
+    """The first act of a new process: it keeps to so many processors, by which XLA counts its CPU threads."""
 
     def confine() -> None:
         if hasattr(os, "sched_setaffinity"):

@@ -23,7 +23,7 @@ OBJECTIVES = {
 }
 
 
-class Training:
+class Trainer:
     """One method's state: each public function but `answer` is a command, its arrays and options those of a message."""
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class Training:
         return head, {name: np.asarray(part) for name, part in gradient.items()}
 
     def answer(self, head: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
-        """What the command named in `head` comes to."""
+        """The reply to the command named in `head`."""
         options = dict(head)
         reply: tuple[dict[str, Any], Arrays] = getattr(self, options.pop("do"))(arrays, **options)
         return reply
@@ -93,14 +93,14 @@ def serve(commands: IO[bytes], answers: IO[bytes]) -> None:
     """Answers messages until there are no more; the first one holds the method and its options."""
     head, _ = receive(commands)
     jax.config.update("jax_default_matmul_precision", "highest")  # a GPU would round to TF32
-    training = Training(head)
+    trainer = Trainer(head)
     send(answers, {"platform": jax.devices()[0].platform, "version": jax.__version__})
     while True:
         try:
             head, arrays = receive(commands)
         except EOFError:
             return
-        send(answers, *training.answer(head, arrays))
+        send(answers, *trainer.answer(head, arrays))
 
 
 if __name__ == "__main__":

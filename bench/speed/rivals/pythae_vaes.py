@@ -67,7 +67,7 @@ class SphereHeads(BaseEncoder):  # type: ignore[misc]
         )
 
 
-class Decoder(BaseDecoder):  # type: ignore[misc]
+class ProbabilityDecoder(BaseDecoder):  # type: ignore[misc]
     """A copy of our decoder network; pythae's cross-entropy wants probabilities."""
 
     def __init__(self, ours: BernoulliDecoder, radius: float = 1.0) -> None:
@@ -108,7 +108,7 @@ def gaussian(
     assert isinstance(ours.encoder, DiagonalEncoder)
     assert isinstance(ours.decoder, BernoulliDecoder)
     settings = config(input_dim=(ours.data.dim,), latent_dim=ours.latent_size, reconstruction_loss="bce", **own)
-    return model(settings, encoder=GaussianHeads(ours.encoder), decoder=Decoder(ours.decoder))
+    return model(settings, encoder=GaussianHeads(ours.encoder), decoder=ProbabilityDecoder(ours.decoder))
 
 
 def mixture(ours: VampPrior) -> PythaeVAE:
@@ -130,7 +130,9 @@ def sphere(ours: SVAE) -> PythaeVAE:
     """pythae's SVAE, whose latents it counts in coordinates of the space around the sphere."""
     assert isinstance(ours.decoder, BernoulliDecoder)
     settings = SVAEConfig(input_dim=(ours.data.dim,), latent_dim=ours.coordinates, reconstruction_loss="bce")
-    return PythaeSVAE(settings, encoder=SphereHeads(ours.encoder), decoder=Decoder(ours.decoder, ours.radius))
+    return PythaeSVAE(
+        settings, encoder=SphereHeads(ours.encoder), decoder=ProbabilityDecoder(ours.decoder, ours.radius)
+    )
 
 
 COUNTERPARTS: dict[type[LatentEntry], Callable[[Any], PythaeVAE]] = {

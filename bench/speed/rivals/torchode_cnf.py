@@ -7,11 +7,11 @@ from torch import Tensor
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.speed.method import Objective
+from bench.speed.method import FieldLoss
 from bench.speed.rivals.ffjord import probed
 
 
-class TorchodeCNF(Objective):
+class TorchodeCNF(FieldLoss):
     """-log p(x) with one Gaussian probe, gradients through the solver's steps."""
 
     def __init__(self, field: ConcatSquashField, tolerance: float) -> None:

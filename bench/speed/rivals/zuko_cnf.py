@@ -6,11 +6,11 @@ from zuko.transforms import FreeFormJacobianTransform
 
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.ode.field import ConcatSquashField
-from bench.speed.method import Objective
+from bench.speed.method import FieldLoss
 from bench.speed.rivals.ffjord import layers
 
 
-class ZukoCNF(Objective):
+class ZukoCNF(FieldLoss):
     """-log p(x) as `zuko.flows.CNF` has it; the tolerance of the log-determinant is 100 times the state's, zuko's."""
 
     def __init__(self, field: ConcatSquashField, tolerance: float) -> None:

@@ -41,9 +41,9 @@ def dot_plot(dots: list[Dot], axis: str) -> bytes:
     looks = {library: (colour, marker) for library, colour, marker in every if library in shown}
     with style.context(["default", RC]):
         height = TOP + BOTTOM + ROW * len(dots)
-        made = figure(WIDTH, height)
+        page = figure(WIDTH, height)
         box = (LEFT / WIDTH, BOTTOM / height, 1 - (LEFT + RIGHT) / WIDTH, 1 - (TOP + BOTTOM) / height)
-        axes = made.add_axes(box)
+        axes = page.add_axes(box)
         for place, dot in enumerate(dots):
             colour, marker = looks[dot.library]
             axes.plot([dot.low, dot.high], [place, place], color=colour, lw=1.6)
@@ -59,5 +59,5 @@ def dot_plot(dots: list[Dot], axis: str) -> bytes:
         axes.xaxis.set_major_formatter("{x:g}")
         for library, (colour, marker) in looks.items():
             axes.plot([], [], ls="", marker=marker, color=colour, label=library)
-        made.legend(loc="upper right", ncols=len(looks), bbox_to_anchor=(1.0, 1.0), handletextpad=0.2)
-        return png(made)
+        page.legend(loc="upper right", ncols=len(looks), bbox_to_anchor=(1.0, 1.0), handletextpad=0.2)
+        return png(page)
