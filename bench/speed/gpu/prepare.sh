@@ -6,7 +6,7 @@ set -e
 rm -rf .gpu
 mkdir -p .gpu/wheels .gpu/data
 cp -r "$MNIST" .gpu/data/mnist
-git rev-parse --short=12 HEAD > .gpu/commit
+git describe --always --abbrev=12 --dirty=+ --exclude='*' > .gpu/commit
 python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
   --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 -d .gpu/wheels \
   hydra-core==1.3.8 omegaconf==2.3.1 beartype==0.23.1 zuko==1.6.0 torchode==1.0.1 torchtyping==0.1.5 typeguard==2.13.3 \

@@ -90,39 +90,41 @@ class Summary:
     beside: dict[str, list[Race]]
     step_flops: float | None = None
 
-    def seconds(self, races: list[Race], near: float = 0.0) -> list[float | None]:
-        """Of each seed, to `near` nats above FFJORD's best; compiling left out."""
-        return [one.seconds_to(stock.best + near) for one, stock in zip(races, self.stock, strict=True)]
+    def seconds(self, races: list[Race], nats_above: float = 0.0) -> list[float | None]:
+        """Of each seed, to FFJORD's best plus `nats_above`; compiling left out."""
+        return [one.seconds_to(stock.best + nats_above) for one, stock in zip(races, self.stock, strict=True)]
 
-    def flops(self, near: float) -> float | None:
+    def flops(self, nats_above: float) -> float | None:
         """Of the median seed to its target, as if each step cost what `step_flops` says."""
-        steps = [one.steps_to(stock.best + near) for one, stock in zip(self.races, self.stock, strict=True)]
+        steps = [one.steps_to(stock.best + nats_above) for one, stock in zip(self.races, self.stock, strict=True)]
         reached = [each for each in steps if each is not None]
         return self.step_flops * statistics.median(reached) if self.step_flops and reached else None
 
     def figures(self, setting: Setting) -> list[Figure]:
         """Seconds without compiling and, where the row compiles, with it; the same to `NEAR` nats above the target."""
-        made = []
-        for near in (0.0, NEAR):
-            name = what(self.racer.row) + (f" + {near:g}" if near else "")
-            made.append(self.figure(name, self.seconds(self.races, near), near, setting))
+        figures = []
+        for nats_above in (0.0, NEAR):
+            name = what(self.racer.row) + (f" + {nats_above:g}" if nats_above else "")
+            figures.append(self.figure(name, self.seconds(self.races, nats_above), nats_above, setting))
             if any(one.compile_seconds for one in self.races):
-                made.append(self.figure(f"{name}, compiling included", self.with_compiling(near), near, setting))
-        return made
+                figures.append(
+                    self.figure(f"{name}, compiling included", self.with_compiling(nats_above), nats_above, setting)
+                )
+        return figures
 
-    def with_compiling(self, near: float) -> list[float | None]:
+    def with_compiling(self, nats_above: float) -> list[float | None]:
         """Seconds of each seed with those of compiling."""
-        seconds = self.seconds(self.races, near)
+        seconds = self.seconds(self.races, nats_above)
         return [
             None if each is None else each + (one.compile_seconds or 0.0)
             for each, one in zip(seconds, self.races, strict=True)
         ]
 
-    def figure(self, name: str, seconds: list[float | None], near: float, setting: Setting) -> Figure:
+    def figure(self, name: str, seconds: list[float | None], nats_above: float, setting: Setting) -> Figure:
         """One of them; empty unless every seed reached the target, and its ratio unless those beside it did."""
         reached = [each for each in seconds if each is not None]
         target = None if self.racer.times is None else Target(1 / self.racer.times)
-        note = self.targets(len(reached), near, setting)
+        note = self.targets(len(reached), nats_above, setting)
         error = self.evaluator_error()
         if error is not None and not error <= VOID:
             note = f"void: the evaluator is {error:.2g} nats off; {note}"
@@ -130,7 +132,7 @@ class Summary:
         if len(reached) < len(seconds):
             note += "; " + ", ".join(f"{one.ended} at {one.best:.2f}" for one in self.races)
             return Figure(CASE, name, "s", None, target=target, note=note, missed=True)
-        rival, theirs = self.fastest(near)
+        rival, theirs = self.fastest(nats_above)
         if len(self.beside) > 1:
             note += f"; beside {rival}"
         evaluator = "" if error is None else f"; evaluator within {error:.1e} nats"
@@ -145,13 +147,13 @@ class Summary:
             Spread.of(ratio) if several else None,
             target if several else None,
             f"{note}; {min(reached):.3g} to {max(reached):.3g} s{evaluator}",
-            flops=self.flops(near),
+            flops=self.flops(nats_above),
             compile_seconds=self.compile_seconds(),
         )
 
-    def targets(self, reached: int, near: float, setting: Setting) -> str:
+    def targets(self, reached: int, nats_above: float, setting: Setting) -> str:
         """The data, the targets in nats and how many seeds reached theirs."""
-        nats = ", ".join(f"{one.best + near:.2f}" for one in self.stock)
+        nats = ", ".join(f"{one.best + nats_above:.2f}" for one in self.stock)
         note = f"{' '.join(setting.data)}, {reached} of {len(self.races)} seeds reached {nats} nats (model space)"
         if any(one.ended != "stopped improving" for one in self.stock):
             note += f"; FFJORD: {', '.join(one.ended for one in self.stock)}"
@@ -168,9 +170,9 @@ class Summary:
         seconds = [one.compile_seconds for one in self.races if one.compile_seconds is not None]
         return statistics.median(seconds) if seconds else None
 
-    def fastest(self, near: float) -> tuple[str, list[float]]:
+    def fastest(self, nats_above: float) -> tuple[str, list[float]]:
         """The row of `beside` that gets to the target first, and when in each seed; FFJORD always does."""
-        seconds = {key: self.seconds(races, near) for key, races in self.beside.items()}
+        seconds = {key: self.seconds(races, nats_above) for key, races in self.beside.items()}
         reached = {key: [each for each in of_seeds if each is not None] for key, of_seeds in seconds.items()}
         arrived = {key: of_seeds for key, of_seeds in reached.items() if len(of_seeds) == len(self.races)}
         return min(arrived.items(), key=lambda item: statistics.median(item[1]))

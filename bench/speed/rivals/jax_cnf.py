@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 Parameters = dict[str, Array]
-Objective = Callable[[Parameters, Array, Array], tuple[Array, Array]]
+BatchLoss = Callable[[Parameters, Array, Array], tuple[Array, Array]]
 """(parameters, x, probe) to the mean loss in nats and the number of evaluations of the field."""
 
 
@@ -45,7 +45,7 @@ def field(parameters: Parameters, t: Array, x: Array) -> Array:
     return h
 
 
-def dopri5(tolerance: float) -> Objective:
+def dopri5(tolerance: float) -> BatchLoss:
     """diffrax's dopri5 on the whole batch, one probe through the whole solve."""
 
     def objective(parameters: Parameters, x: Array, probe: Array) -> tuple[Array, Array]:
@@ -83,7 +83,7 @@ def field_and_divergence(parameters: Parameters, t: float, x: Array) -> tuple[Ar
     return h2 @ third.T + bias3, jnp.sum(((1 - h2 * h2) @ pairs) * (1 - h1 * h1), 1)
 
 
-def rk4(steps: int) -> Objective:
+def rk4(steps: int) -> BatchLoss:
     """RK4 on a uniform grid with the exact divergence; the probe is not looked at."""
     h = 1 / steps
 
