@@ -1,105 +1,221 @@
-"""The columns of a record: name, unit and meaning. One table for the store, the report and `bench list metrics`."""
+"""The columns of a record: unit, meaning and use. One table for the store, the report and `bench list metrics`.
 
-from typing import NamedTuple
+A new column is one line here and one where the record is filled.
+"""
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["number", "text", "flag"]
+
+PARTS = ("likelihood", "solver", "bound", "samples", "latent", "draws", "sharpness", "classes", "cost", "memory")
+"""Parts of summary.csv in their order; within a part the averaged columns stand as they do in `COLUMNS`."""
 
 
 class Column(NamedTuple):
-    """One column of results/<study>/table.csv; a quantity that an entry does not have is left empty."""
+    """One column of results/<study>/table.csv; a quantity that an entry does not have is left empty.
+
+    Attributes:
+        unit: of a number; empty where it has none.
+        meaning: one line for the glossary.
+        kind: number (finite), text or flag (True or False).
+        averaged: part of summary.csv, one of `PARTS`, that holds the mean over seeds; empty: not averaged.
+        bounded: ordered as the NLL is, and a bound where that is one.
+        error: the column with its standard error over test examples, which makes the interval of a single seed.
+    """
 
     unit: str
     meaning: str
+    kind: Kind = "number"
+    averaged: str = ""
+    bounded: bool = False
+    error: str = ""
 
 
 STATUSES = ("ok", "diverged", "failed", "timeout", "not_applicable")
 
 COLUMNS: dict[str, Column] = {
-    "study": Column("", "folder under results/ that the run belongs to"),
-    "run_id": Column("", "<data>-<model>-s<seed>-<first 8 digits of the hash of the resolved configuration>"),
-    "status": Column("", "ok, diverged (NaN or infinity), failed (an exception), timeout or not_applicable"),
-    "error": Column("", "what went wrong, one line"),
-    "data": Column("", "data set"),
-    "model": Column("", "entry"),
-    "family": Column("", "family of the entry"),
+    "study": Column("", "folder under results/ that the run belongs to", kind="text"),
+    "run_id": Column(
+        "", "<data>-<model>-s<seed>-<first 8 digits of the hash of the resolved configuration>", kind="text"
+    ),
+    "status": Column(
+        "", "ok, diverged (NaN or infinity), failed (an exception), timeout or not_applicable", kind="text"
+    ),
+    "error": Column("", "what went wrong, one line", kind="text"),
+    "data": Column("", "data set", kind="text"),
+    "model": Column("", "entry", kind="text"),
+    "family": Column("", "family of the entry", kind="text"),
     "seed": Column("", "seed of initialisation, batch order and noise"),
-    "parameters": Column("parameters", "trainable parameters of the entry as trained"),
-    "matched_to": Column("", "the budget asked for; the achieved numbers stand beside it"),
+    "parameters": Column("parameters", "trainable parameters of the entry as trained", averaged="cost"),
+    "matched_to": Column("", "the budget asked for; the achieved numbers stand beside it", kind="text"),
     "width": Column("", "the size knob that the matching chose"),
-    "steps": Column("steps", "optimisation steps taken"),
+    "steps": Column("steps", "optimisation steps taken", averaged="cost"),
     "best_step": Column("steps", "step whose weights were kept, by validation"),
-    "selected_by": Column("", "the validation quantity that chose the weights"),
-    "train_seconds": Column("s", "optimisation alone: no validation, no compilation"),
-    "note": Column("", "how the entry computes, in its own words"),
-    "compiled": Column("", "how the training step was compiled: step or graph; empty where it ran eagerly"),
-    "compile_seconds": Column("s", "compilation alone; empty where nothing is compiled"),
-    "eval_seconds": Column("s", "validation and test evaluation"),
-    "step_milliseconds": Column("ms", "median time of an optimisation step"),
-    "train_flops": Column("FLOP", "matrix products and convolutions of all steps, forward and backward"),
-    "train_nfe": Column("evaluations", "field evaluations per training step, mean"),
-    "eval_nfe": Column("evaluations", "field evaluations per density call, mean"),
-    "peak_memory_bytes": Column("B", "largest device memory (CUDA) or resident memory of the process (CPU) in the run"),
-    "device": Column("", "processor or GPU"),
+    "selected_by": Column("", "the validation quantity that chose the weights", kind="text"),
+    "train_seconds": Column("s", "optimisation alone: no validation, no compilation", averaged="cost"),
+    "note": Column("", "how the entry computes, in its own words", kind="text"),
+    "compiled": Column(
+        "", "how the training step was compiled: step or graph; empty where it ran eagerly", kind="text"
+    ),
+    "compile_seconds": Column("s", "compilation alone; empty where nothing is compiled", averaged="cost"),
+    "eval_seconds": Column("s", "validation and test evaluation", averaged="cost"),
+    "step_milliseconds": Column("ms", "median time of an optimisation step", averaged="cost"),
+    "train_flops": Column(
+        "FLOP", "matrix products and convolutions of all steps, forward and backward", averaged="cost"
+    ),
+    "train_nfe": Column("evaluations", "field evaluations per training step, mean", averaged="cost"),
+    "eval_nfe": Column("evaluations", "field evaluations per density call, mean", averaged="cost"),
+    "peak_memory_bytes": Column(
+        "B", "largest device memory (CUDA) or resident memory of the process (CPU) in the run", averaged="memory"
+    ),
+    "device": Column("", "processor or GPU", kind="text"),
     "threads": Column("", "CPU threads torch used"),
-    "shared_machine": Column("", "True when other processes used more than a tenth of a core while training ran"),
+    "shared_machine": Column(
+        "", "True when other processes used more than a tenth of a core while training ran", kind="flag"
+    ),
     "packed": Column("runs", "runs trained as one batched model; their times are the common clock's divided by it"),
-    "torch_version": Column("", "version of torch"),
-    "git_commit": Column("", "commit of the code, with + when files had changed; empty outside a checkout"),
-    "nll_nats": Column("nats", "mean test -log p in the report space; where nll_is_bound, an upper bound of it"),
+    "torch_version": Column("", "version of torch", kind="text"),
+    "git_commit": Column(
+        "", "commit of the code, with + when files had changed; empty outside a checkout", kind="text"
+    ),
+    "nll_nats": Column(
+        "nats",
+        "mean test -log p in the report space; where nll_is_bound, an upper bound of it",
+        averaged="likelihood",
+        bounded=True,
+        error="nll_standard_error",
+    ),
     "nll_standard_error": Column("nats", "standard error of nll_nats over test examples"),
-    "nll_estimator": Column("", "how the likelihood was obtained"),
+    "nll_estimator": Column("", "how the likelihood was obtained", kind="text"),
     "nll_estimator_error": Column("nats", "standard error of nll_nats that is the estimator's own"),
-    "solver_error_nats": Column("nats", "nll_nats less that of a float64 solve at 1e-9, over 256 test examples"),
-    "grid_error_nats": Column("nats", "the same for the NLL on the grid that training steps along"),
-    "grid_error_refined_nats": Column("nats", "the same on that grid with every step halved"),
-    "nll_is_bound": Column("", "True when nll_nats bounds the truth from above"),
-    "nll_examples": Column("examples", "test examples, the first so many, that nll_nats is the mean of"),
-    "nll_space": Column("", "the report space: what one nat is a nat of"),
-    "bits_per_dim": Column("bits/dim", "nll_nats / (D ln 2); empty for data that are not images"),
-    "oracle_nll_nats": Column("nats", "mean test -log p under the true density, where it is known"),
+    "solver_error_nats": Column(
+        "nats", "nll_nats less that of a float64 solve at 1e-9, over 256 test examples", averaged="solver"
+    ),
+    "grid_error_nats": Column("nats", "the same for the NLL on the grid that training steps along", averaged="solver"),
+    "grid_error_refined_nats": Column("nats", "the same on that grid with every step halved", averaged="solver"),
+    "nll_is_bound": Column("", "True when nll_nats bounds the truth from above", kind="flag"),
+    "nll_examples": Column(
+        "examples", "test examples, the first so many, that nll_nats is the mean of", averaged="likelihood"
+    ),
+    "nll_space": Column("", "the report space: what one nat is a nat of", kind="text"),
+    "bits_per_dim": Column(
+        "bits/dim", "nll_nats / (D ln 2); empty for data that are not images", averaged="likelihood", bounded=True
+    ),
+    "oracle_nll_nats": Column(
+        "nats", "mean test -log p under the true density, where it is known", error="oracle_standard_error"
+    ),
     "oracle_standard_error": Column("nats", "standard error of oracle_nll_nats over test examples"),
-    "kl_to_truth": Column("nats", "mean over test examples of log p_true - log p, an estimate of KL(true || model)"),
+    "kl_to_truth": Column(
+        "nats",
+        "mean over test examples of log p_true - log p, an estimate of KL(true || model)",
+        averaged="likelihood",
+        bounded=True,
+        error="kl_standard_error",
+    ),
     "kl_standard_error": Column("nats", "standard error of kl_to_truth over test examples"),
-    "elbo_nats": Column("nats", "mean evidence lower bound (a log-likelihood: larger is better), latent models"),
+    "elbo_nats": Column(
+        "nats",
+        "mean evidence lower bound (a log-likelihood: larger is better), latent models",
+        averaged="bound",
+        error="elbo_standard_error",
+    ),
     "elbo_standard_error": Column("nats", "standard error of elbo_nats over test examples"),
-    "ess_median": Column("samples", "effective sample size of an example's importance weights, median over examples"),
+    "ess_median": Column(
+        "samples", "effective sample size of an example's importance weights, median over examples", averaged="bound"
+    ),
     "ess_low": Column("samples", "the same, the 5 % quantile over examples"),
-    "warning": Column("", "why a number of this row is to be read with care"),
-    "recon_mse": Column("", "mean squared error per coordinate of decode(encode(x)); pixels as fractions of 1"),
-    "recon_kind": Column("", "posterior_mean (lossy latent) or round_trip (inverse of an invertible map)"),
-    "recon_mse_noise": Column("", "the same at equal latent noise: decode(encode(x) + 0.1 e), e standard normal"),
-    "recon_mse_sampled": Column("", "the same from a drawn latent: decode(z), z drawn from the posterior of x"),
-    "rate_nats": Column("nats", "mean KL(posterior || prior) by one draw of z for each test example"),
-    "distortion_nats": Column("nats", "mean -log p(x | z) in the report space; with the rate it makes -ELBO"),
-    "latent_size": Column("", "coordinates of the latent"),
+    "warning": Column("", "why a number of this row is to be read with care", kind="text"),
+    "recon_mse": Column(
+        "", "mean squared error per coordinate of decode(encode(x)); pixels as fractions of 1", averaged="samples"
+    ),
+    "recon_kind": Column("", "posterior_mean (lossy latent) or round_trip (inverse of an invertible map)", kind="text"),
+    "recon_mse_noise": Column(
+        "", "the same at equal latent noise: decode(encode(x) + 0.1 e), e standard normal", averaged="samples"
+    ),
+    "recon_mse_sampled": Column(
+        "", "the same from a drawn latent: decode(z), z drawn from the posterior of x", averaged="draws"
+    ),
+    "rate_nats": Column(
+        "nats", "mean KL(posterior || prior) by one draw of z for each test example", averaged="latent"
+    ),
+    "distortion_nats": Column(
+        "nats", "mean -log p(x | z) in the report space; with the rate it makes -ELBO", averaged="latent"
+    ),
+    "latent_size": Column("", "coordinates of the latent", averaged="latent"),
     "active_units": Column(
-        "", "latent coordinates whose posterior mean has over 1 % of their variance over test examples; no class's code"
+        "",
+        "latent coordinates whose posterior mean has over 1 % of their variance over test examples; no class's code",
+        averaged="latent",
     ),
-    "posterior_collapse": Column("", "1 where no latent coordinate is active, 0 else"),
+    "posterior_collapse": Column("", "1 where no latent coordinate is active, 0 else", averaged="latent"),
     "aggregate_mmd2": Column(
-        "", "unbiased squared MMD between draws of the aggregate posterior and of the prior: 0 where they agree"
+        "",
+        "unbiased squared MMD between draws of the aggregate posterior and of the prior: 0 where they agree",
+        averaged="latent",
     ),
-    "aggregate_kl_nats": Column("nats", "KL between Gaussians with the moments of aggregate posterior and prior"),
-    "aggregate_kl_floor": Column("nats", "the same between two sets of draws from the prior"),
-    "gradient_noise": Column("", "variance of a batch's training gradient over draws of z / its squared mean"),
-    "sharpness_samples": Column("", "variance of the Laplacian of samples, decoder noise included"),
-    "sharpness_sample_means": Column("", "the same of decoder means of latents drawn from the prior"),
-    "sharpness_reconstructions": Column("", "the same of reconstructions of test examples"),
-    "sharpness_data": Column("", "the same of test examples"),
-    "mmd2": Column("", "unbiased squared MMD, Gaussian kernels of several bandwidths, samples against test"),
-    "mmd2_floor": Column("", "the same, training against test examples; one draw, the same for every seed"),
-    "sliced_w2": Column("", "sliced 2-Wasserstein distance, samples against test"),
-    "sliced_w2_floor": Column("", "the same, training against test examples"),
-    "c2st": Column("", "held-out accuracy of a classifier of samples against test; 0.5 is indistinguishable"),
-    "c2st_floor": Column("", "the same, training against test examples"),
-    "labelled": Column("examples", "training examples whose labels the entry saw; empty where it saw none"),
-    "accuracy": Column("", "share of test examples whose most probable class is the true one"),
+    "aggregate_kl_nats": Column(
+        "nats", "KL between Gaussians with the moments of aggregate posterior and prior", averaged="latent"
+    ),
+    "aggregate_kl_floor": Column("nats", "the same between two sets of draws from the prior", averaged="latent"),
+    "gradient_noise": Column(
+        "", "variance of a batch's training gradient over draws of z / its squared mean", averaged="draws"
+    ),
+    "sharpness_samples": Column(
+        "", "variance of the Laplacian of samples, decoder noise included", averaged="sharpness"
+    ),
+    "sharpness_sample_means": Column(
+        "", "the same of decoder means of latents drawn from the prior", averaged="sharpness"
+    ),
+    "sharpness_reconstructions": Column("", "the same of reconstructions of test examples", averaged="sharpness"),
+    "sharpness_data": Column("", "the same of test examples", averaged="sharpness"),
+    "mmd2": Column(
+        "", "unbiased squared MMD, Gaussian kernels of several bandwidths, samples against test", averaged="samples"
+    ),
+    "mmd2_floor": Column(
+        "", "the same, training against test examples; one draw, the same for every seed", averaged="samples"
+    ),
+    "sliced_w2": Column("", "sliced 2-Wasserstein distance, samples against test", averaged="samples"),
+    "sliced_w2_floor": Column("", "the same, training against test examples", averaged="samples"),
+    "c2st": Column(
+        "", "held-out accuracy of a classifier of samples against test; 0.5 is indistinguishable", averaged="samples"
+    ),
+    "c2st_floor": Column("", "the same, training against test examples", averaged="samples"),
+    "labelled": Column(
+        "examples", "training examples whose labels the entry saw; empty where it saw none", averaged="classes"
+    ),
+    "accuracy": Column("", "share of test examples whose most probable class is the true one", averaged="classes"),
     "accuracy_supervised": Column(
-        "", "the same for the classifier net trained on the labelled examples alone, stopped by validation labels"
+        "",
+        "the same for the classifier net trained on the labelled examples alone, stopped by validation labels",
+        averaged="classes",
     ),
     "cluster_accuracy": Column(
-        "", "share of test examples in the cluster assigned to their class, at the best matching"
+        "", "share of test examples in the cluster assigned to their class, at the best matching", averaged="classes"
     ),
-    "cluster_nmi": Column("", "normalised mutual information of clusters and classes of the test split; 1 is the same"),
-    "sample_seconds_per_1k": Column("s", "seconds to draw 1,000 samples"),
-    "nll_seconds_per_1k": Column("s", "seconds to evaluate the density of 1,000 examples"),
-    "command": Column("", "the command that makes this row again"),
+    "cluster_nmi": Column(
+        "", "normalised mutual information of clusters and classes of the test split; 1 is the same", averaged="classes"
+    ),
+    "sample_seconds_per_1k": Column("s", "seconds to draw 1,000 samples", averaged="cost"),
+    "nll_seconds_per_1k": Column("s", "seconds to evaluate the density of 1,000 examples", averaged="cost"),
+    "command": Column("", "the command that makes this row again", kind="text"),
 }
+
+
+def of_kind(kind: Kind) -> frozenset[str]:
+    """Names of the columns of one kind."""
+    return frozenset(name for name, column in COLUMNS.items() if column.kind == kind)
+
+
+def averaged() -> tuple[str, ...]:
+    """Names of the columns averaged over seeds, in the order of summary.csv."""
+    return tuple(name for part in PARTS for name, column in COLUMNS.items() if column.averaged == part)
+
+
+def bounded() -> frozenset[str]:
+    """Names of the columns that are bounds where the likelihood is one."""
+    return frozenset(name for name, column in COLUMNS.items() if column.bounded)
+
+
+def errors() -> dict[str, str]:
+    """Averaged column -> the column with its standard error over test examples."""
+    return {name: column.error for name, column in COLUMNS.items() if column.averaged and column.error}

@@ -22,9 +22,9 @@ from bench.report.study import (
     HISTORY_COLUMNS,
     PICTURES,
     Run,
-    checked,
     label,
     table_text,
+    validated,
     write_csv,
 )
 
@@ -97,7 +97,7 @@ def _records(runs_folder: Path, found: Collected) -> dict[str, Record]:
             if record is None:
                 found.unfinished += 1
                 continue
-            checked(record)
+            validated(record)
             _curves(record)
         except (ValueError, TypeError) as error:
             found.warnings.append(f"{run.record_path} is broken ({error}); left out")
@@ -117,7 +117,7 @@ def _curves(record: Record) -> list[tuple[str, str, float, float]]:
 
 def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) -> list[Run]:
     """The rows of the table, sorted, each with the `variant` that tells it from others of its data set and model."""
-    runs = [checked(record) for record in records.values()]
+    runs = [validated(record) for record in records.values()]
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         groups[run["data"], run["model"]].append(run)

@@ -20,7 +20,7 @@ from bench.report.study import (
 
 
 @dataclass
-class Kept:
+class CommittedRows:
     """What stays of the four files: rows as they are written there."""
 
     runs: list[Run]
@@ -34,10 +34,10 @@ class Kept:
         return self.pictures | {key: value for key, value in new.items() if key not in of_data}
 
 
-NOTHING = Kept([], [], [], {})
+NOTHING = CommittedRows([], [], [], {})
 
 
-def kept_beside(folder: Path, new: list[Run]) -> Kept:
+def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
     """What the files in `folder` hold of runs other than `new`; gives these the variants that fit beside them.
 
     Raises:
@@ -53,7 +53,7 @@ def kept_beside(folder: Path, new: list[Run]) -> Kept:
     tell_apart(new, runs)
     ids = {run["run_id"] for run in runs}
     cells = {f"{run['data']}/{label(run)}" for run in runs} | {run["data"] for run in runs}
-    return Kept(
+    return CommittedRows(
         runs,
         [row for row in rows_of(folder / HISTORIES, ("run_id", *HISTORY_COLUMNS)) if row[0] in ids],
         [row for row in rows_of(folder / CURVES, CURVE_COLUMNS) if row[0] in ids],

@@ -10,8 +10,8 @@ from bench.record.columns import COLUMNS
 from bench.report.numbers import plain
 from bench.report.study import Run, Study, label
 from bench.report.style import Plot
-from bench.report.summary import Cell, count_words
-from bench.report.tables import Field, Grid
+from bench.report.summary import ModelSummary, count_words
+from bench.report.tables import Grid, TableCell
 
 RUN_COLUMNS = {
     "seed": "seed",
@@ -39,7 +39,7 @@ ORIGINS = {
 }
 
 
-def render(study: Study, cells: list[Cell], tables: list[Grid], plots: list[Plot]) -> str:
+def render(study: Study, cells: list[ModelSummary], tables: list[Grid], plots: list[Plot]) -> str:
     """report.html: tables, plots as data URIs, style and script in one file; equal input gives equal text."""
     environment = Environment(
         loader=PackageLoader("bench.report"),
@@ -64,7 +64,7 @@ def render(study: Study, cells: list[Cell], tables: list[Grid], plots: list[Plot
     )
 
 
-def _sections(cells: list[Cell], plots: list[Plot]) -> dict[str, list[Plot]]:
+def _sections(cells: list[ModelSummary], plots: list[Plot]) -> dict[str, list[Plot]]:
     """data set -> its plots, in the order of the tables."""
     sections: dict[str, list[Plot]] = {cell.data: [] for cell in cells}
     for plot in plots:
@@ -76,18 +76,22 @@ def _run_table(runs: list[Run]) -> Grid:
     """Every run, failed ones too."""
     columns = {c: heading for c, heading in RUN_COLUMNS.items() if any(run[c] is not None for run in runs)}
     rows = [
-        [Field(run["data"], run["data"]), Field(label(run), label(run)), *(_field(run[column]) for column in columns)]
+        [
+            TableCell(run["data"], run["data"]),
+            TableCell(label(run), label(run)),
+            *(_field(run[column]) for column in columns),
+        ]
         for run in runs
     ]
     return Grid("runs", "All runs", ["data", "model", *columns.values()], rows, [])
 
 
-def _field(value: Any) -> Field:
+def _field(value: Any) -> TableCell:
     if value is None:
-        return Field("", None)
+        return TableCell("", None)
     if isinstance(value, bool):
-        return Field("yes" if value else "no", str(value))
-    return Field(value, value) if isinstance(value, str) else Field(plain(value), value)
+        return TableCell("yes" if value else "no", str(value))
+    return TableCell(value, value) if isinstance(value, str) else TableCell(plain(value), value)
 
 
 def _counted(runs: list[Run], column: str) -> list[str]:

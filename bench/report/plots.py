@@ -9,13 +9,13 @@ from matplotlib import style
 from bench.report import plots_curves, plots_likelihood, plots_pictures
 from bench.report.study import Study
 from bench.report.style import RC, Plot, Style, styles
-from bench.report.summary import Cell
+from bench.report.summary import ModelSummary
 
 
-def draw(study: Study, cells: list[Cell]) -> list[Plot]:
+def draw(study: Study, cells: list[ModelSummary]) -> list[Plot]:
     """The plots that the study has something to show in; equal records give equal bytes, on any number of cores."""
     look = styles(cell.model for cell in cells if not cell.oracle)
-    by_data: dict[str, list[Cell]] = {}
+    by_data: dict[str, list[ModelSummary]] = {}
     for cell in cells:
         by_data.setdefault(cell.data, []).append(cell)
     plots_of = partial(of_one_data_set, study, look)
@@ -28,7 +28,7 @@ def draw(study: Study, cells: list[Cell]) -> list[Plot]:
     return [plot for group in found for plot in group]
 
 
-def of_one_data_set(study: Study, look: dict[str, Style], group: list[Cell]) -> list[Plot]:
+def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSummary]) -> list[Plot]:
     """The plots of one data set, likelihood first."""
     with style.context(["default", RC]):
         found = [

@@ -8,13 +8,13 @@ from bench.report.numbers import plain, quantity
 from bench.report.plots_likelihood import ORACLE_LINE
 from bench.report.study import Study
 from bench.report.style import Plot, Style, legend, log_axis, plane, png
-from bench.report.summary import ORACLE, Cell
+from bench.report.summary import ORACLE, ModelSummary
 
 DECADES = 4  # a logarithmic axis shows so many below its top: an exact inverse's 1e-12 would flatten the rest
 SPREAD_WORDS = "Bars are 95 % t intervals of the mean over seeds."
 
 
-def reconstruction(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | None:
+def reconstruction(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     """Mean squared reconstruction error against the noise added to the latent."""
     curves = _means(study, cells, "noise")
     if not curves:
@@ -43,7 +43,7 @@ def reconstruction(study: Study, cells: list[Cell], look: dict[str, Style]) -> P
     )
 
 
-def k_curve(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | None:
+def k_curve(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     """NLL bound against the number K of importance samples."""
     curves = _means(study, cells, "k")
     if not curves:
@@ -73,7 +73,7 @@ def k_curve(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | N
     )
 
 
-def _last_step(study: Study, cell: Cell) -> str:
+def _last_step(study: Study, cell: ModelSummary) -> str:
     """What the last increase of K brought, paired by seed: the spread over seeds hides it in the plot."""
     curves = [study.curves[run["run_id"], "k"] for run in cell.finished if (run["run_id"], "k") in study.curves]
     ends = [curve[np.argsort(curve[:, 0])][-2:] for curve in curves if len(curve) > 1]
@@ -83,7 +83,7 @@ def _last_step(study: Study, cell: Cell) -> str:
     return f"From K={low:g} to K={high:g} the NLL of {cell.model} falls by {quantity(drop)} nats (paired by seed)."
 
 
-def _means(study: Study, cells: list[Cell], kind: str) -> dict[str, dict[float, Interval]]:
+def _means(study: Study, cells: list[ModelSummary], kind: str) -> dict[str, dict[float, Interval]]:
     """model -> x -> the interval of y over the finished seeds."""
     found: dict[str, dict[float, Interval]] = {}
     for cell in cells:

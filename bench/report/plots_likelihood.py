@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
-from bench.report.summary import ORACLE, Cell, count_words
+from bench.report.summary import ORACLE, ModelSummary, count_words
 from bench.report.tables import DAGGER, NOTES, SECTION, is_single, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
@@ -20,7 +20,7 @@ Line = tuple[str, Run, Array]  # model, run, its `(points, 2)` seconds and valid
 INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
 
 
-def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
+def dots(cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     """Test NLL of every model on one data set: the mean, its interval and each seed."""
     shown = sorted((c for c in _entries(cells)), key=lambda cell: -cell.intervals["nll_nats"].mean)
     if not shown:
@@ -71,7 +71,7 @@ def dots(cells: list[Cell], look: dict[str, Style]) -> Plot | None:
     )
 
 
-def reach(cell: Cell) -> tuple[float, float]:
+def reach(cell: ModelSummary) -> tuple[float, float]:
     """From where to where a model's mean, interval and seeds go."""
     mean, half_width, _ = cell.intervals["nll_nats"]
     spread = half_width or 0.0
@@ -79,7 +79,7 @@ def reach(cell: Cell) -> tuple[float, float]:
     return min(points), max(points)
 
 
-def left_out(cells: list[Cell]) -> list[Cell]:
+def left_out(cells: list[ModelSummary]) -> list[ModelSummary]:
     """Those that would crowd the others: `FAR` times as far behind the median as the better half is wide."""
     means = [cell.intervals["nll_nats"].mean for cell in cells]
     middle = float(np.median(means))
@@ -120,7 +120,7 @@ COSTS = (
 )
 
 
-def pareto(cells: list[Cell], look: dict[str, Style], cost: Cost) -> Plot | None:
+def pareto(cells: list[ModelSummary], look: dict[str, Style], cost: Cost) -> Plot | None:
     """Test NLL against what training cost."""
     shown = [cell for cell in _entries(cells) if cost.column in cell.intervals]
     if not shown:
@@ -172,7 +172,7 @@ def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return front
 
 
-def training(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | None:
+def training(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     """Validation NLL against training seconds, a line a run; what did not finish ends in a cross."""
     lines: list[Line] = [
         (cell.model, run, c) for cell in cells for run in cell.runs if len(c := _curve(study, run["run_id"]))
@@ -219,7 +219,7 @@ def _ends(lines: list[Line]) -> str:
     return f": {words}" if words else ""
 
 
-def shown_range(lines: list[Line], cells: list[Cell]) -> tuple[float, float]:
+def shown_range(lines: list[Line], cells: list[ModelSummary]) -> tuple[float, float]:
     """Ends of the axis of NLL: the oracle and each curve down to its best, but for the highest fifth of that way.
 
     What lies above, and where a curve rises to later, would flatten the rest. What runs that did not finish went
@@ -233,7 +233,7 @@ def shown_range(lines: list[Line], cells: list[Cell]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def marked(cells: list[Cell]) -> list[str]:
+def marked(cells: list[ModelSummary]) -> list[str]:
     """The models' names, ≤ for a bound, § for a loose one, and the number of test examples where few others have it."""
     usual = Counter(frozenset(cell.measured_on()) for cell in cells).most_common(1)
     names = []
@@ -245,7 +245,7 @@ def marked(cells: list[Cell]) -> list[str]:
     return names
 
 
-def _entries(cells: list[Cell]) -> list[Cell]:
+def _entries(cells: list[ModelSummary]) -> list[ModelSummary]:
     """The models with a likelihood, without the oracle."""
     return [cell for cell in cells if not cell.oracle and "nll_nats" in cell.intervals]
 
@@ -257,17 +257,17 @@ def _curve(study: Study, run_id: str) -> Array:
     return finite
 
 
-def _oracle(axes: Axes, cells: list[Cell], *, vertical: bool) -> None:
+def _oracle(axes: Axes, cells: list[ModelSummary], *, vertical: bool) -> None:
     for cell in cells:
         if cell.oracle:
             draw = axes.axvline if vertical else axes.axhline
             draw(cell.intervals["nll_nats"].mean, label=ORACLE, zorder=1, **ORACLE_LINE)
 
 
-def _oracle_words(cells: list[Cell]) -> str:
+def _oracle_words(cells: list[ModelSummary]) -> str:
     return " Dashed: the oracle, the true density on the test split." if any(cell.oracle for cell in cells) else ""
 
 
-def _shared_words(cells: list[Cell]) -> str:
+def _shared_words(cells: list[ModelSummary]) -> str:
     shared = ", ".join(cell.model for cell in cells if cell.shared_machine)
     return f" {DAGGER} Others used the machine while some of these were timed: {shared}." if shared else ""

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from bench.report.study import Array, Study
 from bench.report.style import WIDTH, Plot, Style, figure, png
-from bench.report.summary import Cell
+from bench.report.summary import ModelSummary
 
 COLUMNS = 3  # panels side by side stay legible on a phone
 NATS_SHOWN = 8.0
@@ -19,7 +19,7 @@ IMAGES = (
 FIRST_SEED = "The first finished seed of each model."
 
 
-def densities(study: Study, cells: list[Cell]) -> Plot | None:
+def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
     """The log-density of the truth and of each model, on one colour scale."""
     data = cells[0].data
     panels = {"truth": (study.pictures.get(f"truth/{data}"), study.pictures.get(f"extent/{data}"))}
@@ -53,7 +53,7 @@ def densities(study: Study, cells: list[Cell]) -> Plot | None:
     )
 
 
-def samples(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | None:
+def samples(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     """Samples of each model beside test data: points of the plane or images."""
     data = cells[0].data
     panels = {"test data": study.pictures.get(f"real/{data}")}
@@ -83,7 +83,7 @@ def samples(study: Study, cells: list[Cell], look: dict[str, Style]) -> Plot | N
     )
 
 
-def by_class(study: Study, cells: list[Cell]) -> Plot | None:
+def by_class(study: Study, cells: list[ModelSummary]) -> Plot | None:
     """Samples that models drew of each class, a column a class."""
     data = cells[0].data
     shown = {

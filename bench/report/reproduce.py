@@ -8,16 +8,13 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.record.columns import COLUMNS
 from bench.record.store import TABLE
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.numbers import quantity
 from bench.report.study import label, load, study_folder
-from bench.report.summary import TEST_ERRORS
 
 PUBLISHED = Path(__file__).with_name("published.csv")
-
-ERRORS = TEST_ERRORS | {"oracle_nll_nats": "oracle_standard_error"}
-"""Columns whose error over test examples is known, and where it stands."""
 
 HEADINGS = ("data", "entry", "quantity", "obtained", "published", "difference", "published by")
 
@@ -72,7 +69,7 @@ def averaged(runs: list[dict[str, Any]], column: str, oracle: bool) -> tuple[Int
     values = [float(run[column]) for run in runs]
     if len(values) > 1 and not oracle:
         return t_interval(values), f" ({len(values)} seeds)"
-    error = runs[0].get(ERRORS.get(column, ""))
+    error = runs[0].get(COLUMNS[column].error)
     return normal_interval(values[0], error), "" if oracle else " (1 seed)"
 
 

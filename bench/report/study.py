@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import BenchError, unknown
-from bench.record.columns import COLUMNS, STATUSES
+from bench.record.columns import COLUMNS, STATUSES, Kind
 from bench.record.store import TABLE
 
 Run = dict[str, Any]
@@ -24,31 +24,6 @@ Array = NDArray[Any]
 HISTORIES, CURVES, PICTURES = "histories.csv", "curves.csv", "pictures.npz"
 HISTORY_COLUMNS = ("step", "train_seconds", "train_loss_nats", "val_nll_nats")
 CURVE_COLUMNS = ("run_id", "curve", "x", "y")
-
-FLAGS = frozenset({"shared_machine", "nll_is_bound"})
-TEXT = frozenset(
-    [
-        "study",
-        "run_id",
-        "status",
-        "error",
-        "data",
-        "model",
-        "family",
-        "matched_to",
-        "selected_by",
-        "compiled",
-        "note",
-        "device",
-        "torch_version",
-        "git_commit",
-        "nll_estimator",
-        "nll_space",
-        "warning",
-        "recon_kind",
-        "command",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +52,7 @@ def label(run: Run) -> str:
     return f"{run['model']} ({run['variant']})" if run.get("variant") else str(run["model"])
 
 
-def checked(record: dict[str, Any]) -> Run:
+def validated(record: dict[str, Any]) -> Run:
     """A record's scalars, held against the kinds of their columns.
 
     Raises:
@@ -88,20 +63,25 @@ def checked(record: dict[str, Any]) -> Run:
             raise ValueError(f"{name} is missing")
     if record["status"] not in STATUSES:
         raise ValueError(f"status is {record['status']!r}")
-    for name in COLUMNS.keys() - TEXT:
-        value = record.get(name)
-        kind = bool if name in FLAGS else (int, float)
-        if value is None:
-            continue
-        if not isinstance(value, kind) or (name not in FLAGS and isinstance(value, bool)):
-            raise ValueError(f"{name} is {value!r}")
-        if not math.isfinite(value):
-            raise ValueError(f"{name} is not finite")
+    for name, column in COLUMNS.items():
+        _check_kind(name, column.kind, record.get(name))
     scalars = {name: record.get(name) for name in COLUMNS}
     for name, value in record.items():
         if name not in COLUMNS and name not in ("k_curve", "noise_curve"):
             scalars[name] = json.dumps(value) if isinstance(value, (list, dict)) else value
     return scalars
+
+
+def _check_kind(name: str, kind: Kind, value: Any) -> None:
+    """Refuses a number or a flag that is none; text is left as it is, and None is an absent quantity."""
+    if value is None or kind == "text":
+        return
+    if not isinstance(value, bool if kind == "flag" else (int, float)) or (
+        kind == "number" and isinstance(value, bool)
+    ):
+        raise ValueError(f"{name} is {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is not finite")
 
 
 def write_csv(header: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -174,7 +154,7 @@ def _read_table(path: Path) -> list[Run]:
         runs = []
         for row in reader:
             try:
-                runs.append(checked({name: _value(name, cell) for name, cell in row.items()}))
+                runs.append(validated({name: _value(name, cell) for name, cell in row.items()}))
             except (ValueError, KeyError, TypeError) as error:
                 raise BenchError(
                     f"{path}, line {reader.line_num}: {error}; restore the file or run the study"
@@ -186,9 +166,10 @@ def _value(name: str, cell: str | None) -> Any:
     """A cell of table.csv as the value that was written."""
     if cell is None or cell == "":
         return None
-    if name in FLAGS:
+    kind = COLUMNS[name].kind if name in COLUMNS else "text"
+    if kind == "flag":
         return {"True": True, "False": False}[cell]
-    if name in TEXT or name not in COLUMNS:
+    if kind == "text":
         return cell
     return int(cell) if cell.lstrip("-").isdigit() else float(cell)
 

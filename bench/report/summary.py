@@ -5,72 +5,15 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from bench.record.columns import STATUSES
+from bench.record.columns import STATUSES, averaged, errors
 from bench.report.intervals import Interval, normal_interval, paired_difference, t_interval
 from bench.report.study import Run, label, write_csv
 
-METRICS = (
-    "nll_nats",
-    "nll_examples",
-    "bits_per_dim",
-    "kl_to_truth",
-    "solver_error_nats",
-    "grid_error_nats",
-    "grid_error_refined_nats",
-    "elbo_nats",
-    "ess_median",
-    "recon_mse",
-    "recon_mse_noise",
-    "mmd2",
-    "mmd2_floor",
-    "sliced_w2",
-    "sliced_w2_floor",
-    "c2st",
-    "c2st_floor",
-    "rate_nats",
-    "distortion_nats",
-    "latent_size",
-    "active_units",
-    "posterior_collapse",
-    "aggregate_mmd2",
-    "aggregate_kl_nats",
-    "aggregate_kl_floor",
-    "recon_mse_sampled",
-    "gradient_noise",
-    "sharpness_samples",
-    "sharpness_sample_means",
-    "sharpness_reconstructions",
-    "sharpness_data",
-    "labelled",
-    "accuracy",
-    "accuracy_supervised",
-    "cluster_accuracy",
-    "cluster_nmi",
-    "parameters",
-    "steps",
-    "train_seconds",
-    "compile_seconds",
-    "eval_seconds",
-    "step_milliseconds",
-    "train_flops",
-    "train_nfe",
-    "eval_nfe",
-    "sample_seconds_per_1k",
-    "nll_seconds_per_1k",
-    "peak_memory_bytes",
-)
-BOUNDED = frozenset({"nll_nats", "bits_per_dim", "kl_to_truth"})  # ordered as the NLL is, and bounds where it is one
 ORACLE = "oracle"
-TEST_ERRORS = {
-    "nll_nats": "nll_standard_error",
-    "elbo_nats": "elbo_standard_error",
-    "kl_to_truth": "kl_standard_error",
-}
-"""Metrics whose error over test examples is known, and where it stands: the interval of a single seed."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class ModelSummary:
     """The runs of one model on one data set.
 
     Attributes:
@@ -125,7 +68,7 @@ class Cell:
             return "exact"
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
-    def comparable(self, other: "Cell") -> bool:
+    def comparable(self, other: "ModelSummary") -> bool:
         """Whether both NLLs are means over the same test examples, the first so many."""
         return self.measured_on() == other.measured_on()
 
@@ -142,8 +85,8 @@ class Difference(NamedTuple):
     """NLL of `a` minus NLL of `b` in nats, paired by seed."""
 
     data: str
-    a: Cell
-    b: Cell
+    a: ModelSummary
+    b: ModelSummary
     interval: Interval
 
 
@@ -153,12 +96,12 @@ def count_words(runs: list[Run]) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
-def summarise(runs: list[Run]) -> list[Cell]:
+def summarise(runs: list[Run]) -> list[ModelSummary]:
     """One cell per data set and model in the order of `runs`, and behind each data set its oracle where it is known."""
     groups: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         groups[run["data"]][label(run)].append(run)
-    cells: list[Cell] = []
+    cells: list[ModelSummary] = []
     for data, models in groups.items():
         entries = [_cell(data, model, group) for model, group in models.items()]
         cells += [_marked(entry, entries) for entry in entries]
@@ -166,7 +109,7 @@ def summarise(runs: list[Run]) -> list[Cell]:
     return cells
 
 
-def differences(cells: list[Cell]) -> list[Difference]:
+def differences(cells: list[ModelSummary]) -> list[Difference]:
     """Every pair of models measured on the same examples of the same data set that share a finished seed."""
     entries = [cell for cell in cells if not cell.oracle]
     pairs = [(a, b) for a, b in combinations(entries, 2) if a.data == b.data and a.comparable(b)]
@@ -174,11 +117,11 @@ def differences(cells: list[Cell]) -> list[Difference]:
     return [Difference(a.data, a, b, interval) for a, b, interval in found if interval is not None]
 
 
-def summary_csv(cells: list[Cell]) -> str:
+def summary_csv(cells: list[ModelSummary]) -> str:
     """summary.csv: a row per cell; each metric with `_ci95` (half-width of its 95 % interval) and `_n` (values)."""
     about = ("nll_estimator", "nll_space", "recon_kind", "matched_to")
     header = ["data", "model", "n_ok", "n_runs", "statuses", *about, "nll_is_bound", "shared_machine", "best_nll"]
-    header += [f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_ci95", "_n")]
+    header += [f"{metric}{suffix}" for metric in averaged() for suffix in ("", "_ci95", "_n")]
     return write_csv(header, [_summary_row(cell, about) for cell in cells])
 
 
@@ -192,38 +135,38 @@ def differences_csv(found: list[Difference]) -> str:
     return write_csv(header, rows)
 
 
-def _cell(data: str, model: str, runs: list[Run]) -> Cell:
-    cell = Cell(data, model, runs, {})
-    values = {metric: list(cell.by_seed(metric).values()) for metric in METRICS}
+def _cell(data: str, model: str, runs: list[Run]) -> ModelSummary:
+    cell = ModelSummary(data, model, runs, {})
+    values = {metric: list(cell.by_seed(metric).values()) for metric in averaged()}
     cell.intervals.update({metric: t_interval(found) for metric, found in values.items() if found})
-    for metric, column in TEST_ERRORS.items():
+    for metric, column in errors().items():
         if len(values[metric]) == 1:
             error = next(iter(cell.by_seed(column).values()), None)
             cell.intervals[metric] = normal_interval(values[metric][0], error)
     return cell
 
 
-def _marked(cell: Cell, entries: list[Cell]) -> Cell:
+def _marked(cell: ModelSummary, entries: list[ModelSummary]) -> ModelSummary:
     """The cell with `best` set."""
     own = cell.by_seed("nll_nats")
     others = [other for other in entries if other is not cell and "nll_nats" in other.intervals]
     found = [paired_difference(own, o.by_seed("nll_nats")) if o.comparable(cell) else None for o in others]
     tight = not any(each.loose for each in (cell, *others))
     best = tight and bool(found) and all(d is not None and d.mean < 0 and d.excludes_zero for d in found)
-    return Cell(cell.data, cell.model, cell.runs, cell.intervals, best=best)
+    return ModelSummary(cell.data, cell.model, cell.runs, cell.intervals, best=best)
 
 
-def _oracle(data: str, runs: list[Run]) -> list[Cell]:
+def _oracle(data: str, runs: list[Run]) -> list[ModelSummary]:
     """The true density's row: its NLL on the test split, which is the same for all runs unless the data are redrawn."""
     by_seed = {run["seed"]: run["oracle_nll_nats"] for run in runs if run["oracle_nll_nats"] is not None}
     if not by_seed:
         return []
     values = list(by_seed.values())
     nll = t_interval(values) if len(set(values)) > 1 else Interval(values[0], None, 1)
-    return [Cell(data, ORACLE, [], {"nll_nats": nll, "kl_to_truth": Interval(0.0, None, nll.n)}, oracle=True)]
+    return [ModelSummary(data, ORACLE, [], {"nll_nats": nll, "kl_to_truth": Interval(0.0, None, nll.n)}, oracle=True)]
 
 
-def _summary_row(cell: Cell, about: tuple[str, ...]) -> list[Any]:
+def _summary_row(cell: ModelSummary, about: tuple[str, ...]) -> list[Any]:
     row: list[Any] = [cell.data, cell.model]
     if cell.oracle:
         row += [None, None, None, "exact", None, None, None, False, None, None]
@@ -235,6 +178,6 @@ def _summary_row(cell: Cell, about: tuple[str, ...]) -> list[Any]:
             *(cell.named(column) or None for column in about),
         ]
         row += [cell.is_bound, cell.shared_machine, cell.best] if cell.finished else [None, None, None]
-    for metric in METRICS:
+    for metric in averaged():
         row += cell.intervals.get(metric, (None, None, None))
     return row

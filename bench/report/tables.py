@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from bench.record.columns import bounded
 from bench.report.intervals import Interval
 from bench.report.layouts import LAYOUTS, Layout, Metric
 from bench.report.numbers import quantity
-from bench.report.summary import BOUNDED, Cell, Difference
+from bench.report.summary import Difference, ModelSummary
 
 DAGGER, DOUBLE_DAGGER, SECTION = "†", "‡", "§"
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
@@ -35,7 +36,7 @@ NOTES = {
 }
 
 
-class Field(NamedTuple):
+class TableCell(NamedTuple):
     """One cell of a table: its text, what it is sorted by (None: last) and whether it is bold."""
 
     text: str
@@ -49,17 +50,17 @@ class Grid(NamedTuple):
     name: str
     title: str
     headings: list[str]
-    rows: list[list[Field]]
+    rows: list[list[TableCell]]
     notes: list[str]
 
 
-def grids(cells: list[Cell]) -> list[Grid]:
+def grids(cells: list[ModelSummary]) -> list[Grid]:
     """The tables of a study, each of the models that belong in it; columns without any value are left out."""
     members = [(layout, [cell for cell in cells if belongs(layout, cell)]) for layout in LAYOUTS]
     return [_grid(layout, shown) for layout, shown in members if shown]
 
 
-def belongs(layout: Layout, cell: Cell) -> bool:
+def belongs(layout: Layout, cell: ModelSummary) -> bool:
     """Whether a model has what the table is about."""
     return not layout.having or any(column in cell.intervals for column in layout.having)
 
@@ -71,9 +72,9 @@ def difference_grid(found: list[Difference]) -> Grid:
         verdict = (a.model if interval.mean < 0 else b.model) if interval.excludes_zero else "not told apart"
         if interval.half_width is None:
             verdict = "one seed"
-        names = [Field(text, text) for text in (data, signed(a), signed(b))]
-        number = Field(quantity(interval), interval.mean, interval.excludes_zero and not (a.loose or b.loose))
-        rows.append([*names, Field(str(interval.n), interval.n), number, Field(verdict, verdict)])
+        names = [TableCell(text, text) for text in (data, signed(a), signed(b))]
+        number = TableCell(quantity(interval), interval.mean, interval.excludes_zero and not (a.loose or b.loose))
+        rows.append([*names, TableCell(str(interval.n), interval.n), number, TableCell(verdict, verdict)])
     headings = ["data", "model A", "model B", "seeds", "NLL A - NLL B, nats", "lower number"]
     bounds = [NOTES["bound"].replace("≤ marks an upper bound", "(≤) marks a model whose NLL is an upper bound")]
     notes = [
@@ -85,12 +86,12 @@ def difference_grid(found: list[Difference]) -> Grid:
     return Grid("differences", "Differences between models, paired by seed", headings, rows, notes)
 
 
-def signed(cell: Cell) -> str:
+def signed(cell: ModelSummary) -> str:
     """The model's name, (≤) behind it for a bound and § for a loose one."""
     return cell.model + (" (≤)" if cell.is_bound else "") + (f" {SECTION}" if cell.loose else "")
 
 
-def text_summary(cells: list[Cell]) -> list[str]:
+def text_summary(cells: list[ModelSummary]) -> list[str]:
     """The terminal's table: one line per data set and model."""
     bits = any("bits_per_dim" in cell.intervals for cell in cells)
     kl = any("kl_to_truth" in cell.intervals for cell in cells)
@@ -132,21 +133,21 @@ def tex(tables: Iterable[Grid]) -> str:
     return "\n".join(parts)
 
 
-def _grid(layout: Layout, cells: list[Cell]) -> Grid:
+def _grid(layout: Layout, cells: list[ModelSummary]) -> Grid:
     metrics = [m for m in layout.metrics if any(m.column in cell.intervals for cell in cells)]
     about = {c: heading for c, heading in layout.about if any(cell.named(c) for cell in cells)}
     shown = [cell for cell in cells if not cell.oracle or any(m.column in cell.intervals for m in metrics)]
     rows = []
     for cell in shown:
-        row = [Field(cell.data, cell.data), Field(cell.model, cell.model), _seeds(cell)]
+        row = [TableCell(cell.data, cell.data), TableCell(cell.model, cell.model), _seeds(cell)]
         row += [_number(metric, cell) for metric in metrics]
-        rows.append(row + [Field(cell.named(column), cell.named(column) or None) for column in about])
-    uses: list[tuple[str, Callable[[Cell], bool]]] = [
+        rows.append(row + [TableCell(cell.named(column), cell.named(column) or None) for column in about])
+    uses: list[tuple[str, Callable[[ModelSummary], bool]]] = [
         ("interval", lambda cell: any(m.column in cell.intervals for m in metrics)),
         ("variants", lambda cell: not cell.oracle and " (" in cell.model),
         ("single", lambda cell: any(is_single(cell, m.column) for m in metrics)),
-        ("bound", lambda cell: cell.is_bound and any(m.column in BOUNDED for m in metrics)),
-        ("loose", lambda cell: cell.loose and any(m.column in BOUNDED for m in metrics)),
+        ("bound", lambda cell: cell.is_bound and any(m.column in bounded() for m in metrics)),
+        ("loose", lambda cell: cell.loose and any(m.column in bounded() for m in metrics)),
         ("floor", lambda cell: any(m.floor in cell.intervals for m in metrics)),
         ("shared", lambda cell: cell.shared_machine and any(m.timing for m in metrics)),
         ("packed", lambda cell: cell.packed and any(m.column in PACKED_TIMES for m in metrics)),
@@ -160,13 +161,13 @@ def _grid(layout: Layout, cells: list[Cell]) -> Grid:
     return Grid(layout.name, layout.title, headings, rows, notes + bold)
 
 
-def is_single(cell: Cell, column: str) -> bool:
+def is_single(cell: ModelSummary, column: str) -> bool:
     """Whether the interval is over the test examples of one seed."""
     interval = cell.intervals.get(column)
     return interval is not None and interval.n == 1 and interval.half_width is not None
 
 
-def several_sizes(cells: Iterable[Cell]) -> bool:
+def several_sizes(cells: Iterable[ModelSummary]) -> bool:
     """Whether models of one data set are measured on different numbers of test examples."""
     sizes: dict[str, set[int | None]] = defaultdict(set)
     for cell in cells:
@@ -174,21 +175,21 @@ def several_sizes(cells: Iterable[Cell]) -> bool:
     return any(len(found) > 1 for found in sizes.values())
 
 
-def _seeds(cell: Cell) -> Field:
+def _seeds(cell: ModelSummary) -> TableCell:
     """Finished of all seeds, and what became of the others."""
     if cell.oracle:
-        return Field("", None)
+        return TableCell("", None)
     done, total = len(cell.finished), len(cell.runs)
-    return Field(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.failures})", done)
+    return TableCell(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.failures})", done)
 
 
-def _number(metric: Metric, cell: Cell) -> Field:
+def _number(metric: Metric, cell: ModelSummary) -> TableCell:
     """A metric's cell: bound mark, interval, floor, dagger."""
     interval: Interval | None = cell.intervals.get(metric.column)
     if interval is None:
-        return Field("", None)
+        return TableCell("", None)
     text = quantity(interval, metric.scale)
-    if cell.is_bound and metric.column in BOUNDED:
+    if cell.is_bound and metric.column in bounded():
         text = f"≤ {text}"
     if metric.floor in cell.intervals:
         text = f"{text} ({quantity(Interval(cell.intervals[metric.floor].mean, None, 1), digits=2)})"
@@ -196,9 +197,9 @@ def _number(metric: Metric, cell: Cell) -> Field:
         text += f" {DAGGER}"
     if metric.column in PACKED_TIMES and cell.packed:
         text += f" {DOUBLE_DAGGER}"
-    if metric.column in BOUNDED and cell.loose:
+    if metric.column in bounded() and cell.loose:
         text += f" {SECTION}"
-    return Field(text, interval.mean, cell.best and metric.column in BOUNDED)
+    return TableCell(text, interval.mean, cell.best and metric.column in bounded())
 
 
 TEX = {
@@ -213,5 +214,5 @@ def _tex(text: str) -> str:
     return "".join(TEX.get(character, character) for character in text)
 
 
-def _bold_tex(field: Field) -> str:
+def _bold_tex(field: TableCell) -> str:
     return f"\\textbf{{{_tex(field.text)}}}" if field.bold else _tex(field.text)

@@ -6,7 +6,7 @@ from bench.record.store import Record
 from bench.report.plots import draw
 from bench.report.plots_likelihood import frontier, left_out, marked, shown_range
 from bench.report.plots_pictures import mosaic
-from bench.report.study import Study, checked, load
+from bench.report.study import Study, load, validated
 from bench.report.style import Plot
 from bench.report.summary import summarise
 from tests.report.synthetic import record
@@ -29,12 +29,12 @@ def test_every_kind_of_plot_is_there_with_words(made: Path) -> None:
 
 
 def test_a_study_of_failures_draws_nothing_and_does_not_fail() -> None:
-    runs = [checked({"run_id": "a", "status": "failed", "data": "toy", "model": "vae", "seed": 0})]
+    runs = [validated({"run_id": "a", "status": "failed", "data": "toy", "model": "vae", "seed": 0})]
     assert draw(Study("made", runs, {}, {}, {}), summarise(runs)) == []
 
 
 def test_one_seed_of_one_model_is_enough() -> None:
-    runs = [checked(record("toy", "mine", 0))]
+    runs = [validated(record("toy", "mine", 0))]
     history = np.array([[100.0, 1.0, np.nan, np.inf], [200.0, 0.0, 3.0, 2.9]])
     study = Study("made", runs, {runs[0]["run_id"]: history}, {}, {})
     assert {plot.name for plot in draw(study, summarise(runs))} == {
@@ -44,7 +44,7 @@ def test_one_seed_of_one_model_is_enough() -> None:
 
 def plots_of(*records: Record) -> dict[str, Plot]:
     """name -> plot, of runs on `toy` whose histories have two validations, 3 and 2 nats."""
-    runs = [checked(found) for found in records]
+    runs = [validated(found) for found in records]
     histories = {run["run_id"]: np.array([[100, 1, 3.1, 3], [200, 2, 2.1, 2]], float) for run in runs}
     return {plot.name: plot for plot in draw(Study("made", runs, histories, {}, {}), summarise(runs))}
 
@@ -67,7 +67,7 @@ def test_without_flops_only_time_is_drawn() -> None:
 
 def test_models_measured_on_another_part_of_the_test_split_say_so_and_bound_no_frontier() -> None:
     few, many = record("toy", "vae", 0, nll_examples=100), record("toy", "cnf", 0, nll_examples=2000)
-    runs = [checked(each) for each in (few, many, record("toy", "realnvp", 0, nll_examples=2000))]
+    runs = [validated(each) for each in (few, many, record("toy", "realnvp", 0, nll_examples=2000))]
     cells = [cell for cell in summarise(runs) if not cell.oracle]
     assert sorted(marked(cells)) == ["cnf", "realnvp", "vae (≤, of 100)"]
     found = plots_of(few, many)
@@ -93,7 +93,7 @@ def test_training_says_which_lines_stopped_and_how() -> None:
 
 
 def test_a_diverged_run_does_not_stretch_the_axis_of_the_others() -> None:
-    runs = [checked(record("toy", "vae", 0)), checked(record("toy", "vae", 1, status="diverged"))]
+    runs = [validated(record("toy", "vae", 0)), validated(record("toy", "vae", 1, status="diverged"))]
     calm, wild = np.array([[1, 3.0], [2, 2.0]]), np.array([[1, 3.0], [2, 1e6]])
     ends = shown_range([("vae", runs[0], calm), ("vae", runs[1], wild)], summarise(runs))
     assert ends == shown_range([("vae", runs[0], calm)], summarise(runs))
@@ -102,7 +102,7 @@ def test_a_diverged_run_does_not_stretch_the_axis_of_the_others() -> None:
 
 
 def test_what_a_curve_rises_to_after_its_best_does_not_stretch_the_axis() -> None:
-    runs = [checked(record("toy", "vae", seed)) for seed in (0, 1)]
+    runs = [validated(record("toy", "vae", seed)) for seed in (0, 1)]
     calm, overfitted = np.array([[1, 3.0], [2, 2.0]]), np.array([[1, 3.0], [2, 2.5], [3, 300.0]])
     low, high = shown_range([("vae", runs[0], calm), ("vae", runs[1], overfitted)], summarise(runs))
     assert low < 2
@@ -123,7 +123,7 @@ def test_a_mosaic_keeps_every_pixel_in_reading_order() -> None:
 def test_a_model_that_would_crowd_the_others_is_left_out_and_none_that_is_near() -> None:
     def far(*nlls: list[float]) -> list[str]:
         runs = [record("toy", f"m{m}", s, nll_nats=nll) for m, seeds in enumerate(nlls) for s, nll in enumerate(seeds)]
-        return [cell.model for cell in left_out([c for c in summarise(list(map(checked, runs))) if not c.oracle])]
+        return [cell.model for cell in left_out([c for c in summarise(list(map(validated, runs))) if not c.oracle])]
 
     assert far([1.0], [2.0], [3.0], [12.0]) == []
     assert far([1.0], [2.0], [3.0], [300.0]) == ["m3"]

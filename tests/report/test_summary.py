@@ -5,28 +5,28 @@ from statistics import fmean
 import pytest
 
 from bench.report.intervals import Interval
-from bench.report.study import Run, checked
-from bench.report.summary import Cell, differences, differences_csv, summarise, summary_csv
+from bench.report.study import Run, validated
+from bench.report.summary import ModelSummary, differences, differences_csv, summarise, summary_csv
 from bench.report.tables import grids, text_summary
 from tests.report.synthetic import ORACLE_NLL, record
 
 
 def runs(data: str = "toy", **nlls: list[float]) -> list[Run]:
     return [
-        checked(record(data, model, seed, nll_nats=nll))
+        validated(record(data, model, seed, nll_nats=nll))
         for model, values in nlls.items()
         for seed, nll in enumerate(values)
     ]
 
 
-def cell(cells: list[Cell], model: str) -> Cell:
+def cell(cells: list[ModelSummary], model: str) -> ModelSummary:
     (found,) = [cell for cell in cells if cell.model == model]
     return found
 
 
 def test_only_finished_runs_are_averaged_and_failures_keep_their_row() -> None:
-    made = [*runs(vae=[2.0, 4.0]), checked(record("toy", "vae", 2, status="diverged", nll_nats=900.0))]
-    made += [checked(record("toy", "cnf", 0, status="failed", error="out of memory"))]
+    made = [*runs(vae=[2.0, 4.0]), validated(record("toy", "vae", 2, status="diverged", nll_nats=900.0))]
+    made += [validated(record("toy", "cnf", 0, status="failed", error="out of memory"))]
     cells = summarise(made)
     assert cell(cells, "vae").intervals["nll_nats"].mean == 3.0
     rows = {row["model"]: row for row in csv.DictReader(io.StringIO(summary_csv(cells)))}

@@ -1,12 +1,12 @@
-from bench.report.study import checked
+from bench.report.study import validated
 from bench.report.summary import differences, summarise
-from bench.report.tables import Field, Grid, difference_grid, grids, markdown, tex, text_summary
+from bench.report.tables import Grid, TableCell, difference_grid, grids, markdown, tex, text_summary
 from tests.report.synthetic import record
 
-RUNS = [checked(record("toy", model, seed)) for model in ("cnf", "vae") for seed in range(3)]
+RUNS = [validated(record("toy", model, seed)) for model in ("cnf", "vae") for seed in range(3)]
 
 
-def row(grid: Grid, model: str) -> dict[str, Field]:
+def row(grid: Grid, model: str) -> dict[str, TableCell]:
     (found,) = [row for row in grid.rows if row[1].text == model]
     return dict(zip(grid.headings, found, strict=True))
 
@@ -27,7 +27,7 @@ def test_timings_of_a_shared_machine_are_marked() -> None:
 
 
 def test_times_of_packed_runs_are_marked() -> None:
-    runs = [checked(record("toy", "realnvp", seed, packed=packed)) for seed, packed in enumerate((8, 8, 1))]
+    runs = [validated(record("toy", "realnvp", seed, packed=packed)) for seed, packed in enumerate((8, 8, 1))]
     cost = grids(summarise([*RUNS, *runs]))[2]
     assert row(cost, "realnvp")["training, s"].text.endswith(" ‡")
     assert row(cost, "realnvp")["step, ms"].text.endswith(" ‡")
@@ -49,13 +49,13 @@ def test_sample_metrics_stand_beside_their_floor() -> None:
 def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
     likelihood, _, cost = grids(summarise(RUNS))
     assert "bits/dim" not in likelihood.headings
-    assert row(likelihood, "cnf")["ELBO, nats"] == Field("", None)
-    assert row(cost, "vae")["field evaluations per step"] == Field("", None)
+    assert row(likelihood, "cnf")["ELBO, nats"] == TableCell("", None)
+    assert row(cost, "vae")["field evaluations per step"] == TableCell("", None)
 
 
 def test_models_that_tell_classes_apart_have_a_table_of_their_own() -> None:
     one = record("toy", "m2", 0, labelled=100, accuracy=0.93, accuracy_supervised=0.89)
-    *others, classes = grids(summarise([*RUNS, checked(one)]))
+    *others, classes = grids(summarise([*RUNS, validated(one)]))
     assert [grid.name for grid in others] == ["likelihood", "quality", "cost"]
     assert [line[1].text for line in classes.rows] == ["m2"]
     assert row(classes, "m2")["accuracy"].text == "0.9300"
@@ -65,8 +65,8 @@ def test_models_that_tell_classes_apart_have_a_table_of_their_own() -> None:
 
 def test_a_loose_bound_is_marked_where_the_likelihood_is_read() -> None:
     warning = "effective sample size 2.1 of 1000: the bound is loose"
-    runs = [checked(record("toy", "vae", seed, warning=warning if seed else None)) for seed in range(2)]
-    (likelihood, *_) = grids(summarise([*runs, checked(record("toy", "cnf", 0))]))
+    runs = [validated(record("toy", "vae", seed, warning=warning if seed else None)) for seed in range(2)]
+    (likelihood, *_) = grids(summarise([*runs, validated(record("toy", "cnf", 0))]))
     assert row(likelihood, "vae")["NLL, nats"].text.endswith(" §")
     assert not row(likelihood, "cnf")["NLL, nats"].text.endswith("§")
     assert any(note.startswith("§") for note in likelihood.notes)
@@ -75,14 +75,14 @@ def test_a_loose_bound_is_marked_where_the_likelihood_is_read() -> None:
 
 
 def test_the_terminal_gets_a_line_per_model() -> None:
-    failed = checked(record("toy", "odd", 0, status="failed"))
+    failed = validated(record("toy", "odd", 0, status="failed"))
     lines = text_summary(summarise([*RUNS, failed]))
     assert [line.split()[:2] for line in lines[1:]] == [["toy", m] for m in ("cnf", "vae", "odd", "oracle")]
     assert "0/1 (1 failed)" in lines[3]
 
 
 def test_markdown_and_tex_escape_names() -> None:
-    cells = summarise([checked(record("a_b", "x|y", seed)) for seed in range(2)])
+    cells = summarise([validated(record("a_b", "x|y", seed)) for seed in range(2)])
     tables = [*grids(cells), difference_grid(differences(cells))]
     assert "x\\|y" in markdown(tables)
     text = tex(tables)
@@ -93,8 +93,8 @@ def test_markdown_and_tex_escape_names() -> None:
 
 
 def test_tables_of_the_latent_and_of_sharpness_hold_the_models_that_have_them() -> None:
-    plain = checked(record("toy", "realnvp", 0))
-    latent = checked(
+    plain = validated(record("toy", "realnvp", 0))
+    latent = validated(
         record("toy", "vae", 0)
         | {"active_units": 3, "rate_nats": 2.0, "aggregate_kl_nats": 0.5, "aggregate_kl_floor": 0.1}
         | {"sharpness_samples": 0.8, "sharpness_data": 0.9}
