@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--results-dir", type=Path, default=Path("results"))
     report.add_argument("--keep", action="store_true", help="keep rows of the table whose runs are not here")
+    report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
     report.set_defaults(call=call_report)
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each")
@@ -143,7 +144,7 @@ def call_report(arguments: argparse.Namespace) -> int:
     """`bench report`."""
     from bench.report.report import report
 
-    for line in report(arguments.study, arguments.results_dir, arguments.keep):
+    for line in report(arguments.study, arguments.results_dir, arguments.keep, single_file=arguments.single_file):
         print(line)
     return 0
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ from bench.report.study import (
 )
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
+HISTORY_POINTS = 20
+"""Validations of a run that histories.csv holds."""
 NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
 
 
@@ -221,7 +224,20 @@ def _history(path: Path, warnings: list[str]) -> list[list[str]]:
     except ValueError as error:
         warnings.append(f"{file} is broken ({error}); left out")
         return []
-    return [[path.name, *row] for row in rows[1:]]
+    return [[path.name, *row] for row in thinned(rows[1:])]
+
+
+def thinned(rows: list[list[str]]) -> list[list[str]]:
+    """At most `HISTORY_POINTS` validations of a run, evenly spaced: first, last and lowest among them."""
+    if len(rows) <= HISTORY_POINTS:
+        return rows
+    place = HISTORY_COLUMNS.index("val_nll_nats")
+    values = [float(row[place] or "nan") for row in rows]
+    finite = [n for n, value in enumerate(values) if math.isfinite(value)]
+    lowest = [min(finite, key=values.__getitem__)] if finite else []
+    count, last = HISTORY_POINTS - len(lowest), len(rows) - 1
+    kept = {round(n * last / (count - 1)) for n in range(count)} | set(lowest)
+    return [rows[n] for n in sorted(kept)]
 
 
 def _vanishing(folder: Path, run_ids: set[str]) -> list[str]:

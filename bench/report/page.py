@@ -1,8 +1,9 @@
-"""The page: one HTML file that asks nothing of the network."""
+"""The page: HTML that asks nothing of the network, its plots beside it or within."""
 
 import base64
 from collections import Counter
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -39,8 +40,13 @@ ORIGINS = {
 }
 
 
-def render(study: Study, cells: list[ModelSummary], tables: list[Grid], plots: list[Plot]) -> str:
-    """report.html: tables, plots as data URIs, style and script in one file; equal input gives equal text."""
+def render(
+    study: Study, cells: list[ModelSummary], tables: list[Grid], plots: list[Plot], *, single_file: bool = False
+) -> str:
+    """report.html: tables, style, script and plots, linked as plots/NAME.png; equal input gives equal text.
+
+    With `single_file` the plots are in the page, as data URIs, so that it can be sent on its own.
+    """
     environment = Environment(
         loader=PackageLoader("bench.report"),
         autoescape=True,
@@ -48,9 +54,10 @@ def render(study: Study, cells: list[ModelSummary], tables: list[Grid], plots: l
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    environment.filters["source"] = embedded if single_file else linked
     return environment.get_template("report.html").render(
         study=study.name,
+        single_file=single_file,
         counts=count_words(study.runs),
         runs=study.runs,
         models=sorted({cell.model for cell in cells if not cell.oracle}),
@@ -62,6 +69,16 @@ def render(study: Study, cells: list[ModelSummary], tables: list[Grid], plots: l
         origins={heading: _counted(study.runs, column) for column, heading in ORIGINS.items()},
         shared=sum(bool(run["shared_machine"]) for run in study.runs),
     )
+
+
+def linked(plot: Plot) -> str:
+    """The address of a plot relative to the page."""
+    return quote(f"plots/{plot.name}.png")
+
+
+def embedded(plot: Plot) -> str:
+    """The plot itself, as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(plot.png).decode('ascii')}"
 
 
 def _sections(cells: list[ModelSummary], plots: list[Plot]) -> dict[str, list[Plot]]:

@@ -8,7 +8,12 @@ import numpy as np
 from bench.report.study import Array, Run, label
 
 IMAGES, POINTS, GRID = 64, 1_000, 200
-LOG_FLOOR = -1e4  # far below anything a plot shows, and within float16
+SHOWN_NATS = 8.0
+"""Part of a log-density that plots show, from the truth's highest value down."""
+UNKNOWN_NATS = 16.0
+"""Part that is stored where the truth is not known, from the model's own highest value down."""
+LOG_FLOOR = -1e4  # of a density that is 0 everywhere; within float16
+LEVEL_NATS = SHOWN_NATS / 256  # one step of the colour map
 
 
 def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict[str, Array]:
@@ -60,8 +65,21 @@ def _samples(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]
             images[f"by-class/{cell}"] = arrays["by_class"].reshape(*arrays["by_class"].shape[:2], height, width)
         return {key: np.round(255 * np.clip(value, 0, 1)).astype(np.uint8) for key, value in images.items()}
     if all(value.ndim == 2 and value.shape[1] == 2 for value in found.values()):
-        return {key: np.clip(value[:POINTS], -6e4, 6e4).astype(np.float16) for key, value in found.items()}
+        step = _step(found[f"real/{data}"])
+        return {key: _rounded(np.clip(value[:POINTS], -6e4, 6e4), step) for key, value in found.items()}
     return {}
+
+
+def _step(points: Array) -> float:
+    """A power of 2 below a 512th of the smaller side of the points' range: about half a pixel of a panel."""
+    side = float((points.max(0) - points.min(0)).min())
+    return 2.0 ** np.floor(np.log2(side / 512)) if 0 < side < np.inf else 2.0**-9
+
+
+def _rounded(values: Array, step: float) -> Array:
+    """The values to the next multiple of `step`, in half precision: few distinct values compress well."""
+    multiples: Array = (np.round(values.astype(np.float64) / step) * step).astype(np.float16)
+    return multiples
 
 
 def _density(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:
@@ -70,11 +88,15 @@ def _density(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]
     if "log_truth" in arrays:
         found[f"truth/{data}"] = arrays["log_truth"]
     stride = -(-arrays["log_density"].shape[0] // GRID)
-    found = {key: _compact(value[::stride, ::stride]) for key, value in found.items()}
+    found = {key: value[::stride, ::stride] for key, value in found.items()}
+    truth = found.get(f"truth/{data}")
+    nats, highest = (UNKNOWN_NATS, found[f"density/{cell}"]) if truth is None else (SHOWN_NATS, truth)
+    high = float(np.max(highest, initial=LOG_FLOOR, where=np.isfinite(highest)))
+    found = {key: _compact(value, high - nats, high) for key, value in found.items()}
     extent = arrays["extent"].astype(np.float32)
     return found | {f"extent/{cell}": extent, f"extent/{data}": extent}
 
 
-def _compact(log_density: Array) -> Array:
-    clipped: Array = np.nan_to_num(np.clip(log_density, LOG_FLOOR, -LOG_FLOOR), nan=LOG_FLOOR)
-    return clipped.astype(np.float16)
+def _compact(log_density: Array, low: float, high: float) -> Array:
+    """The log-density in levels of the colour map, what lies outside of the colours brought to their ends."""
+    return _rounded(np.clip(np.nan_to_num(log_density, nan=low), low, high), LEVEL_NATS)

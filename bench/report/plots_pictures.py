@@ -4,12 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.report.picture_archive import SHOWN_NATS
 from bench.report.study import Array, Study
 from bench.report.style import WIDTH, Plot, Style, figure, png
 from bench.report.summary import ModelSummary
 
 COLUMNS = 3  # panels side by side stay legible on a phone
-NATS_SHOWN = 8.0
 MAP = "viridis"  # even in lightness, safe for colour-blind eyes
 BAR, LABELS = 0.56, 0.2  # inches below panels
 IMAGES = (
@@ -36,7 +36,7 @@ def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
     top = shown["truth"][0].max() if "truth" in shown else max(grid.max() for grid, _ in shown.values())
     made, places = _panels(list(shown), below=BAR)
     for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
-        image = axes.imshow(grid, cmap=MAP, vmin=top - NATS_SHOWN, vmax=top, origin="lower", extent=tuple(extent))
+        image = axes.imshow(grid, cmap=MAP, vmin=top - SHOWN_NATS, vmax=top, origin="lower", extent=tuple(extent))
         _bare(axes, name)
     height = made.get_size_inches()[1]
     bar = made.colorbar(image, cax=made.add_axes((0.25, 0.42 / height, 0.5, 0.12 / height)), orientation="horizontal")
@@ -47,7 +47,7 @@ def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
         data,
         "Log-density over the plane",
         f"Log-density of {', '.join(shown)} on {data}, side by side over the same part of the plane.",
-        f"One colour scale for all panels: {NATS_SHOWN:g} nats down from the highest density of "
+        f"One colour scale for all panels: {SHOWN_NATS:g} nats down from the highest density of "
         f"{'the truth' if 'truth' in shown else 'all models'}; all that is lower has the darkest colour. {FIRST_SEED}",
         png(made),
     )

@@ -14,13 +14,13 @@ from bench.report.summary import count_words, differences, differences_csv, summ
 from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
 
 
-def report(study: str, results_dir: Path, keep: bool = False) -> list[str]:
+def report(study: str, results_dir: Path, keep: bool = False, *, single_file: bool = False) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv and pictures.npz are collected from it first; everything
     else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those four files, so that it
-    can be drawn again where runs/ is not. With `keep` what they hold of runs that are not there stays. Equal records
-    give equal bytes. Warnings go to stderr.
+    can be drawn again where runs/ is not. With `keep` what they hold of runs that are not there stays; with
+    `single_file` the page holds its plots. Equal records give equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -47,7 +47,7 @@ def report(study: str, results_dir: Path, keep: bool = False) -> list[str]:
     write_atomically(folder / "summary.tex", tex(tables))
     write_atomically(folder / "differences.csv", differences_csv(pairs))
     _write_plots(folder / "plots", plots)
-    write_atomically(folder / "report.html", render(found, cells, tables, plots))
+    write_atomically(folder / "report.html", render(found, cells, tables, plots, single_file=single_file))
 
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
     return [

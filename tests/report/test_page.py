@@ -1,3 +1,4 @@
+import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -5,6 +6,11 @@ from pathlib import Path
 import pytest
 
 from bench.record.columns import COLUMNS
+from bench.report.page import render
+from bench.report.plots import draw
+from bench.report.study import load
+from bench.report.summary import summarise
+from bench.report.tables import grids
 
 
 @pytest.fixture
@@ -14,7 +20,23 @@ def page(made: Path) -> str:
 
 def test_nothing_is_fetched(page: str) -> None:
     assert not re.search(r"https?://|@import|url\(|<iframe|<object", page)
-    assert all(source.startswith("data:") for source in re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', page))
+    sources = re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', page)
+    assert all(source == "data:," or source.startswith("plots/") for source in sources)
+
+
+def test_the_page_links_the_plots_beside_it(page: str, made: Path) -> None:
+    linked = re.findall(r'<img src="([^"]*)"', page)
+    assert sorted(linked) == sorted(f"plots/{path.name}" for path in (made / "plots").iterdir())
+
+
+def test_a_single_file_holds_its_plots(made: Path) -> None:
+    study = load(made)
+    cells = summarise(study.runs)
+    plots = draw(study, cells)
+    page = render(study, cells, grids(cells), plots, single_file=True)
+    sources = re.findall(r'<img src="data:image/png;base64,([^"]*)"', page)
+    assert [base64.b64decode(source) for source in sources] == [plot.png for plot in plots]
+    assert "plots/" not in page
 
 
 def test_messages_are_escaped(page: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.paths import project_dir
 from bench.report.report import report
 from tests.report.synthetic import record, write_run
 
@@ -38,6 +39,25 @@ def test_a_fresh_clone_draws_the_same_report_and_drops_stale_plots(made: Path, t
     (clone / "plots" / "nll-renamed.png").touch()
     report("made", tmp_path)
     assert content(clone) == content(made)
+
+
+def test_the_committed_study_is_drawn_without_its_runs_and_without_torch(tmp_path: Path) -> None:
+    """Torch cannot be imported in that process."""
+    committed = project_dir() / "results" / "quick"
+    for name in ("table.csv", "histories.csv", "curves.csv", "pictures.npz"):
+        (tmp_path / "quick").mkdir(exist_ok=True)
+        shutil.copy(committed / name, tmp_path / "quick")
+    script = (
+        "import sys; from pathlib import Path; sys.modules['torch'] = None\n"
+        f"from bench.cli import main; sys.exit(main(['report', 'quick', '--results-dir', {str(tmp_path)!r}]))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    drawn = tmp_path / "quick"
+    for name in ("summary.csv", "summary.md", "summary.tex", "differences.csv"):
+        assert (drawn / name).read_bytes() == (committed / name).read_bytes(), name
+    plots = {path.name for path in (drawn / "plots").iterdir()}
+    assert {"density-8gaussians.png", "samples-digits.png", "training-digits.png", "nll-digits.png"} <= plots
+    assert all(f"plots/{name}" in (drawn / "report.html").read_text() for name in plots)
 
 
 def test_what_is_printed(printed: list[str], made: Path) -> None:
