@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
@@ -20,55 +21,78 @@ Line = tuple[str, Run, Array]  # model, run, its `(points, 2)` seconds and valid
 INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
 
 
-def dots(cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
+def dots(models: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     """Test NLL of every model on one data set: the mean, its interval and each seed."""
-    shown = sorted((c for c in _entries(cells)), key=lambda cell: -cell.intervals["nll_nats"].mean)
+    shown = sorted(_entries(models), key=lambda model: -model.intervals["nll_nats"].mean)
     if not shown:
         return None
-    names = [textwrap.fill(name, NAME_WIDTH, break_long_words=False) for name in marked(shown)]
-    left = 0.25 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
-    lines = 1 + max(name.count("\n") for name in names)
-    rows = max(0.42, 0.17 * lines + 0.1) * len(shown)
-    total = rows + (0.85 if _oracle_words(cells) else 0.6)
-    made = figure(height=total)
-    axes = made.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
+    oracle = _oracle_words(models)
+    made, axes = _rows_of_names(marked(shown), legend_above=bool(oracle))
     far = left_out(shown)
-    edge = max(reach(cell)[1] for cell in shown if cell not in far)
-    for row, cell in enumerate(shown):
-        style = look[cell.model]
-        mean, half_width, _ = cell.intervals["nll_nats"]
-        seeds = list(cell.by_seed("nll_nats").values())
-        if cell in far:
-            axes.plot(edge, row, ">", color=style.colour, ms=7)
-            words = f"{quantity(cell.intervals['nll_nats'])}  "
-            axes.annotate(words, (edge, row), (-6, 0), "data", "offset points", ha="right", va="center", fontsize=9)
-            continue
-        axes.plot(seeds, [row - 0.22] * len(seeds), style.marker, color=style.colour, alpha=0.35, ms=4, mew=0)
-        axes.errorbar(mean, row, xerr=half_width, color=style.colour, marker=style.marker, ms=7, capsize=4, lw=1.8)
-    _oracle(axes, cells, vertical=True)
-    axes.set(ylim=(-0.55, len(shown) - 0.45), yticks=range(len(shown)), xlabel="test NLL, nats (lower is better)")
-    axes.set_yticklabels(names)
-    axes.tick_params(axis="y", length=0, labelcolor="black")
-    axes.grid(False, axis="y")
-    axes.spines["left"].set_visible(False)
+    edge = max(reach(model)[1] for model in shown if model not in far)
+    for row, model in enumerate(shown):
+        if model in far:
+            _arrow(axes, row, model, look[model.model], edge)
+        else:
+            _dot(axes, row, model, look[model.model])
+    _oracle(axes, models, vertical=True)
     axes.margins(x=0.08)
-    if _oracle_words(cells):
+    if oracle:
         legend(axes)
-    data = cells[0].data
-    ranking = "; ".join(f"{c.model} {plain(c.intervals['nll_nats'].mean)}" for c in reversed(shown))
-    bound = " An arrow: beyond the edge, as written." if far else ""
-    bound += " " + NOTES["bound"] if any(c.is_bound for c in shown) else ""
-    bound += " " + NOTES["loose"] if any(c.loose for c in shown) else ""
-    bound += " " + NOTES["single"] if any(is_single(c, "nll_nats") for c in shown) else ""
-    sizes = " " + NOTES["examples"] if several_sizes(shown) else ""
+    data = models[0].data
+    ranking = "; ".join(f"{m.model} {plain(m.intervals['nll_nats'].mean)}" for m in reversed(shown))
     return Plot(
         f"nll-{data}",
         data,
         "Test NLL by model",
         f"Mean test NLL in nats on {data}, lowest first: {ranking}.",
-        f"Test negative log-likelihood in nats. {INTERVAL_WORDS}{bound}{sizes}{_oracle_words(cells)}",
+        f"Test negative log-likelihood in nats. {INTERVAL_WORDS}{_marks_in_words(shown, far)}{oracle}",
         png(made),
     )
+
+
+def _rows_of_names(marked_names: list[str], *, legend_above: bool) -> tuple[Figure, Axes]:
+    """A figure with a row for each name, the names left of the axes, on as many lines as they need."""
+    names = [textwrap.fill(name, NAME_WIDTH, break_long_words=False) for name in marked_names]
+    left = 0.25 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
+    lines = 1 + max(name.count("\n") for name in names)
+    rows = max(0.42, 0.17 * lines + 0.1) * len(names)
+    total = rows + (0.85 if legend_above else 0.6)
+    made = figure(height=total)
+    axes = made.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
+    axes.set(ylim=(-0.55, len(names) - 0.45), yticks=range(len(names)), xlabel="test NLL, nats (lower is better)")
+    axes.set_yticklabels(names)
+    axes.tick_params(axis="y", length=0, labelcolor="black")
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_visible(False)
+    return made, axes
+
+
+def _dot(axes: Axes, row: int, model: ModelSummary, style: Style) -> None:
+    """A model's mean with its interval, and its seeds below."""
+    mean, half_width, _ = model.intervals["nll_nats"]
+    seeds = list(model.by_seed("nll_nats").values())
+    axes.plot(seeds, [row - 0.22] * len(seeds), style.marker, color=style.colour, alpha=0.35, ms=4, mew=0)
+    axes.errorbar(mean, row, xerr=half_width, color=style.colour, marker=style.marker, ms=7, capsize=4, lw=1.8)
+
+
+def _arrow(axes: Axes, row: int, model: ModelSummary, style: Style, edge: float) -> None:
+    """A model that lies beyond the edge of the axes, its number written."""
+    axes.plot(edge, row, ">", color=style.colour, ms=7)
+    words = f"{quantity(model.intervals['nll_nats'])}  "
+    axes.annotate(words, (edge, row), (-6, 0), "data", "offset points", ha="right", va="center", fontsize=9)
+
+
+def _marks_in_words(shown: list[ModelSummary], far: list[ModelSummary]) -> str:
+    """A sentence for each mark that some model has."""
+    sentences = [
+        (bool(far), "An arrow: beyond the edge, as written."),
+        (any(model.is_bound for model in shown), NOTES["bound"]),
+        (any(model.loose for model in shown), NOTES["loose"]),
+        (any(is_single(model, "nll_nats") for model in shown), NOTES["single"]),
+        (several_sizes(shown), NOTES["examples"]),
+    ]
+    return "".join(f" {sentence}" for stands, sentence in sentences if stands)
 
 
 def reach(cell: ModelSummary) -> tuple[float, float]:

@@ -117,12 +117,17 @@ def differences(cells: list[ModelSummary]) -> list[Difference]:
     return [Difference(a.data, a, b, interval) for a, b, interval in found if interval is not None]
 
 
-def summary_csv(cells: list[ModelSummary]) -> str:
-    """summary.csv: a row per cell; each metric with `_ci95` (half-width of its 95 % interval) and `_n` (values)."""
+def summary_csv(models: list[ModelSummary]) -> str:
+    """summary.csv: a row a model; each metric with `_ci95` (half-width of its 95 % interval) and `_n` (values)."""
+    return write_csv(*summary_rows(models))
+
+
+def summary_rows(models: list[ModelSummary]) -> tuple[list[str], list[list[Any]]]:
+    """The names of the columns of summary.csv, and its rows."""
     about = ("nll_estimator", "nll_space", "recon_kind", "matched_to")
     header = ["data", "model", "n_ok", "n_runs", "statuses", *about, "nll_is_bound", "shared_machine", "best_nll"]
     header += [f"{metric}{suffix}" for metric in averaged() for suffix in ("", "_ci95", "_n")]
-    return write_csv(header, [_summary_row(cell, about) for cell in cells])
+    return header, [_summary_row(model, about) for model in models]
 
 
 def differences_csv(found: list[Difference]) -> str:

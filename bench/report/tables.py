@@ -133,32 +133,47 @@ def tex(tables: Iterable[Grid]) -> str:
     return "\n".join(parts)
 
 
-def _grid(layout: Layout, cells: list[ModelSummary]) -> Grid:
-    metrics = [m for m in layout.metrics if any(m.column in cell.intervals for cell in cells)]
-    about = {c: heading for c, heading in layout.about if any(cell.named(c) for cell in cells)}
-    shown = [cell for cell in cells if not cell.oracle or any(m.column in cell.intervals for m in metrics)]
-    rows = []
-    for cell in shown:
-        row = [TableCell(cell.data, cell.data), TableCell(cell.model, cell.model), _seeds(cell)]
-        row += [_number(metric, cell) for metric in metrics]
-        rows.append(row + [TableCell(cell.named(column), cell.named(column) or None) for column in about])
-    uses: list[tuple[str, Callable[[ModelSummary], bool]]] = [
-        ("interval", lambda cell: any(m.column in cell.intervals for m in metrics)),
-        ("variants", lambda cell: not cell.oracle and " (" in cell.model),
-        ("single", lambda cell: any(is_single(cell, m.column) for m in metrics)),
-        ("bound", lambda cell: cell.is_bound and any(m.column in bounded() for m in metrics)),
-        ("loose", lambda cell: cell.loose and any(m.column in bounded() for m in metrics)),
-        ("floor", lambda cell: any(m.floor in cell.intervals for m in metrics)),
-        ("shared", lambda cell: cell.shared_machine and any(m.timing for m in metrics)),
-        ("packed", lambda cell: cell.packed and any(m.column in PACKED_TIMES for m in metrics)),
+def _grid(layout: Layout, models: list[ModelSummary]) -> Grid:
+    """The table of a layout; its rows are those models, its columns those that any of them has."""
+    metrics = [metric for metric in layout.metrics if any(metric.column in model.intervals for model in models)]
+    about = {column: heading for column, heading in layout.about if any(model.named(column) for model in models)}
+    shown = [model for model in models if not model.oracle or _has_any(model, metrics)]
+    rows = [_row(model, metrics, about) for model in shown]
+    headings = ["data", "model", "seeds", *(metric.heading for metric in metrics), *about.values()]
+    bold = [BOLD_RULE] if any(cell.bold for row in rows for cell in row) else []
+    return Grid(layout.name, layout.title, headings, rows, _notes(layout, metrics, shown) + bold)
+
+
+def _has_any(model: ModelSummary, metrics: list[Metric]) -> bool:
+    """Any of these metrics has a value."""
+    return any(metric.column in model.intervals for metric in metrics)
+
+
+def _row(model: ModelSummary, metrics: list[Metric], about: Iterable[str]) -> list[TableCell]:
+    """A model's row: its names, its seeds, its metrics, its text columns."""
+    names = [TableCell(model.data, model.data), TableCell(model.model, model.model), _seeds(model)]
+    texts = [TableCell(model.named(column), model.named(column) or None) for column in about]
+    return [*names, *(_number(metric, model) for metric in metrics), *texts]
+
+
+def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> list[str]:
+    """The notes on marks that stand somewhere in the table, and those that the layout always has."""
+    columns = {metric.column for metric in metrics}
+    bounds, timed, packed = bool(columns & bounded()), any(m.timing for m in metrics), bool(columns & PACKED_TIMES)
+    marks: list[tuple[str, Callable[[ModelSummary], bool]]] = [
+        ("interval", lambda model: _has_any(model, metrics)),
+        ("variants", lambda model: not model.oracle and " (" in model.model),
+        ("single", lambda model: any(is_single(model, column) for column in columns)),
+        ("bound", lambda model: bounds and model.is_bound),
+        ("loose", lambda model: bounds and model.loose),
+        (layout.floor, lambda model: any(metric.floor in model.intervals for metric in metrics)),
+        ("shared", lambda model: timed and model.shared_machine),
+        ("packed", lambda model: packed and model.packed),
     ]
-    named = [name for name, used in uses if any(map(used, shown))] + [*layout.notes]
-    if any(m.column == "nll_examples" for m in metrics) and several_sizes(shown):
-        named.append("examples")
-    notes = [NOTES[layout.floor if name == "floor" else name] for name in named]
-    bold = [BOLD_RULE] if any(field.bold for row in rows for field in row) else []
-    headings = ["data", "model", "seeds", *(m.heading for m in metrics), *about.values()]
-    return Grid(layout.name, layout.title, headings, rows, notes + bold)
+    notes = [name for name, stands in marks if any(map(stands, shown))] + [*layout.notes]
+    if "nll_examples" in columns and several_sizes(shown):
+        notes.append("examples")
+    return [NOTES[name] for name in notes]
 
 
 def is_single(cell: ModelSummary, column: str) -> bool:
