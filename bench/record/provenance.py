@@ -1,4 +1,4 @@
-"""Where a record comes from: the code's commit, the libraries and the machine."""
+"""The origin of a record: the code's commit, the libraries and the machine."""
 
 import functools
 import os

@@ -71,7 +71,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[bool]:
-        """Whether this process alone holds the folder; the kernel frees the lock of a process that dies."""
+        """True inside where this process alone holds the folder; the kernel frees the lock of a process that dies."""
         path = self.path.parent / f".{self.path.name}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
 
 @dataclass
 class Collected:
-    """What was found under runs/.
+    """The runs under runs/, counted, and the files there that could not be read.
 
     Attributes:
         finished: runs with a readable record.
@@ -60,24 +60,24 @@ def collect(folder: Path, keep: bool = False) -> Collected:
     Raises:
         BenchError: the folder cannot be written.
     """
-    found = Collected()
-    records = _records(folder / "runs", found)
-    found.finished = len(records)
+    collected = Collected()
+    records = _records(folder / "runs", collected)
+    collected.finished = len(records)
     if not records:
-        return found
-    runs = _runs(records, folder / "runs", found.warnings)
+        return collected
+    runs = _runs(records, folder / "runs", collected.warnings)
     kept = kept_beside(folder, runs) if keep else NOTHING
     if not keep:
-        found.warnings += _vanishing(folder, {run["run_id"] for run in runs})
+        collected.warnings += _vanishing(folder, {run["run_id"] for run in runs})
     curves = {run["run_id"]: _curves(records[run["run_id"]]) for run in runs}
-    histories = {run["run_id"]: _history(folder / "runs" / run["run_id"], found.warnings) for run in runs}
-    pictures = pictures_of(runs, folder / "runs", found.warnings)
+    histories = {run["run_id"]: _history(folder / "runs" / run["run_id"], collected.warnings) for run in runs}
+    pictures = pictures_of(runs, folder / "runs", collected.warnings)
     runs = in_order([*runs, *kept.runs])
     write_atomically(folder / TABLE, table_text(runs))
     write_atomically(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), each(runs, histories, kept.histories)))
     write_atomically(folder / CURVES, write_csv(CURVE_COLUMNS, each(runs, curves, kept.curves)))
     write_atomically(folder / PICTURES, archive(kept.with_pictures(pictures)))
-    return found
+    return collected
 
 
 def each(runs: list[Run], new: Mapping[str, Sequence[Sequence[Any]]], kept: list[list[str]]) -> list[Sequence[Any]]:
@@ -88,8 +88,8 @@ def each(runs: list[Run], new: Mapping[str, Sequence[Sequence[Any]]], kept: list
     return [row for run in runs for row in new.get(run["run_id"], of[run["run_id"]])]
 
 
-def _records(runs_folder: Path, found: Collected) -> dict[str, Record]:
-    """run_id -> record, with unfinished runs counted and broken records named in `found`."""
+def _records(runs_folder: Path, collected: Collected) -> dict[str, Record]:
+    """run_id -> record, with unfinished runs counted and broken records named in `collected`."""
     records: dict[str, Record] = {}
     for path in sorted(runs_folder.iterdir()) if runs_folder.is_dir() else []:
         if not path.is_dir():
@@ -98,12 +98,12 @@ def _records(runs_folder: Path, found: Collected) -> dict[str, Record]:
         try:
             record = run.read()
             if record is None:
-                found.unfinished += 1
+                collected.unfinished += 1
                 continue
             validated(record)
             _curves(record)
         except (ValueError, TypeError) as error:
-            found.warnings.append(f"{run.record_path} is broken ({error}); left out")
+            collected.warnings.append(f"{run.record_path} is broken ({error}); left out")
             continue
         records[path.name] = record
     return records
@@ -138,26 +138,26 @@ def in_order(runs: list[Run]) -> list[Run]:
 
 
 def variants(settings: list[dict[str, str]]) -> list[str | None]:
-    """What tells each of these settings from the others, such as `beta=4.0`; None for the ordinary one.
+    """The options that tell each of these settings from the others, such as `beta=4.0`; None for the ordinary one.
 
     As few names as tell them apart, the model's own before the data's and those before what training and evaluation
     were given; of these only what differs from the value that more than half of the kinds share, where they do.
     """
     names = {name for setting in settings for name in setting}
     varied = sorted((n for n in names if len({s.get(n) for s in settings}) > 1), key=lambda n: (rank(n), n))
-    told: list[str] = []
+    telling: list[str] = []
     for name in varied:
-        if kinds(settings, [*told, name]) > kinds(settings, told):
-            told.append(name)
-    each = {tuple(setting.get(name) for name in told) for setting in settings}
+        if kinds(settings, [*telling, name]) > kinds(settings, telling):
+            telling.append(name)
+    each = {tuple(setting.get(name) for name in telling) for setting in settings}
     usual = {
-        name: Counter(values).most_common(1)[0] for name, values in zip(told, zip(*each, strict=True), strict=True)
+        name: Counter(values).most_common(1)[0] for name, values in zip(telling, zip(*each, strict=True), strict=True)
     }
     ordinary = {name: value for name, (value, count) in usual.items() if 2 * count > len(each)}
     return [
         ", ".join(
             f"{name.removeprefix('model.')}={setting.get(name)}"
-            for name in told
+            for name in telling
             if name not in ordinary or setting.get(name) != ordinary[name]
         )
         or None
@@ -171,7 +171,7 @@ def kinds(settings: list[dict[str, str]], names: list[str]) -> int:
 
 
 def rank(name: str) -> int:
-    """How late a setting is looked at for telling two models apart."""
+    """The place of a setting in the order in which they are tried for telling two models apart."""
     group = name.partition(".")[0]
     order = ("model", "data", "eval", "budget")
     ranked = order.index(group) if group in order else len(order)

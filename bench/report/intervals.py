@@ -24,7 +24,7 @@ class Interval(NamedTuple):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside the interval; False where there is no interval."""
+        """True where zero lies outside the interval; False where there is no interval."""
         return self.half_width is not None and abs(self.mean) > self.half_width
 
 

@@ -21,7 +21,7 @@ from bench.report.study import (
 
 @dataclass
 class CommittedRows:
-    """What stays of the four files: rows as they are written there."""
+    """Rows and pictures of a study's four files that stay: those of runs that are not here, as written there."""
 
     runs: list[Run]
     histories: list[list[str]]
@@ -38,7 +38,7 @@ NOTHING = CommittedRows([], [], [], {})
 
 
 def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
-    """What the files in `folder` hold of runs other than `new`; gives these the variants that fit beside them.
+    """The rows in `folder` of runs other than `new`; gives the new ones the variants that fit beside them.
 
     Raises:
         BenchError: one of the files cannot be read as what it should be.

@@ -1,4 +1,4 @@
-"""What the plots of samples and densities are drawn from, small enough to commit."""
+"""The arrays that plots of samples and densities are drawn from, small enough to commit."""
 
 import io
 from pathlib import Path
@@ -40,11 +40,11 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
                 continue
             try:
                 with np.load(path, allow_pickle=False) as arrays:
-                    found = read(dict(arrays), cell, run["data"])
+                    arrays_of_cell = read(dict(arrays), cell, run["data"])
             except Exception as error:  # a truncated archive fails in numpy, zipfile or zlib
                 warnings.append(f"{path} cannot be read ({type(error).__name__}: {error}); left out of the pictures")
                 continue
-            pictures |= {key: array for key, array in found.items() if key not in pictures}
+            pictures |= {key: array for key, array in arrays_of_cell.items() if key not in pictures}
     return pictures
 
 
@@ -57,16 +57,16 @@ def archive(pictures: dict[str, Array]) -> bytes:
 
 def _samples(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:
     """Images or points of the plane; nothing for data that cannot be looked at so."""
-    found = {f"samples/{cell}": arrays["samples"], f"real/{data}": arrays["data"]}
+    arrays_of_cell = {f"samples/{cell}": arrays["samples"], f"real/{data}": arrays["data"]}
     if "image_shape" in arrays:
         height, width = (int(side) for side in arrays["image_shape"])
-        images = {key: value[:IMAGES].reshape(-1, height, width) for key, value in found.items()}
+        images = {key: value[:IMAGES].reshape(-1, height, width) for key, value in arrays_of_cell.items()}
         if "by_class" in arrays:
             images[f"by-class/{cell}"] = arrays["by_class"].reshape(*arrays["by_class"].shape[:2], height, width)
         return {key: np.round(255 * np.clip(value, 0, 1)).astype(np.uint8) for key, value in images.items()}
-    if all(value.ndim == 2 and value.shape[1] == 2 for value in found.values()):
-        step = _step(found[f"real/{data}"])
-        return {key: _rounded(np.clip(value[:POINTS], -6e4, 6e4), step) for key, value in found.items()}
+    if all(value.ndim == 2 and value.shape[1] == 2 for value in arrays_of_cell.values()):
+        step = _step(arrays_of_cell[f"real/{data}"])
+        return {key: _rounded(np.clip(value[:POINTS], -6e4, 6e4), step) for key, value in arrays_of_cell.items()}
     return {}
 
 
@@ -84,17 +84,17 @@ def _rounded(values: Array, step: float) -> Array:
 
 def _density(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:
     """The model's log-density on a grid of the plane, and the truth's where it is known."""
-    found = {f"density/{cell}": arrays["log_density"]}
+    arrays_of_cell = {f"density/{cell}": arrays["log_density"]}
     if "log_truth" in arrays:
-        found[f"truth/{data}"] = arrays["log_truth"]
+        arrays_of_cell[f"truth/{data}"] = arrays["log_truth"]
     stride = -(-arrays["log_density"].shape[0] // GRID)
-    found = {key: value[::stride, ::stride] for key, value in found.items()}
-    truth = found.get(f"truth/{data}")
-    nats, highest = (UNKNOWN_NATS, found[f"density/{cell}"]) if truth is None else (SHOWN_NATS, truth)
+    arrays_of_cell = {key: value[::stride, ::stride] for key, value in arrays_of_cell.items()}
+    truth = arrays_of_cell.get(f"truth/{data}")
+    nats, highest = (UNKNOWN_NATS, arrays_of_cell[f"density/{cell}"]) if truth is None else (SHOWN_NATS, truth)
     high = float(np.max(highest, initial=LOG_FLOOR, where=np.isfinite(highest)))
-    found = {key: _compact(value, high - nats, high) for key, value in found.items()}
+    arrays_of_cell = {key: _compact(value, high - nats, high) for key, value in arrays_of_cell.items()}
     extent = arrays["extent"].astype(np.float32)
-    return found | {f"extent/{cell}": extent, f"extent/{data}": extent}
+    return arrays_of_cell | {f"extent/{cell}": extent, f"extent/{data}": extent}
 
 
 def _compact(log_density: Array, low: float, high: float) -> Array:

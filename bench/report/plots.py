@@ -21,17 +21,17 @@ def draw(study: Study, cells: list[ModelSummary]) -> list[Plot]:
     plots_of = partial(of_one_data_set, study, look)
     workers = min(len(by_data), os.cpu_count() or 1)
     if workers == 1:
-        found = [plots_of(group) for group in by_data.values()]
+        drawn = [plots_of(group) for group in by_data.values()]
     else:
         with ProcessPoolExecutor(workers) as pool:
-            found = list(pool.map(plots_of, by_data.values()))
-    return [plot for group in found for plot in group]
+            drawn = list(pool.map(plots_of, by_data.values()))
+    return [plot for group in drawn for plot in group]
 
 
 def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSummary]) -> list[Plot]:
     """The plots of one data set, likelihood first."""
     with style.context(["default", RC]):
-        found = [
+        drawn = [
             plots_likelihood.dots(group, look),
             *(plots_likelihood.pareto(group, look, cost) for cost in plots_likelihood.COSTS),
             plots_likelihood.training(study, group, look),
@@ -41,4 +41,4 @@ def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSumma
             plots_pictures.samples(study, group, look),
             plots_pictures.by_class(study, group),
         ]
-    return [plot for plot in found if plot is not None]
+    return [plot for plot in drawn if plot is not None]

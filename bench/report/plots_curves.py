@@ -19,7 +19,7 @@ def reconstruction(study: Study, cells: list[ModelSummary], look: dict[str, Styl
     curves = _means(study, cells, "noise")
     if not curves:
         return None
-    made, axes = plane(list(curves))
+    fig, axes = plane(list(curves))
     values = [interval.mean for curve in curves.values() for interval in curve.values()]
     logarithmic = log_axis(axes, "y", values)
     for model, curve in curves.items():
@@ -39,7 +39,7 @@ def reconstruction(study: Study, cells: list[ModelSummary], look: dict[str, Styl
         f"Reconstruction error on {data} as latent noise grows: {ends}.",
         "Error of decode(encode(x) + noise), the one reconstruction that means the same for a flow and a VAE. "
         f"{SPREAD_WORDS}{' Errors below the axis are those of an exact inverse.' if below else ''}",
-        png(made),
+        png(fig),
     )
 
 
@@ -48,7 +48,7 @@ def k_curve(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
     curves = _means(study, cells, "k")
     if not curves:
         return None
-    made, axes = plane([*curves, ORACLE])
+    fig, axes = plane([*curves, ORACLE])
     for model, curve in curves.items():
         _line(axes, curve, look[model], model)
     for cell in cells:
@@ -69,12 +69,12 @@ def k_curve(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
         f"IWAE bound of the test NLL on {data}: {ends} nats.",
         "Each bound falls towards the true NLL as K grows; where it still falls at the right end, the model is better "
         f"than its row says. {SPREAD_WORDS} {' '.join(filter(None, (_last_step(study, cell) for cell in cells)))}",
-        png(made),
+        png(fig),
     )
 
 
 def _last_step(study: Study, cell: ModelSummary) -> str:
-    """What the last increase of K brought, paired by seed: the spread over seeds hides it in the plot."""
+    """A sentence on the last increase of K, paired by seed: the spread over seeds hides it in the plot."""
     curves = [study.curves[run["run_id"], "k"] for run in cell.finished if (run["run_id"], "k") in study.curves]
     ends = [curve[np.argsort(curve[:, 0])][-2:] for curve in curves if len(curve) > 1]
     if not ends or len({tuple(end[:, 0]) for end in ends}) > 1:
@@ -85,7 +85,7 @@ def _last_step(study: Study, cell: ModelSummary) -> str:
 
 def _means(study: Study, cells: list[ModelSummary], kind: str) -> dict[str, dict[float, Interval]]:
     """model -> x -> the interval of y over the finished seeds."""
-    found: dict[str, dict[float, Interval]] = {}
+    curves: dict[str, dict[float, Interval]] = {}
     for cell in cells:
         values: dict[float, list[float]] = {}
         for run in cell.finished:
@@ -93,8 +93,8 @@ def _means(study: Study, cells: list[ModelSummary], kind: str) -> dict[str, dict
                 if np.isfinite(y):
                     values.setdefault(float(x), []).append(float(y))
         if values:
-            found[cell.model] = {x: t_interval(values[x]) for x in sorted(values)}
-    return found
+            curves[cell.model] = {x: t_interval(values[x]) for x in sorted(values)}
+    return curves
 
 
 def _line(axes: Axes, curve: dict[float, Interval], style: Style, name: str) -> None:

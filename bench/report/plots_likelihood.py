@@ -27,7 +27,7 @@ def dots(models: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     if not shown:
         return None
     oracle = _oracle_words(models)
-    made, axes = _rows_of_names(marked(shown), legend_above=bool(oracle))
+    fig, axes = _rows_of_names(marked(shown), legend_above=bool(oracle))
     far = left_out(shown)
     edge = max(reach(model)[1] for model in shown if model not in far)
     for row, model in enumerate(shown):
@@ -47,7 +47,7 @@ def dots(models: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
         "Test NLL by model",
         f"Mean test NLL in nats on {data}, lowest first: {ranking}.",
         f"Test negative log-likelihood in nats. {INTERVAL_WORDS}{_marks_in_words(shown, far)}{oracle}",
-        png(made),
+        png(fig),
     )
 
 
@@ -58,14 +58,14 @@ def _rows_of_names(marked_names: list[str], *, legend_above: bool) -> tuple[Figu
     lines = 1 + max(name.count("\n") for name in names)
     rows = max(0.42, 0.17 * lines + 0.1) * len(names)
     total = rows + (0.85 if legend_above else 0.6)
-    made = figure(height=total)
-    axes = made.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
+    fig = figure(height=total)
+    axes = fig.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
     axes.set(ylim=(-0.55, len(names) - 0.45), yticks=range(len(names)), xlabel="test NLL, nats (lower is better)")
     axes.set_yticklabels(names)
     axes.tick_params(axis="y", length=0, labelcolor="black")
     axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
-    return made, axes
+    return fig, axes
 
 
 def _dot(axes: Axes, row: int, model: ModelSummary, style: Style) -> None:
@@ -112,7 +112,7 @@ def left_out(cells: list[ModelSummary]) -> list[ModelSummary]:
 
 
 class Cost(NamedTuple):
-    """What a likelihood may be held against.
+    """A cost that the likelihood is plotted against.
 
     Attributes:
         column: of the record.
@@ -150,7 +150,7 @@ def pareto(cells: list[ModelSummary], look: dict[str, Style], cost: Cost) -> Plo
     if not shown:
         return None
     names = marked(shown)
-    made, axes = plane([*names, "oracle"])
+    fig, axes = plane([*names, "oracle"])
     for cell, name in zip(shown, names, strict=True):
         style, spent, nll = look[cell.model], cell.by_seed(cost.column), cell.by_seed("nll_nats")
         both = sorted(spent.keys() & nll.keys())
@@ -183,7 +183,7 @@ def pareto(cells: list[ModelSummary], look: dict[str, Style], cost: Cost) -> Plo
         f"mean NLL{' on as many test examples' if len(compared) < len(shown) else ''}. {INTERVAL_WORDS}{single}"
         f"{cost.note}"
         f"{_shared_words(shown) if cost.timing else ''}{_oracle_words(cells)}",
-        png(made),
+        png(fig),
     )
 
 
@@ -205,7 +205,7 @@ def training(study: Study, cells: list[ModelSummary], look: dict[str, Style]) ->
         return None
     models = Counter(model for model, _, _ in lines)
     low, high = shown_range(lines, cells)
-    made, axes = plane([*models, "oracle"])
+    fig, axes = plane([*models, "oracle"])
     named: set[str] = set()
     for model, run, curve in lines:
         style, alpha = look[model], max(0.25, min(0.9, 3 / models[model]))
@@ -229,12 +229,12 @@ def training(study: Study, cells: list[ModelSummary], look: dict[str, Style]) ->
         f"Validation NLL against training seconds on {data}{_ends(lines)}.",
         f"One line a seed{stops}. Bounds by importance sampling use fewer samples here than in the tables."
         f"{' Parts of lines lie above the axis.' if cut else ''}{_shared_words(cells)}{_oracle_words(cells)}",
-        png(made),
+        png(fig),
     )
 
 
 def _ends(lines: list[Line]) -> str:
-    """Where each model's finished runs end, mean over seeds, in words."""
+    """The last validation NLL of each model's finished runs, mean over seeds, in words."""
     ends: dict[str, list[float]] = defaultdict(list)
     for model, run, curve in lines:
         if run["status"] == "ok":

@@ -34,12 +34,12 @@ def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
     if not shown.keys() - {"truth"}:
         return None
     top = shown["truth"][0].max() if "truth" in shown else max(grid.max() for grid, _ in shown.values())
-    made, places = _panels(list(shown), below=BAR)
+    fig, places = _panels(list(shown), below=BAR)
     for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
         image = axes.imshow(grid, cmap=MAP, vmin=top - SHOWN_NATS, vmax=top, origin="lower", extent=tuple(extent))
         _bare(axes, name)
-    height = made.get_size_inches()[1]
-    bar = made.colorbar(image, cax=made.add_axes((0.25, 0.42 / height, 0.5, 0.12 / height)), orientation="horizontal")
+    height = fig.get_size_inches()[1]
+    bar = fig.colorbar(image, cax=fig.add_axes((0.25, 0.42 / height, 0.5, 0.12 / height)), orientation="horizontal")
     bar.set_label("log-density, nats", labelpad=1)
     bar.outline.set_visible(False)  # type: ignore[operator]
     return Plot(
@@ -49,7 +49,7 @@ def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
         f"Log-density of {', '.join(shown)} on {data}, side by side over the same part of the plane.",
         f"One colour scale for all panels: {SHOWN_NATS:g} nats down from the highest density of "
         f"{'the truth' if 'truth' in shown else 'all models'}; all that is lower has the darkest colour. {FIRST_SEED}",
-        png(made),
+        png(fig),
     )
 
 
@@ -62,7 +62,7 @@ def samples(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
     if not shown.keys() - {"test data"}:
         return None
     images = next(iter(shown.values())).ndim == 3
-    made, places = _panels(list(shown))
+    fig, places = _panels(list(shown))
     for axes, (name, array) in zip(places, shown.items(), strict=True):
         if images:
             axes.imshow(mosaic(array), cmap="gray", vmin=0, vmax=255)
@@ -79,7 +79,7 @@ def samples(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
         "Samples beside test data",
         f"{kind} from the test split of {data} beside samples of {', '.join(n for n in shown if n != 'test data')}.",
         f"{IMAGES if images else 'As many points in every panel.'} {FIRST_SEED}",
-        png(made),
+        png(fig),
     )
 
 
@@ -92,7 +92,7 @@ def by_class(study: Study, cells: list[ModelSummary]) -> Plot | None:
     if not shown:
         return None
     rows, classes = next(iter(shown.values())).shape[:2]
-    made, places = _panels(list(shown), below=LABELS, columns=1, aspect=rows / classes)
+    fig, places = _panels(list(shown), below=LABELS, columns=1, aspect=rows / classes)
     for axes, (name, grid) in zip(places, shown.items(), strict=True):
         picture = mosaic(grid.reshape(-1, *grid.shape[2:]), classes)
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
@@ -106,7 +106,7 @@ def by_class(study: Study, cells: list[ModelSummary]) -> Plot | None:
         "Samples of each class",
         f"Samples of {', '.join(shown)} on {data}, a column for each of {classes} classes, its label below.",
         f"Asked for by label, and not chosen: the first {rows} drawn of each class. {FIRST_SEED}",
-        png(made),
+        png(fig),
     )
 
 
@@ -131,13 +131,13 @@ def _panels(
     head += 0.2 if any(" (" in name for name in names) else 0
     tall = aspect * side
     height = rows * (tall + head) + foot
-    made = figure(WIDTH, height)
+    fig = figure(WIDTH, height)
     places = []
     for index in range(count):
         row, column = divmod(index, columns)
         left, bottom = 0.05 + column * (side + gap), height - (row + 1) * (tall + head)
-        places.append(made.add_axes((left / WIDTH, bottom / height, side / WIDTH, tall / height)))
-    return made, places
+        places.append(fig.add_axes((left / WIDTH, bottom / height, side / WIDTH, tall / height)))
+    return fig, places
 
 
 def _bare(axes: Axes, title: str) -> None:

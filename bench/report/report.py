@@ -34,26 +34,26 @@ def report(study: str, results_dir: Path, keep: bool = False, *, single_file: bo
         print(f"warning: {warning}", file=sys.stderr)
     if not (folder / TABLE).exists():
         raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={study}`")
-    found = load(folder)
-    if not found.runs:
+    stored = load(folder)
+    if not stored.runs:
         raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={study}`")
 
-    cells = summarise(found.runs)
+    cells = summarise(stored.runs)
     pairs = differences(cells)
     tables = [*grids(cells), difference_grid(pairs)]
-    plots = draw(found, cells)
+    plots = draw(stored, cells)
     write_atomically(folder / "summary.csv", summary_csv(cells))
     write_atomically(folder / "summary.md", markdown(tables))
     write_atomically(folder / "summary.tex", tex(tables))
     write_atomically(folder / "differences.csv", differences_csv(pairs))
     _write_plots(folder / "plots", plots)
-    write_atomically(folder / "report.html", render(found, cells, tables, plots, single_file=single_file))
+    write_atomically(folder / "report.html", render(stored, cells, tables, plots, single_file=single_file))
 
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
     return [
         *text_summary(cells),
         "",
-        f"{len(found.runs)} run{'s' * (len(found.runs) > 1)}: {count_words(found.runs)}{unfinished}",
+        f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}{unfinished}",
         f"table: {folder / 'summary.md'}",
         f"page:  {folder / 'report.html'}",
     ]

@@ -48,7 +48,7 @@ class Study:
 
 
 def label(run: Run) -> str:
-    """What a run's row and line are called: the model, with what else the study varied in brackets."""
+    """The name of a run's row and line: the model, with what else the study varied in brackets."""
     return f"{run['model']} ({run['variant']})" if run.get("variant") else str(run["model"])
 
 

@@ -1,4 +1,4 @@
-"""How every plot looks: one colour, marker and line per model, one font size, deterministic PNG bytes."""
+"""The look of every plot: one colour, marker and line per model, one font size, deterministic PNG bytes."""
 
 import io
 import textwrap
@@ -64,7 +64,7 @@ class Plot(NamedTuple):
 
 
 class Style(NamedTuple):
-    """How a model is drawn, everywhere."""
+    """Colour, marker and line of a model, the same in every plot."""
 
     colour: str
     marker: str
@@ -92,15 +92,15 @@ def styles(models: Iterable[str]) -> dict[str, Style]:
 
 def figure(width: float = WIDTH, height: float = 3.7) -> Figure:
     """An empty figure of `width` x `height` inches that belongs to no global state."""
-    made = Figure(figsize=(width, height))
-    FigureCanvasAgg(made)
-    return made
+    fig = Figure(figsize=(width, height))
+    FigureCanvasAgg(fig)
+    return fig
 
 
-def png(made: Figure) -> bytes:
+def png(fig: Figure) -> bytes:
     """The figure as PNG; equal figures give equal bytes."""
     buffer = io.BytesIO()
-    made.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    fig.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -111,9 +111,9 @@ def plane(names: list[str], height: float = 2.6) -> tuple[Figure, Axes]:
     top, bottom, left = 0.12 + 0.21 * rows, 0.52, 0.8
     total = bottom + height + top
     right = 0.25  # half of a number such as 10000 that stands at the end of the axis
-    made = figure(height=total)
-    axes = made.add_axes((left / WIDTH, bottom / total, (WIDTH - left - right) / WIDTH, height / total))
-    return made, axes
+    fig = figure(height=total)
+    axes = fig.add_axes((left / WIDTH, bottom / total, (WIDTH - left - right) / WIDTH, height / total))
+    return fig, axes
 
 
 def legend(axes: Axes) -> None:

@@ -39,22 +39,22 @@ class ModelSummary:
 
     @property
     def is_bound(self) -> bool:
-        """Whether any finished run reports a bound in place of its likelihood."""
+        """True where any finished run reports a bound in place of its likelihood."""
         return any(run["nll_is_bound"] for run in self.finished)
 
     @property
     def shared_machine(self) -> bool:
-        """Whether any finished run was timed on a machine that others used."""
+        """True where any finished run was timed on a machine that others used."""
         return any(run["shared_machine"] for run in self.finished)
 
     @property
     def loose(self) -> bool:
-        """Whether any finished run warns that its bound is loose."""
+        """True where any finished run warns that its bound is loose."""
         return any("bound is loose" in (run["warning"] or "") for run in self.finished)
 
     @property
     def packed(self) -> bool:
-        """Whether any finished run was trained together with others, and its time is a share of theirs."""
+        """True where any finished run was trained together with others, and its time is a share of theirs."""
         return any((run["packed"] or 1) > 1 for run in self.finished)
 
     @property
@@ -63,13 +63,13 @@ class ModelSummary:
         return count_words([run for run in self.runs if run["status"] != "ok"])
 
     def named(self, column: str) -> str:
-        """What the finished runs say in a text column, usually one thing."""
+        """The values of a text column over the finished runs, usually one."""
         if self.oracle and column == "nll_estimator":
             return "exact"
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
     def comparable(self, other: "ModelSummary") -> bool:
-        """Whether both NLLs are means over the same test examples, the first so many."""
+        """True where both NLLs are means over the same test examples, the first so many."""
         return self.measured_on() == other.measured_on()
 
     def measured_on(self) -> set[int | None]:

@@ -61,7 +61,7 @@ def grids(cells: list[ModelSummary]) -> list[Grid]:
 
 
 def belongs(layout: Layout, cell: ModelSummary) -> bool:
-    """Whether a model has what the table is about."""
+    """True where a model has a value in the columns that the table is about."""
     return not layout.having or any(column in cell.intervals for column in layout.having)
 
 
@@ -177,13 +177,13 @@ def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> 
 
 
 def is_single(cell: ModelSummary, column: str) -> bool:
-    """Whether the interval is over the test examples of one seed."""
+    """True where the interval is over the test examples of one seed."""
     interval = cell.intervals.get(column)
     return interval is not None and interval.n == 1 and interval.half_width is not None
 
 
 def several_sizes(cells: Iterable[ModelSummary]) -> bool:
-    """Whether models of one data set are measured on different numbers of test examples."""
+    """True where models of one data set are measured on different numbers of test examples."""
     sizes: dict[str, set[int | None]] = defaultdict(set)
     for cell in cells:
         sizes[cell.data] |= cell.measured_on()

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,19 +49,19 @@ def test_a_row_a_model_is_summary_csv(made: Path) -> None:
         stored["nll_nats"].to_numpy(), nan_ok=True
     )
     assert (models["nll_nats"].dtype, models["n_ok"].dtype, models["best_nll"].dtype) == ("Float64", "Int64", "boolean")
-    cnf = models.set_index(["data", "model"]).loc["digits", "cnf"]
-    assert (cnf["n_ok"], cnf["nll_nats_n"]) == (3, 3)
-    assert cnf["nll_nats_ci95"] > 0
+    cnf = models[(models["data"] == "digits") & (models["model"] == "cnf")]
+    assert (list(cnf["n_ok"]), list(cnf["nll_nats_n"])) == ([3], [3])
+    assert (cnf["nll_nats_ci95"] > 0).all()
 
 
 @pytest.mark.parametrize("read", [table, summary])
-def test_an_unknown_study_names_the_nearest(read, made: Path) -> None:
+def test_an_unknown_study_names_the_nearest(read: Callable[..., pd.DataFrame], made: Path) -> None:
     with pytest.raises(BenchError, match="did you mean made"):
         read("mdae", made.parent)
 
 
 @pytest.mark.parametrize("read", [table, summary])
-def test_a_study_without_a_table_says_how_to_make_it(read, tmp_path: Path) -> None:
+def test_a_study_without_a_table_says_how_to_make_it(read: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     with pytest.raises(BenchError, match="make it with: bench report s"):
         read("s", tmp_path)

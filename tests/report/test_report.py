@@ -43,7 +43,9 @@ def test_a_fresh_clone_draws_the_same_report_and_drops_stale_plots(made: Path, t
 
 def test_the_committed_study_is_drawn_without_its_runs_and_without_torch(tmp_path: Path) -> None:
     """Torch cannot be imported in that process."""
-    committed = project_dir() / "results" / "quick"
+    project = project_dir()
+    assert project is not None
+    committed = project / "results" / "quick"
     for name in ("table.csv", "histories.csv", "curves.csv", "pictures.npz"):
         (tmp_path / "quick").mkdir(exist_ok=True)
         shutil.copy(committed / name, tmp_path / "quick")
