@@ -1,4 +1,7 @@
-"""Asks a trained entry for what it can do, measures that on the test split, and leaves the rest empty."""
+"""Evaluation of a trained entry on the test split: likelihood, reconstruction, samples, latent, classes.
+
+Columns of a capability that the entry has not stay empty.
+"""
 
 import math
 from collections.abc import Callable
@@ -44,7 +47,9 @@ REPORT_SPACE = {
     "continuous": "nats in the data's own coordinates",
 }
 COLUMN_NOISE = 0.1
+"""Latent noise of the column `recon_mse_noise`, in standard deviations of the latent."""
 LOW_QUANTILE = 0.05
+"""Share of test examples whose effective sample size lies below the column `ess_low`."""
 FEWEST_EFFECTIVE = 5.0
 """Effective samples below which a row warns: the logarithm of the mean weight then lies 1 / (2 ESS) > 0.1 nats low, and
 so few large weights cannot tell how much further."""
@@ -93,7 +98,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         x = x[: settings.ais_examples]
     watch = Stopwatch(x.device)
     with watch:
-        found = estimate(
+        estimated = estimate(
             entry,
             x,
             importance_samples=settings.importance_samples,
@@ -101,28 +106,28 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
             annealing=annealing,
             tick=deadline.check,
         )
-    if found is None:
+    if estimated is None:
         return {}
     log_det = dataset.space.log_det(x)
-    log_prob = found.log_prob + log_det
+    log_prob = estimated.log_prob + log_det
     nll, error = mean_and_error(-log_prob)
     offset = float(log_det.double().mean())
     record: Record = {
         "nll_nats": nll,
         "nll_standard_error": error,
-        "nll_estimator": found.estimator,
-        "nll_is_bound": found.is_bound,
+        "nll_estimator": estimated.estimator,
+        "nll_is_bound": estimated.is_bound,
         "nll_examples": len(x),
         "nll_space": REPORT_SPACE[dataset.spec.kind],
         "nll_seconds_per_1k": watch.seconds * 1000 / len(x),
-    } | effective_samples(found)
-    if found.standard_error is not None:
-        record["nll_estimator_error"] = float(found.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
+    } | effective_samples(estimated)
+    if estimated.standard_error is not None:
+        record["nll_estimator_error"] = float(estimated.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
     if dataset.image_shape is not None:
         record["bits_per_dim"] = nll / (dataset.spec.dim * math.log(2))
-    if found.elbo is not None:
-        record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(found.elbo + log_det)
-        record["k_curve"] = [[k, -(value + offset)] for k, value in found.k_curve]
+    if estimated.elbo is not None:
+        record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(estimated.elbo + log_det)
+        record["k_curve"] = [[k, -(value + offset)] for k, value in estimated.k_curve]
     if dataset.truth is not None:
         true_log_prob = dataset.truth.log_prob(x)
         record["oracle_nll_nats"], record["oracle_standard_error"] = mean_and_error(-true_log_prob)
@@ -136,17 +141,17 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     return record
 
 
-def effective_samples(found: Likelihood) -> Record:
-    """How many of an example's importance weights count, and a warning where that is too few for a tight bound.
+def effective_samples(estimated: Likelihood) -> Record:
+    """Effective sample size of an example's importance weights, and a warning where it is too small for a tight bound.
 
     With `FEWEST_EFFECTIVE` weights or fewer the estimator's name says as much.
     """
-    if found.effective is None or found.weights is None:
+    if estimated.effective is None or estimated.weights is None:
         return {}
-    median = float(found.effective.median())
-    record: Record = {"ess_median": median, "ess_low": float(found.effective.quantile(LOW_QUANTILE))}
-    if median < FEWEST_EFFECTIVE < found.weights:
-        record["warning"] = f"effective sample size {median:.1f} of {found.weights}: the bound is loose"
+    median = float(estimated.effective.median())
+    record: Record = {"ess_median": median, "ess_low": float(estimated.effective.quantile(LOW_QUANTILE))}
+    if median < FEWEST_EFFECTIVE < estimated.weights:
+        record["warning"] = f"effective sample size {median:.1f} of {estimated.weights}: the bound is loose"
     return record
 
 
@@ -173,7 +178,7 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
     other = to_data(dataset.fixed(dataset.train[:n], stream_seed(settings.seed, "floor")))
     drawn = to_data(entry.sample(n))
     seed = stream_seed(settings.seed, "sample metrics") % 2**31
-    found = sample_metrics.compare(drawn, real, projections=settings.projections, seed=seed)
+    distances = sample_metrics.compare(drawn, real, projections=settings.projections, seed=seed)
     floor = sample_metrics.compare(other, real, projections=settings.projections, seed=seed)
     per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
     floors = {f"{name}_floor": value for name, value in floor.items()}
@@ -182,11 +187,11 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
         images["sample_means"] = drawn  # without a density of its own, an entry adds no noise to what it draws
     elif isinstance(entry, HasPosterior) and isinstance(entry, HasLatent):
         images["sample_means"] = to_data(entry.decode(entry.prior_sample(n)))
-    return found | floors | sharpness(dataset, **images) | {"sample_seconds_per_1k": per_1k}
+    return distances | floors | sharpness(dataset, **images) | {"sample_seconds_per_1k": per_1k}
 
 
 def latent_use(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
-    """What the latent is used for, and how noisy drawing it makes a training gradient where it is drawn."""
+    """Use of the latent: rate, distortion, active units, and the noise that drawing it adds to a training gradient."""
     x = x[: settings.sample_size]
     if not isinstance(entry, HasPosterior):
         codes = isinstance(entry, HasDecoder) and isinstance(entry, HasLatent)
@@ -214,7 +219,7 @@ def sharpness(dataset: Dataset, **images: Tensor) -> Record:
 
 
 def classes(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, run_seed: int) -> Record:
-    """Agreement of predicted classes, or of clusters, with the test labels, which nothing else ever looks at."""
+    """Agreement of predicted classes, or of clusters, with the test labels, which nothing else reads."""
     record: Record = {} if dataset.labelled is None else {"labelled": len(dataset.labelled)}
     if dataset.labels is None:
         return record
@@ -224,12 +229,12 @@ def classes(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, run_seed:
     if isinstance(entry, HasClassifier) and dataset.labelled is not None:
         record["accuracy_supervised"] = supervised_accuracy(entry, dataset, x, run_seed)
     if isinstance(entry, HasClusters):
-        found = in_chunks(entry.cluster, x, settings).argmax(1)
-        record["cluster_accuracy"] = label_metrics.cluster_accuracy(found, truth)
-        record["cluster_nmi"] = label_metrics.cluster_nmi(found, truth)
+        clusters = in_chunks(entry.cluster, x, settings).argmax(1)
+        record["cluster_accuracy"] = label_metrics.cluster_accuracy(clusters, truth)
+        record["cluster_nmi"] = label_metrics.cluster_nmi(clusters, truth)
     return record
 
 
 def in_chunks(method: Callable[[Tensor], Tensor], x: Tensor, settings: Eval) -> Tensor:
-    """The method's answer for all of x, `batch_rows` examples at a time."""
+    """The method applied to all of x, `batch_rows` examples at a time."""
     return torch.cat([method(chunk) for chunk in torch.split(x, settings.batch_rows)])
