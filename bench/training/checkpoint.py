@@ -1,4 +1,4 @@
-"""Nested state as one safetensors file: tensors beside a JSON skeleton, so that nothing is ever unpickled."""
+"""Checkpoints: nested state as one safetensors file, tensors beside a JSON skeleton, so that nothing is unpickled."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """What `save_state` wrote, on the CPU; None where there is no file or a broken one."""
+    """The state that `save_state` wrote, on the CPU; None where there is no file or a broken one."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,4 +1,4 @@
-"""What an entry fits once, after its training."""
+"""The fit after training: calls an entry's `finish(x)`, by which it fits a density of its latents, or all of itself."""
 
 import torch
 
@@ -12,11 +12,11 @@ from bench.seeds import stream_seed
 from bench.training.history import History
 
 EXAMPLES = 5_000
-"""Most training examples that an entry gets to see then, unless `finish` is all its training."""
+"""Most training examples that `finish` is given, unless it is all of the entry's training."""
 
 
 def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline: Deadline) -> None:
-    """Has the entry fit what it fits after training; nothing for an entry without `finish`.
+    """Call the entry's `finish` on training examples, on the training clock; nothing for an entry without one.
 
     Training's last checkpoint lies before this, so that a run which is killed later fits the same again.
 
@@ -28,7 +28,7 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
         deadline: looked at once, before.
 
     Raises:
-        Diverged: what is fitted came out NaN or infinite; the message says where, and of which entry.
+        Diverged: a fitted parameter is NaN or infinite; the message names it and the entry.
         TimedOut: the deadline passed.
     """
     if not isinstance(entry, HasFinish):
@@ -46,6 +46,6 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
 
 
 def examples(entry: Entry, dataset: Dataset) -> int:
-    """How many training examples, the first so many, `finish` gets: all of them for a `fitted` entry."""
+    """Number of training examples, the first ones, that `finish` gets: all of them for a `fitted` entry."""
     n = len(dataset.train)
     return n if entry.fitted else min(n, EXAMPLES)

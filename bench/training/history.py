@@ -1,4 +1,4 @@
-"""What a run's training has spent and reached."""
+"""The history of a run's training: steps, clocks, FLOPs, validations; history.csv."""
 
 import statistics
 from dataclasses import dataclass, field

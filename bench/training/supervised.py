@@ -1,4 +1,4 @@
-"""What labels teach without the other examples: a semi-supervised entry's classifier, trained anew on them."""
+"""The supervised baseline: a semi-supervised entry's classifier, trained afresh on the labelled examples alone."""
 
 import copy
 
@@ -41,7 +41,7 @@ def supervised_accuracy(entry: HasClassifier, dataset: Dataset, x: Float[Tensor,
         torch.manual_seed(stream_seed(seed, "supervised"))
         net = entry.fresh_classifier().to(device)
         adam = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
-        best, kept, stale = float("inf"), copy.deepcopy(net.state_dict()), 0
+        best, weights, stale = float("inf"), copy.deepcopy(net.state_dict()), 0
         for step in range(1, STEPS + 1):
             chosen = dataset.labelled[torch.randperm(len(dataset.labelled), device=device)[:BATCH]]
             batch = dataset.space.to_model(dataset.train[chosen], noise)
@@ -53,11 +53,11 @@ def supervised_accuracy(entry: HasClassifier, dataset: Dataset, x: Float[Tensor,
             with torch.no_grad():
                 value = float(nn.functional.cross_entropy(net(validation), validation_labels))
             if value < best:
-                best, kept, stale = value, copy.deepcopy(net.state_dict()), 0
+                best, weights, stale = value, copy.deepcopy(net.state_dict()), 0
             else:
                 stale += 1
             if stale == PATIENCE:
                 break
-    net.load_state_dict(kept)
+    net.load_state_dict(weights)
     with torch.no_grad():
         return accuracy(net(x), test_labels[: len(x)])
