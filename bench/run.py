@@ -23,10 +23,11 @@ from bench.seeds import stream_seed
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.setup.match import parameter_count
-from bench.training.first_nan import retraced
+from bench.training.best_weights import copied_weights
+from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
 from bench.training.history import History
-from bench.training.loop import Report, copied_weights, train
+from bench.training.loop import Report, train
 
 OWN_THREADS = torch.get_num_threads()
 """What torch chose for itself, before any configuration did."""
@@ -106,7 +107,7 @@ def learn(
     try:
         train(entry, dataset, config, history, folder.checkpoint_path, deadline, report)
     except Diverged as reason:
-        raise retraced(reason, entry, dataset, config, folder.checkpoint_path, deadline) from reason
+        raise with_first_nan(reason, entry, dataset, config, folder.checkpoint_path, deadline) from reason
 
 
 def prepared(cell: Cell) -> tuple[Entry, Dataset]:

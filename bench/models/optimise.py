@@ -1,7 +1,7 @@
-"""How an entry learns from one batch: the gradient step that every entry shares unless it brings its own."""
+"""The training step: Adam on the loss of one batch, shared by every entry that brings no trainer of its own."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -13,7 +13,7 @@ from bench.config import Optimiser
 
 @runtime_checkable
 class Trainer(Protocol):
-    """One optimisation step, and everything it remembers between steps."""
+    """An optimisation step, and everything it remembers between steps."""
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """Learns from one batch.
@@ -42,9 +42,15 @@ class GradientStep:
     Class attributes:
         packs: whether several runs' steps may be taken as one although a subclass has a `step` of its own: where that
             does nothing to weights or objective. It counts for the very class that says so.
+
+    Attributes:
+        objective_by, update_by: slots for a compiled `objective` or `update`, called in place of the method; None while
+            the step is eager.
     """
 
     packs: ClassVar[bool] = True
+    objective_by: Callable[[Tensor], Tensor] | None = None
+    update_by: Callable[[Tensor], Tensor] | None = None
 
     def __init__(self, entry: nn.Module, settings: Optimiser) -> None:
         self.entry = entry
@@ -61,31 +67,33 @@ class GradientStep:
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
-        return self.update(x)
+        update = self.update if self.update_by is None else self.update_by
+        return update(x)
 
     def update(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
         """The step at the rate that is set, in which nothing waits for the device."""
         self.adam.zero_grad()
-        loss = self.objective(x)
+        objective = self.objective if self.objective_by is None else self.objective_by
+        loss = objective(x)
         loss.backward()  # type: ignore[no-untyped-call]
         clip(self.parameters, self.settings.clip_norm)
         self.adam.step()
         return loss.detach()
 
     def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
-        """What the step descends, in nats: the mean loss, to which a subclass may add a penalty on the whole batch."""
+        """The scalar that the step descends, in nats: the mean loss; a subclass may add a penalty on the batch."""
         mean: Tensor = self.entry.loss(x).mean()  # type: ignore[operator]
         return mean
 
     def count(self) -> None:
-        """Takes note of what a step evaluates, which what is compiled of it does not; here nothing."""
+        """Counts a step's field evaluations, in Python: a compiled step repeats no such side effect. Here nothing."""
 
     def sizes(self) -> tuple[int, ...]:
-        """Sizes that a step has beside those of the batch: what is compiled holds for these alone. Here none."""
+        """Sizes of a step beside those of the batch, for each of which it is compiled anew. Here none."""
         return ()
 
     def settled(self) -> bool:
-        """Whether the next step leaves `sizes` as they are."""
+        """True when the next step leaves `sizes` as they are."""
         return True
 
     def hold_rate_on_device(self) -> None:
@@ -115,7 +123,7 @@ def clip(parameters: Sequence[nn.Parameter], largest: float) -> None:
 
 
 class NoStep:
-    """The trainer of an entry that is not trained but fitted: it says the loss and changes nothing."""
+    """The trainer of an entry that is fitted in closed form: reports the loss and changes nothing."""
 
     def __init__(self, entry: nn.Module) -> None:
         self.entry = entry

@@ -107,7 +107,7 @@ def advanced(x: Tensor, slopes: list[Tensor], coefficients: Sequence[float], h: 
 def plus(x: Tensor, y: Tensor, factor: float, h: float | Float[Tensor, ""]) -> Tensor:
     """x + factor h y, in one operation but under a compiler: Inductor forgets `alpha` where y is a matrix product.
 
-    torch 2.13, its fusion of a sum with a product; what `bench.training.compiled` checks found it.
+    torch 2.13, its fusion of a sum with a product; what `bench.training.compile_step` checks found it.
     """
     if isinstance(h, Tensor):
         return torch.addcmul(x, y, h, value=factor)

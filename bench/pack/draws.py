@@ -1,4 +1,4 @@
-"""What a loss draws at random: recorded once, then drawn anew at each step, for each run from its own random state.
+"""The random draws of a loss: recorded once, then drawn anew at each step, for each run from its own random state.
 
 Under `torch.func.vmap` all runs share one trace, and a draw within it could not belong to any of them. So the draws are
 made before the step, and handed to it in the order in which the loss asks for them.
@@ -82,7 +82,7 @@ def described(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
 
 
 class Replay(TorchFunctionMode):
-    """Answers every draw of a loss by the next of those made for it."""
+    """Gives a loss, at every draw, the next of the numbers drawn for it beforehand."""
 
     def __init__(self, left: list[Tensor]) -> None:
         """Takes them out of `left`, from its beginning on."""
@@ -96,7 +96,7 @@ class Replay(TorchFunctionMode):
 
 
 class RandomState:
-    """torch's global random state as one run would find it, kept apart while several take turns in one process."""
+    """One run's copy of torch's global random state, while several runs take turns in one process."""
 
     def __init__(self, device: torch.device) -> None:
         """The global state as it is now, of the CPU and of `device`."""
@@ -125,7 +125,7 @@ class RandomState:
         return drawn
 
     def same_as(self, other: "RandomState") -> bool:
-        """Whether both would draw the same from now on."""
+        """True when both would draw the same from now on."""
         pairs = zip(self.generators.values(), other.generators.values(), strict=True)
         return all(torch.equal(one.get_state(), another.get_state()) for one, another in pairs)
 

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from bench.errors import Diverged
 from bench.machine.deadline import Deadline
-from bench.pack.compiled import compile_update
+from bench.pack.compile_pack import compile_update
 from bench.pack.draws import Draw, RandomState
 from bench.pack.step import PackedStep
 from bench.training.batches import Batches
 from bench.training.checkpoint import save_state
-from bench.training.compiled import chosen_mode
+from bench.training.compile_step import chosen_mode
+from bench.training.flop_price import FlopPrice
 from bench.training.loop import Loop
 
 
@@ -22,7 +23,7 @@ class Member:
     """One run of a pack: its own loop, which never steps by itself, its checkpoint and its random state.
 
     Attributes:
-        diverged: whether a loss or a validation value was NaN or infinite.
+        diverged: set when a loss or a validation value is NaN or infinite.
     """
 
     def __init__(self, loop: Loop, checkpoint: Path) -> None:
@@ -34,16 +35,16 @@ class Member:
 
     @property
     def active(self) -> bool:
-        """Whether it trains on."""
+        """True while it trains on."""
         return not (self.diverged or self.loop.history.ended)
 
-    def some_batch(self) -> tuple[Tensor, ...]:
+    def example_batch(self) -> tuple[Tensor, ...]:
         """A batch of the training's size: the first examples, with their context where there is one."""
         dataset, batches = self.loop.dataset, self.loop.batches
         x = dataset.fixed(dataset.train[: batches.batch_size], 0)
-        if batches.mixture is None:
+        if batches.labelled_mix is None:
             return (x,)
-        return x, batches.mixture.contexts(torch.arange(len(x), device=x.device))
+        return x, batches.labelled_mix.contexts(torch.arange(len(x), device=x.device))
 
     def validate(self) -> None:
         """Validates as a run alone does; a value that is not finite ends it."""
@@ -81,7 +82,7 @@ class PackedLoop(Loop):
     Members that have ended step on unheeded.
     """
 
-    compiled = False
+    step_compiled = False
 
     def __init__(self, members: Sequence[Member], draws: Sequence[Draw], deadline: Deadline) -> None:
         """`members` stand at one step, and their losses draw `draws`.
@@ -91,17 +92,18 @@ class PackedLoop(Loop):
         """
         lead = members[0].loop
         self.members, self.deadline = members, deadline
-        self.entry, self.config, self.device, self.solves_ode = lead.entry, lead.config, lead.device, lead.solves_ode
+        self.entry, self.config, self.device = lead.entry, lead.config, lead.device
         self.history, self.handed_over = replace(lead.history, seconds=0.0), 0.0
+        self.price = FlopPrice(self.entry, self.history, runs=len(members))
         self.batches = PackedBatches([member.loop.batches for member in members])  # type: ignore[assignment]
         self.packed = PackedStep(
             [member.loop.trainer for member in members], [member.random_state for member in members], draws
         )
         self.trainer = self.packed  # type: ignore[assignment]
 
-    def learn(self, x: Tensor, progress: float) -> Tensor:
+    def learn(self, x: Tensor, progress: float, eager: bool) -> Tensor:
         """Every run's step; their losses before it, `(runs,)`."""
-        return self.packed.step(x, progress, self.batches.context)
+        return self.packed.step(x, progress, self.batches.context, eager)
 
     def compile(self) -> None:
         """Compiles the step of all where the configuration asks for it; its seconds are divided among them.
@@ -113,26 +115,18 @@ class PackedLoop(Loop):
         if mode == "off":
             return
         self.entry.train()
-        batch = tuple(torch.stack([part] * len(self.members)) for part in self.members[0].some_batch())
+        batch = tuple(torch.stack([part] * len(self.members)) for part in self.members[0].example_batch())
         seconds = compile_update(self.packed, mode, batch) / len(self.members)
         for member in self.members:
             history = member.loop.history
             history.compile_seconds, history.compiled = (history.compile_seconds or 0.0) + seconds, mode
-        self.compiled = True
+        self.step_compiled = True
 
     @property
     def due(self) -> bool:
-        """Whether to step on with these members: to leave one out of a compiled step costs another compilation."""
+        """True while these members step on: to leave one out of a compiled step costs another compilation."""
         active = sum(member.active for member in self.members)
-        return active > 1 and (2 * active > len(self.members) if self.compiled else active == len(self.members))
-
-    def counted_step(self) -> Tensor:
-        """One step under the FLOP counter, its FLOPs divided among the members."""
-        spent = self.history.flops
-        losses = super().counted_step()
-        self.history.counted_flops //= len(self.members)
-        self.history.flops = spent + self.history.counted_flops
-        return losses
+        return active > 1 and (2 * active > len(self.members) if self.step_compiled else active == len(self.members))
 
     def conclude(self, losses: Tensor, first_step: int) -> None:
         """Hands the interval over: to each run its mean loss, its weights, its share of the clock and the counts."""

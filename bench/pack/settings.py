@@ -1,4 +1,4 @@
-"""Settings that runs of one shape may differ in: numbers with a fraction that an entry keeps beside its tensors.
+"""Settings in which the runs of a pack may differ: float attributes of an entry's modules, stacked like tensors.
 
 The pack's losses are computed through one run's entry. A number that differs is made a buffer of it, so that it can be
 replaced by each run's own as parameters are.
@@ -15,16 +15,16 @@ from bench.models.optimise import GradientStep
 
 
 def differing(entries: Sequence[nn.Module]) -> dict[str, list[float]]:
-    """By dotted name, such numbers of the entries' modules that are not the same in all of them."""
-    found: dict[str, list[float]] = {}
+    """Float attributes of the entries' modules that are not the same in all of them, by dotted name."""
+    numbers: dict[str, list[float]] = {}
     for name, module in entries[0].named_modules():
         others = [entry.get_submodule(name) for entry in entries]
         for key, value in vars(module).items():
             if isinstance(value, float):
                 values = [getattr(other, key) for other in others]
                 if len(set(values)) > 1 and all(isinstance(value, float) for value in values):
-                    found[f"{name}.{key}" if name else key] = values
-    return found
+                    numbers[f"{name}.{key}" if name else key] = values
+    return numbers
 
 
 def with_buffers(trainer: GradientStep, names: Sequence[str]) -> GradientStep:
@@ -41,5 +41,5 @@ def with_buffers(trainer: GradientStep, names: Sequence[str]) -> GradientStep:
 
 
 def stacked(numbers: dict[str, list[float]], like: Tensor) -> dict[str, Float[Tensor, " runs"]]:
-    """The numbers of all runs, named as in `bench.pack.step.Objective`."""
+    """The numbers of all runs, named as in `bench.pack.step.ObjectiveModule`."""
     return {f"entry.{name}": like.new_tensor(values) for name, values in numbers.items()}

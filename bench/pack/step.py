@@ -1,6 +1,6 @@
 """The gradient step of several runs at once: `GradientStep` over stacked parameters, a plain function of tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,11 +15,11 @@ from bench.pack.draws import Draw, RandomState, Replay, Unpackable, drawn_for
 from bench.pack.settings import differing, stacked, with_buffers
 
 OPEN = frozenset({"__init__", "objective"})
-"""What a trainer may have beside `GradientStep`'s: the rest of the step is `PackedStep`'s."""
+"""Methods of `GradientStep` that a trainer may override: `PackedStep` takes the place of all others."""
 
 
 def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
-    """`trainers`, whose steps can be taken at once.
+    """Check that the steps of `trainers` can be taken at once, and return them.
 
     Raises:
         Unpackable: trainers differ in kind, one has a step of its own and does not say that it `packs`, or parameters
@@ -28,22 +28,22 @@ def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
     kind = type(trainers[0])
     if {type(trainer) for trainer in trainers} != {kind}:
         raise Unpackable("by its options runs take different steps")
-    found = [trainer for trainer in trainers if isinstance(trainer, GradientStep)]
-    if len(found) < len(trainers) or replaced(kind) - OPEN:
+    steps = [trainer for trainer in trainers if isinstance(trainer, GradientStep)]
+    if len(steps) < len(trainers) or overridden(kind) - OPEN:
         raise Unpackable(f"{kind.__name__} takes a step of its own")
-    if len({parameter.dtype for parameter in found[0].parameters}) != 1:
+    if len({parameter.dtype for parameter in steps[0].parameters}) != 1:
         raise Unpackable("its parameters are not of one type of number")
-    return found
+    return steps
 
 
-def replaced(kind: type[Trainer]) -> set[str]:
-    """Methods of `GradientStep` that a subclass brings anew, without `packs = True` in the class that does."""
+def overridden(kind: type[Trainer]) -> set[str]:
+    """Methods of `GradientStep` that a subclass overrides, without `packs = True` in the class that does."""
     own = [cls for cls in kind.__mro__ if cls not in GradientStep.__mro__ and not vars(cls).get("packs")]
     methods = {name for name, value in vars(GradientStep).items() if callable(value)}
     return methods & {name for cls in own for name in vars(cls)}
 
 
-class Objective(nn.Module):
+class ObjectiveModule(nn.Module):
     """A trainer's objective as a module, so that its entry's tensors can be replaced by one run's."""
 
     def __init__(self, trainer: GradientStep) -> None:
@@ -69,14 +69,17 @@ class PackedStep:
 
     Attributes:
         parameters, first, second: trainable parameters and Adam's two moments, `(runs, parameters)`.
-        kept: other tensors that an entry's state holds, by name, `(runs, *shape)`.
+        buffers: other tensors that an entry's state holds, frozen parameters too, by name, `(runs, *shape)`.
         numbers: settings in which the runs' entries differ, by name, `(runs,)`.
         largest: each run's norm to clip at, `(runs, 1)`.
         taken: steps that Adam has taken.
+        update_by: slot for a compiled `update`, called in its place; None while the step is eager.
     """
 
+    update_by: Callable[..., Any] | None = None
+
     def __init__(self, trainers: Sequence[Trainer], states: Sequence[RandomState], draws: Sequence[Draw]) -> None:
-        """Stacks what the trainers and their entries hold.
+        """Stacks the tensors that trainers and entries hold.
 
         Raises:
             Unpackable: see `packable`.
@@ -84,32 +87,41 @@ class PackedStep:
         self.trainers, self.states, self.draws = packable(trainers), states, draws
         numbers = differing([trainer.entry for trainer in self.trainers])
         template = with_buffers(self.trainers[0], list(numbers))
-        self.module = Objective(template)
+        self.module = ObjectiveModule(template)
         self.names = [f"entry.{name}" for name, value in template.entry.named_parameters() if value.requires_grad]
         self.shapes = [parameter.shape for parameter in template.parameters]
         self.parameters = rows(trainer.parameters for trainer in self.trainers)
-        kept = [kept_of(trainer.entry) for trainer in self.trainers]
-        self.kept = {name: torch.stack([tensors[name] for tensors in kept]) for name in kept[0]}
+        buffers = [buffers_of(trainer.entry) for trainer in self.trainers]
+        self.buffers = {name: torch.stack([tensors[name] for tensors in buffers]) for name in buffers[0]}
         self.numbers = stacked(numbers, self.parameters)
         self.largest = self.parameters.new_tensor([[trainer.settings.clip_norm] for trainer in self.trainers])
         self.schedules = schedules([trainer.settings for trainer in self.trainers], self.parameters)
-        memories = [Memory(trainer) for trainer in self.trainers]
-        if len({memory.taken for memory in memories}) != 1:
+        states_of_adam = [AdamState(trainer) for trainer in self.trainers]
+        if len({state.taken for state in states_of_adam}) != 1:
             raise Unpackable("its runs stand at different steps")
-        self.taken = memories[0].taken
-        self.first, self.second = rows(m.first for m in memories), rows(m.second for m in memories)
+        self.taken = states_of_adam[0].taken
+        self.first, self.second = rows(m.first for m in states_of_adam), rows(m.second for m in states_of_adam)
 
     def step(
-        self, x: Float[Tensor, "runs batch *event"], progress: float, context: Tensor | None = None
+        self,
+        x: Float[Tensor, "runs batch *event"],
+        progress: float,
+        context: Tensor | None = None,
+        eager: bool = False,
     ) -> Float[Tensor, " runs"]:
-        """One forward, backward and update of every run, each on its own batch; the mean losses before it."""
+        """One forward, backward and update of every run, each on its own batch; the mean losses before it.
+
+        With `eager` what is compiled is left aside, so that operations can be counted.
+        """
         batch = (x,) if context is None else (x, context)
         self.taken += 1
         for trainer in self.trainers:
             trainer.count()
         drawn = drawn_for(self.states, self.draws)
-        self.parameters, self.first, self.second, self.kept, losses = self.update(
-            self.parameters, self.first, self.second, self.kept, batch, drawn, self.scales(progress)
+        update = self.update if eager or self.update_by is None else self.update_by
+        losses: Tensor
+        self.parameters, self.first, self.second, self.buffers, losses = update(
+            self.parameters, self.first, self.second, self.buffers, batch, drawn, self.scales(progress)
         )
         return losses
 
@@ -128,7 +140,7 @@ class PackedStep:
         parameters: Tensor,
         first: Tensor,
         second: Tensor,
-        kept: dict[str, Tensor],
+        buffers: dict[str, Tensor],
         batch: tuple[Tensor, ...],
         drawn: list[Tensor],
         scales: tuple[Tensor, Tensor],
@@ -137,7 +149,7 @@ class PackedStep:
 
         Adam as in Kingma & Ba (2015, arXiv:1412.6980), algorithm 1.
         """
-        gradient, losses, kept = self.gradients(parameters, kept, batch, drawn)
+        gradient, losses, buffers = self.gradients(parameters, buffers, batch, drawn)
         adam = self.trainers[0].adam.defaults
         norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
         gradient = gradient * torch.clamp(self.largest / (norm + 1e-6), max=1.0)
@@ -145,27 +157,27 @@ class PackedStep:
         first = torch.lerp(first, gradient, 1 - decay)
         second = second * square_decay + (1 - square_decay) * gradient.square()
         rates, root = scales
-        return parameters - rates * first / (second.sqrt() / root + adam["eps"]), first, second, kept, losses
+        return parameters - rates * first / (second.sqrt() / root + adam["eps"]), first, second, buffers, losses
 
     def gradients(
-        self, parameters: Tensor, kept: dict[str, Tensor], batch: tuple[Tensor, ...], drawn: list[Tensor]
+        self, parameters: Tensor, buffers: dict[str, Tensor], batch: tuple[Tensor, ...], drawn: list[Tensor]
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Gradient `(runs, parameters)`, losses `(runs,)` and other tensors as the losses leave them.
 
         No run's loss depends on another's parameters, so that one gradient of their sum is the gradient of each.
         """
 
-        def total(parameters: Tensor, kept: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
-            losses, after = vmap(self.loss)(parameters, kept, batch, drawn, self.numbers)
+        def total(parameters: Tensor, buffers: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
+            losses, after = vmap(self.loss)(parameters, buffers, batch, drawn, self.numbers)
             return losses.sum(), (losses, after)
 
-        gradient, (losses, after) = torch.func.grad(total, has_aux=True)(parameters, kept)
+        gradient, (losses, after) = torch.func.grad(total, has_aux=True)(parameters, buffers)
         return gradient, losses, after
 
     def loss(
         self,
         parameters: Tensor,
-        kept: dict[str, Tensor],
+        buffers: dict[str, Tensor],
         batch: tuple[Tensor, ...],
         drawn: list[Tensor],
         numbers: dict[str, Tensor],
@@ -175,14 +187,14 @@ class PackedStep:
         Raises:
             Unpackable: the loss draws less than when it was recorded.
         """
-        kept = {name: value.clone() for name, value in kept.items()}
-        tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | kept | numbers
+        buffers = {name: value.clone() for name, value in buffers.items()}
+        tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | buffers | numbers
         left = list(drawn)
         with Replay(left):
             loss = functional_call(self.module, tensors, batch)
         if left:
             raise Unpackable("its loss does not draw the same at every step")
-        return loss, {name: tensors[name] for name in kept}
+        return loss, {name: tensors[name] for name in buffers}
 
     def pieces(self, row: Tensor) -> list[Tensor]:
         """One run's row of numbers as tensors of the parameters' shapes."""
@@ -194,11 +206,11 @@ class PackedStep:
         """Gives every run's entry its tensors."""
         for run, trainer in enumerate(self.trainers):
             torch._foreach_copy_(list[Tensor](trainer.parameters), self.pieces(self.parameters[run]))
-            for name, place in kept_of(trainer.entry).items():
-                place.copy_(self.kept[name][run])
+            for name, place in buffers_of(trainer.entry).items():
+                place.copy_(self.buffers[name][run])
 
     def write_trainers(self) -> None:
-        """Gives every run's trainer what Adam remembers of it."""
+        """Gives every run's trainer its Adam state."""
         for run, trainer in enumerate(self.trainers):
             moments = zip(self.pieces(self.first[run].clone()), self.pieces(self.second[run].clone()), strict=True)
             state = {
@@ -210,17 +222,17 @@ class PackedStep:
 
 def schedules(settings: Sequence[Optimiser], like: Tensor) -> list[tuple[Optimiser, Float[Tensor, "runs 1"]]]:
     """Each schedule of the learning rate at a rate of 1, and the rates of the runs that follow it, 0 for the others."""
-    found: dict[tuple[float, float], list[list[float]]] = {}
+    by_schedule: dict[tuple[float, float], list[list[float]]] = {}
     for run, own in enumerate(settings):
-        found.setdefault((own.warmup, own.final), [[0.0] for _ in settings])[run] = [own.learning_rate]
+        by_schedule.setdefault((own.warmup, own.final), [[0.0] for _ in settings])[run] = [own.learning_rate]
     return [
         (Optimiser(learning_rate=1.0, warmup=warmup, final=final), like.new_tensor(rates))
-        for (warmup, final), rates in found.items()
+        for (warmup, final), rates in by_schedule.items()
     ]
 
 
-class Memory:
-    """What one trainer's Adam remembers: `taken` steps, and both moments of each parameter, 0 where it has none."""
+class AdamState:
+    """The state of a trainer's Adam: `taken` steps and both moments of each parameter, 0 before its first step."""
 
     def __init__(self, trainer: GradientStep) -> None:
         state: dict[int, dict[str, Any]] = trainer.adam.state_dict()["state"]
@@ -235,9 +247,9 @@ def rows(runs: Any) -> Float[Tensor, "runs numbers"]:
     return torch.stack([torch.cat([tensor.detach().flatten() for tensor in tensors]) for tensors in runs])
 
 
-def kept_of(entry: nn.Module) -> dict[str, Tensor]:
-    """What an entry's state holds beside trained parameters, named as in `Objective`; what is not there is constant."""
+def buffers_of(entry: nn.Module) -> dict[str, Tensor]:
+    """Tensors of an entry's state beside trained parameters, named as in `ObjectiveModule`; all others are constant."""
     held = entry.state_dict(keep_vars=True)
     named = {**dict(entry.named_parameters()), **dict(entry.named_buffers())}
-    kept = {name: value for name, value in named.items() if name in held and not value.requires_grad}
-    return {f"entry.{name}": value.detach() for name, value in kept.items()}
+    untrained = {name: value for name, value in named.items() if name in held and not value.requires_grad}
+    return {f"entry.{name}": value.detach() for name, value in untrained.items()}

@@ -11,9 +11,9 @@ from pathlib import Path
 from bench.data.dataset import Dataset
 from bench.errors import CannotWrite, NotApplicable, TimedOut, one_line
 from bench.machine.deadline import Deadline
+from bench.pack.agreement import agreed_draws
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
-from bench.pack.trial import agreed_draws
 from bench.record.store import RunFolder
 from bench.run import FINISHED, prepared, surroundings
 from bench.setup.cell import Cell

@@ -14,8 +14,8 @@ from bench.models.entry import Entry, field_evaluations
 from bench.models.optimise import GradientStep
 from bench.ode.field import ConcatSquashField
 from bench.speed.cnf_problem import Weights, copied
-from bench.training.compiled import compile_step, uncompiled
-from bench.training.deck import Deck
+from bench.training.batch_buffer import BatchBuffer
+from bench.training.compile_step import compile_step, eager_step
 
 
 class Work(NamedTuple):
@@ -91,13 +91,13 @@ class InProcess:
 
     Attributes:
         module: what is trained.
-        mode: of `bench.training.compiled`: `off`, `step` or `graph`.
+        mode: of `bench.training.compile_step`: `off`, `step` or `graph`.
     """
 
     def __init__(self, module: FieldLoss | Entry, settings: Optimiser, mode: str = "off") -> None:
         self.module, self.mode = module, mode
         self.trainer = trainer(module, settings)
-        self.deck: Deck | None = None
+        self.deck: BatchBuffer | None = None
 
     @property
     def field(self) -> ConcatSquashField:
@@ -114,7 +114,7 @@ class InProcess:
     def take(self, batches: Float[Tensor, "n batch dim"]) -> None:
         """Keeps the batches to run through, side by side on one deck."""
         if self.deck is None:
-            self.deck = Deck(batches[0], len(batches))
+            self.deck = BatchBuffer(batches[0], len(batches))
         self.batches = list(self.deck.lay(batches.flatten(0, 1)).split(batches.shape[1]))  # type: ignore[no-untyped-call]
 
     def begin(self) -> None:
@@ -137,7 +137,7 @@ class InProcess:
     def loss(self, x: Float[Tensor, "batch dim"]) -> float:
         """Mean loss in nats, compiled where the step is; its gradient is left in the field's parameters."""
         self.module.zero_grad()
-        mean = self.trainer.objective(x)
+        mean = (self.trainer.objective_by or self.trainer.objective)(x)
         mean.backward()  # type: ignore[no-untyped-call]
         return float(mean.detach())
 
@@ -154,7 +154,7 @@ class InProcess:
     def work(self) -> Work:
         """Counted in an eager step on the first batch."""
         before = field_evaluations(self.module)
-        with uncompiled(self.trainer):
+        with eager_step(self.trainer):
             flops = count_flops(lambda: self.trainer.step(self.batches[0], 0.0))
         after = field_evaluations(self.module)
         return Work(flops, None if before is None or after is None else after - before)

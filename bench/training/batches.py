@@ -14,13 +14,13 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
 from bench.seeds import stream_seed
-from bench.training.deck import Deck
+from bench.training.batch_buffer import BatchBuffer
 
 LABELLED_SHARE = 1 / 8
 """Least share of labelled examples in a batch, where there are any. Above their share of the data, all that a loss says
 of them counts for more than their number: the price of labels in every step."""
 
-MADE_TOGETHER = 2**18
+DEQUANTISED_AT_ONCE = 2**18
 """Coordinates that are dequantised at once: of a small batch on its own, starting the operations is half the cost."""
 
 
@@ -33,7 +33,7 @@ class Batches:
     """
 
     context: Float[Tensor, "batch classes"] | None = None
-    laid: Deck | None = None
+    buffer: BatchBuffer | None = None
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
         """Begins at epoch 0.
@@ -52,11 +52,11 @@ class Batches:
         self.device = dataset.train.device
         self.noise = torch.Generator(self.device).manual_seed(stream_seed(seed, "noise"))
         self.per_epoch = len(dataset.train) // batch_size
-        self.together = max(1, MADE_TOGETHER // (batch_size * dataset.spec.dim))
+        self.together = max(1, DEQUANTISED_AT_ONCE // (batch_size * dataset.spec.dim))
         self.taken = 0
         self.ready: list[tuple[Tensor, Tensor | None]] = []
         self.everyone = Walk(torch.arange(len(dataset.train), device=self.device), seed, "order")
-        self.mixture = None if dataset.labelled is None else Mixture(dataset, batch_size, seed)
+        self.labelled_mix = None if dataset.labelled is None else LabelledMix(dataset, batch_size, seed)
 
     def next(self) -> Float[Tensor, "batch *event"]:
         """The next batch, in model space."""
@@ -67,35 +67,35 @@ class Batches:
         return x
 
     def fill(self) -> None:
-        """Makes the next batches, of one epoch or several: as many as `MADE_TOGETHER` allows, and one at least."""
+        """Makes the next batches, of one epoch or several: as many as `DEQUANTISED_AT_ONCE` allows, at least one."""
         self.filled_at, self.noise_before = self.taken, self.noise.get_state()
         chosen = torch.cat([self.chosen(self.taken + ahead) for ahead in range(self.together)])
         x = self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
-        x = x if self.laid is None else self.laid.lay(x)
+        x = x if self.buffer is None else self.buffer.lay(x)
         contexts: Sequence[Tensor | None] = [None] * self.together
-        if self.mixture is not None:
-            contexts = torch.split(self.mixture.contexts(chosen), self.batch_size)
+        if self.labelled_mix is not None:
+            contexts = torch.split(self.labelled_mix.contexts(chosen), self.batch_size)
         self.ready = list(zip(torch.split(x, self.batch_size), contexts, strict=True))[::-1]
 
-    def deck(self, x: Float[Tensor, "batch *event"]) -> Deck:
-        """Where all batches to come will lie side by side, each like x."""
-        self.laid = Deck(x, self.together)
-        return self.laid
+    def buffer_for(self, x: Float[Tensor, "batch *event"]) -> BatchBuffer:
+        """The buffer in which all batches to come will lie side by side, each like x."""
+        self.buffer = BatchBuffer(x, self.together)
+        return self.buffer
 
     def chosen(self, batch: int) -> Int[Tensor, " batch"]:
         """Indices of the examples of the stream's batch of that number, counted from 0."""
-        if self.mixture is not None:
-            return self.mixture.chosen(batch)
+        if self.labelled_mix is not None:
+            return self.labelled_mix.chosen(batch)
         epoch, within = divmod(batch, self.per_epoch)
         return self.everyone.places(epoch * len(self.dataset.train) + within * self.batch_size, self.batch_size)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream stands, and where it stood when batches were last made."""
-        made = (self.filled_at, self.noise_before) if self.ready else (self.taken, self.noise.get_state())
-        return {"taken": self.taken, "filled_at": made[0], "noise_before": made[1]}
+        """The position of the stream, and its position and noise when batches were last made."""
+        filled_at, noise = (self.filled_at, self.noise_before) if self.ready else (self.taken, self.noise.get_state())
+        return {"taken": self.taken, "filled_at": filled_at, "noise_before": noise}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from where another stream stood."""
+        """Goes on from another stream's position; batches already made are made again."""
         self.ready, self.taken = [], state["filled_at"]
         self.noise.set_state(state["noise_before"])
         while self.taken < state["taken"]:
@@ -129,8 +129,8 @@ class Walk:
         self.order = self.pool[torch.randperm(len(self.pool), generator=generator, device=device)]
 
 
-class Mixture:
-    """A fixed number of labelled examples in each batch: `LABELLED_SHARE` of it, or their share of the data if larger.
+class LabelledMix:
+    """Batches with a fixed number of labelled examples: `LABELLED_SHARE` of each, or their share of the data if larger.
 
     The others stand in the batch without a label.
     """

@@ -1,4 +1,4 @@
-"""Where a diverged training first met a NaN or an infinity: its last steps taken again, every operation watched."""
+"""The first NaN or infinity of a diverged training: its last steps are taken again, every operation watched."""
 
 import contextlib
 import sys
@@ -26,7 +26,7 @@ WATCHED = 2
 TORCH = str(Path(torch.__file__).parent)
 
 
-def retraced(
+def with_first_nan(
     reason: Diverged, entry: Entry, dataset: Dataset, config: Config, checkpoint: Path, deadline: Deadline
 ) -> Diverged:
     """`reason` with the term that broke behind it, such as `: NaN first in VAE.loss > DiagonalGaussian.kl (log)`.
@@ -37,12 +37,12 @@ def retraced(
     Args:
         reason: what `train` raised.
         entry, dataset, config, checkpoint: as in `train`; the entry is left with broken weights.
-        deadline: looked at before each step; when it passes, nothing is found.
+        deadline: looked at before each step; when it passes, the term is left out.
     """
     if reason.step is None or not checkpoint.exists():
         return reason
     watch, history = Watch(), History()
-    with contextlib.suppress(Diverged, TimedOut):  # it diverges again; what is wanted is where
+    with contextlib.suppress(Diverged, TimedOut):  # it diverges again, as it should
         loop = Loop(entry, dataset, config, history, deadline)
         loop.resume_or_begin(checkpoint)
         entry.train()
@@ -59,17 +59,17 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the first operation that makes a NaN of what has none, and the first infinity before it.
 
     Attributes:
-        found: `infinity` and `NaN`, where they were met, to the functions that called the operation and its own name.
+        places: by `infinity` and `NaN`, the functions that called the operation, and its own name.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.found: dict[str, str] = {}
+        self.places: dict[str, str] = {}
 
     @property
     def place(self) -> str:
         """Both in one line, the earlier first; an infinity may be meant, a NaN never is."""
-        return ", ".join(f"{what} first in {where}" for what, where in self.found.items())
+        return ", ".join(f"{what} first in {where}" for what, where in self.places.items())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -79,18 +79,18 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         }
         result = func(*args, **kwargs)
         name = func.overloadpacket.__name__
-        if "NaN" in self.found or not has_tensors(args) or name.startswith(("empty", "new_empty")):
+        if "NaN" in self.places or not has_tensors(args) or name.startswith(("empty", "new_empty")):
             return result
-        made = [*floats((result, args))]
-        if sound["NaN"] and any(x.isnan().any() for x in made):
-            self.found["NaN"] = f"{callers()} ({name})"
-        elif sound["infinity"] and "infinity" not in self.found and any(x.isinf().any() for x in made):
-            self.found["infinity"] = f"{callers()} ({name})"
+        after = [*floats((result, args))]  # an operation in place writes into its arguments
+        if sound["NaN"] and any(x.isnan().any() for x in after):
+            self.places["NaN"] = f"{callers()} ({name})"
+        elif sound["infinity"] and "infinity" not in self.places and any(x.isinf().any() for x in after):
+            self.places["infinity"] = f"{callers()} ({name})"
         return result
 
 
 def has_tensors(arguments: Any) -> bool:
-    """Whether an operation computes from something."""
+    """True for an operation that computes from tensors."""
     return any(isinstance(leaf, Tensor) for leaf in tree_leaves(arguments))
 
 
@@ -108,11 +108,11 @@ def callers() -> str:
         return f"the gradient, {node.name()}"
     frame: FrameType | None = sys._getframe(2)
     names: list[str] = []
-    kept: int | None = None
+    up_to_entry: int | None = None
     while frame is not None and frame.f_code.co_filename != __file__:
         if not frame.f_code.co_filename.startswith(TORCH):
             names.append(frame.f_code.co_qualname)
         if isinstance(frame.f_locals.get("self"), Entry):
-            kept = len(names)
+            up_to_entry = len(names)
         frame = frame.f_back
-    return " > ".join(reversed(names[:kept]))
+    return " > ".join(reversed(names[:up_to_entry]))

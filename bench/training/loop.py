@@ -1,8 +1,7 @@
-"""The optimisation loop: budget, clock, validation, checkpoint, divergence. One loop for every entry."""
+"""The optimisation loop: steps, validation, checkpoints, the end of the budget. One loop for every entry."""
 
-import statistics
-import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,19 @@ from torch import Tensor
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.errors import Diverged
-from bench.machine.clock import Neighbours, Stopwatch, either, synchronise
+from bench.machine.clock import Neighbours, Stopwatch, either
 from bench.machine.deadline import Deadline
-from bench.metrics.compute import count_flops
-from bench.models.entry import Entry, HasGrid, field_evaluations
+from bench.models.entry import Entry
 from bench.models.parts.conditional import with_context
 from bench.seeds import stream_seed
 from bench.training.batches import Batches
+from bench.training.best_weights import BestWeights
 from bench.training.checkpoint import load_state, save_state
-from bench.training.compiled import Compiled, chosen_mode, compile_step, uncompiled
+from bench.training.clocks import CompileClock, IntervalClock
+from bench.training.compile_step import Compiled, chosen_mode, compile_step, eager_step
+from bench.training.flop_price import FlopPrice
 from bench.training.history import History
 from bench.training.validation import Validation
-
-COUNT_EVERY = 10
-"""Intervals between two counts of a step's FLOPs: under the counter a step takes two to three times as long."""
-
 
 Report = Callable[[History, float], None]
 
@@ -71,24 +68,38 @@ def train(
         if history.ended or history.seconds - saved_at >= save_after:
             save_state(checkpoint, loop.state_dict())
             saved_at = history.seconds
-    loop.restore_best()
+    loop.best.restore(entry)
 
 
 class Loop:
-    """The steps between two validations, and the state carried over them."""
+    """The steps between two validations, and the state carried over them.
 
-    compiling: Compiled | None = None
+    Attributes:
+        price: FLOPs of a step.
+        best: the weights that validated best.
+        compile_clock: None while the step is eager.
+        mean_loss, typical_milliseconds: of the last interval's steps.
+    """
+
+    compile_clock: CompileClock | None = None
+    mean_loss: float
+    typical_milliseconds: float
 
     def __init__(self, entry: Entry, dataset: Dataset, config: Config, history: History, deadline: Deadline) -> None:
         self.entry, self.dataset, self.config = entry, dataset, config
         self.history, self.deadline = history, deadline
         self.neighbours = Neighbours()
-        self.solves_ode = field_evaluations(entry) is not None
         self.device = dataset.train.device
         self.batches = Batches(dataset, config.train.batch_size, config.seed)
         self.trainer = entry.trainer(config.train.optimiser)
         self.validation = Validation(dataset, config)
-        self.keep_best()
+        self.price = FlopPrice(entry, history)
+        self.best = BestWeights(entry)
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """The compiled part of the step; None while it is eager."""
+        return self.compile_clock.compiled if self.compile_clock else None
 
     def progress(self, seconds: float) -> float:
         """Share of the budget used when the training clock shows `seconds`: that of the nearest limit."""
@@ -109,34 +120,26 @@ class Loop:
             Diverged: a loss is NaN or infinite; the message names the step.
             TimedOut: the deadline passed.
         """
-        history, losses, times = self.history, list[Tensor](), list[float]()
-        first_step = history.step + 1
-        evaluations = self.evaluations()
-        self.entry.train()
+        history, price, losses = self.history, self.price, list[Tensor]()
+        first_step, evaluations = history.step + 1, price.evaluations()
         every = self.config.train.validate_every
-        counted_seconds = 0.0
-        if history.step % (COUNT_EVERY * every) == 0:
-            began = self.clock()
-            losses.append(self.counted_step())
-            synchronise(self.device)
-            counted_seconds = self.clock() - began
-        began = before = self.clock()
+        self.entry.train()
+        clock = IntervalClock(self.device, self.compiled)
+        if price.count_due(every):
+            with clock.aside():
+                progress = self.progress(history.seconds)
+                # A compiled graph would hide its operations from the counter.
+                losses.append(price.count(lambda: self.step(progress, eager=True)))
         while not losses or history.step % every:
-            progress = self.progress(history.seconds + before - began)
+            progress = self.progress(history.seconds + clock.elapsed)
             if losses and progress >= 1:
                 break
             losses.append(self.step(progress))
-            now = self.clock()
-            times.append(now - before)
-            before = now
-        synchronise(self.device)
-        elapsed = self.clock() - began
-        if self.device.type == "cuda" and times:
-            times = [elapsed / len(times)]
-        typical = statistics.median(times) if times else counted_seconds
-        history.seconds += elapsed + (typical if counted_seconds else 0.0)
-        if self.solves_ode:
-            history.field_evaluations = (history.field_evaluations or 0) + self.evaluations() - evaluations
+            clock.lap()
+        seconds, typical = clock.stop()
+        history.seconds += seconds
+        if price.solves_ode:
+            history.field_evaluations = (history.field_evaluations or 0) + price.evaluations() - evaluations
         self.typical_milliseconds = 1e3 * typical
         self.conclude(torch.stack(losses), first_step)
 
@@ -148,50 +151,32 @@ class Loop:
         """
         self.mean_loss = finite_mean(losses, first_step)
 
-    def step(self, progress: float) -> Tensor:
-        """One optimisation step at that share of the budget; the mean loss before it.
+    def step(self, progress: float, eager: bool = False) -> Tensor:
+        """One optimisation step at that share of the budget, uncompiled where `eager`; the mean loss before it.
 
         Raises:
             Diverged: the entry itself met a NaN or an infinity.
             TimedOut: the deadline passed.
         """
         self.deadline.check()
-        evaluations = self.evaluations()
+        evaluations = self.price.evaluations()
         try:
-            loss = self.learn(self.batches.next(), progress)
+            loss = self.learn(self.batches.next(), progress, eager)
         except Diverged as reason:
             step = self.history.step + 1
             raise Diverged(f"{reason} at step {step}", step) from reason
         self.history.step += 1
-        self.history.flops += self.price(self.evaluations() - evaluations)
-        self.charge_compiling()
+        self.price.charge(self.price.evaluations() - evaluations)
+        if self.compile_clock is not None:
+            self.compile_clock.charge()
         return loss
 
-    def learn(self, x: Tensor, progress: float) -> Tensor:
+    def learn(self, x: Tensor, progress: float, eager: bool) -> Tensor:
         """The trainer's step; its third argument is the batch's context, where the data have one."""
-        if self.batches.context is None:
-            return self.trainer.step(x, progress)
-        return with_context(self.trainer).step(x, progress, self.batches.context)
-
-    def evaluations(self) -> int:
-        """The entry's running count of field evaluations; 0 for an entry that solves no ODE."""
-        return (field_evaluations(self.entry) or 0) if self.solves_ode else 0
-
-    def counted_step(self) -> Tensor:
-        """One step under the FLOP counter, by which the next ones are priced."""
-        history, losses = self.history, list[Tensor]()
-        spent, evaluations, progress = history.flops, self.evaluations(), self.progress(history.seconds)
-        with uncompiled(self.trainer):
-            history.counted_flops = count_flops(lambda: losses.append(self.step(progress)))
-        history.counted_evaluations = self.evaluations() - evaluations
-        history.flops = spent + history.counted_flops
-        return losses[0]
-
-    def price(self, evaluations: int) -> float:
-        """FLOPs of a step with so many field evaluations: in proportion to them, or all alike where there are none."""
-        history = self.history
-        share = evaluations / history.counted_evaluations if history.counted_evaluations else 1.0
-        return history.counted_flops * share
+        with eager_step(self.trainer) if eager else nullcontext():
+            if self.batches.context is None:
+                return self.trainer.step(x, progress)
+            return with_context(self.trainer).step(x, progress, self.batches.context)
 
     def compile(self) -> None:
         """Compiles the trainer's step where the configuration asks for it, on a clock of its own.
@@ -205,19 +190,9 @@ class Loop:
             return
         self.entry.train()
         x = self.dataset.fixed(self.dataset.train[: config.train.batch_size], stream_seed(config.seed, "compile"))
-        deck = self.batches.deck(x) if mode == "graph" else None
-        self.compiling = compile_step(self.trainer, mode, x, deck)
-        self.history.compiled, self.compiled_before = mode, self.history.compile_seconds or 0.0
-        self.charge_compiling()
-
-    def charge_compiling(self) -> None:
-        """Charges what was compiled in steps, too: for a size that a step came to."""
-        if self.compiling is not None:
-            self.history.compile_seconds = self.compiled_before + self.compiling.seconds
-
-    def clock(self) -> float:
-        """Seconds from some moment on, without those of compiling."""
-        return time.perf_counter() - (self.compiling.seconds if self.compiling else 0.0)
+        buffer = self.batches.buffer_for(x) if mode == "graph" else None
+        self.compile_clock = CompileClock(self.history, compile_step(self.trainer, mode, x, buffer))
+        self.history.compiled = mode
 
     def validate(self) -> None:
         """Measures the validation split, keeps the weights if they are the best so far, and says whether to end.
@@ -236,31 +211,19 @@ class Loop:
         history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
         if value < history.best_value:
             history.best_step, history.best_value, history.stale = history.step, value, 0
-            self.keep_best()
+            self.best.keep(self.entry)
         else:
             history.stale += 1
         out_of_patience = patience is not None and history.stale >= patience
         history.shared_machine = either(history.shared_machine, self.neighbours.shared())
         history.ended = out_of_patience or self.progress(history.seconds) >= 1
 
-    def keep_best(self) -> None:
-        """Keeps the weights as they are, and the grid that the last step went along where there is one."""
-        self.best_weights = copied_weights(self.entry)
-        self.best_grid = list(self.entry.grid) if isinstance(self.entry, HasGrid) else None
-
-    def restore_best(self) -> None:
-        """Gives the entry what was kept."""
-        self.entry.load_state_dict(self.best_weights)
-        if isinstance(self.entry, HasGrid) and self.best_grid is not None:
-            self.entry.grid = self.best_grid
-
     def state_dict(self) -> dict[str, Any]:
         """All that decides how training goes on."""
         cuda = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
         return {
             "entry": dict(self.entry.state_dict()),
-            "best_weights": self.best_weights,
-            "best_grid": self.best_grid,
+            **self.best.state_dict(),
             "trainer": self.trainer.state_dict(),
             "batches": self.batches.state_dict(),
             "random_states": [torch.get_rng_state(), *cuda],
@@ -275,8 +238,7 @@ class Loop:
             save_state(checkpoint, self.state_dict())
             return
         self.entry.load_state_dict(state["entry"])
-        self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
-        self.best_grid = state.get("best_grid")  # a checkpoint of an earlier commit has none
+        self.best.load_state_dict(state, self.device)
         self.trainer.load_state_dict(state["trainer"])
         self.batches.load_state_dict(state["batches"])
         vars(self.history).update(state["history"])
@@ -284,12 +246,6 @@ class Loop:
         torch.set_rng_state(on_cpu)
         for random_state in on_cuda:
             torch.cuda.set_rng_state(random_state, self.device)
-
-
-def copied_weights(entry: Entry) -> dict[str, Tensor]:
-    """A copy of the entry's parameters and buffers, each in memory of its own (tied ones too)."""
-    compact = torch.contiguous_format
-    return {name: value.detach().clone(memory_format=compact) for name, value in entry.state_dict().items()}
 
 
 def finite_mean(losses: Tensor, first_step: int) -> float:

@@ -15,7 +15,7 @@ from bench.machine.products import (
     transformed,
 )
 from bench.metrics.compute import count_flops
-from bench.training.compiled import prepare_compiler
+from bench.training.compile_step import prepare_compiler
 
 SIZES = (256, 192, 224)
 """Rows, inputs and outputs: more than `LEAST_WORK` multiplications."""

@@ -9,7 +9,7 @@ from bench.config import Optimiser
 from bench.models.optimise import GradientStep
 from bench.models.parts.conditional import with_context
 from bench.pack.draws import RandomState, Recording, Unpackable
-from bench.pack.step import Objective, PackedStep, packable, replaced
+from bench.pack.step import ObjectiveModule, PackedStep, overridden, packable
 from bench.seeds import stream_seed
 from bench.setup import build
 from bench.setup.compose import compose
@@ -74,7 +74,7 @@ class Side:
     def packed(self) -> PackedStep:
         context = self.contexts[0]
         with Recording() as recording:
-            Objective(deepcopy(self.trainers[0]))(self.x[0, 0], *([] if context is None else [context[0]]))
+            ObjectiveModule(deepcopy(self.trainers[0]))(self.x[0, 0], *([] if context is None else [context[0]]))
         return PackedStep(self.trainers, self.states, recording.draws)
 
     def together(self, packed: PackedStep, step: int) -> Tensor:
@@ -180,7 +180,7 @@ class Remembering(Declared):
 def test_only_a_step_that_does_what_the_usual_one_does_is_replaced(own_conf) -> None:
     config = tiny(own_conf, "model=affine")
     entry = build.entry_of_width(config, build.dataset(config).spec, None)
-    names = {kind: replaced(kind) for kind in (GradientStep, Own, Declared, Heir, Remembering)}
+    names = {kind: overridden(kind) for kind in (GradientStep, Own, Declared, Heir, Remembering)}
     assert names == {
         GradientStep: set(),
         Own: {"step"},

@@ -9,7 +9,7 @@ from bench.errors import Diverged
 from bench.machine.deadline import Deadline
 from bench.models.entry import Entry
 from bench.setup import build
-from bench.training.first_nan import Watch, retraced
+from bench.training.first_nan import Watch, with_first_nan
 from bench.training.history import History
 from bench.training.loop import train
 from tests.helpers import tiny
@@ -52,7 +52,7 @@ def message(entry: Entry, config: Config, checkpoint: Path) -> str:
     deadline = Deadline(None)
     with pytest.raises(Diverged) as raised:
         train(entry, dataset, config, History(), checkpoint, deadline, lambda *_: None)
-    return str(retraced(raised.value, entry, dataset, config, checkpoint, deadline))
+    return str(with_first_nan(raised.value, entry, dataset, config, checkpoint, deadline))
 
 
 @pytest.mark.parametrize("seconds", [1e-9, 1000.0], ids=["from the last checkpoint", "from the first"])
@@ -91,7 +91,7 @@ def test_no_term_is_named_without_a_checkpoint(own_conf, tmp_path) -> None:
     dataset = build.dataset(config)
     reason = Diverged("the loss is nan at step 7", 7)
     entry = build.entry_of_width(config, dataset.spec, None)
-    assert retraced(reason, entry, dataset, config, tmp_path / "none", Deadline(None)) is reason
+    assert with_first_nan(reason, entry, dataset, config, tmp_path / "none", Deadline(None)) is reason
 
 
 def test_the_first_nan_counts_and_the_first_infinity_before_it() -> None:
@@ -100,7 +100,7 @@ def test_the_first_nan_counts_and_the_first_infinity_before_it() -> None:
         torch.softmax(mask, 0).log()
         broken = torch.zeros(2) / torch.zeros(2)
         torch.sqrt(broken - 1) + 1 / torch.zeros(2)
-    assert {what: where.split()[-1] for what, where in watch.found.items()} == {
+    assert {what: where.split()[-1] for what, where in watch.places.items()} == {
         "infinity": "(masked_fill)",
         "NaN": "(div)",
     }

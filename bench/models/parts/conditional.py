@@ -1,4 +1,4 @@
-"""How an entry with a context learns from one batch."""
+"""The training step of an entry that is given a context, such as labels, with each batch."""
 
 import inspect
 from typing import Protocol, cast
@@ -21,7 +21,7 @@ class ConditionalTrainer(Trainer, Protocol):
 
 
 def with_context(trainer: Trainer) -> ConditionalTrainer:
-    """`trainer`, whose step is about to be given a context.
+    """Check that the trainer's step accepts a context, and return the trainer.
 
     Raises:
         BenchError: its step takes none.

@@ -14,7 +14,7 @@ from bench.setup import build
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, Spread, interleave
 from bench.speed.loops import endless, loop_on
-from bench.training.loop import COUNT_EVERY
+from bench.training.flop_price import COUNT_EVERY
 
 CASE = "overhead"
 MODELS = ("vae", "realnvp", "cnf")

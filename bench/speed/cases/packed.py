@@ -10,8 +10,8 @@ import torch
 
 from bench.config import Config
 from bench.machine.deadline import Deadline
+from bench.pack.agreement import agreed_draws
 from bench.pack.loop import Member, PackedLoop
-from bench.pack.trial import agreed_draws
 from bench.setup import build
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, interleave, ratios

@@ -5,7 +5,7 @@ from bench.setup.compose import compose
 from bench.speed.cases.overhead import Round, configurations, shares
 from bench.speed.interleave import Effort
 from bench.speed.loops import endless
-from bench.training.loop import COUNT_EVERY
+from bench.training.flop_price import COUNT_EVERY
 
 SHRUNK = ["budget.parameters=5000", "train.batch_size=32", "train.validate_every=3"]
 

@@ -4,7 +4,8 @@ import torch
 from bench.metrics.compute import count_flops
 from bench.setup import build
 from bench.speed.loops import endless, loop_on
-from bench.training.loop import COUNT_EVERY, Loop
+from bench.training.flop_price import COUNT_EVERY
+from bench.training.loop import Loop
 
 CPU = torch.device("cpu")
 SHRUNK = ["budget.parameters=5000", "train.batch_size=32", "train.validate_every=3"]
@@ -39,4 +40,4 @@ def test_the_steps_of_an_ode_are_priced_by_their_field_evaluations() -> None:
     evaluations = loop.entry.nfe - before  # type: ignore[attr-defined]
     assert evaluations > easy, "the field was to be made harder"
     # A rejected step is evaluated and not differentiated: with a few of them the price is somewhat too high.
-    assert loop.price(evaluations) == pytest.approx(expected, rel=0.15)
+    assert loop.price.of(evaluations) == pytest.approx(expected, rel=0.15)

@@ -25,7 +25,7 @@ from bench.run import run
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.spec import DataSpec
-from bench.training.compiled import check_gradient, chosen_mode, compile_step, gradient, uncompiled
+from bench.training.compile_step import check_gradient, chosen_mode, compile_step, eager_step, gradient
 from bench.training.history import History
 from bench.training.loop import Loop
 from tests.helpers import cell_in
@@ -55,9 +55,11 @@ def trained(entry: Entry, mode: str | None, batches: torch.Tensor) -> tuple[list
     losses = [float(trainer.step(x, 0.1 + 0.1 * step)) for step, x in enumerate(batches)]
     weights = [p.detach().clone() for p in entry.parameters()]
     assert mode is None or compiled.seconds > 0
-    with uncompiled(trainer):
+    with eager_step(trainer):
         flops = count_flops(lambda: trainer.step(batches[0], 0.5))
-    assert ({"objective", "update"} & vars(trainer).keys() != set()) == (mode is not None)
+    assert isinstance(trainer, GradientStep)
+    filled = (trainer.objective_by is not None, trainer.update_by is not None)
+    assert filled == (mode == "step", mode == "graph"), "the count has put back what is compiled"
     return losses, weights, flops
 
 
@@ -106,7 +108,8 @@ def test_the_compiled_gradient_of_a_solve_is_the_eager_one(dim: int, width: int,
     x = torch.randn(batch, dim)
     eager = gradient(trainer.objective, trainer, x)
     compile_step(trainer, "step", x)
-    found = gradient(trainer.objective, trainer, x)
+    assert trainer.objective_by is not None
+    found = gradient(trainer.objective_by, trainer, x)
     whole = torch.cat([part.flatten() for part in eager]).norm()
     for one, other in zip(found, eager, strict=True):
         # Single precision through eight or twelve evaluations of two layers.
@@ -127,7 +130,7 @@ def test_a_chosen_grid_is_compiled_once_for_each_number_of_steps() -> None:
             assert isinstance(trainer, RegriddingStep)
             trainer.taken, trainer.entry.grid = 1, times
             losses.append(float(trainer.step(x, 0.5)))
-        made.append((len(compiled.made), compiled.seconds))
+        made.append((len(compiled.variants), compiled.seconds))
     assert losses[::2] == pytest.approx(losses[1::2], rel=1e-5)
     assert len(set(losses[::2])) == 5
     assert [count for count, _ in made] == [1, 2, 2, 2, 2]
@@ -150,7 +153,8 @@ def test_a_wrong_compiled_gradient_is_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(BenchError, match=r"^compile=step: a part of the compiled gradient of VAE .* use compile=off$"):
         compile_step(trainer, "step", torch.randn(8, 3, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(torch.get_rng_state(), before)
-    assert "objective" not in vars(trainer)
+    assert isinstance(trainer, GradientStep)
+    assert trainer.objective_by is None
 
 
 @pytest.mark.gpu

@@ -3,9 +3,9 @@ import torch
 
 from bench.machine.deadline import Deadline
 from bench.models.entry import Entry
+from bench.pack.agreement import agreed_draws, close
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member
-from bench.pack.trial import agreed_draws, close
 from bench.setup import build
 from bench.training.history import History
 from bench.training.loop import Loop

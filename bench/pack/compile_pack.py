@@ -1,4 +1,4 @@
-"""Compiling the step of a pack, as `compile` asks: by torch.compile or as one CUDA graph, of all its runs at once."""
+"""Compiling the step of a pack, all its runs at once, by torch.compile or as one CUDA graph."""
 
 import time
 from typing import Any
@@ -9,14 +9,14 @@ from torch.utils._pytree import tree_map
 
 from bench.machine.clock import synchronise
 from bench.pack.step import PackedStep
-from bench.training.compiled import check_gradient, compiler_refusals, prepare_compiler, warm_up
+from bench.training.compile_step import check_gradient, compiler_refusals, prepare_compiler, warm_up
 
 
 def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> float:
-    """Puts a compiled update in the place of the step's; its state stays as it is.
+    """Fill the step's slot with its compiled update; its state stays as it is.
 
     Args:
-        step: changed in place.
+        step: its slot `update_by` is filled.
         mode: `step` or `graph`.
         batch: stacked examples, and context where there is one, of the size and place of those to come.
 
@@ -30,14 +30,14 @@ def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> fl
     runs = len(step.states)
     drawn = [torch.zeros(runs, *draw.size, dtype=draw.dtype, device=draw.device) for draw in step.draws]
     scales = (torch.ones_like(step.largest), step.largest.new_ones(()))
-    arguments = (step.parameters, step.first, step.second, step.kept, batch, drawn, scales)
-    vars(step)["update"] = by_inductor(step, arguments) if mode == "step" else ReplayedPack(step, arguments)
+    arguments = (step.parameters, step.first, step.second, step.buffers, batch, drawn, scales)
+    step.update_by = by_inductor(step, arguments) if mode == "step" else ReplayedPack(step, arguments)
     synchronise(step.parameters.device)
     return time.perf_counter() - began
 
 
 def by_inductor(step: PackedStep, arguments: tuple[Any, ...]) -> Any:
-    """The update as torch.compile makes it, compiled for arguments of these shapes.
+    """The update compiled by torch.compile for arguments of these shapes.
 
     Raises:
         BenchError: it cannot be compiled, or its gradient is not the eager one's.
@@ -46,17 +46,17 @@ def by_inductor(step: PackedStep, arguments: tuple[Any, ...]) -> Any:
     compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
     name = f"packed {type(step.trainers[0].entry).__name__}"
     with compiler_refusals(name):
-        found = compiled(*arguments)
+        updated = compiled(*arguments)
     # A step's gradient is what it adds to the first moments: the weights themselves would turn rounding into a step.
-    kept = step.trainers[0].adam.defaults["betas"][0] * step.first
+    decayed = step.trainers[0].adam.defaults["betas"][0] * step.first
     sizes = [shape.numel() for shape in step.shapes]
-    for run, other in zip(found[1] - kept, step.update(*arguments)[1] - kept, strict=True):
+    for run, other in zip(updated[1] - decayed, step.update(*arguments)[1] - decayed, strict=True):
         check_gradient(run.split(sizes), other.split(sizes), name)
     return compiled
 
 
 class ReplayedPack:
-    """The update as one CUDA graph, which reads its arguments where it has learnt that they lie."""
+    """The update as one CUDA graph, which reads its arguments at the addresses of its capture."""
 
     def __init__(self, step: PackedStep, arguments: tuple[Any, ...]) -> None:
         """Captures it; the update is a pure function, so that the steps before a capture leave nothing behind."""
@@ -67,7 +67,7 @@ class ReplayedPack:
             self.results = step.update(*self.arguments)
 
     def __call__(self, *arguments: Any) -> Any:
-        """What `PackedStep.update` gives."""
+        """The results of `PackedStep.update`, by a replay."""
         tree_map(lambda place, value: place.copy_(value), self.arguments, arguments)
         self.graph.replay()
         return tree_map(torch.clone, self.results)

@@ -1,6 +1,6 @@
 """What surrounds a captured update, where nothing can be captured: replaying is taking the update again, on the CPU.
 
-Held against eager training: batches gathered from the deck, weights and moments as they were before the warm-ups, a
+Held against eager training: batches gathered from the buffer, weights and moments as they were before the warm-ups, a
 capture for each number of steps that a grid comes to. Whether a graph replays what it captured is for a GPU to tell.
 """
 
@@ -14,9 +14,9 @@ from bench.machine.deadline import Deadline
 from bench.models.optimise import GradientStep
 from bench.setup import build
 from bench.setup.compose import compose
-from bench.training import compiled
-from bench.training import loop as train
-from bench.training.deck import Deck
+from bench.training import compile_step
+from bench.training import loop as training_loop
+from bench.training.batch_buffer import BatchBuffer
 from bench.training.history import History
 from bench.training.loop import Loop
 
@@ -26,12 +26,12 @@ SMALL = ["budget.parameters=null", "model.width=16", "budget.steps=40", "train.v
 class TakenAgain:
     """In place of `Replayed`."""
 
-    def __init__(self, update: Callable[[Tensor], Tensor], deck: Deck) -> None:
-        self.update, self.deck = update, deck
+    def __init__(self, update: Callable[[Tensor], Tensor], buffer: BatchBuffer) -> None:
+        self.update, self.buffer = update, buffer
 
     def __call__(self, x: Tensor) -> Tensor:
-        self.deck.point(x)
-        return self.update(self.deck.gather())
+        self.buffer.point(x)
+        return self.update(self.buffer.gather())
 
 
 def rate_in_a_tensor(trainer: GradientStep) -> None:
@@ -41,7 +41,7 @@ def rate_in_a_tensor(trainer: GradientStep) -> None:
 
 
 def trained(mode: str, overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Loop, list[float]]:
-    monkeypatch.setattr(train, "chosen_mode", lambda *_: mode)
+    monkeypatch.setattr(training_loop, "chosen_mode", lambda *_: mode)
     config = compose([*SMALL, *overrides])
     dataset = build.dataset(config)
     torch.manual_seed(0)
@@ -67,28 +67,28 @@ def test_training_around_a_graph_is_eager_training(
     overrides: list[str], sizes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eager, expected = trained("off", overrides, monkeypatch)
-    monkeypatch.setattr(compiled, "Replayed", TakenAgain)
-    monkeypatch.setattr(compiled, "warm_up", lambda update: [update() for _ in range(compiled.WARM_UPS)])
+    monkeypatch.setattr(compile_step, "Replayed", TakenAgain)
+    monkeypatch.setattr(compile_step, "warm_up", lambda update: [update() for _ in range(compile_step.WARM_UPS)])
     monkeypatch.setattr(GradientStep, "hold_rate_on_device", rate_in_a_tensor)
     captured, losses = trained("graph", overrides, monkeypatch)
     assert losses == pytest.approx(expected, rel=1e-5)
     assert len(set(losses)) == 4
-    assert captured.compiling is not None
-    assert len(captured.compiling.made) >= sizes
-    assert captured.history.compile_seconds == captured.compiling.seconds > 0
+    assert captured.compiled is not None
+    assert len(captured.compiled.variants) >= sizes
+    assert captured.history.compile_seconds == captured.compiled.seconds > 0
     assert captured.history.flops == eager.history.flops
     assert captured.history.field_evaluations == eager.history.field_evaluations
 
 
-def test_a_deck_is_the_loops_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_buffer_is_the_loops_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were batches copied to the graph one by one, this would not be seen in any loss."""
-    monkeypatch.setattr(compiled, "Replayed", TakenAgain)
-    monkeypatch.setattr(compiled, "warm_up", lambda update: update())
+    monkeypatch.setattr(compile_step, "Replayed", TakenAgain)
+    monkeypatch.setattr(compile_step, "warm_up", lambda update: update())
     monkeypatch.setattr(GradientStep, "hold_rate_on_device", rate_in_a_tensor)
     loop, _ = trained("graph", ["model=realnvp", "data=digits", "model.layers=2"], monkeypatch)
-    assert loop.compiling is not None
-    (replayed,) = loop.compiling.made.values()
+    assert loop.compiled is not None
+    (replayed,) = loop.compiled.variants.values()
     assert isinstance(replayed, TakenAgain)
-    assert replayed.deck is loop.batches.laid
+    assert replayed.buffer is loop.batches.buffer
     x = loop.batches.next()
-    assert x.untyped_storage().data_ptr() == replayed.deck.block.untyped_storage().data_ptr()
+    assert x.untyped_storage().data_ptr() == replayed.buffer.block.untyped_storage().data_ptr()

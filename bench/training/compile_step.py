@@ -1,8 +1,9 @@
 """Compiling the training step: `compile=step` by torch.compile, `compile=graph` as one CUDA graph.
 
-Either replaces a part of the trainer and nothing else, so that loop, checkpoints and records are those of an eager run:
-`step` the objective's forward and backward pass, `graph` all from gathering the batch to Adam's update. Inductor draws
-random numbers as eager torch does, and a graph replays from the same generator: results agree to rounding.
+Either fills one slot of the `GradientStep` and changes nothing else, so that loop, checkpoints and records are those of
+an eager run: `step` fills `objective_by`, forward and backward pass of the objective; `graph` fills `update_by`, all
+from gathering the batch to Adam's update. Inductor draws random numbers as eager torch does, and a graph replays from
+the same generator: results agree to rounding.
 """
 
 import copy
@@ -19,13 +20,10 @@ from bench.errors import BenchError
 from bench.machine.clock import synchronise
 from bench.models.entry import Entry
 from bench.models.optimise import GradientStep, Trainer
-from bench.training.deck import Deck
-
-REPLACED: tuple[str, ...] = ("objective", "update")
-"""What of a `GradientStep` is compiled, the one or the other."""
+from bench.training.batch_buffer import BatchBuffer
 
 GRADIENT_TOLERANCE, ROUNDING = 1e-3, 1e-5
-"""How far a compiled gradient may be from the eager one, as a share of the parameter's and of the whole gradient's.
+"""Largest error of a compiled gradient, as a share of the parameter's gradient and of the whole one.
 
 Rounding is some 1e-7 of the whole. Inductor has more than one pass that is wrong.
 """
@@ -38,7 +36,7 @@ WARM_UPS = 3
 
 
 def chosen_mode(asked: str, entry: Entry, device: torch.device) -> str:
-    """`off`, `step` or `graph`: what is asked for, or for `auto` what pays on the device.
+    """The mode of compiling, `off`, `step` or `graph`: as asked for, or for `auto` the one that pays on the device.
 
     Raises:
         BenchError: the entry's step cannot be compiled, or a graph is asked for without CUDA.
@@ -60,23 +58,26 @@ def chosen_mode(asked: str, entry: Entry, device: torch.device) -> str:
 
 
 class Compiled:
-    """What stands in the place of a part of a trainer: compiled anew for each of `GradientStep.sizes` when it is met.
+    """The compiled objective or update of a `GradientStep`, one variant for each value of its `sizes`.
+
+    A variant is compiled when its sizes are first met.
 
     Attributes:
+        variants: by sizes.
         seconds: of all compiling so far.
     """
 
     def __init__(
-        self, trainer: GradientStep, make: Callable[[GradientStep, Tensor], Callable[[Tensor], Tensor]]
+        self, trainer: GradientStep, compile_for: Callable[[GradientStep, Tensor], Callable[[Tensor], Tensor]]
     ) -> None:
-        self.trainer, self.make = trainer, make
-        self.made: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
+        self.trainer, self.compile_for = trainer, compile_for
+        self.variants: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
         self.seconds = 0.0
 
     def __call__(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:
-        """What the part gives for x; compiles where nothing is compiled yet for what the trainer has come to."""
+        """The loss at x, by the variant for the trainer's present sizes; compiles it where it is missing."""
         self.prepare(x)
-        return self.made[self.trainer.sizes()](x)
+        return self.variants[self.trainer.sizes()](x)
 
     def prepare(self, x: Float[Tensor, "batch *event"]) -> None:
         """Compiles for the trainer's present sizes; its state and the random state are as before.
@@ -85,24 +86,28 @@ class Compiled:
             BenchError: no compiler works here, the step cannot be compiled whole, or its gradient is not the eager
                 one's.
         """
-        if self.trainer.sizes() in self.made:
+        if self.trainer.sizes() in self.variants:
             return
         synchronise(x.device)
         began = time.perf_counter()
         with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
-            self.made[self.trainer.sizes()] = self.make(self.trainer, x)
+            self.variants[self.trainer.sizes()] = self.compile_for(self.trainer, x)
         synchronise(x.device)
         self.seconds += time.perf_counter() - began
 
 
-def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"], deck: Deck | None = None) -> Compiled:
-    """Compiles the trainer's step, now if it is known what the next one is like, else in the next; see `Compiled`.
+def compile_step(
+    trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"], buffer: BatchBuffer | None = None
+) -> Compiled:
+    """Fill the trainer's slot with its compiled objective (`step`) or update (`graph`).
+
+    Compiles at once where the next step's sizes are settled, else within that step.
 
     Args:
-        trainer: with the state from which it goes on; changed in place.
+        trainer: with the state from which it goes on; one of its slots is filled.
         mode: `step` or `graph`.
         x: a batch of the size and place of those to come; nothing is learnt from it.
-        deck: where a graph finds the batches to come; without one each is copied to where it reads.
+        buffer: holds the batches to come, for a graph to gather from; without one each is copied to where it reads.
 
     Raises:
         BenchError: the trainer is no `GradientStep`, or as `Compiled.prepare`.
@@ -111,29 +116,38 @@ def compile_step(trainer: Trainer, mode: str, x: Float[Tensor, "batch *event"], 
         raise BenchError(f"compile={mode}: {type(trainer).__name__} takes a step of its own; use compile=off")
     if mode == "step":
         prepare_compiler()
-        name, compiled = "objective", Compiled(trainer, compiled_objective)
+        compiled = Compiled(trainer, compiled_objective)
     else:
         trainer.hold_rate_on_device()
-        name, compiled = "update", Compiled(trainer, functools.partial(captured_update, deck or Deck(x)))
+        compiled = Compiled(trainer, functools.partial(captured_update, buffer or BatchBuffer(x)))
     if trainer.settled():
         compiled.prepare(x)
-    vars(trainer)[name] = compiled
+    if mode == "step":
+        trainer.objective_by = compiled
+    else:
+        trainer.update_by = compiled
     return compiled
 
 
 @contextmanager
-def uncompiled(trainer: Trainer) -> Iterator[None]:
-    """The trainer's own eager step inside, for a count of its operations."""
-    own = vars(trainer)
-    compiled: dict[str, object] = {name: own.pop(name) for name in REPLACED if name in own}
+def eager_step(trainer: Trainer) -> Iterator[None]:
+    """Inside, the slots are empty: the trainer takes its own eager step, whose operations can be counted.
+
+    An argument of `step` would not do: trainers with a step of their own would have to pass it on.
+    """
+    if not isinstance(trainer, GradientStep):
+        yield  # nothing of it is ever compiled
+        return
+    objective_by, update_by = trainer.objective_by, trainer.update_by
+    trainer.objective_by = trainer.update_by = None
     try:
         yield
     finally:
-        own.update(compiled)
+        trainer.objective_by, trainer.update_by = objective_by, update_by
 
 
 def prepare_compiler() -> None:
-    """Has Inductor draw as eager torch does, and forgets what was compiled before."""
+    """Set Inductor to draw random numbers as eager torch does, and drop earlier compilations."""
     import torch._inductor.config as inductor
 
     inductor.fallback_random = True
@@ -143,7 +157,7 @@ def prepare_compiler() -> None:
 
 @contextmanager
 def compiler_refusals(what: str) -> Iterator[None]:
-    """Makes one line of what torch.compile says when it cannot compile `what`.
+    """Inside, an error of torch.compile becomes one line that names `what` it could not compile.
 
     Raises:
         BenchError: it cannot.
@@ -162,24 +176,23 @@ def compiled_objective(trainer: GradientStep, x: Tensor) -> Callable[[Tensor], T
     Raises:
         BenchError: it cannot be compiled, or its gradient is not the eager one's.
     """
-    objective = functools.partial(type(trainer).objective, trainer)  # its own, where a compiled one stands in its place
     name = type(trainer.entry).__name__
-    eager = gradient(objective, trainer, x)
-    compiled = torch.compile(objective, fullgraph=True, dynamic=False)
+    eager = gradient(trainer.objective, trainer, x)
+    compiled = torch.compile(trainer.objective, fullgraph=True, dynamic=False)
     with compiler_refusals(name):
-        found = gradient(compiled, trainer, x)
-    check_gradient(found, eager, name)
+        own = gradient(compiled, trainer, x)
+    check_gradient(own, eager, name)
     return compiled
 
 
 def gradient(objective: Callable[[Tensor], Tensor], trainer: GradientStep, x: Tensor) -> tuple[Tensor, ...]:
-    """Of the objective at x, by the draws of one seed, parameter by parameter."""
+    """The objective's gradient at x, parameter by parameter; its draws are those of seed 0."""
     torch.manual_seed(0)
     return torch.autograd.grad(objective(x), trainer.parameters, allow_unused=True, materialize_grads=True)
 
 
-def check_gradient(found: Sequence[Tensor], eager: Sequence[Tensor], what: str) -> None:
-    """Refuses a compiled gradient that is not the eager one, parameter by parameter.
+def check_gradient(compiled: Sequence[Tensor], eager: Sequence[Tensor], what: str) -> None:
+    """Refuse a compiled gradient that is not the eager one, parameter by parameter.
 
     Adam undoes the size of a parameter's gradient, so that a small one must be as right as a large one.
 
@@ -187,18 +200,18 @@ def check_gradient(found: Sequence[Tensor], eager: Sequence[Tensor], what: str) 
         BenchError: a part is further off than `GRADIENT_TOLERANCE` of itself and `ROUNDING` of the whole, or NaN.
     """
     lengths = [float(part.double().norm()) for part in eager]
-    whole = sum(length**2 for length in lengths) ** 0.5
-    for one, other, length in zip(found, eager, lengths, strict=True):
-        off = float((one.double() - other.double()).norm())
-        if not off <= GRADIENT_TOLERANCE * length + ROUNDING * whole:
+    total = sum(length**2 for length in lengths) ** 0.5
+    for one, other, length in zip(compiled, eager, lengths, strict=True):
+        error = float((one.double() - other.double()).norm())
+        if not error <= GRADIENT_TOLERANCE * length + ROUNDING * total:
             raise BenchError(
-                f"compile=step: a part of the compiled gradient of {what} is {off:.1e} off the eager one, of length "
+                f"compile=step: a part of the compiled gradient of {what} is {error:.1e} off the eager one, of length "
                 f"{length:.1e}, by an error of the compiler's; use compile=off"
             )
 
 
 def warm_up(update: Callable[[], object]) -> None:
-    """Takes `WARM_UPS` updates beside the stream that is captured later."""
+    """Take `WARM_UPS` updates on a side stream, as a capture on the main one demands."""
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -210,20 +223,20 @@ def warm_up(update: Callable[[], object]) -> None:
 class Replayed:
     """A trainer's update as one CUDA graph, from the gathering of its batch on."""
 
-    def __init__(self, update: Callable[[Tensor], Tensor], deck: Deck) -> None:
-        self.deck = deck
+    def __init__(self, update: Callable[[Tensor], Tensor], buffer: BatchBuffer) -> None:
+        self.buffer = buffer
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
-            self.loss = update(deck.gather())
+            self.loss = update(buffer.gather())
 
     def __call__(self, x: Tensor) -> Tensor:
         """The mean loss before the update, as `GradientStep.update` gives it."""
-        self.deck.point(x)
+        self.buffer.point(x)
         self.graph.replay()
         return self.loss.clone()
 
 
-def captured_update(deck: Deck, trainer: GradientStep, x: Tensor) -> Replayed:
+def captured_update(buffer: BatchBuffer, trainer: GradientStep, x: Tensor) -> Replayed:
     """The trainer's update as a CUDA graph.
 
     The steps that a capture needs before it are taken back: weights and Adam's moments are set to what they were, in
@@ -232,10 +245,9 @@ def captured_update(deck: Deck, trainer: GradientStep, x: Tensor) -> Replayed:
     parameters = trainer.parameters
     weights = [p.detach().clone() for p in parameters]
     moments = copy.deepcopy(trainer.adam.state_dict()["state"])
-    update = functools.partial(type(trainer).update, trainer)
-    warm_up(lambda: update(x))
+    warm_up(lambda: trainer.update(x))
     trainer.adam.zero_grad(set_to_none=True)
-    replayed = Replayed(update, deck)
+    replayed = Replayed(trainer.update, buffer)
     with torch.no_grad():
         for parameter, weight in zip(parameters, weights, strict=True):
             parameter.copy_(weight)
