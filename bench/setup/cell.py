@@ -16,7 +16,7 @@ from bench.record.key import RunKey
 from bench.record.store import Record, RunFolder
 from bench.setup import build
 from bench.training.batches import Batches
-from bench.training.compiled import chosen_mode
+from bench.training.compile_step import chosen_mode
 from bench.training.fit_after import examples
 
 
