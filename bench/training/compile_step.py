@@ -83,8 +83,8 @@ class Compiled:
         """Compiles for the trainer's present sizes; its state and the random state are as before.
 
         Raises:
-            BenchError: no compiler works here, the step cannot be compiled whole, or its gradient is not the eager
-                one's.
+            BenchError: no compiler works here, the step is not compiled as one graph, or its gradient is not the
+                eager one's.
         """
         if self.trainer.sizes() in self.variants:
             return

@@ -31,7 +31,7 @@ class FlopPrice:
         return (field_evaluations(self.entry) or 0) if self.solves_ode else 0
 
     def count_due(self, validate_every: int) -> bool:
-        """Whether the next step begins an interval whose first step is counted."""
+        """True when the next step begins an interval whose first step is counted."""
         return self.history.step % (COUNT_EVERY * validate_every) == 0
 
     def count(self, step: Callable[[], Tensor]) -> Tensor:

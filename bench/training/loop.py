@@ -219,7 +219,7 @@ class Loop:
         history.ended = out_of_patience or self.progress(history.seconds) >= 1
 
     def state_dict(self) -> dict[str, Any]:
-        """All that decides how training goes on."""
+        """The checkpoint: all state from which training goes on, to the same end bit for bit."""
         cuda = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
         return {
             "entry": dict(self.entry.state_dict()),

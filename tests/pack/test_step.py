@@ -197,3 +197,16 @@ def test_only_a_step_that_does_what_the_usual_one_does_is_replaced(own_conf) -> 
     entry.double().shifts.data = entry.shifts.data.float()
     with pytest.raises(Unpackable, match="not of one type"):
         packable([GradientStep(entry, Optimiser())])
+
+
+def test_an_eager_step_leaves_a_compiled_one_aside() -> None:
+    """As it does to count operations, which a compiled update hides."""
+    side = Side("model=realnvp", *CASES["realnvp"])
+    packed = side.packed()
+    calls = []
+    packed.update_by = lambda *arguments: (calls.append(1), packed.update(*arguments))[1]
+    with by_torch():
+        packed.step(side.x[0], 0.0, eager=True)
+        assert not calls
+        packed.step(side.x[1], 0.1)
+    assert calls == [1]

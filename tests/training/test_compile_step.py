@@ -318,3 +318,31 @@ def test_a_compiled_runs_record_is_that_of_an_eager_one_with_seconds_of_its_own(
     assert compiled["train_flops"] == eager["train_flops"]
     # thirty steps of Adam part the two by rounding
     assert compiled["nll_nats"] == pytest.approx(eager["nll_nats"], abs=1e-2)
+
+
+class Halved(GradientStep):
+    """A trainer of someone else's, with a step of its own around the usual one."""
+
+    def step(self, x: torch.Tensor, progress: float) -> torch.Tensor:
+        return super().step(x, progress / 2)
+
+
+@pytest.mark.parametrize("slot", ["objective_by", "update_by"])
+def test_a_filled_slot_is_called_but_in_an_eager_step(slot: str) -> None:
+    trainer = Halved(RealNVP(DataSpec((3,)), width=16, layers=2), Optimiser())
+    calls: list[str] = []
+
+    def compiled(x: torch.Tensor) -> torch.Tensor:
+        calls.append(slot)
+        return trainer.objective(x) if slot == "objective_by" else trainer.update(x)
+
+    setattr(trainer, slot, compiled)
+    x = torch.randn(8, 3)
+    trainer.step(x, 0.5)
+    assert calls == [slot]
+    with eager_step(trainer):
+        trainer.step(x, 0.5)
+    assert calls == [slot]
+    copy.deepcopy(trainer).step(x, 0.5)
+    trainer.step(x, 0.5)
+    assert calls == 3 * [slot]
