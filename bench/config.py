@@ -160,44 +160,103 @@ FEWEST = 10
 MAY_BE_ZERO = {"seed", "warmup", "final", "noise_scales"}
 
 
+GROUPS = ("budget", "train", "train.optimiser", "eval", "")
+"""The groups of the schema, the empty name for the options that belong to none."""
+
+
 def check(config: Config) -> None:
     """Refuses values that no run could have.
 
     Raises:
-        BenchError: a negative or zero size, a budget without a limit, an unknown device.
+        BenchError: a negative or zero size, a budget without a limit, an unknown device, or any other of the checks.
     """
-    for group in ("budget", "train", "train.optimiser", "eval", ""):
-        node = config
-        for name in filter(None, group.split(".")):
-            node = getattr(node, name)
-        surplus = vars(node).keys() - {item.name for item in fields(node)}
-        if surplus:
-            raise unknown("option", min(surplus), [item.name for item in fields(node)], group or "the configuration")
-        for item in fields(node):
-            check_sign(f"{group}.{item.name}".lstrip("."), getattr(node, item.name))
-    budget = config.budget
-    if budget.steps is None and budget.seconds is None and budget.flops is None:
-        raise BenchError("budget: training would never end; set budget.steps, budget.seconds or budget.flops")
+    for group in GROUPS:
+        check_group(config, group)
+    check_words(config)
+    check_budget(config)
+    check_shares(config.train.optimiser)
+    check_sizes(config.eval)
+    check_names(config)
+
+
+def check_group(config: Config, group: str) -> None:
+    """Refuses options that a group does not have, and numbers below what they may be.
+
+    Raises:
+        BenchError: it names the option.
+    """
+    node = config
+    for name in filter(None, group.split(".")):
+        node = getattr(node, name)
+    known = [item.name for item in fields(node)]
+    surplus = vars(node).keys() - set(known)
+    if surplus:
+        raise unknown("option", min(surplus), known, group or "the configuration")
+    for name in known:
+        check_sign(f"{group}.{name}".lstrip("."), getattr(node, name))
+
+
+def check_words(config: Config) -> None:
+    """Refuses a word that an option does not know.
+
+    Raises:
+        BenchError: it names the nearest that it does.
+    """
     if config.compile not in COMPILES:
         raise unknown("mode", config.compile, COMPILES, "compile")
     if config.pack is not None and config.pack not in PACKS:
         raise unknown("pack", config.pack, PACKS)
-    if config.pack is not None and budget.seconds is not None:
-        raise BenchError(
-            "pack=seeds: packed runs share a clock; in place of budget.seconds set budget.steps or budget.flops"
-        )
-    for name in ("test_examples", "sample_size"):
-        size = getattr(config.eval, name)
-        if size is not None and size < FEWEST:
-            raise BenchError(f"eval.{name}={size}: too few to compare samples with; give at least {FEWEST}")
     if config.eval.estimator not in ESTIMATORS:
         raise unknown("estimator", config.eval.estimator, ESTIMATORS, "eval.estimator")
     if config.device not in DEVICES:
         raise unknown("device", config.device, DEVICES)
-    if not config.train.optimiser.warmup < 1:
+
+
+def check_budget(config: Config) -> None:
+    """Refuses training without an end, and a clock that packed runs would share.
+
+    Raises:
+        BenchError: it says what to set.
+    """
+    budget = config.budget
+    if budget.steps is None and budget.seconds is None and budget.flops is None:
+        raise BenchError("budget: training would never end; set budget.steps, budget.seconds or budget.flops")
+    if config.pack is not None and budget.seconds is not None:
+        raise BenchError(
+            "pack=seeds: packed runs share a clock; in place of budget.seconds set budget.steps or budget.flops"
+        )
+
+
+def check_shares(optimiser: Optimiser) -> None:
+    """Refuses shares of the budget and of the learning rate that are none.
+
+    Raises:
+        BenchError: it names the option.
+    """
+    if not optimiser.warmup < 1:
         raise BenchError("train.optimiser.warmup must be a share of the budget below 1")
-    if not config.train.optimiser.final <= 1:
+    if not optimiser.final <= 1:
         raise BenchError("train.optimiser.final must be a share of the learning rate, 0 to 1")
+
+
+def check_sizes(settings: Eval) -> None:
+    """Refuses fewer examples than sample metrics can compare.
+
+    Raises:
+        BenchError: it names the option.
+    """
+    for name in ("test_examples", "sample_size"):
+        size = getattr(settings, name)
+        if size is not None and size < FEWEST:
+            raise BenchError(f"eval.{name}={size}: too few to compare samples with; give at least {FEWEST}")
+
+
+def check_names(config: Config) -> None:
+    """Refuses a model or data set that names no class or function, and names that cannot be a folder's.
+
+    Raises:
+        BenchError: it names the YAML.
+    """
     for group_name in ("model", "data"):
         group = getattr(config, group_name)
         if "_target_" not in group:

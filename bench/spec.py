@@ -18,6 +18,10 @@ class DataSpec:
         context_size: size of the conditioning vector handed to an entry beside x; 0 when there is none.
         classes: number of classes of which an entry may see labels. The context is then a label of that size: a one-hot
             row for a labelled example, a row of zeros for an unlabelled one. 0 when no labels are shown.
+        image_shape: `(channels, height, width)` of an event that is a picture, flat or not; None otherwise.
+        examples: number of training examples; None where an entry is built without a data set.
+
+    A data set fills in the last two.
     """
 
     event_shape: tuple[int, ...]
@@ -25,6 +29,8 @@ class DataSpec:
     levels: int | None = None
     context_size: int = 0
     classes: int = 0
+    image_shape: tuple[int, int, int] | None = None
+    examples: int | None = None
 
     @property
     def dim(self) -> int:

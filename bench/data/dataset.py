@@ -74,6 +74,15 @@ class Dataset:
     labels: tuple[Tensor, ...] | None = None
     labelled: Int[Tensor, " labelled"] | None = None
 
+    def __post_init__(self) -> None:
+        """Tells entries the shape of a picture and the number of training examples."""
+        own = None
+        if self.image_shape is not None:
+            *channels, height, width = self.image_shape
+            own = (channels[0] if channels else 1, height, width)
+        spec = replace(self.spec, image_shape=own, examples=len(self.train))
+        object.__setattr__(self, "spec", spec)
+
     def to(self, device: torch.device) -> "Dataset":
         """The same data set with its splits and space on `device`."""
         return replace(
@@ -92,11 +101,8 @@ class Dataset:
         Noise, likelihoods and pictures are those of the flat data set, number for number; data that are no pictures,
         or have their own shape already, are left as they are.
         """
-        if self.image_shape is None:
-            return self
-        flat, shape = self.spec.event_shape, self.image_shape
-        own = (1, *shape) if len(shape) == 2 else shape
-        if flat == own:
+        flat, own = self.spec.event_shape, self.spec.image_shape
+        if own is None or flat == own:
             return self
         return replace(
             self,

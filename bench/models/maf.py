@@ -62,7 +62,7 @@ class MAF(Flow):
             layers: autoregressive layers.
 
         Raises:
-            BenchError: for no layers, or where zuko is not installed.
+            BenchError: for no layers.
             NotApplicable: for a single coordinate, which leaves nothing to condition on, and for data with a context.
         """
         super().__init__(data, width=width)

@@ -16,11 +16,7 @@ class SplineCoupling(Transform):  # type: ignore[misc]
     """The spline coupling y = (g(x2; θ(x1)), x1): `realnvp`'s with a spline g of each coordinate for the affine map."""
 
     def __init__(self, kept: int, dim: int, hidden: list[int]) -> None:
-        """Conditions the last `dim - kept` coordinates on the first `kept`.
-
-        Raises:
-            BenchError: zuko is not installed.
-        """
+        """Conditions the last `dim - kept` coordinates on the first `kept`."""
         super().__init__()
         self.kept, self.changed = kept, dim - kept
         self.map = Spline()
@@ -66,7 +62,7 @@ class NSF(RealNVP):
         """Builds the flow; the options are those of `RealNVP`.
 
         Raises:
-            BenchError: for no layers or an unknown mixing, or where zuko is not installed.
+            BenchError: for no layers or an unknown mixing.
             NotApplicable: for a single coordinate, which leaves nothing to condition on, and for data with a context.
         """
         super().__init__(data, width=width, layers=layers, mixing=mixing)

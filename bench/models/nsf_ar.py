@@ -19,7 +19,7 @@ class NSFAR(MAF):
         """Builds the flow; the options are those of `MAF`.
 
         Raises:
-            BenchError: for no layers, or where zuko is not installed.
+            BenchError: for no layers.
             NotApplicable: for a single coordinate, which leaves nothing to condition on, and for data with a context.
         """
         super().__init__(data, width=width, layers=layers)

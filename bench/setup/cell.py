@@ -90,6 +90,7 @@ class Resolver:
     def __init__(self) -> None:
         self.classes: dict[str, type[Entry]] = {}
         self.datasets: dict[str, Dataset] = {}
+        self.held_options: dict[str, dict[str, Any]] = {}
         self.widths: dict[str, int] = {}
         self.trainable: set[str] = set()
 
@@ -103,8 +104,9 @@ class Resolver:
         device = chosen_device(config.device)
         dataset = self.dataset(config)
         cls = self.entry_class(config)
+        dataset = dataset.shaped() if cls.own_shape else dataset
         key = RunKey(config, device.type, cls)
-        options = build.model_options(config, cls)
+        options = self.options(config, cls)
         cell = Cell(config, device, cls, options, dataset, refusal_of(config, cls, dataset), key, command)
         Batches(dataset, config.train.batch_size, config.seed)
         if cell.refusal is None:
@@ -128,6 +130,13 @@ class Resolver:
         if target not in self.classes:
             self.classes[target] = build.entry_class(config)
         return self.classes[target]
+
+    def options(self, config: Config, cls: type[Entry]) -> dict[str, Any]:
+        """The model's options, held against the signature of its class once."""
+        key = repr(config.model)
+        if key not in self.held_options:
+            self.held_options[key] = build.model_options(config, cls)
+        return self.held_options[key]
 
     def width(self, config: Config, cls: type[Entry], options: dict[str, Any], dataset: Dataset) -> int:
         """The width that meets the budget, searched once for a model, its options and a data set."""

@@ -7,6 +7,7 @@ from bench.errors import BenchError, NotApplicable
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.setup.match import parameter_count
+from bench.setup.options import held_against
 from bench.spec import DataSpec
 from tests.helpers import tiny
 from tests.own_entries import Linear
@@ -57,8 +58,8 @@ def test_options_arrive_converted() -> None:
     config = compose(["model=cnf", "model.rtol=1", "model.width=30"])
     entry = build.entry_of_width(config, PLANE, None)
     assert type(entry).__name__ == "CNF"
-    assert build.checked(type(entry).__init__, {"width": 3, "rtol": 1}, "model=cnf") == {"width": 3, "rtol": 1.0}
-    assert isinstance(build.checked(type(entry).__init__, {"width": 3, "rtol": 1}, "model=cnf")["rtol"], float)
+    assert held_against(type(entry).__init__, {"width": 3, "rtol": 1}, "model=cnf") == {"width": 3, "rtol": 1.0}
+    assert isinstance(held_against(type(entry).__init__, {"width": 3, "rtol": 1}, "model=cnf")["rtol"], float)
 
 
 def test_annotations_of_every_kind_can_be_set() -> None:
@@ -73,21 +74,21 @@ def test_annotations_of_every_kind_can_be_set() -> None:
     ) -> None: ...
 
     options = {"several": [1, 2], "pair": [3, 4], "mode": None, "number": None, "either": "x", "plain": {"deep": 1}}
-    converted = build.checked(function, options, "model=mine")
+    converted = held_against(function, options, "model=mine")
     assert converted == options
-    assert build.checked(function, {"several": [], "pair": [1, 2], "mode": "a"}, "model=mine")["mode"] == "a"
+    assert held_against(function, {"several": [], "pair": [1, 2], "mode": "a"}, "model=mine")["mode"] == "a"
     with pytest.raises(BenchError, match=r"unknown model\.mode 'aa' in model=mine; did you mean a"):
-        build.checked(function, options | {"mode": "aa"}, "model=mine")
+        held_against(function, options | {"mode": "aa"}, "model=mine")
     with pytest.raises(BenchError, match="several"):
-        build.checked(function, options | {"several": ["x"]}, "model=mine")
+        held_against(function, options | {"several": ["x"]}, "model=mine")
 
 
 def test_free_options_pass_and_named_ones_are_still_checked() -> None:
     def function(*, width: int, **own: object) -> None: ...
 
-    assert build.checked(function, {"width": 3, "own_one": "x"}, "model=mine") == {"width": 3, "own_one": "x"}
+    assert held_against(function, {"width": 3, "own_one": "x"}, "model=mine") == {"width": 3, "own_one": "x"}
     with pytest.raises(BenchError, match="width"):
-        build.checked(function, {"width": "x"}, "model=mine")
+        held_against(function, {"width": "x"}, "model=mine")
 
 
 def test_a_literal_with_none_takes_null(own_conf) -> None:

@@ -3,7 +3,8 @@ import yaml
 
 from bench.config import Config
 from bench.errors import BenchError
-from bench.setup.compose import as_yaml, compose, expand
+from bench.setup.compose import as_yaml, compose
+from bench.setup.grid import expand
 
 
 def message(*overrides: str, conf=None) -> str:

@@ -1,15 +1,13 @@
 """Increasing maps of single coordinates, by zuko, for spline couplings and autoregressive layers."""
 
 import math
-from importlib import import_module
-from types import ModuleType
 from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from zuko.transforms import MonotonicAffineTransform, MonotonicRQSTransform
 
-from bench.errors import BenchError
 from bench.models.realnvp import LOG_SCALE_BOUND
 
 BINS = 8
@@ -47,13 +45,10 @@ class Affine:
 
     outputs = 2
 
-    def __init__(self) -> None:
-        self.transform = zuko_transforms().MonotonicAffineTransform
-
     def __call__(self, parameters: Float[Tensor, "*batch 2"]) -> Map:
         """Maps with shift and log-scale, the latter softly bounded."""
         shift, log_scale = parameters.unbind(-1)
-        affine: Map = self.transform(shift, log_scale, slope=math.exp(-LOG_SCALE_BOUND))
+        affine: Map = MonotonicAffineTransform(shift, log_scale, slope=math.exp(-LOG_SCALE_BOUND))
         return affine
 
 
@@ -65,22 +60,7 @@ class Spline:
 
     outputs = 3 * BINS - 1
 
-    def __init__(self) -> None:
-        self.transform = zuko_transforms().MonotonicRQSTransform
-
     def __call__(self, parameters: Float[Tensor, "*batch outputs"]) -> Map:
         """Maps with unconstrained widths, heights and inner slopes."""
-        spline: Map = self.transform(*torch.split(parameters, [BINS, BINS, BINS - 1], -1), bound=SPLINE_BOUND)
+        spline: Map = MonotonicRQSTransform(*torch.split(parameters, [BINS, BINS, BINS - 1], -1), bound=SPLINE_BOUND)
         return spline
-
-
-def zuko_transforms() -> ModuleType:
-    """The module of zuko's transforms.
-
-    Raises:
-        BenchError: zuko is not installed.
-    """
-    try:
-        return import_module("zuko.transforms")
-    except ImportError as error:
-        raise BenchError("this model needs zuko, which is not here: pip install zuko") from error

@@ -1,11 +1,7 @@
-import sys
-
 import pytest
 import torch
 
-from bench.cli import main
-from bench.errors import BenchError
-from bench.models.parts.monotone import Affine, Monotone, Spline, zuko_transforms
+from bench.models.parts.monotone import Affine, Monotone, Spline
 
 every_family = pytest.mark.parametrize("family", [Affine, Spline])
 
@@ -40,22 +36,3 @@ def test_an_affine_map_scales_by_no_more_than_realnvps() -> None:
     _, log_slope = Affine()(torch.tensor([[3.0, 1e6], [3.0, -1e6]])).call_and_ladj(torch.ones(2))
     # zuko's bound is approached as 1 / parameter.
     torch.testing.assert_close(log_slope, torch.tensor([2.5, -2.5]), rtol=0, atol=1e-4)
-
-
-def test_without_zuko_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "zuko", None)
-    monkeypatch.setitem(sys.modules, "zuko.transforms", None)
-    with pytest.raises(BenchError, match=r"pip install zuko"):
-        zuko_transforms()
-
-
-@pytest.mark.parametrize("model", ["nsf", "maf", "nsf_ar"])
-def test_a_run_without_zuko_ends_before_anything_is_written(model, monkeypatch, tmp_path, capsys) -> None:
-    monkeypatch.setitem(sys.modules, "zuko.transforms", None)
-    monkeypatch.chdir(tmp_path)
-    assert main(["run", f"model={model}", "data=linear_gaussian"]) == 2
-    message = capsys.readouterr().err.strip()
-    assert "\n" not in message
-    assert "zuko" in message
-    assert "pip install zuko" in message
-    assert list(tmp_path.iterdir()) == []

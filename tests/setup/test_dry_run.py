@@ -1,0 +1,35 @@
+"""`bench run --dry-run`: what would run, what is finished, what is refused, and hours from earlier rows."""
+
+from tests.helpers import TINY
+
+
+def words(conf, *overrides: str) -> list[str]:
+    return ["run", "--config-dir", str(conf), *TINY, *overrides]
+
+
+def test_it_says_what_would_run_and_writes_nothing(own_conf, bench_call, tmp_path) -> None:
+    answer = bench_call(*words(own_conf, "-m", "model=affine,linear", "seed=0,1", "budget.tolerance=0.9", "--dry-run"))
+    assert answer.code == 0, answer.err
+    *settings, last = answer.out.splitlines()
+    assert [line.split()[:2] for line in settings] == [["linear_gaussian", "affine"], ["linear_gaussian", "linear"]]
+    assert all("2 to run, about ? h: no earlier row" in line for line in settings)
+    assert last.startswith("4 runs: 4 to run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finished_runs_are_counted_and_their_seconds_price_the_others(own_conf, bench_call, tmp_path) -> None:
+    assert bench_call(*words(own_conf, "model=affine", "seed=0")).code == 0
+    answer = bench_call(*words(own_conf, "-m", "model=affine", "seed=0,1,2", "--dry-run"))
+    setting, last = answer.out.splitlines()
+    assert "2 to run, 1 finished (1 ok), about " in setting
+    assert "no earlier row" not in answer.out
+    assert last.startswith("3 runs: 2 to run, 1 finished; about ")
+    again = bench_call(*words(own_conf, "-m", "model=affine", "seed=0,1,2", "--dry-run", "--again"))
+    assert "3 runs: 3 to run" in again.out
+
+
+def test_what_is_refused_is_named_and_is_a_failure(own_conf, bench_call) -> None:
+    answer = bench_call(*words(own_conf, "-m", "model=affine,unbuildable", "--dry-run"))
+    assert answer.code == 1
+    assert "1 refused: model=unbuildable cannot be built" in answer.out
+    assert "2 runs: 1 to run, 1 refused" in answer.out.splitlines()[-1]

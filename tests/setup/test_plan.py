@@ -1,0 +1,108 @@
+"""Cells are resolved once: look-ups and searches are counted, large grids timed; seeds share the rest."""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.setup import build
+from bench.setup.cell import resolve
+from bench.setup.compose import compose
+from bench.setup.plan import Plan, plan
+from tests.helpers import TINY
+
+
+def silent(line: str) -> None:
+    """Takes what a plan says."""
+
+
+def planned(tmp_path: Path, *words: str, config_dir: Path | None = None) -> Plan:
+    return plan([*TINY, f"results_dir={tmp_path}", *words], True, config_dir, silent)
+
+
+def test_one_class_look_up_and_one_width_search_a_model_and_data_set(own_conf, tmp_path, monkeypatch) -> None:
+    looked_up, searched, built = Counter[str](), Counter[str](), Counter[str]()
+    locate, search, dataset = build.locate, build.matching_width, build.dataset
+
+    def locating(target: str, group: str):
+        looked_up[f"{group} {target}"] += group == "model"
+        return locate(target, group)
+
+    def searching(construct, target, tolerance, what):
+        searched[what] += 1
+        return search(construct, target, tolerance, what)
+
+    def building(config):
+        built[str(sorted(config.data.items()))] += 1
+        return dataset(config)
+
+    monkeypatch.setattr(build, "locate", locating)
+    monkeypatch.setattr(build, "matching_width", searching)
+    monkeypatch.setattr(build, "dataset", building)
+    rates = "train.optimiser.learning_rate=0.001,0.002"
+    words = ["model=affine,linear", "data.noise=0.1,0.2", rates, "seed=0,1,2,3"]
+    cells = planned(tmp_path, *words, "budget.tolerance=0.9", config_dir=own_conf).cells
+    assert len(cells) == 32
+    assert len({cell.run_id for cell in cells}) == 32
+    assert {n for what, n in looked_up.items() if what.startswith("model")} == {1}
+    assert sum(searched.values()) == 4
+    assert list(built.values()) == [1, 1]
+
+
+def test_cells_keep_the_order_of_the_grid_and_the_ids_of_runs_alone(own_conf, tmp_path) -> None:
+    cells = planned(tmp_path, "seed=1,0", "model=affine", "data.noise=0.1,0.2", config_dir=own_conf).cells
+    assert [(cell.config.seed, cell.config.data["noise"]) for cell in cells] == [(1, 0.1), (1, 0.2), (0, 0.1), (0, 0.2)]
+    for cell in cells:
+        noise = cell.config.data["noise"]
+        words = [*TINY, f"results_dir={tmp_path}", "model=affine", f"data.noise={noise}", f"seed={cell.config.seed}"]
+        alone = compose(words, own_conf)
+        assert resolve(alone).run_id == cell.run_id
+        assert alone == cell.config
+
+
+def test_a_seed_in_the_yaml_is_read_for_each_cell(own_conf, tmp_path) -> None:
+    (own_conf / "data").mkdir(exist_ok=True)
+    text = "# Noise by seed\n_target_: bench.data.linear_gaussian.linear_gaussian\nname: by_seed\nnoise: ${seed}\n"
+    (own_conf / "data" / "by_seed.yaml").write_text(text)
+    words = [word for word in TINY if not word.startswith("data=")]
+    asked = [*words, f"results_dir={tmp_path}", "model=affine", "data=by_seed", "seed=1,2"]
+    cells = plan(asked, True, own_conf, silent).cells
+    assert [cell.config.data["noise"] for cell in cells] == [1, 2]
+
+
+def test_a_cell_that_no_run_could_make_is_named_and_the_others_stay(own_conf, tmp_path) -> None:
+    result = planned(tmp_path, "model=affine,unbuildable", "seed=0,1", config_dir=own_conf)
+    assert len(result.cells) == 2
+    ((words, cells, reason),) = result.refusals
+    assert "model=unbuildable" in words
+    assert cells == 2
+    assert "model=unbuildable cannot be built" in reason
+
+
+def test_a_thousand_cells_take_seconds(own_conf, tmp_path) -> None:
+    planned(tmp_path, "model=affine", config_dir=own_conf)
+    began = time.process_time()
+    cells = planned(tmp_path, "model=affine,linear", "data.noise=0.1,0.2", "seed=range(250)", config_dir=own_conf).cells
+    assert len(cells) == 1000
+    assert time.process_time() - began < 5
+
+
+def test_a_large_grid_says_that_it_is_being_planned(own_conf, tmp_path) -> None:
+    lines: list[str] = []
+    plan([*TINY, f"results_dir={tmp_path}", "model=affine", "seed=range(100)"], True, own_conf, lines.append)
+    assert lines == ["planning 100 runs"]
+
+
+def test_a_hundred_thousand_seeds_are_planned_in_seconds(own_conf, tmp_path) -> None:
+    began = time.process_time()
+    cells = planned(tmp_path, "model=affine", "seed=range(100000)", config_dir=own_conf).cells
+    assert len(cells) == 100_000
+    assert cells[-1].run_id.startswith("linear_gaussian-affine-s99999-")
+    assert time.process_time() - began < 20
+
+
+def test_a_mistake_in_the_command_itself_is_an_error(tmp_path) -> None:
+    with pytest.raises(BenchError, match="one study at a time"):
+        planned(tmp_path, "study=quick,toys")
