@@ -29,7 +29,7 @@ NOT_IDENTITY = frozenset(
 
 @dataclass
 class Budget:
-    """What a run may spend. `parameters` sizes the entry; training stops at the first limit that it meets.
+    """The budget of a run. `parameters` sizes the entry; training stops at the first limit that it meets.
 
     Attributes:
         parameters: trainable parameters that `width` is chosen for; null keeps the width of the model's YAML.
@@ -50,7 +50,7 @@ class Budget:
 
 @dataclass
 class Optimiser:
-    """How an entry learns from one batch.
+    """The optimiser: Adam with a warm-up and a cosine decay.
 
     Attributes:
         learning_rate: Adam's, at the end of the warm-up.
@@ -90,7 +90,7 @@ class Train:
 
 @dataclass
 class Eval:
-    """What is measured on the test split.
+    """The evaluation on the test split.
 
     Attributes:
         seed: of dequantisation noise, importance samples, projections and classifiers; the same for every run.

@@ -17,13 +17,13 @@ class Diverged(Exception):
 
     Attributes:
         step: the optimisation step at which training met it, or behind which validation did; None elsewhere.
-        found: columns that say how bad it is, for the row.
+        columns: of the row, that say how bad it is.
     """
 
-    def __init__(self, message: str, step: int | None = None, found: dict[str, float] | None = None) -> None:
+    def __init__(self, message: str, step: int | None = None, columns: dict[str, float] | None = None) -> None:
         super().__init__(message)
         self.step = step
-        self.found = found or {}
+        self.columns = columns or {}
 
 
 class TimedOut(Exception):
@@ -44,9 +44,9 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> Benc
         where: where the name stood, such as `conf/model`.
     """
     options = sorted(known)
-    near = get_close_matches(name, options, n=3, cutoff=0.4) or options
+    nearest = get_close_matches(name, options, n=3, cutoff=0.4) or options
     place = f" in {where}" if where else ""
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
     return BenchError(f"unknown {what} '{name}'{place}{hint}")
 
 

@@ -1,4 +1,4 @@
-"""Where the configuration lives, and what it holds: found by looking, never by a list in code."""
+"""Paths of the checkout and of its configuration groups, and the YAML files that a group holds."""
 
 import importlib.util
 from pathlib import Path
@@ -46,5 +46,5 @@ def opening_comment(path: Path) -> str:
 
 
 def installed(module: str) -> bool:
-    """Whether an optional module can be imported."""
+    """True where an optional module can be imported."""
     return importlib.util.find_spec(module) is not None

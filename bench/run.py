@@ -30,7 +30,7 @@ from bench.training.history import History
 from bench.training.loop import Report, train
 
 OWN_THREADS = torch.get_num_threads()
-"""What torch chose for itself, before any configuration did."""
+"""Threads that torch takes by itself, read before any configuration sets them."""
 
 
 def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
@@ -57,7 +57,7 @@ def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
         learn(entry, dataset, config, history, folder, deadline, report)
         finish(entry, dataset, config.seed, history, deadline)
         measured, arrays = evaluate(entry, dataset, config.eval, deadline, config.seed)
-        check_finite(measured)
+        check_averageable(measured)
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
         record |= measured | {"peak_memory_bytes": peak, "note": entry.note(), "status": "ok"}
         for name, content in arrays.items():
@@ -68,7 +68,7 @@ def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
     except NotApplicable as reason:
         record |= {"status": "not_applicable", "error": str(reason)}
     except Diverged as reason:
-        record |= reason.found | {"status": "diverged", "error": str(reason)}
+        record |= reason.columns | {"status": "diverged", "error": str(reason)}
     except TimedOut as reason:
         record |= {"status": "timeout", "error": str(reason)}
     except Exception as error:
@@ -143,7 +143,7 @@ def matched_to(config: Config) -> str:
 
 
 def surroundings(config: Config, device: torch.device) -> Record:
-    """Where the run happens; sets torch's thread count and what the heap keeps."""
+    """Device, threads and versions of the run; sets torch's thread count and the heap's thresholds."""
     torch.set_num_threads(config.threads or OWN_THREADS)
     keep_freed_memory()
     return {
@@ -175,7 +175,7 @@ def spent(history: History, record: Record) -> Record:
     }
 
 
-def check_finite(record: Record) -> None:
+def check_averageable(record: Record) -> None:
     """Refuses a record whose numbers could not be averaged.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an entry is told about the data: the shape, kind and levels of one event, and nothing else."""
+"""The data as an entry is told of them: shape, kind and levels of one event, and little else."""
 
 from dataclasses import dataclass
 from math import prod

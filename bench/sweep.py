@@ -38,13 +38,13 @@ def sweep(cells: list[Cell], again: bool = False) -> Counter[str]:
         label = f"{place} {cell.folder.path.name}"
         if cell.folder.path in packs:
             elapsed |= trained_together(packs[cell.folder.path], place, again)
-        record = attempt(cell, label, again, elapsed.get(cell.folder.path, 0.0))
+        record = record_of(cell, label, again, elapsed.get(cell.folder.path, 0.0))
         if record is None:
             waiting.append((cell, label))
         else:
             outcomes[record["status"]] += 1
     for cell, label in waiting:
-        record = attempt(cell, label, again)
+        record = record_of(cell, label, again)
         outcomes[ELSEWHERE if record is None else record["status"]] += 1
     return outcomes
 
@@ -58,12 +58,12 @@ def packs_of(cells: list[Cell]) -> dict[Path, list[Cell]]:
 
 
 def trained_together(pack: list[Cell], place: str, again: bool) -> dict[Path, float]:
-    """Trains cells up to the point where `attempt` makes their records; by folder, the seconds that it took."""
+    """Trains cells up to the point where `record_of` makes their records; by folder, the seconds that it took."""
     with Progress(f"{place} {name_of(pack)}") as progress:
         return train_pack(pack, again, progress, lambda line: say(f"{place} {line}"))
 
 
-def attempt(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Record | None:
+def record_of(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Record | None:
     """The cell's record, made now where there is none that counts; None where another process is making it.
 
     `elapsed` are seconds of its time-out that have passed before, in a pack.
@@ -94,8 +94,8 @@ def summary(record: Record) -> str:
     """A finished run in one line."""
     if record["status"] != "ok":
         return f"{record['status']}: {record['error']}"
-    taken = f"{record['steps']} steps" if record.get("steps") else "fitted"
-    parts = [f"ok  {record['parameters']} parameters  {taken} in {record['train_seconds']:.1f} s"]
+    training = f"{record['steps']} steps" if record.get("steps") else "fitted"
+    parts = [f"ok  {record['parameters']} parameters  {training} in {record['train_seconds']:.1f} s"]
     if record.get("compile_seconds"):
         parts.append(f"compiled in {record['compile_seconds']:.1f} s")
     if record.get("nll_nats") is not None:
@@ -109,14 +109,14 @@ def summary(record: Record) -> str:
 
 
 def closing_lines(outcomes: Counter[str]) -> list[str]:
-    """How many runs ended how, every status that occurred named."""
+    """The number of runs of each status that occurred."""
     known = [*STATUSES, ELSEWHERE]
     counts = ", ".join(f"{outcomes[status]} {status}" for status in known if outcomes[status])
     return [f"{outcomes.total()} runs: {counts}"]
 
 
 def rows_elsewhere(study: Path) -> bool:
-    """Whether the study's table has rows of runs that are not here, which a plain report would drop."""
+    """True where the study's table has rows of runs that are not here, which a plain report would drop."""
     return any(not (study / "runs" / run_id).is_dir() for run_id in tabled(study))
 
 

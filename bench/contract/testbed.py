@@ -66,7 +66,7 @@ class Testbed:
         torch.manual_seed(1)
         entry = self.build(self.spec, WIDTH)
         if not entry.fitted:
-            train(entry, entry.trainer(Optimiser(learning_rate=5e-3)), self.train, steps=self.steps)
+            train_briefly(entry, entry.trainer(Optimiser(learning_rate=5e-3)), self.train, steps=self.steps)
         entry.eval()
         if isinstance(entry, HasFinish):
             entry.finish(self.train)
@@ -175,7 +175,7 @@ class Subject:
         return Testbed("linear-Gaussian", spec, self.build, train, test, torch.full((4,), 9.0), steps=100)
 
 
-def train(entry: Entry, trainer: Trainer, data: Float[Tensor, "n event"], steps: int, seed: int = 4) -> None:
+def train_briefly(entry: Entry, trainer: Trainer, data: Float[Tensor, "n event"], steps: int, seed: int = 4) -> None:
     """`steps` steps on batches drawn from `data`, with some labels for an entry built for them, all from `seed`."""
     entry.train()
     torch.manual_seed(seed)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.config import Optimiser
 from bench.contract.outcome import Absent, require
-from bench.contract.testbed import Subject, Testbed, train
+from bench.contract.testbed import Subject, Testbed, train_briefly
 from bench.models.entry import Entry
 from bench.models.optimise import Trainer
 
@@ -41,7 +41,7 @@ def gradients(subject: Subject) -> None:
         if entry.fitted:
             raise Absent("it takes no steps: finish fits it")
         initial = {name: parameter.detach().clone() for name, parameter in entry.named_parameters()}
-        train(entry, trainer, testbed.train, steps=FEW_STEPS, seed=12)
+        train_briefly(entry, trainer, testbed.train, steps=FEW_STEPS, seed=12)
         idle = [name for name, p in entry.named_parameters() if p.requires_grad and p.equal(initial[name])]
         require(
             not idle,
@@ -56,12 +56,12 @@ def resumes(subject: Subject) -> None:
         straight, trainer = fresh(testbed)
         if straight.fitted:
             raise Absent("it takes no steps: finish fits it")
-        train(straight, trainer, testbed.train, steps=3, seed=12)
+        train_briefly(straight, trainer, testbed.train, steps=3, seed=12)
         resumed, second = fresh(testbed)
         resumed.load_state_dict(copy.deepcopy(straight.state_dict()))
         second.load_state_dict(copy.deepcopy(trainer.state_dict()))
-        train(straight, trainer, testbed.train, steps=3, seed=13)
-        train(resumed, second, testbed.train, steps=3, seed=13)
+        train_briefly(straight, trainer, testbed.train, steps=3, seed=13)
+        train_briefly(resumed, second, testbed.train, steps=3, seed=13)
         differ = changed(dict(straight.state_dict()), dict(resumed.state_dict()))
         require(
             not differ,

@@ -44,7 +44,7 @@ def solver_errors(entry: Entry, x: Float[Tensor, "n *event"]) -> dict[str, float
             raise Diverged(
                 f"void: on the {where} the mean NLL is {errors[name]:+.3g} nats off that of a float64 solve at 1e-9 "
                 f"({LARGEST_ERROR} allowed); tighten {remedy}",
-                found={name: value for name, value in errors.items() if math.isfinite(value)},
+                columns={name: value for name, value in errors.items() if math.isfinite(value)},
             )
     return errors
 

@@ -18,7 +18,7 @@ MADE_LAYERS = 2
 """Hidden layers of each step's MADE."""
 
 INITIAL_GATE = 2.0
-"""Where gates start, before the sigmoid: positive, so that a step forgets little of z (the paper says +1 or +2)."""
+"""Initial gates, before the sigmoid: positive, so that a step forgets little of z (the paper says +1 or +2)."""
 
 INITIAL_GAIN = 0.1
 """Standard deviation of a new step's shift and gate: near a constant step, yet every weight gets a gradient."""

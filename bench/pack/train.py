@@ -1,4 +1,4 @@
-"""Trains runs of one command together and leaves each a checkpoint at its end, from which the run makes its record."""
+"""Training of a pack: runs of one command step together, and each leaves a checkpoint to make its record from."""
 
 import time
 from collections import defaultdict
@@ -23,7 +23,7 @@ from bench.training.loop import Loop, Report
 
 
 def pack_of(cell: Cell) -> str | None:
-    """What runs must have in common to be trained together; None without `pack`.
+    """A key that runs of one pack share; None without `pack`.
 
     All but seed, optimiser, patience and the options of the model that are numbers with a fraction, such as a weight of
     its loss: none of these is a size.
@@ -68,7 +68,7 @@ def train_pack(runs: Sequence[Cell], again: bool, report: Report, say: Callable[
 
 
 def train_or_split(runs: Sequence[Cell], report: Report, say: Callable[[str], None]) -> None:
-    """Trains the runs together or, where options of their models stand against it, those together that share them all.
+    """Trains the runs together or, where options of their models forbid that, in packs of equal options.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
@@ -98,7 +98,7 @@ def name_of(runs: Sequence[Cell]) -> str:
 
 
 def finished(folder: RunFolder) -> bool:
-    """Whether the folder holds a record that counts; a broken one does not."""
+    """True where the folder holds a record that counts; a broken one does not."""
     try:
         record = folder.read()
     except ValueError:
@@ -107,7 +107,7 @@ def finished(folder: RunFolder) -> bool:
 
 
 def train_together(runs: Sequence[Cell], report: Report) -> None:
-    """Trains `runs` to their ends, those together that stand at the same step.
+    """Trains `runs` to their ends; runs that stand at the same step train together.
 
     Raises:
         Unpackable: their steps cannot be taken at once.

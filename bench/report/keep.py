@@ -67,15 +67,15 @@ def tell_apart(new: list[Run], kept: list[Run]) -> None:
     The configurations of kept rows are not here: where a name is taken, a new kind is numbered.
     """
     variants = {kind(run): run["variant"] for run in kept}
-    taken = {(run["data"], label(run)) for run in kept}
+    names = {(run["data"], label(run)) for run in kept}
     for run in new:
         if kind(run) not in variants:
             own, number = run["variant"], 1
-            while (run["data"], label(run)) in taken:
+            while (run["data"], label(run)) in names:
                 number += 1
                 run["variant"] = ", ".join(filter(None, (own, f"kind {number}")))
             variants[kind(run)] = run["variant"]
-            taken.add((run["data"], label(run)))
+            names.add((run["data"], label(run)))
         run["variant"] = variants[kind(run)]
 
 

@@ -113,8 +113,8 @@ def differences(cells: list[ModelSummary]) -> list[Difference]:
     """Every pair of models measured on the same examples of the same data set that share a finished seed."""
     entries = [cell for cell in cells if not cell.oracle]
     pairs = [(a, b) for a, b in combinations(entries, 2) if a.data == b.data and a.comparable(b)]
-    found = [(a, b, paired_difference(a.by_seed("nll_nats"), b.by_seed("nll_nats"))) for a, b in pairs]
-    return [Difference(a.data, a, b, interval) for a, b, interval in found if interval is not None]
+    intervals = [(a, b, paired_difference(a.by_seed("nll_nats"), b.by_seed("nll_nats"))) for a, b in pairs]
+    return [Difference(a.data, a, b, interval) for a, b, interval in intervals if interval is not None]
 
 
 def summary_csv(models: list[ModelSummary]) -> str:
@@ -155,9 +155,9 @@ def _marked(cell: ModelSummary, entries: list[ModelSummary]) -> ModelSummary:
     """The cell with `best` set."""
     own = cell.by_seed("nll_nats")
     others = [other for other in entries if other is not cell and "nll_nats" in other.intervals]
-    found = [paired_difference(own, o.by_seed("nll_nats")) if o.comparable(cell) else None for o in others]
+    paired = [paired_difference(own, o.by_seed("nll_nats")) if o.comparable(cell) else None for o in others]
     tight = not any(each.loose for each in (cell, *others))
-    best = tight and bool(found) and all(d is not None and d.mean < 0 and d.excludes_zero for d in found)
+    best = tight and bool(paired) and all(d is not None and d.mean < 0 and d.excludes_zero for d in paired)
     return ModelSummary(cell.data, cell.model, cell.runs, cell.intervals, best=best)
 
 

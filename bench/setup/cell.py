@@ -165,7 +165,7 @@ class Resolver:
 
 
 def refusal_of(config: Config, cls: type[Entry], dataset: Dataset) -> str | None:
-    """Why the entry's kinds of data leave these out; None where they do not."""
+    """The reason why an entry cannot model this kind of data; None where it can."""
     kind = dataset.spec.kind
     if kind in cls.kinds:
         return None

@@ -85,7 +85,7 @@ PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", "budg
 
 
 def sets_a_value(override: Override) -> bool:
-    """Whether an override sets an option of a configuration that is composed, rather than choosing a group."""
+    """True for an override that sets an option, False for one that chooses a group or deletes."""
     key = override.key_or_group
     plain = key in PLAIN_OPTIONS or ("." in key and "/" not in key and not key.startswith("hydra."))
     return plain and override.package is None and not override.is_delete() and not override.is_sweep_override()

@@ -45,7 +45,7 @@ def expand(arguments: Sequence[str], grid: Grid, multirun: bool) -> list[list[st
 
 
 def alone(overrides: Sequence[str], grid: Grid) -> list[str]:
-    """What a command needs beside a cell's overrides to make no other: `grid=[]` where the grid adds axes to them."""
+    """The words that keep a command to one cell: `grid=[]` where the grid would add axes to its overrides."""
     return ["grid=[]"] if len(grid) > 0 and len(expand(overrides, grid, multirun=False)) > 1 else []
 
 

@@ -51,7 +51,7 @@ def test_a_likelihood_that_is_off_is_void(off: float) -> None:
     ) as raised:
         solver_errors(Known(-2.0, -2.0 + off, -2.0), X)
     finite = {} if math.isnan(off) else {"grid_error_nats": pytest.approx(-off, abs=1e-6)}
-    assert raised.value.found == {"solver_error_nats": 0, "grid_error_refined_nats": 0} | finite
+    assert raised.value.columns == {"solver_error_nats": 0, "grid_error_refined_nats": 0} | finite
     with pytest.raises(Diverged, match=r"^void: on the evaluation's tolerance .*; tighten model\.eval_rtol"):
         solver_errors(Known(-2.0 + off, -2.0, -2.0), X)
 

@@ -20,7 +20,7 @@ LOG_SCALE_BOUND = 5.0
 """Largest |log-scale| of a predicted Gaussian: standard deviations from 0.007 to 148 in model space."""
 
 INITIAL_LOG_SCALE = -2.0
-"""Where predicted log-scales start: Gaussians as wide as the data would teach the decoder to ignore its latent."""
+"""Initial log-scales: Gaussians as wide as the data would teach the decoder to ignore its latent."""
 
 
 class LogScaleHead(nn.Module):

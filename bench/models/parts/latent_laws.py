@@ -41,7 +41,7 @@ LEAST_CONCENTRATION = 0.5
 LOG_CONCENTRATION_BOUND = 7.0
 
 INITIAL_LOG_CONCENTRATION = 2.0
-"""Where Dirichlet posteriors start: narrower than the prior, whose concentrations are 1."""
+"""Initial concentrations of Dirichlet posteriors: narrower than the prior, whose concentrations are 1."""
 
 
 class Logistic(Distribution):
