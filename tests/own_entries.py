@@ -48,6 +48,19 @@ class BinaryOnly(Affine):
     kinds = frozenset({"binary"})
 
 
+class Pictures(Affine):
+    """The same map, of pictures as (channels, height, width): it refuses flat ones."""
+
+    own_shape = True
+
+    def encode(self, x, context=None):
+        assert x.shape[1:] == self.data.image_shape == self.data.event_shape
+        return super().encode(x.flatten(1))
+
+    def decode(self, z, context=None):
+        return super().decode(z).reshape(len(z), *self.data.event_shape)
+
+
 class Noisy(Affine):
     """Draws from torch's global generator in its loss and keeps a buffer: both must outlive a kill."""
 

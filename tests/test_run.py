@@ -447,3 +447,23 @@ def test_an_estimator_that_the_entry_has_nothing_for_is_not_applicable_before_an
     assert record["status"] == "not_applicable"
     assert record["error"] == "Affine has no decoder density for eval.estimator=ais; use eval.estimator=auto"
     assert record.get("steps") is None
+
+
+def test_an_entry_that_asks_for_pictures_in_their_shape_reports_what_its_flat_twin_does(own_conf, tmp_path) -> None:
+    small = [word for word in TINY if not word.startswith("data")]
+    options = [*small, "data=digits", "budget.parameters=null", "eval.test_examples=64"]
+    flat, shaped = (made(compose([*options, f"model={model}"], own_conf), tmp_path) for model in ("affine", "pictures"))
+    assert flat["status"] == shaped["status"] == "ok", shaped.get("error")
+    assert shaped["nll_nats"] == pytest.approx(flat["nll_nats"], rel=1e-6)
+    assert shaped["bits_per_dim"] == pytest.approx(flat["bits_per_dim"], rel=1e-6)
+    assert shaped["recon_mse"] == pytest.approx(flat["recon_mse"], abs=1e-6)
+    assert shaped["mmd2"] == pytest.approx(flat["mmd2"], abs=1e-6)
+
+
+def test_data_tell_an_entry_the_shape_of_a_picture_and_the_number_of_examples() -> None:
+    spec = resolve(compose(["data=digits", "model=vae", "budget.parameters=null"])).dataset.spec
+    assert spec.event_shape == (64,)
+    assert spec.image_shape == (1, 8, 8)
+    assert spec.examples == 1077
+    toy = resolve(compose(["data=moons", "data.train=500", "model=vae", "budget.parameters=null"])).dataset.spec
+    assert (toy.image_shape, toy.examples) == (None, 500)
