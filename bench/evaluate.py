@@ -19,7 +19,7 @@ from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
-from bench.metrics.likelihood import Likelihood, estimate, evaluating, mean_and_error
+from bench.metrics.likelihood import Likelihood, bits_per_dim, estimate, evaluating, mean_and_error
 from bench.metrics.picture_arrays import density_grid, picture_samples
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
@@ -39,7 +39,7 @@ from bench.models.entry import (
 )
 from bench.record.store import Record
 from bench.seeds import stream_seed
-from bench.training.supervised import supervised_accuracy
+from bench.training.supervised_baseline import supervised_accuracy
 
 REPORT_SPACE = {
     "discrete": "nats of dequantised pixels",
@@ -124,7 +124,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if estimated.standard_error is not None:
         record["nll_estimator_error"] = float(estimated.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
     if dataset.image_shape is not None:
-        record["bits_per_dim"] = nll / (dataset.spec.dim * math.log(2))
+        record["bits_per_dim"] = bits_per_dim(nll, dataset.spec.dim)
     if estimated.elbo is not None:
         record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(estimated.elbo + log_det)
         record["k_curve"] = [[k, -(value + offset)] for k, value in estimated.k_curve]

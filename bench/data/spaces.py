@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from bench.data.dequantisation import dequantised, uniform
 from bench.errors import BenchError
 
 ImageBatch = Shaped[Tensor, "batch *event"]
@@ -128,7 +129,7 @@ class DequantisedLogit:
 
     def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
         """Fresh uniform noise, logit and standardisation."""
-        y = uniform(raw.shape, generator).add_(raw.float())
+        y = dequantised(raw, generator)
         s = y.mul_((1 - 2 * self.alpha) / self.levels).add_(self.alpha)
         return s.logit_(eps=1e-7).sub_(self.shift).div_(self.scale)
 
@@ -181,15 +182,3 @@ class Reshaped:
 
     def _inward(self, events: ImageBatch) -> ImageBatch:
         return events.reshape(len(events), *self.inner_shape)
-
-
-def uniform(shape: torch.Size, generator: torch.Generator) -> Float[Tensor, "*shape"]:
-    """Independent draws from {0, 1, ..., 65535} / 65536, float32 on the generator's device.
-
-    That is as fine as float32 itself between 128 and 256, and costs a third of `torch.rand` on a CPU, whose generator
-    would otherwise take most of the time of a batch: one word of 64 random bits makes four draws.
-    """
-    count = shape.numel()
-    words = torch.empty((count + 3) // 4, dtype=torch.int64, device=generator.device)
-    words.random_(-(2**63), None, generator=generator)
-    return words.view(torch.int16)[:count].view(shape).float().mul_(2**-16).add_(0.5)

@@ -233,3 +233,8 @@ def _check_log_densities(what: str, value: Tensor) -> None:
     impossible = int(value.isneginf().sum())
     undefined = int((~value.isfinite()).sum()) - impossible
     raise Diverged(f"{what} of {len(value)} examples: NaN or +inf for {undefined}, -inf for {impossible}")
+
+
+def bits_per_dim(nats: float, dim: int) -> float:
+    """nats / (D ln 2), of one example of D coordinates."""
+    return nats / (dim * math.log(2))

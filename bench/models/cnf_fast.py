@@ -1,8 +1,8 @@
 """The continuous flow of `cnf`, trained on a fixed grid with the exact divergence and a gradient written out.
 
 Same field, same parameters, same density; what differs is how the ODE is solved. Training steps along a grid that an
-embedded method chose some hundred steps ago (`bench.ode.grid`), with no error looked at on the way and no probe: the
-loss is the exact log-density of the discretised flow, its gradient that of `bench.ode.fused`. The density that is
+embedded method chose some hundred steps ago (`bench.ode.frozen_grid`), with no error looked at on the way and no probe:
+the loss is the exact log-density of the discretised flow, its gradient that of `bench.ode.fused`. The density that is
 reported is solved to a tolerance, example by example (`bench.ode.per_example`).
 """
 
@@ -17,12 +17,12 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import standard_normal_log_prob
-from bench.machine.products import transformed
+from bench.machine.onednn_products import transformed
 from bench.models.cnf import CNF, short
 from bench.models.entry import Context, LogProb
 from bench.models.optimise import GradientStep, Trainer
+from bench.ode.frozen_grid import chosen_grid
 from bench.ode.fused import planned, solve_fused
-from bench.ode.grid import chosen_grid
 from bench.ode.kernel_solve import kernel_refusal, solve_by_kernel
 from bench.ode.per_example import solve_per_example
 from bench.ode.runge_kutta import Solution, Tolerance, solve_on_grid, uniform

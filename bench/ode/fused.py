@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bench.machine.products import add_product, laid_out, product
+from bench.machine.onednn_products import add_product, laid_out, product
 from bench.ode.perceptron import Activation, Field, Folded
 from bench.ode.runge_kutta import Solution, advanced, check_grid, plus
 from bench.ode.tableau import Tableau

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.machine.products import linear
+from bench.machine.onednn_products import linear
 
 CLOSED = (1, 2)
 """Numbers of hidden layers for which the trace has a closed form."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from bench.ode.fused import Plan, folded_for, solve_fused
-from bench.ode.passes import Passes
+from bench.ode.kernel_interface import Passes
 from bench.ode.perceptron import Activation, Field, Folded
 from bench.ode.runge_kutta import Solution
 

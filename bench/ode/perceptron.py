@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
-from bench.machine.products import linear
+from bench.machine.onednn_products import linear
 from bench.ode.jacobian import pulled_back, quadratic_form, trace
 
 

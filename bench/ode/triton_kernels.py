@@ -20,7 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from bench.ode.fused import Pattern, Plan
-from bench.ode.passes import PROGRAMS, TILE, Ends, Passes
+from bench.ode.kernel_interface import PROGRAMS, TILE, Ends, Passes
 from bench.ode.perceptron import ACTIVATIONS, Activation, Folded
 from bench.ode.triton_blocks import activated, add_product, add_sum, product, vector
 

@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 
 from bench.config import NOT_IDENTITY
 from bench.record.store import TABLE, Record, RunFolder, tabled, write_atomically
-from bench.report.keep import NOTHING, kept_beside
+from bench.report.committed_rows import NOTHING, kept_beside
 from bench.report.picture_archive import archive, pictures_of
 from bench.report.study import (
     CURVE_COLUMNS,

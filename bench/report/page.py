@@ -8,10 +8,10 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.record.columns import COLUMNS
+from bench.report.model_summary import ModelSummary, count_words
 from bench.report.numbers import plain
 from bench.report.study import Run, Study, label
 from bench.report.style import Plot
-from bench.report.summary import ModelSummary, count_words
 from bench.report.tables import Grid, TableCell
 
 RUN_COLUMNS = {

@@ -7,9 +7,9 @@ from functools import partial
 from matplotlib import style
 
 from bench.report import plots_curves, plots_likelihood, plots_pictures
+from bench.report.model_summary import ModelSummary
 from bench.report.study import Study
 from bench.report.style import RC, Plot, Style, styles
-from bench.report.summary import ModelSummary
 
 
 def draw(study: Study, cells: list[ModelSummary]) -> list[Plot]:

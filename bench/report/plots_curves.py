@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bench.report.intervals import Interval, t_interval
+from bench.report.model_summary import ORACLE, ModelSummary
 from bench.report.numbers import plain, quantity
 from bench.report.plots_likelihood import ORACLE_LINE
 from bench.report.study import Study
 from bench.report.style import Plot, Style, legend, log_axis, plane, png
-from bench.report.summary import ORACLE, ModelSummary
 
 DECADES = 4  # a logarithmic axis shows so many below its top: an exact inverse's 1e-12 would flatten the rest
 SPREAD_WORDS = "Bars are 95 % t intervals of the mean over seeds."

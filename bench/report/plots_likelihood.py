@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.report.model_summary import ORACLE, ModelSummary, count_words
 from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
-from bench.report.summary import ORACLE, ModelSummary, count_words
 from bench.report.tables import DAGGER, NOTES, SECTION, is_single, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}

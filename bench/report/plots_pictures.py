@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.report.model_summary import ModelSummary
 from bench.report.picture_archive import SHOWN_NATS
 from bench.report.study import Array, Study
 from bench.report.style import WIDTH, Plot, Style, figure, png
-from bench.report.summary import ModelSummary
 
 COLUMNS = 3  # panels side by side stay legible on a phone
 MAP = "viridis"  # even in lightness, safe for colour-blind eyes

@@ -6,11 +6,13 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
 from bench.report.collect import collect
+from bench.report.model_summary import count_words
 from bench.report.page import render
 from bench.report.plots import draw
+from bench.report.ranking import differences, differences_csv
 from bench.report.study import load, study_folder
 from bench.report.style import Plot
-from bench.report.summary import count_words, differences, differences_csv, summarise, summary_csv
+from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
 
 

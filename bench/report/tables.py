@@ -7,8 +7,9 @@ from typing import NamedTuple
 from bench.record.columns import bounded
 from bench.report.intervals import Interval
 from bench.report.layouts import LAYOUTS, Layout, Metric
+from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
-from bench.report.summary import Difference, ModelSummary
+from bench.report.ranking import Difference
 
 DAGGER, DOUBLE_DAGGER, SECTION = "†", "‡", "§"
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})

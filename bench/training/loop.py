@@ -22,6 +22,7 @@ from bench.training.best_weights import BestWeights
 from bench.training.checkpoint import load_state, save_state
 from bench.training.clocks import CompileClock, IntervalClock
 from bench.training.compile_step import Compiled, chosen_mode, compile_step, eager_step
+from bench.training.early_stopping import is_best, out_of_patience
 from bench.training.flop_price import FlopPrice
 from bench.training.history import History
 from bench.training.validation import Validation
@@ -209,14 +210,10 @@ class Loop:
                 raise Diverged(f"{reason} in the validation after step {history.step}", history.step) from reason
         history.validation_seconds += watch.seconds
         history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
-        if value < history.best_value:
-            history.best_step, history.best_value, history.stale = history.step, value, 0
+        if is_best(history, value):
             self.best.keep(self.entry)
-        else:
-            history.stale += 1
-        out_of_patience = patience is not None and history.stale >= patience
         history.shared_machine = either(history.shared_machine, self.neighbours.shared())
-        history.ended = out_of_patience or self.progress(history.seconds) >= 1
+        history.ended = out_of_patience(history, patience) or self.progress(history.seconds) >= 1
 
     def state_dict(self) -> dict[str, Any]:
         """The checkpoint: all state from which training goes on, to the same end bit for bit."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.ode.fused import Plan, Sums, evaluated, returned, turn
-from bench.ode.passes import PROGRAMS, TILE, Ends, Passes
+from bench.ode.kernel_interface import PROGRAMS, TILE, Ends, Passes
 from bench.ode.perceptron import Activation, Folded
 from bench.ode.runge_kutta import advanced, plus
 

@@ -5,8 +5,8 @@ from torch import Tensor
 from bench.errors import BenchError
 from bench.ode.field import ACTIVATIONS, FIELDS, Field
 from bench.ode.fused import Plan, planned, solve_fused
+from bench.ode.kernel_interface import TILE
 from bench.ode.kernel_solve import MAX_DIM, MAX_WIDTH, kernel_refusal, solve_by_kernel, solve_by_passes
-from bench.ode.passes import TILE
 from bench.ode.runge_kutta import Solution, uniform
 from bench.ode.tableau import TABLEAUS
 from tests.ode.reference_passes import REFERENCE

@@ -5,8 +5,10 @@ from statistics import fmean
 import pytest
 
 from bench.report.intervals import Interval
+from bench.report.model_summary import ModelSummary
+from bench.report.ranking import differences, differences_csv
 from bench.report.study import Run, validated
-from bench.report.summary import ModelSummary, differences, differences_csv, summarise, summary_csv
+from bench.report.summary import summarise, summary_csv
 from bench.report.tables import grids, text_summary
 from tests.report.synthetic import ORACLE_NLL, record
 

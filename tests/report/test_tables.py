@@ -1,5 +1,6 @@
+from bench.report.ranking import differences
 from bench.report.study import validated
-from bench.report.summary import differences, summarise
+from bench.report.summary import summarise
 from bench.report.tables import Grid, TableCell, difference_grid, grids, markdown, tex, text_summary
 from tests.report.synthetic import record
 

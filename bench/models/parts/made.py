@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from bench.machine.products import Linear, linear
+from bench.machine.onednn_products import Linear, linear
 from bench.models.parts.networks import activation_named
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
-from bench.machine.products import Linear
+from bench.machine.onednn_products import Linear
 
 
 def relu(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:

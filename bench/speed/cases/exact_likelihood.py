@@ -12,7 +12,7 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from bench.laws.gaussian import standard_normal_log_prob
-from bench.machine.products import linear
+from bench.machine.onednn_products import linear
 from bench.metrics.compute import count_flops
 from bench.models.cnf_fast import CNFFast
 from bench.ode.field import ConcatSquashField

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.machine.products import linear
+from bench.machine.onednn_products import linear
 from bench.models.cnf import CNF
 from bench.models.cnf_fast import CNFFast
 from bench.models.flow_matching import FlowMatching

@@ -1,7 +1,7 @@
 import torch
 
 from bench.laws.gaussian import standard_normal_log_prob
-from bench.machine.products import linear
+from bench.machine.onednn_products import linear
 from bench.ode.per_example import solve_per_example
 from bench.ode.runge_kutta import Tolerance
 from bench.ode.tableau import DOPRI5

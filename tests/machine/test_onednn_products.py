@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.machine import products as module
-from bench.machine.products import (
+from bench.machine.onednn_products import (
     AVAILABLE,
     LEAST_TRACED_WORK,
     Linear,

@@ -16,7 +16,7 @@ from bench.setup import build
 from bench.setup.compose import compose
 from bench.training.history import History
 from bench.training.loop import train
-from bench.training.supervised import supervised_accuracy
+from bench.training.supervised_baseline import supervised_accuracy
 
 SMALL = [
     "data=digits",

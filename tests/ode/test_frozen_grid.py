@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError, Diverged
-from bench.ode.grid import SIZES, chosen_grid, shared_out
+from bench.ode.frozen_grid import SIZES, chosen_grid, shared_out
 from bench.ode.runge_kutta import Tolerance, solve_on_grid, uniform
 from bench.ode.tableau import TABLEAUS
 
