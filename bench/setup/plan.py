@@ -74,8 +74,6 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None, say: Cal
             cells |= resolved(requests, composer, resolver, alone(requests[0].overrides, grid))
         except BenchError as error:
             refusals.append(Refusal(" ".join(words), len(requests), str(error)))
-    for study in {cell.study_folder for cell in cells.values()}:
-        check_writable(study)
     return Plan([cells[place] for place in sorted(cells)], refusals)
 
 
@@ -95,7 +93,9 @@ def resolved(requests: "list[Requested]", composer: Composer, resolver: Resolver
         return command_line([*request.overrides, *extra], composer.config_dir)
 
     first, *others = requests
-    lead = resolver.cell(composer.config(first.overrides), command(first))
+    config = composer.config(first.overrides)
+    check_writable(Path(config.results_dir) / config.study)
+    lead = resolver.cell(config, command(first))
     if composer.reads_seed:
         return {one.place: resolver.cell(composer.config(one.overrides), command(one)) for one in requests}
     return {first.place: lead} | {

@@ -8,7 +8,7 @@ def test_noise_stays_within_a_level_is_uniform_and_follows_its_seed() -> None:
     y = dequantised(raw, torch.Generator().manual_seed(0))
     noise = y - raw
     assert torch.equal(y.floor(), raw.float())
-    assert 0 <= noise.min()
+    assert noise.min() >= 0
     assert noise.max() < 1
     assert abs(float(noise.mean()) - 0.5) < 4 * (1 / 12) ** 0.5 / noise.numel() ** 0.5
     assert torch.equal(y, dequantised(raw, torch.Generator().manual_seed(0)))

@@ -205,8 +205,7 @@ def test_an_eager_step_leaves_a_compiled_one_aside() -> None:
     packed = side.packed()
     calls = []
     packed.update_by = lambda *arguments: (calls.append(1), packed.update(*arguments))[1]
-    with by_torch():
-        packed.step(side.x[0], 0.0, eager=True)
-        assert not calls
-        packed.step(side.x[1], 0.1)
+    packed.step(side.x[0], 0.0, eager=True)
+    assert not calls
+    packed.step(side.x[1], 0.1)
     assert calls == [1]
