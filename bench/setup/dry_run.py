@@ -38,15 +38,16 @@ def forecast(plan: Plan, finished: Container[str], again: bool) -> Iterator[str]
         each = seconds.get((cells[0].config.data["name"], cells[0].config.model["name"]))
         total += due * (each or 0.0)
         unknown += due if each is None else 0
-        price = "" if not due else ", about " + (hours(due * each) if each is not None else "? h: no earlier row")
+        price = "" if not due else ", no earlier row says how long" if each is None else f", about {clock(due * each)}"
         ended = "" if not done else f", {done} finished ({', '.join(f'{n} {s}' for s, n in statuses.items())})"
         yield f"{setting}  {due} to run{ended}{price}"
     for refusal in plan.refusals:
         counts["refused"] += refusal.cells
         yield f"{refusal.words}  {refusal.cells} refused: {refusal.reason}"
     said = ", ".join(f"{counts[name]} {name}" for name in ("to run", "finished", "refused") if counts[name])
-    rest = f", without {unknown} of which no earlier row tells" if unknown else ""
-    yield f"{counts.total()} runs: {said}; about {hours(total)} one after the other{rest}"
+    known = f"; about {clock(total)} one after the other" if total else ""
+    rest = f"; no earlier row says how long {unknown} of them take" if unknown else ""
+    yield f"{counts.total()} runs: {said}{known}{rest}"
 
 
 def by_setting(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
@@ -105,6 +106,8 @@ def records_of(cells: Iterable[Cell]) -> Iterator[Record]:
             yield record
 
 
-def hours(seconds: float) -> str:
-    """Seconds as hours, to two digits."""
-    return f"{seconds / 3600:.2g} h"
+def clock(seconds: float) -> str:
+    """A length of time in seconds, minutes or hours, to a tenth of an hour."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,5 +1,6 @@
 """`bench run --dry-run`: what would run, what is finished, what is refused, and hours from earlier rows."""
 
+from bench.setup.dry_run import clock
 from tests.helpers import TINY
 
 
@@ -12,8 +13,8 @@ def test_it_says_what_would_run_and_writes_nothing(own_conf, bench_call, tmp_pat
     assert answer.code == 0, answer.err
     *settings, last = answer.out.splitlines()
     assert [line.split()[:2] for line in settings] == [["linear_gaussian", "affine"], ["linear_gaussian", "linear"]]
-    assert all("2 to run, about ? h: no earlier row" in line for line in settings)
-    assert last.startswith("4 runs: 4 to run")
+    assert all("2 to run, no earlier row says how long" in line for line in settings)
+    assert last == "4 runs: 4 to run; no earlier row says how long 4 of them take"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -33,3 +34,7 @@ def test_what_is_refused_is_named_and_is_a_failure(own_conf, bench_call) -> None
     assert answer.code == 1
     assert "1 refused: model=unbuildable cannot be built" in answer.out
     assert "2 runs: 1 to run, 1 refused" in answer.out.splitlines()[-1]
+
+
+def test_lengths_of_time_are_in_a_unit_that_a_person_reads() -> None:
+    assert [clock(seconds) for seconds in (7.4, 300, 7200, 360_000)] == ["7 s", "5 min", "2.0 h", "100.0 h"]
