@@ -76,7 +76,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Tells entries the shape of a picture and the number of training examples."""
-        own = None
+        own = self.spec.image_shape
         if self.image_shape is not None:
             *channels, height, width = self.image_shape
             own = (channels[0] if channels else 1, height, width)

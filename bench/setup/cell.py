@@ -106,8 +106,9 @@ class Resolver:
         cls = self.entry_class(config)
         dataset = dataset.shaped() if cls.own_shape else dataset
         key = RunKey(config, device.type, cls)
-        options = self.options(config, cls)
-        cell = Cell(config, device, cls, options, dataset, refusal_of(config, cls, dataset), key, command)
+        refusal = refusal_of(config, cls, dataset)
+        options = unchecked_options(config) if refusal else self.options(config, cls)
+        cell = Cell(config, device, cls, options, dataset, refusal, key, command)
         Batches(dataset, config.train.batch_size, config.seed)
         if cell.refusal is None:
             try:
@@ -162,6 +163,11 @@ class Resolver:
         chosen_mode(config.compile, entry, cell.device)
         entry.check_training(config.train.batch_size, examples(entry, cell.dataset))
         self.trainable.add(asked)
+
+
+def unchecked_options(config: Config) -> dict[str, Any]:
+    """The options of a model that will not be built, as its YAML and the command give them."""
+    return {key: value for key, value in config.model.items() if key not in {"_target_", "name"}}
 
 
 def refusal_of(config: Config, cls: type[Entry], dataset: Dataset) -> str | None:

@@ -55,8 +55,8 @@ class Composer:
         try:
             parsed = OverridesParser.create().parse_overrides(typed)
             values = [override for override in parsed if sets_a_value(override)]
-            if any(override.is_delete() for override in parsed):
-                values = []  # what is deleted may have been set before: Hydra keeps the order
+            if any(override.is_delete() or isinstance(override.value(), dict) for override in parsed):
+                values = []  # a whole group is deleted or set, before or after its options: Hydra keeps the order
             groups = [override.input_line for override in parsed if override not in values]
             node = copy.deepcopy(self.of_groups(groups))
             ConfigLoaderImpl._apply_overrides_to_config(values, node)
@@ -76,9 +76,12 @@ class Composer:
             searchpath = [] if own is None else [f"hydra.searchpath=['file://{own.absolute()}']"]
             with initialize_config_dir(str(conf_dir()), version_base="1.3"):
                 self.chosen[words] = hydra_compose("config", overrides=[*searchpath, *words])
-            self.reads_seed |= "${seed}" in OmegaConf.to_yaml(self.chosen[words])
+            self.reads_seed |= SEED_READ.search(OmegaConf.to_yaml(self.chosen[words])) is not None
         return self.chosen[words]
 
+
+SEED_READ = re.compile(r"\$\{[^}]*\bseed\s*\}")
+"""An interpolation of the seed, such as `${seed}` or `${..seed}`."""
 
 PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", "budget", "train", "eval", "study"}
 """Options of a run that belong to no group."""

@@ -30,7 +30,7 @@ def forecast(plan: Plan, finished: Container[str], again: bool) -> Iterator[str]
     """
     seconds = earlier_seconds(plan.cells)
     total, unknown, counts = 0.0, 0, Counter[str]()
-    for setting, cells in by_setting(plan.cells).items():
+    for setting, cells in of_settings(plan.cells):
         statuses = Counter(status for status in map(status_of, cells) if not again and status in finished)
         due, done = len(cells) - statuses.total(), statuses.total()
         counts["to run"] += due
@@ -50,13 +50,13 @@ def forecast(plan: Plan, finished: Container[str], again: bool) -> Iterator[str]
     yield f"{counts.total()} runs: {said}{known}{rest}"
 
 
-def by_setting(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
-    """The cells that share all but their seed, by data, model and the hash of the first of them."""
+def of_settings(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
+    """The cells that share all but their seed, with the data, the model and the hash of the first of them."""
     settings: dict[int, list[Cell]] = defaultdict(list)
     for cell in cells:
         settings[id(cell.key)].append(cell)
-    return {f"{group[0].config.data['name']} {group[0].config.model['name']} {group[0].run_id[-8:]}": group
-            for group in settings.values()}  # fmt: skip
+    groups = settings.values()
+    return [(f"{group[0].key.data} {group[0].key.model} {group[0].run_id[-8:]}", group) for group in groups]
 
 
 def status_of(cell: Cell) -> str | None:

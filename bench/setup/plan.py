@@ -116,10 +116,11 @@ def by_setting(cells: Iterable[list[str]]) -> dict[tuple[str, ...], list[Request
     """The cells of each setting: equal overrides but for `seed=`; one whose seed is no plain number stands alone."""
     settings: dict[tuple[str, ...], list[Requested]] = defaultdict(list)
     for place, overrides in enumerate(cells):
-        seeds = [match for match in map(SEED.fullmatch, overrides) if match]
-        if len(seeds) == 1 and not any("${" in word for word in overrides):
+        words = [word for word in overrides if word.lstrip("+~").startswith("seed=")]
+        seed = SEED.fullmatch(words[0]) if len(words) == 1 else None
+        if seed and not any("${" in word for word in overrides):
             shared = tuple(word for word in overrides if not SEED.fullmatch(word))
-            settings[shared].append(Requested(place, overrides, int(seeds[0][1])))
+            settings[shared].append(Requested(place, overrides, int(seed[1])))
         else:
             settings[tuple(overrides)].append(Requested(place, overrides, None))
     return settings

@@ -106,3 +106,21 @@ def test_a_hundred_thousand_seeds_are_planned_in_seconds(own_conf, tmp_path) -> 
 def test_a_mistake_in_the_command_itself_is_an_error(tmp_path) -> None:
     with pytest.raises(BenchError, match="one study at a time"):
         planned(tmp_path, "study=quick,toys")
+
+
+def test_a_second_word_about_the_seed_is_not_shared(own_conf, tmp_path) -> None:
+    asked = ["grid=[{seed:[0,1]}]", "model=affine", "++seed=3"]
+    assert {cell.config.seed for cell in planned(tmp_path, *asked, config_dir=own_conf).cells} == {3}
+
+
+def test_a_group_that_is_set_whole_keeps_its_place_among_the_words() -> None:
+    assert compose(["train.batch_size=4", "train={batch_size:3}"]).train.batch_size == 3
+    assert compose(["train={batch_size:3}", "train.batch_size=4"]).train.batch_size == 4
+
+
+def test_an_option_that_only_other_models_have_does_not_refuse_one_that_does_not_apply(own_conf, tmp_path) -> None:
+    words = [word for word in TINY if not word.startswith(("data", "budget.parameters"))]
+    asked = [*words, f"results_dir={tmp_path}", "model=realnvp,vae", "data=digits_binary", "model.beta=1"]
+    result = plan([*asked, "budget.parameters=null"], True, None, silent)
+    assert not result.refusals
+    assert [cell.refusal is None for cell in result.cells] == [False, True]
