@@ -55,14 +55,23 @@ def archive(pictures: dict[str, Array]) -> bytes:
     return buffer.getvalue()
 
 
+def grey(pictures: Array, shape: list[int]) -> Array:
+    """Flat pictures as `(n, height, width)`, the mean over channels where there are several."""
+    *channels, height, width = shape
+    drawn: Array = pictures.reshape(len(pictures), *(channels or [1]), height, width).mean(1)
+    return drawn
+
+
 def _samples(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:
     """Images or points of the plane; nothing for data that cannot be looked at so."""
     arrays_of_cell = {f"samples/{cell}": arrays["samples"], f"real/{data}": arrays["data"]}
     if "image_shape" in arrays:
-        height, width = (int(side) for side in arrays["image_shape"])
-        images = {key: value[:IMAGES].reshape(-1, height, width) for key, value in arrays_of_cell.items()}
+        shape = [int(side) for side in arrays["image_shape"]]
+        images = {key: grey(value[:IMAGES], shape) for key, value in arrays_of_cell.items()}
         if "by_class" in arrays:
-            images[f"by-class/{cell}"] = arrays["by_class"].reshape(*arrays["by_class"].shape[:2], height, width)
+            rows, classes = arrays["by_class"].shape[:2]
+            drawn = grey(arrays["by_class"].reshape(rows * classes, -1), shape)
+            images[f"by-class/{cell}"] = drawn.reshape(rows, classes, *shape[-2:])
         return {key: np.round(255 * np.clip(value, 0, 1)).astype(np.uint8) for key, value in images.items()}
     if all(value.ndim == 2 and value.shape[1] == 2 for value in arrays_of_cell.values()):
         step = _step(arrays_of_cell[f"real/{data}"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.errors import BenchError
+from bench.errors import BenchError, CannotWrite
 from bench.record.store import check_writable
 from bench.setup.cell import Cell, Resolver
 from bench.setup.compose import Composer, parse
@@ -72,6 +72,8 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None, say: Cal
     for words, requests in by_setting(overrides).items():
         try:
             cells |= resolved(requests, composer, resolver, alone(requests[0].overrides, grid))
+        except CannotWrite:
+            raise
         except BenchError as error:
             refusals.append(Refusal(" ".join(words), len(requests), str(error)))
     return Plan([cells[place] for place in sorted(cells)], refusals)

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.report.collect import collect, natural, variants
+from bench.report.picture_archive import grey
 from bench.report.study import label, load
 from tests.report.synthetic import record, write_run
 
@@ -175,3 +176,9 @@ def test_a_broken_history_is_named_and_a_diverged_one_kept(tmp_path: Path) -> No
 def test_numbers_in_names_are_sorted_by_size() -> None:
     names = ["vae (d=10)", "vae (d=2)", "svae", "vae", "10 apples"]
     assert sorted(names, key=natural) == ["10 apples", "svae", "vae", "vae (d=2)", "vae (d=10)"]
+
+
+def test_colour_pictures_are_drawn_grey_and_grey_ones_as_they_are() -> None:
+    flat = np.arange(2 * 12, dtype=np.float32).reshape(2, 12)
+    assert np.array_equal(grey(flat, [3, 4]), flat.reshape(2, 3, 4))
+    assert np.array_equal(grey(flat, [3, 2, 2]), flat.reshape(2, 3, 2, 2).mean(1))
