@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.config import Config, Optimiser
-from bench.contract.testbed import train
+from bench.contract.testbed import train_briefly
 from bench.data.dataset import Dataset
 from bench.errors import Diverged
 from bench.evaluate import evaluate
@@ -282,7 +282,7 @@ def test_annealing_and_importance_weights_agree_on_a_decoder_and_lie_below_the_t
         "eval.test_examples=100",
     ]
     entry, dataset, config = built(own_conf, *plane, *options)
-    train(entry, entry.trainer(Optimiser(learning_rate=1e-2)), dataset.train, steps=300)
+    train_briefly(entry, entry.trainer(Optimiser(learning_rate=1e-2)), dataset.train, steps=300)
     found = {}
     for estimator, settings in (("iwae", ["eval.importance_samples=1000"]), ("ais", ["eval.ais_steps=300"])):
         config = compose([*SMALL, *plane, *options, f"eval.estimator={estimator}", *settings], own_conf)

@@ -24,7 +24,10 @@ READMES = sorted(
     for path in (ROOT / "README.md", *ROOT.glob("bench/**/*.md"), *ROOT.glob("results/**/*.md"))
     if path.name in {"README.md", "CHANGELOG.md"}
 )
-STUDIES = sorted(path.parent.name for path in ROOT.glob("results/*/table.csv"))
+UNCOMMITTED = {"smoke", "scratch"}
+"""Studies that git ignores: CI makes the first."""
+
+STUDIES = sorted(path.parent.name for path in ROOT.glob("results/*/table.csv") if path.parent.name not in UNCOMMITTED)
 BOUNDED = {"nll_nats", "bits_per_dim", "kl_to_truth"}
 TIMES = {"train_seconds", "step_milliseconds", "eval_seconds"}
 CELL = re.compile(

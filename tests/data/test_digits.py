@@ -40,7 +40,7 @@ def test_every_class_is_in_every_split() -> None:
 
 def test_entries_see_standardised_discrete_events() -> None:
     data = digits("digits")
-    assert data.spec == DataSpec((64,), "discrete", levels=17)
+    assert data.spec == DataSpec((64,), "discrete", levels=17, image_shape=(1, 8, 8), examples=1077)
     assert data.image_shape == (8, 8)
     x = data.fixed(data.test, seed=0)
     assert x.shape == (360, 64)
@@ -58,7 +58,7 @@ def test_the_configuration_builds_the_data_set(name: str) -> None:
     assert data.name == name
     x = data.fixed(data.validation, seed=0)
     if name == "digits_binary":
-        assert data.spec == DataSpec((64,), "binary")
+        assert data.spec == DataSpec((64,), "binary", image_shape=(1, 8, 8), examples=1077)
         assert set(x.unique().tolist()) == {0.0, 1.0}
     else:
         assert data.spec.kind == "discrete"

@@ -53,7 +53,9 @@ def test_the_configuration_builds_the_data_set(name: str, root: Path) -> None:
     data = idx_images(**options)
     assert data.name == name
     binary = name == "mnist_binary"
-    assert data.spec == (DataSpec((784,), "binary") if binary else DataSpec((784,), "discrete", levels=256))
+    told = {"image_shape": (1, 28, 28), "examples": len(data.train)}
+    kind = ("binary", None) if binary else ("discrete", 256)
+    assert data.spec == DataSpec((784,), kind[0], levels=kind[1], **told)
     x = data.fixed(data.test[:100], seed=0)
     assert x.shape == (100, 784)
     assert x.isfinite().all()

@@ -6,7 +6,6 @@ from bench.data.labelled import stratified
 from bench.errors import BenchError
 from bench.setup import build
 from bench.setup.compose import compose
-from bench.spec import DataSpec
 
 
 @pytest.mark.parametrize("labelled", [10, 100, 105, 1000, 1077])
@@ -42,7 +41,9 @@ def test_more_labels_contain_fewer_and_the_choice_is_no_matter_of_luck() -> None
 
 
 def test_entries_are_told_of_labels() -> None:
-    assert digits("digits", labelled=100).spec == DataSpec((64,), "discrete", levels=17, context_size=10, classes=10)
+    spec = digits("digits", labelled=100).spec
+    assert (spec.event_shape, spec.kind, spec.levels) == ((64,), "discrete", 17)
+    assert (spec.context_size, spec.classes) == (10, 10)
     assert digits("digits").spec.classes == 0
     assert digits("digits").labelled is None
 

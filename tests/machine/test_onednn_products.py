@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.machine import products as module
+from bench.machine import onednn_products as module
 from bench.machine.onednn_products import (
     AVAILABLE,
     LEAST_TRACED_WORK,

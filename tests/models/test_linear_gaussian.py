@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from bench.config import Optimiser
-from bench.contract.testbed import train, with_labels
+from bench.contract.testbed import train_briefly, with_labels
 from bench.data.linear_gaussian import LinearGaussian
 from bench.laws.gaussian import gaussian_log_prob, standard_normal_log_prob
 from bench.models.gmvae import GMVAE
@@ -148,7 +148,7 @@ def test_bounds_rise_to_the_entrys_own_likelihood_which_lies_below_the_truths(na
     case, generator = CASES[name], torch.Generator().manual_seed(0)
     data, x = TRUTH.sample(4096, generator), TRUTH.sample(300, generator)
     entry = case.cls(case.spec, width=160, **{"latent_size": 2} | case.options)
-    train(entry, entry.trainer(Optimiser(learning_rate=1e-2)), data, steps=400)
+    train_briefly(entry, entry.trainer(Optimiser(learning_rate=1e-2)), data, steps=400)
     entry.eval()
     with torch.no_grad():
         nodes = case.nodes(entry)
