@@ -97,7 +97,7 @@ class InProcess:
     def __init__(self, module: FieldLoss | Entry, settings: Optimiser, mode: str = "off") -> None:
         self.module, self.mode = module, mode
         self.trainer = trainer(module, settings)
-        self.deck: BatchBuffer | None = None
+        self.buffer: BatchBuffer | None = None
 
     @property
     def field(self) -> ConcatSquashField:
@@ -112,10 +112,11 @@ class InProcess:
         torch.manual_seed(seed)
 
     def take(self, batches: Float[Tensor, "n batch dim"]) -> None:
-        """Keeps the batches to run through, side by side on one deck."""
-        if self.deck is None:
-            self.deck = BatchBuffer(batches[0], len(batches))
-        self.batches = list(self.deck.lay(batches.flatten(0, 1)).split(batches.shape[1]))  # type: ignore[no-untyped-call]
+        """Keeps the batches to run through, side by side in one buffer."""
+        if self.buffer is None:
+            self.buffer = BatchBuffer(batches[0], len(batches))
+        laid = self.buffer.lay(batches.flatten(0, 1))
+        self.batches = list(laid.split(batches.shape[1]))  # type: ignore[no-untyped-call]
 
     def begin(self) -> None:
         """Goes back to the loaded weights, with the optimiser's memory empty."""
@@ -146,7 +147,7 @@ class InProcess:
         if self.mode == "off":
             return None
         with torch._inductor.config.patch(force_disable_caches=True):
-            compiled = compile_step(self.trainer, self.mode, self.batches[0], self.deck)
+            compiled = compile_step(self.trainer, self.mode, self.batches[0], self.buffer)
             if not self.trainer.settled():
                 self.trainer.step(self.batches[0], 0.0)
             return compiled.seconds
