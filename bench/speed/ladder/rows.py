@@ -23,7 +23,7 @@ from bench.speed.rivals.jax_method import JaxMethod
 
 Probe = Callable[[Tensor], Tensor]
 
-EXTRA = "pip install 'generative-bench[speed]'"
+EXTRA = "pip install -e '.[speed]'"
 OURS = "bench"
 """The library of this project's own rows."""
 
