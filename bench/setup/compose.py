@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
 from bench.config import Config, check
@@ -41,6 +41,8 @@ class Composer:
         self.config_dir = config_dir
         self.reads_seed = False
         self.chosen: dict[tuple[str, ...], DictConfig] = {}
+        self.parsed: dict[str, Override] = {}
+        self.drafts: dict[tuple[str, ...], DictConfig] = {}
 
     def config(self, overrides: Sequence[str]) -> Config:
         """One resolved and checked configuration.
@@ -53,20 +55,35 @@ class Composer:
         """
         typed = [f"++{override}" if override.startswith(OPEN_GROUPS) else override for override in overrides]
         try:
-            parsed = OverridesParser.create().parse_overrides(typed)
-            values = [override for override in parsed if sets_a_value(override)]
-            if any(override.is_delete() or isinstance(override.value(), dict) for override in parsed):
-                values = []  # a whole group is deleted or set, before or after its options: Hydra keeps the order
-            groups = [override.input_line for override in parsed if override not in values]
-            node = copy.deepcopy(self.of_groups(groups))
-            ConfigLoaderImpl._apply_overrides_to_config(values, node)
-            OmegaConf.resolve(node)
-            config = OmegaConf.to_object(node)
+            config = OmegaConf.to_object(self.draft(self.overrides(typed)))
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
             raise explain(error) from error
         assert isinstance(config, Config)
         check(config)
         return config
+
+    def overrides(self, words: list[str]) -> list[Override]:
+        """The words in Hydra's grammar, each read once."""
+        fresh = [word for word in words if word not in self.parsed]
+        if fresh:
+            self.parsed |= zip(fresh, OverridesParser.create().parse_overrides(fresh), strict=True)
+        return [self.parsed[word] for word in words]
+
+    def draft(self, overrides: list[Override]) -> DictConfig:
+        """The configuration with its values set, interpolations unresolved; it lasts until the next call.
+
+        Copying a configuration takes longer than all else. Cells that set the same options of the same groups
+        therefore share one copy: each sets every option again.
+        """
+        values = [override for override in overrides if sets_a_value(override)]
+        if any(override.is_delete() or isinstance(override.value(), dict) for override in overrides):
+            values = []  # a whole group is deleted or set, before or after its options: Hydra keeps the order
+        groups = [override.input_line for override in overrides if override not in values]
+        shared = (*map(str, groups), "", *[value.key_or_group for value in values])
+        if shared not in self.drafts or any(value.is_add() for value in values):
+            self.drafts[shared] = copy.deepcopy(self.of_groups(groups))
+        ConfigLoaderImpl._apply_overrides_to_config(values, self.drafts[shared])
+        return self.drafts[shared]
 
     def of_groups(self, choices: list[str | None]) -> DictConfig:
         """The configuration of these group choices, composed by Hydra when it is first asked for."""
@@ -123,7 +140,8 @@ def explain(error: Exception) -> BenchError:
         return unknown(group or "configuration", name, error.options, where=f"conf/{group}")
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = getattr(cause, "full_key", None) or getattr(cause, "key", None)
-    if isinstance(cause, OmegaConfBaseException) and not isinstance(cause, ValidationError) and key:
+    of_the_value = isinstance(cause, ValidationError | InterpolationResolutionError)
+    if isinstance(cause, OmegaConfBaseException) and not of_the_value and key:
         return misspelt(cause, str(key))
     message = " ".join(line.strip() for line in str(cause).splitlines() if not line.startswith(OMEGACONF_DETAILS))
     packaged = re.match(r"In '(study/[^']+)': .*Cannot convert 'DictConfig' to string", message)

@@ -3,7 +3,7 @@ import yaml
 
 from bench.config import Config
 from bench.errors import BenchError
-from bench.setup.compose import as_yaml, compose
+from bench.setup.compose import Composer, as_yaml, compose
 from bench.setup.grid import expand
 
 
@@ -46,6 +46,33 @@ def test_every_group_reaches_the_configuration() -> None:
 )
 def test_a_mistake_is_named_with_what_was_meant(typed: str, named: str) -> None:
     assert named in message(typed)
+
+
+def test_a_composer_answers_as_one_made_for_each_cell_would() -> None:
+    cells = [
+        ["model=vae", "train.batch_size=3"],
+        ["model=vae", "train.batch_size=5"],
+        ["model=vae", "train.batch_size=5", "model.beta=2.0"],
+        ["model=vae", "train.batch_size=4", "+model.extra=3.0"],
+        ["model=vae", "train.batch_size=6", "+model.extra=4.0"],
+        ["model=vae", "train.batch_size=${seed}", "seed=8"],
+        ["model=vae", "train.batch_size=7", "seed=9"],
+        ["model=realnvp", "train.batch_size=5"],
+        ["model=vae", "train={batch_size:2}"],
+        ["model=vae"],
+    ]
+    composer = Composer()
+    assert [composer.config(cell) for cell in cells] == [compose(cell) for cell in cells]
+
+
+def test_a_refused_value_leaves_no_trace_in_the_next_cell() -> None:
+    composer = Composer()
+    for refused in ("train.batch_size=many", "train.batch_size=${nowhere}"):
+        with pytest.raises(BenchError):
+            composer.config(["model=vae", "seed=1", refused])
+    assert composer.config(["model=vae", "seed=2", "train.batch_size=5"]) == compose(
+        ["model=vae", "seed=2", "train.batch_size=5"]
+    )
 
 
 def test_an_option_that_the_yaml_does_not_list_may_be_set() -> None:

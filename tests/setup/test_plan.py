@@ -89,6 +89,16 @@ def test_a_thousand_cells_take_seconds(own_conf, tmp_path) -> None:
     assert time.process_time() - began < 5
 
 
+def test_a_thousand_settings_take_seconds(own_conf, tmp_path) -> None:
+    rates = ",".join(f"{rate}e-6" for rate in range(1, 1001))
+    planned(tmp_path, "model=affine", config_dir=own_conf)
+    began = time.process_time()
+    cells = planned(tmp_path, "model=affine", f"train.optimiser.learning_rate={rates}", config_dir=own_conf).cells
+    assert time.process_time() - began < 10, "5 without the type checks that the tests switch on"
+    assert [cell.config.train.optimiser.learning_rate for cell in cells] == [rate * 1e-6 for rate in range(1, 1001)]
+    assert len({cell.run_id for cell in cells}) == 1000
+
+
 def test_a_large_grid_says_that_it_is_being_planned(own_conf, tmp_path) -> None:
     lines: list[str] = []
     plan([*TINY, f"results_dir={tmp_path}", "model=affine", "seed=range(100)"], True, own_conf, lines.append)
