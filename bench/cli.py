@@ -185,7 +185,7 @@ def call_data(arguments: argparse.Namespace) -> int:
     from bench.data import fetch
 
     if arguments.action == "list":
-        print(fetch.table(arguments.data_root))
+        print(fetch.source_table(arguments.data_root))
     elif arguments.action == "fetch":
         fetch.fetch(arguments.name, arguments.data_root, base_url=arguments.url)
     else:

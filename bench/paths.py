@@ -25,7 +25,7 @@ class Choice(NamedTuple):
     description: str
 
 
-def choices(group: str, config_dir: Path | None = None) -> list[Choice]:
+def group_choices(group: str, config_dir: Path | None = None) -> list[Choice]:
     """Every YAML of `group`, the user's own among them, each with its one-line description.
 
     Args:

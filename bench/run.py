@@ -47,7 +47,7 @@ def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
     """
     config, folder, device = cell.config, cell.folder, cell.device
     deadline, history = Deadline(config.budget.timeout_seconds, elapsed), History()
-    record = {**cell.identity(), **surroundings(config, device), "command": cell.command}
+    record = {**cell.identity(), **compute_environment(config, device), "command": cell.command}
     folder.write_text("config.yaml", as_yaml(config))
     (folder.path / "error.txt").unlink(missing_ok=True)
     try:
@@ -142,7 +142,7 @@ def matched_to(config: Config) -> str:
     )
 
 
-def surroundings(config: Config, device: torch.device) -> Record:
+def compute_environment(config: Config, device: torch.device) -> Record:
     """Device, threads and versions of the run; sets torch's thread count and the heap's thresholds."""
     torch.set_num_threads(config.threads or OWN_THREADS)
     keep_freed_memory()

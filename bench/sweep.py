@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bench.errors import BenchError
-from bench.pack.train import name_of, pack_of, train_pack
+from bench.pack.train import name_of, pack_key, train_pack
 from bench.record.columns import STATUSES
 from bench.record.provenance import git_commit
 from bench.record.store import Record, tabled
@@ -53,7 +53,7 @@ def packs_of(cells: list[Cell]) -> dict[Path, list[Cell]]:
     """Cells that are trained together where they ask for it, by the folder of the first of them."""
     packs: dict[str | None, list[Cell]] = defaultdict(list)
     for cell in cells:
-        packs[pack_of(cell)].append(cell)
+        packs[pack_key(cell)].append(cell)
     return {pack[0].folder.path: pack for key, pack in packs.items() if key is not None and len(pack) > 1}
 
 
@@ -80,7 +80,7 @@ def record_of(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Reco
             return record
         with Progress(label) as progress:
             record = run(cell, progress, elapsed)
-    say(f"{label}  {summary(record)}")
+    say(f"{label}  {record_line(record)}")
     return record
 
 
@@ -90,7 +90,7 @@ def other_code(record: Record) -> str:
     return "" if made_by == git_commit() else f" by the code of {made_by}; --again makes it anew"
 
 
-def summary(record: Record) -> str:
+def record_line(record: Record) -> str:
     """A finished run in one line."""
     if record["status"] != "ok":
         return f"{record['status']}: {record['error']}"

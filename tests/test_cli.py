@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from bench.cli import main
-from bench.paths import choices, conf_dir
+from bench.paths import conf_dir, group_choices
 from bench.record.columns import COLUMNS
 from tests.helpers import ROOT, TINY, environment, files_under
 
@@ -218,7 +218,7 @@ def test_a_list_of_all_and_of_ones_own(bench_call, own_conf, tmp_path) -> None:
 
 def test_every_shipped_name_is_its_files() -> None:
     for group in ("model", "data"):
-        for choice in choices(group):
+        for choice in group_choices(group):
             content = yaml.safe_load((conf_dir() / group / f"{choice.name}.yaml").read_text())
             assert content["name"] == choice.name
             assert choice.description

@@ -409,7 +409,7 @@ def test_what_no_run_could_do_is_refused_before_it(overrides: list[str], named: 
     ],
 )
 def test_what_training_just_can_do_is_not_refused(overrides: list[str], own_conf) -> None:
-    resolve(tiny(own_conf, "budget.parameters=null", *overrides))
+    assert resolve(tiny(own_conf, "budget.parameters=null", *overrides)).refusal is None
 
 
 def test_no_more_components_than_finish_gets_codes(own_conf) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bench.record import store
 from bench.record.store import RunFolder
-from bench.sweep import summary
+from bench.sweep import record_line
 from tests.helpers import TINY, Answer, files_under, records, repeatable, start
 
 STUDY = """# @package _global_
@@ -290,5 +290,5 @@ def test_a_record_names_no_folder_and_the_hint_keeps_what_is_elsewhere(own_conf,
 
 def test_what_compiling_took_is_said() -> None:
     record = {"status": "ok", "parameters": 9, "steps": 3, "train_seconds": 0.04, "compile_seconds": 16.2}
-    assert summary(record) == "ok  9 parameters  3 steps in 0.0 s  compiled in 16.2 s"
-    assert summary(record | {"compile_seconds": None}) == "ok  9 parameters  3 steps in 0.0 s"
+    assert record_line(record) == "ok  9 parameters  3 steps in 0.0 s  compiled in 16.2 s"
+    assert record_line(record | {"compile_seconds": None}) == "ok  9 parameters  3 steps in 0.0 s"

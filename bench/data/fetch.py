@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 1 << 18
 
 
-def table(root: str | None) -> str:
+def source_table(root: str | None) -> str:
     """The text of `bench data list`: every set, how many of its files are there, its origin, terms and checksums."""
     folder = data_root(root)
     rows = [("name", "files there", "from", "terms")]

@@ -225,14 +225,14 @@ class RegriddingStep(GridStep):
 
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
         super().__init__(entry, settings)
-        self.taken = 0
+        self.step_count = 0
         entry.place_times()  # the entry may have moved to a device since it was built
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
         if not self.settled():
             self.entry.choose_grid(x)
-        self.taken += 1
+        self.step_count += 1
         return super().step(x, progress)
 
     def sizes(self) -> tuple[int, ...]:
@@ -241,16 +241,16 @@ class RegriddingStep(GridStep):
 
     def settled(self) -> bool:
         """False where the next step chooses a grid."""
-        return self.taken % self.entry.regrid_every != 0
+        return self.step_count % self.entry.regrid_every != 0
 
     def state_dict(self) -> dict[str, Any]:
         """Adam's state, the steps taken and the grid."""
-        return {"adam": super().state_dict(), "taken": self.taken, "grid": self.entry.grid}
+        return {"adam": super().state_dict(), "taken": self.step_count, "grid": self.entry.grid}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from another step's state."""
         super().load_state_dict(state["adam"])
-        self.taken, self.entry.grid = state["taken"], state["grid"]
+        self.step_count, self.entry.grid = state["taken"], state["grid"]
 
 
 def log_density(solution: Solution) -> Float[Tensor, " batch"]:

@@ -62,7 +62,7 @@ class Pattern(NamedTuple):
         return step * self.apart + self.stages[stage].at
 
 
-class Plan(NamedTuple):
+class SolvePlan(NamedTuple):
     """A method on a grid.
 
     What is compiled for a plan of numbers holds for its grid alone, for a plan of tensors on every grid of as many
@@ -79,7 +79,7 @@ class Plan(NamedTuple):
     pattern: Pattern
 
 
-def planned(grid: Sequence[float] | Float[Tensor, " times"], method: Tableau) -> Plan:
+def planned(grid: Sequence[float] | Float[Tensor, " times"], method: Tableau) -> SolvePlan:
     """The plan of `method` on `grid`: of numbers, or of tensors where the grid is one, which is not checked.
 
     A stage that only the next step or an error estimate would use is left out.
@@ -102,10 +102,10 @@ def planned(grid: Sequence[float] | Float[Tensor, " times"], method: Tableau) ->
         lengths = tuple(end - start for start, end in pairwise(grid))
         times = tuple(start + node * h for start, h in zip(grid, lengths, strict=False) for node in inner)
         times = (*times, grid[-1]) if 1 in nodes else times
-    return Plan(times, lengths, Pattern(tuple(MethodStage(*stage) for stage in stages), len(inner)))
+    return SolvePlan(times, lengths, Pattern(tuple(MethodStage(*stage) for stage in stages), len(inner)))
 
 
-def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solution:
+def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: SolvePlan) -> Solution:
     """x at the plan's end and the log-determinant in nats, with the exact divergence and exact gradients.
 
     Raises:
@@ -117,7 +117,7 @@ def solve_fused(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solu
     return Solution(end, log_det, x.new_zeros(0, len(x)))
 
 
-def folded_for(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> list[Folded]:
+def folded_for(field: Field, x: Float[Tensor, "batch dim"], plan: SolvePlan) -> list[Folded]:
     """The field at each of the plan's times, where x is and in its precision.
 
     Raises:

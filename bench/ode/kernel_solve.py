@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bench.ode.fused import Plan, folded_for, solve_fused
-from bench.ode.kernel_interface import Passes
+from bench.ode.fused import SolvePlan, folded_for, solve_fused
+from bench.ode.kernel_passes import Passes
 from bench.ode.perceptron import Activation, Field, Folded
 from bench.ode.runge_kutta import Solution
 
@@ -30,7 +30,7 @@ MAX_DIM = 16
 """Coordinates of an example."""
 
 
-def solve_by_kernel(field: Field, x: Float[Tensor, "batch dim"], plan: Plan) -> Solution:
+def solve_by_kernel(field: Field, x: Float[Tensor, "batch dim"], plan: SolvePlan) -> Solution:
     """x at the plan's end and the log-determinant in nats, by the kernels or, where they are refused, by `solve_fused`.
 
     Under torch.compile, which could not look into the kernels, always by `solve_fused`.
@@ -60,7 +60,7 @@ def kernel_refusal(field: Field, x: Float[Tensor, "batch dim"]) -> str | None:
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-def solve_by_passes(field: Field, x: Float[Tensor, "batch dim"], plan: Plan, passes: Passes) -> Solution:
+def solve_by_passes(field: Field, x: Float[Tensor, "batch dim"], plan: SolvePlan, passes: Passes) -> Solution:
     """x at the plan's end and the log-determinant in nats, with exact gradients, by these passes.
 
     Raises:
@@ -76,7 +76,7 @@ class _KernelSolve(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, plan: Plan, activation: Activation, passes: Passes, *parts: Tensor
+        ctx: Any, x: Tensor, plan: SolvePlan, activation: Activation, passes: Passes, *parts: Tensor
     ) -> tuple[Tensor, Tensor]:
         folded = Folded(*(part.contiguous() for part in parts))
         ends = passes.forward(x.contiguous(), plan, activation, folded, any(ctx.needs_input_grad))

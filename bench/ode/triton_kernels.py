@@ -19,8 +19,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from bench.ode.fused import Pattern, Plan
-from bench.ode.kernel_interface import PROGRAMS, TILE, Ends, Passes
+from bench.ode.fused import Pattern, SolvePlan
+from bench.ode.kernel_passes import PROGRAMS, TILE, Ends, Passes
 from bench.ode.perceptron import ACTIVATIONS, Activation, Folded
 from bench.ode.triton_blocks import activated, add_product, add_sum, product, vector
 
@@ -194,7 +194,7 @@ def solve_backward(
         tl.store(start_bar_pointer + spots, x_bar, mask=inside)
 
 
-def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep: bool) -> Ends:
+def _forward(x: Tensor, plan: SolvePlan, activation: Activation, folded: Folded, keep: bool) -> Ends:
     batch, dim = x.shape
     tables = _tables(plan, x.device)
     end, log_det = torch.empty_like(x), x.new_empty(batch)
@@ -210,7 +210,7 @@ def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep
 
 
 def _backward(
-    x_bar: Tensor, log_det_bar: Tensor, states: Tensor, plan: Plan, activation: Activation, folded: Folded
+    x_bar: Tensor, log_det_bar: Tensor, states: Tensor, plan: SolvePlan, activation: Activation, folded: Folded
 ) -> tuple[Tensor, Folded]:
     batch = len(x_bar)
     tables = _tables(plan, x_bar.device)
@@ -247,7 +247,7 @@ class _Tables(NamedTuple):
     weights: Tensor
 
 
-def _tables(plan: Plan, device: torch.device) -> _Tables:
+def _tables(plan: SolvePlan, device: torch.device) -> _Tables:
     if isinstance(plan.lengths, Tensor):
         return _scaled(_of_pattern(plan.pattern, len(plan.lengths), device), plan.lengths)
     return _of_numbers(plan.pattern, plan.lengths, device)
@@ -280,7 +280,7 @@ def _of_pattern(pattern: Pattern, steps: int, device: torch.device) -> _Tables:
     )
 
 
-def _sizes(plan: Plan, folded: Folded) -> tuple[int, int, int, int, int]:
+def _sizes(plan: SolvePlan, folded: Folded) -> tuple[int, int, int, int, int]:
     _, width1, dim = folded.first.shape
     return len(plan.lengths), len(plan.pattern.stages), dim, width1, folded.second.shape[1]
 

@@ -72,7 +72,7 @@ class PackedStep:
         buffers: other tensors that an entry's state holds, frozen parameters too, by name, `(runs, *shape)`.
         numbers: settings in which the runs' entries differ, by name, `(runs,)`.
         largest: each run's norm to clip at, `(runs, 1)`.
-        taken: steps that Adam has taken.
+        steps_of_adam: that Adam has taken.
         update_by: slot for a compiled `update`, called in its place; None while the step is eager.
     """
 
@@ -97,9 +97,9 @@ class PackedStep:
         self.largest = self.parameters.new_tensor([[trainer.settings.clip_norm] for trainer in self.trainers])
         self.schedules = schedules([trainer.settings for trainer in self.trainers], self.parameters)
         states_of_adam = [AdamState(trainer) for trainer in self.trainers]
-        if len({state.taken for state in states_of_adam}) != 1:
+        if len({state.steps_of_adam for state in states_of_adam}) != 1:
             raise Unpackable("its runs stand at different steps")
-        self.taken = states_of_adam[0].taken
+        self.steps_of_adam = states_of_adam[0].steps_of_adam
         self.first, self.second = rows(m.first for m in states_of_adam), rows(m.second for m in states_of_adam)
 
     def step(
@@ -114,7 +114,7 @@ class PackedStep:
         With `eager` what is compiled is left aside, so that operations can be counted.
         """
         batch = (x,) if context is None else (x, context)
-        self.taken += 1
+        self.steps_of_adam += 1
         for trainer in self.trainers:
             trainer.count()
         drawn = drawn_for(self.states, self.draws)
@@ -131,7 +131,7 @@ class PackedStep:
         The biases are worked out in double precision, as in torch's own Adam: in single, 1 - 0.999 has four digits.
         Nothing is copied to the device, which would wait for it: runs of one schedule differ in a factor alone.
         """
-        bias, square_bias = (1 - beta**self.taken for beta in self.trainers[0].adam.defaults["betas"])
+        bias, square_bias = (1 - beta**self.steps_of_adam for beta in self.trainers[0].adam.defaults["betas"])
         scales = [rates * (learning_rate(schedule, progress) / bias) for schedule, rates in self.schedules]
         return sum(scales[1:], scales[0]), scales[0].new_full((), square_bias**0.5)
 
@@ -214,7 +214,7 @@ class PackedStep:
         for run, trainer in enumerate(self.trainers):
             moments = zip(self.pieces(self.first[run].clone()), self.pieces(self.second[run].clone()), strict=True)
             state = {
-                i: {"step": torch.tensor(float(self.taken)), "exp_avg": first, "exp_avg_sq": second}
+                i: {"step": torch.tensor(float(self.steps_of_adam)), "exp_avg": first, "exp_avg_sq": second}
                 for i, (first, second) in enumerate(moments)
             }
             trainer.adam.load_state_dict({**trainer.adam.state_dict(), "state": state})
@@ -236,7 +236,7 @@ class AdamState:
 
     def __init__(self, trainer: GradientStep) -> None:
         state: dict[int, dict[str, Any]] = trainer.adam.state_dict()["state"]
-        self.taken = max((int(known["step"]) for known in state.values()), default=0)
+        self.steps_of_adam = max((int(known["step"]) for known in state.values()), default=0)
         blank = {i: torch.zeros_like(parameter) for i, parameter in enumerate(trainer.parameters)}
         self.first = [state[i]["exp_avg"] if i in state else blank[i] for i in blank]
         self.second = [state[i]["exp_avg_sq"] if i in state else blank[i] for i in blank]

@@ -15,14 +15,14 @@ from bench.pack.agreement import agreed_draws
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
 from bench.record.store import RunFolder
-from bench.run import FINISHED, prepared, surroundings
+from bench.run import FINISHED, compute_environment, prepared
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.training.history import History
 from bench.training.loop import Loop, Report
 
 
-def pack_of(cell: Cell) -> str | None:
+def pack_key(cell: Cell) -> str | None:
     """A key that runs of one pack share; None without `pack`.
 
     All but seed, optimiser, patience and the options of the model that are numbers with a fraction, such as a weight of
@@ -46,7 +46,7 @@ def train_pack(runs: Sequence[Cell], again: bool, report: Report, say: Callable[
     diverges, the last one before. What cannot be packed is left as it stands, and a line says why.
 
     Args:
-        runs: all with the same `pack_of`.
+        runs: all with the same `pack_key`.
         again: whether finished runs are made anew.
         report: called after each validation with the history of the first run that trains.
         say: takes the line.
@@ -117,7 +117,7 @@ def train_together(runs: Sequence[Cell], report: Report) -> None:
     groups = defaultdict(list)
     dataset: Dataset | None = None
     for run in runs:
-        surroundings(run.config, run.device)
+        compute_environment(run.config, run.device)
         run.folder.write_text("config.yaml", as_yaml(run.config))
         entry, fresh = prepared(run)
         dataset = dataset or fresh

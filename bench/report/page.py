@@ -86,7 +86,7 @@ def _sections(cells: list[ModelSummary], plots: list[Plot]) -> dict[str, list[Pl
     sections: dict[str, list[Plot]] = {cell.data: [] for cell in cells}
     for plot in plots:
         sections[plot.data].append(plot)
-    return {data: found for data, found in sections.items() if found}
+    return {data: plots for data, plots in sections.items() if plots}
 
 
 def _run_table(runs: list[Run]) -> Grid:

@@ -29,7 +29,7 @@ def dots(models: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     oracle = _oracle_words(models)
     fig, axes = _rows_of_names(marked(shown), legend_above=bool(oracle))
     far = left_out(shown)
-    edge = max(reach(model)[1] for model in shown if model not in far)
+    edge = max(extent(model)[1] for model in shown if model not in far)
     for row, model in enumerate(shown):
         if model in far:
             _arrow(axes, row, model, look[model.model], edge)
@@ -95,7 +95,7 @@ def _marks_in_words(shown: list[ModelSummary], far: list[ModelSummary]) -> str:
     return "".join(f" {sentence}" for stands, sentence in sentences if stands)
 
 
-def reach(cell: ModelSummary) -> tuple[float, float]:
+def extent(cell: ModelSummary) -> tuple[float, float]:
     """From where to where a model's mean, interval and seeds go."""
     mean, half_width, _ = cell.intervals["nll_nats"]
     spread = half_width or 0.0
@@ -107,7 +107,7 @@ def left_out(cells: list[ModelSummary]) -> list[ModelSummary]:
     """Those that would crowd the others: `FAR` times as far behind the median as the better half is wide."""
     means = [cell.intervals["nll_nats"].mean for cell in cells]
     middle = float(np.median(means))
-    ends = [end for cell, mean in zip(cells, means, strict=True) if mean <= middle for end in reach(cell)]
+    ends = [end for cell, mean in zip(cells, means, strict=True) if mean <= middle for end in extent(cell)]
     return [cell for cell, mean in zip(cells, means, strict=True) if mean > middle + FAR * (max(ends) - min(ends))]
 
 
@@ -239,7 +239,7 @@ def _ends(lines: list[Line]) -> str:
     for model, run, curve in lines:
         if run["status"] == "ok":
             ends[model].append(float(curve[-1, 1]))
-    words = "; ".join(f"{model} ends at {plain(float(np.mean(found)))} nats" for model, found in ends.items())
+    words = "; ".join(f"{model} ends at {plain(float(np.mean(of_model)))} nats" for model, of_model in ends.items())
     return f": {words}" if words else ""
 
 

@@ -26,11 +26,11 @@ def differences(cells: list[ModelSummary]) -> list[Difference]:
     return [Difference(a.data, a, b, interval) for a, b, interval in intervals if interval is not None]
 
 
-def differences_csv(found: list[Difference]) -> str:
+def differences_csv(differences: list[Difference]) -> str:
     """differences.csv: model_a minus model_b in nats, with its 95 % t interval over the seeds that both finished."""
     header = ["data", "model_a", "model_b", "n", "difference_nats", "ci95", "low", "high", "a_is_bound", "b_is_bound"]
     rows: list[list[Any]] = []
-    for data, a, b, (mean, half_width, n) in found:
+    for data, a, b, (mean, half_width, n) in differences:
         ends = [None, None] if half_width is None else [mean - half_width, mean + half_width]
         rows.append([data, a.model, b.model, n, mean, half_width, *ends, a.is_bound, b.is_bound])
     return write_csv(header, rows)

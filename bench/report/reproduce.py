@@ -40,7 +40,7 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
     runs = [run for run in load(folder).runs if run["status"] == "ok"]
     rows: list[tuple[str, ...]] = [HEADINGS]
     for published in pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False).to_dict("records"):
-        rows += [compared(published, *found) for found in obtained(runs, published)]
+        rows += [compared(published, *result) for result in obtained(runs, published)]
     if len(rows) == 1:
         raise BenchError(f"nothing published stands beside the data of study {study}; see {PUBLISHED.name}")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -61,10 +61,10 @@ def obtained(runs: list[dict[str, Any]], published: dict[Any, Any]) -> list[tupl
         same = run["data"] == published["data"] and (oracle or run["model"] == published["model"])
         if same and options <= set(shlex.split(run["command"] or "")) and run[column] is not None:
             groups["oracle" if oracle else label(run)].append(run)
-    return [(name, *averaged(group, column, oracle)) for name, group in groups.items()]
+    return [(name, *mean_of(group, column, oracle)) for name, group in groups.items()]
 
 
-def averaged(runs: list[dict[str, Any]], column: str, oracle: bool) -> tuple[Interval, str]:
+def mean_of(runs: list[dict[str, Any]], column: str, oracle: bool) -> tuple[Interval, str]:
     """The mean over seeds, of a single seed or the data themselves the interval over test examples."""
     values = [float(run[column]) for run in runs]
     if len(values) > 1 and not oracle:

@@ -39,7 +39,7 @@ def summary_rows(models: list[ModelSummary]) -> tuple[list[str], list[list[Any]]
 def _cell(data: str, model: str, runs: list[Run]) -> ModelSummary:
     cell = ModelSummary(data, model, runs, {})
     values = {metric: list(cell.by_seed(metric).values()) for metric in averaged()}
-    cell.intervals.update({metric: t_interval(found) for metric, found in values.items() if found})
+    cell.intervals.update({metric: t_interval(of_seeds) for metric, of_seeds in values.items() if of_seeds})
     for metric, column in errors().items():
         if len(values[metric]) == 1:
             error = next(iter(cell.by_seed(column).values()), None)

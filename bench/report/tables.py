@@ -66,10 +66,10 @@ def belongs(layout: Layout, cell: ModelSummary) -> bool:
     return not layout.having or any(column in cell.intervals for column in layout.having)
 
 
-def difference_grid(found: list[Difference]) -> Grid:
+def difference_grid(differences: list[Difference]) -> Grid:
     """The NLL differences, paired by seed."""
     rows = []
-    for data, a, b, interval in found:
+    for data, a, b, interval in differences:
         verdict = (a.model if interval.mean < 0 else b.model) if interval.excludes_zero else "not told apart"
         if interval.half_width is None:
             verdict = "one seed"
@@ -81,8 +81,8 @@ def difference_grid(found: list[Difference]) -> Grid:
     notes = [
         "Each seed gives one difference; ± is the half-width of the 95 % t interval of their mean, not corrected for "
         "the number of pairs. Bold: the interval excludes 0, and neither bound is loose.",
-        *(bounds if any(a.is_bound or b.is_bound for _, a, b, _ in found) else []),
-        *([NOTES["loose"]] if any(a.loose or b.loose for _, a, b, _ in found) else []),
+        *(bounds if any(a.is_bound or b.is_bound for _, a, b, _ in differences) else []),
+        *([NOTES["loose"]] if any(a.loose or b.loose for _, a, b, _ in differences) else []),
     ]
     return Grid("differences", "Differences between models, paired by seed", headings, rows, notes)
 
@@ -188,7 +188,7 @@ def several_sizes(cells: Iterable[ModelSummary]) -> bool:
     sizes: dict[str, set[int | None]] = defaultdict(set)
     for cell in cells:
         sizes[cell.data] |= cell.measured_on()
-    return any(len(found) > 1 for found in sizes.values())
+    return any(len(of_model) > 1 for of_model in sizes.values())
 
 
 def _seeds(cell: ModelSummary) -> TableCell:

@@ -25,7 +25,7 @@ def dataset(config: Config) -> Dataset:
         BenchError: an unknown option, missing or corrupt files, or whatever else its function fails with.
     """
     target, where = config.data["_target_"], f"data={config.data['name']}"
-    built = called(locate(target, "data"), where, **data_options(config))
+    built = called(imported(target, "data"), where, **data_options(config))
     if not isinstance(built, Dataset):
         raise BenchError(f"{where}: {target} returned a {type(built).__name__}; let it return a Dataset")
     return built
@@ -38,7 +38,7 @@ def entry_class(config: Config) -> type[Entry]:
         BenchError: it cannot be imported, or is not an `Entry`.
     """
     target = config.model["_target_"]
-    named = locate(target, "model")
+    named = imported(target, "model")
     if not (isinstance(named, type) and issubclass(named, Entry)):
         raise BenchError(f"{target} is not an Entry; make it a subclass of bench.Entry")
     return named
@@ -116,7 +116,7 @@ def data_options(config: Config) -> dict[str, Any]:
         BenchError: the function cannot be imported, or an option is unknown, missing or of a wrong type.
     """
     options = {key: value for key, value in config.data.items() if key != "_target_"}
-    function, where = locate(config.data["_target_"], "data"), f"data={options['name']}"
+    function, where = imported(config.data["_target_"], "data"), f"data={options['name']}"
     if "labelled" in options and "labelled" not in inspect.signature(function).parameters:
         raise BenchError(f"{where} has no labels to show; take data.labelled away, or digits or mnist as data")
     return held_against(function, options, where)
@@ -153,7 +153,7 @@ def called(function: Callable[..., Any], where: str, *arguments: Any, **options:
         raise BenchError(f"{where} cannot be built ({one_line(error)}); mend it or its options") from error
 
 
-def locate(target: str, group: str) -> Callable[..., Any]:
+def imported(target: str, group: str) -> Callable[..., Any]:
     """The object at a dotted path.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.paths import choices
+from bench.paths import group_choices
 from bench.record.columns import COLUMNS
 
 GROUPS = {"models": "model", "data": "data", "studies": "study"}
@@ -23,6 +23,6 @@ def listing(what: str | None, config_dir: Path | None) -> list[str]:
             for name, column in COLUMNS.items()
         ]
     else:
-        rows = [(choice.name, choice.description) for choice in choices(GROUPS[what], config_dir)]
+        rows = [(choice.name, choice.description) for choice in group_choices(GROUPS[what], config_dir)]
     width = max(len(name) for name, _ in rows)
     return [f"  {name:<{width}}  {text}" for name, text in rows]

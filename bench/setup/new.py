@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from bench.errors import BenchError
-from bench.paths import PACKAGE, choices, project_dir
+from bench.paths import PACKAGE, group_choices, project_dir
 from bench.record.store import write_atomically
 
 TEMPLATES = PACKAGE / "setup" / "templates"
@@ -70,7 +70,7 @@ def check_name(name: str) -> None:
         raise BenchError(f"'{name}' cannot name a model: use letters, digits and _, a letter first, such as my_flow")
     if keyword.iskeyword(name) or name.lower() in {"null", "true", "false", "on", "off", "yes", "no"}:
         raise BenchError(f"'{name}' cannot name a model: it is a word of Python or YAML; choose another")
-    if name in {choice.name for choice in choices("model")}:
+    if name in {choice.name for choice in group_choices("model")}:
         raise BenchError(f"model '{name}' exists already: choose another name, or edit its files")
 
 

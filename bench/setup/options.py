@@ -56,7 +56,7 @@ def check_choices(options: dict[str, Any], hints: dict[str, Any], where: str) ->
     """
     group = where.partition("=")[0]
     for name, value in options.items():
-        allowed = choices(hints.get(name))
+        allowed = allowed_values(hints.get(name))
         if allowed and value not in allowed:
             raise unknown(f"{group}.{name}", str(value), map(str, allowed), where=where)
 
@@ -78,7 +78,7 @@ def members(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
 
 
-def choices(hint: Any) -> tuple[Any, ...]:
+def allowed_values(hint: Any) -> tuple[Any, ...]:
     """The values that a hint with a Literal allows, None among them where the hint has it; empty for other hints."""
     literals = [value for part in members(hint) if get_origin(part) is Literal for value in get_args(part)]
     return (*literals, None) if literals and NoneType in members(hint) else tuple(literals)

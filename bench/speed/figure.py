@@ -133,7 +133,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return [{name: row.get(name, "") for name in COLUMNS} for row in reader] if known else []
 
 
-def table(rows: list[dict[str, str]]) -> list[str]:
+def figure_table(rows: list[dict[str, str]]) -> list[str]:
     """The rows as aligned text, the notes below."""
     header = ["case", "what", "ours", "theirs", "unit", "ratio", "quartiles", "target", "met"]
     lines = [header]

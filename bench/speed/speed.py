@@ -20,7 +20,7 @@ from bench.speed.cases.packed import packed
 from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
 from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
 from bench.speed.cases.vae_against_pythae import vae_against_pythae
-from bench.speed.figure import Figure, csv_text, read_rows, table
+from bench.speed.figure import Figure, csv_text, figure_table, read_rows
 from bench.speed.interleave import Effort
 from bench.speed.ladder.claims import PLANE_CLAIMS
 from bench.speed.ladder.ladder import PLANE, ladder
@@ -106,7 +106,7 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
                 rows[figure.what] = figure.row(surroundings)
                 store(path, name, list(rows.values()))
             new += rows.values()
-    return [*table(new), "", f"table: {path}"]
+    return [*figure_table(new), "", f"table: {path}"]
 
 
 def store(path: Path, case: str, rows: list[dict[str, str]]) -> None:

@@ -53,7 +53,7 @@ class Batches:
         self.noise = torch.Generator(self.device).manual_seed(stream_seed(seed, "noise"))
         self.per_epoch = len(dataset.train) // batch_size
         self.together = max(1, DEQUANTISED_AT_ONCE // (batch_size * dataset.spec.dim))
-        self.taken = 0
+        self.position = 0
         self.ready: list[tuple[Tensor, Tensor | None]] = []
         self.everyone = Walk(torch.arange(len(dataset.train), device=self.device), seed, "order")
         self.labelled_mix = None if dataset.labelled is None else LabelledMix(dataset, batch_size, seed)
@@ -62,14 +62,14 @@ class Batches:
         """The next batch, in model space."""
         if not self.ready:
             self.fill()
-        self.taken += 1
+        self.position += 1
         x, self.context = self.ready.pop()
         return x
 
     def fill(self) -> None:
         """Makes the next batches, of one epoch or several: as many as `DEQUANTISED_AT_ONCE` allows, at least one."""
-        self.filled_at, self.noise_before = self.taken, self.noise.get_state()
-        chosen = torch.cat([self.chosen(self.taken + ahead) for ahead in range(self.together)])
+        self.filled_at, self.noise_before = self.position, self.noise.get_state()
+        chosen = torch.cat([self.chosen(self.position + ahead) for ahead in range(self.together)])
         x = self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
         x = x if self.buffer is None else self.buffer.lay(x)
         contexts: Sequence[Tensor | None] = [None] * self.together
@@ -91,14 +91,16 @@ class Batches:
 
     def state_dict(self) -> dict[str, Any]:
         """The position of the stream, and its position and noise when batches were last made."""
-        filled_at, noise = (self.filled_at, self.noise_before) if self.ready else (self.taken, self.noise.get_state())
-        return {"taken": self.taken, "filled_at": filled_at, "noise_before": noise}
+        filled_at, noise = (
+            (self.filled_at, self.noise_before) if self.ready else (self.position, self.noise.get_state())
+        )
+        return {"taken": self.position, "filled_at": filled_at, "noise_before": noise}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from another stream's position; batches already made are made again."""
-        self.ready, self.taken = [], state["filled_at"]
+        self.ready, self.position = [], state["filled_at"]
         self.noise.set_state(state["noise_before"])
-        while self.taken < state["taken"]:
+        while self.position < state["taken"]:
             self.next()
 
 

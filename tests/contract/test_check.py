@@ -10,7 +10,7 @@ from bench.contract.check import CONTRACTS, FOUNDATIONS, check_entry
 from bench.contract.grid import Cube, Plane
 from bench.contract.testbed import Build, Subject, correlated_bits, linear_gaussian, skewed
 from bench.models.entry import Entry
-from bench.paths import choices
+from bench.paths import group_choices
 from bench.setup.build import entry_of_width
 from bench.setup.compose import compose
 from tests.contract.mutants import BROKEN, MeanOverCoordinates, NoTrainer
@@ -46,7 +46,7 @@ def test_every_contract_is_broken_by_a_mutant():
     assert named == CONTRACTS.keys() | FOUNDATIONS.keys()
 
 
-@pytest.mark.parametrize("model", [choice.name for choice in choices("model")])
+@pytest.mark.parametrize("model", [choice.name for choice in group_choices("model")])
 def test_every_model_of_the_project_passes(model):
     config = compose([f"model={model}"])
     assert check_entry(lambda spec, width: entry_of_width(config, spec, width), report=lambda line: None) == []

@@ -254,7 +254,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
 def test_the_table_tells_what_is_there_its_terms_and_checksums(tmp_path: Path) -> None:
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "t10k-images-idx3-ubyte.gz").touch()
-    text = fetch.table(str(tmp_path))
+    text = fetch.source_table(str(tmp_path))
     rows = {line.split()[0]: line for line in text.splitlines() if line}
     assert re.search(r"1 of 4 +https://ossci\S+/mnist/ +CC BY-SA 3\.0", rows["mnist"])
     assert re.search(r"0 of 4 +http://fashion\S+/ +MIT$", rows["fashion_mnist"])

@@ -13,8 +13,8 @@ from torch import Tensor
 
 import tests.conftest  # noqa: F401  the kernels must bear the check of shapes that the tests run under
 from bench.ode.field import FIELDS, Field
-from bench.ode.fused import Plan, planned, solve_fused
-from bench.ode.kernel_interface import Passes
+from bench.ode.fused import SolvePlan, planned, solve_fused
+from bench.ode.kernel_passes import Passes
 from bench.ode.kernel_solve import solve_by_passes
 from bench.ode.runge_kutta import uniform
 from bench.ode.tableau import TABLEAUS
@@ -52,7 +52,7 @@ def field_and_start(case: Case, dtype: torch.dtype) -> tuple[Field, Tensor]:
     return field.to(dtype), torch.randn(case.batch, case.dim).to(dtype)
 
 
-def plan_of(case: Case, device: str = "cpu") -> Plan:
+def plan_of(case: Case, device: str = "cpu") -> SolvePlan:
     grid = torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64, device=device) if case.on_device else uniform(2)
     return planned(grid, TABLEAUS[case.tableau])
 

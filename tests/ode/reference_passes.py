@@ -6,13 +6,13 @@ They do in order what the kernels of `bench.ode.triton_kernels` do, which withou
 import torch
 from torch import Tensor
 
-from bench.ode.fused import Plan, Sums, evaluated, returned, turn
-from bench.ode.kernel_interface import PROGRAMS, TILE, Ends, Passes
+from bench.ode.fused import SolvePlan, Sums, evaluated, returned, turn
+from bench.ode.kernel_passes import PROGRAMS, TILE, Ends, Passes
 from bench.ode.perceptron import Activation, Folded
 from bench.ode.runge_kutta import advanced, plus
 
 
-def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep: bool) -> Ends:
+def _forward(x: Tensor, plan: SolvePlan, activation: Activation, folded: Folded, keep: bool) -> Ends:
     every, stages = _each(folded), plan.pattern.stages
     tiles = []
     for start in x.split(TILE):  # type: ignore[no-untyped-call]
@@ -34,7 +34,7 @@ def _forward(x: Tensor, plan: Plan, activation: Activation, folded: Folded, keep
 
 
 def _backward(
-    x_bar: Tensor, log_det_bar: Tensor, states: Tensor, plan: Plan, activation: Activation, folded: Folded
+    x_bar: Tensor, log_det_bar: Tensor, states: Tensor, plan: SolvePlan, activation: Activation, folded: Folded
 ) -> tuple[Tensor, Folded]:
     every, stages = _each(folded), plan.pattern.stages
     tiles = list(zip(x_bar.split(TILE), log_det_bar.split(TILE), states.split(TILE, 1), strict=True))  # type: ignore[no-untyped-call]

@@ -4,8 +4,8 @@ from torch import Tensor
 
 from bench.errors import BenchError
 from bench.ode.field import ACTIVATIONS, FIELDS, Field
-from bench.ode.fused import Plan, planned, solve_fused
-from bench.ode.kernel_interface import TILE
+from bench.ode.fused import SolvePlan, planned, solve_fused
+from bench.ode.kernel_passes import TILE
 from bench.ode.kernel_solve import MAX_DIM, MAX_WIDTH, kernel_refusal, solve_by_kernel, solve_by_passes
 from bench.ode.runge_kutta import Solution, uniform
 from bench.ode.tableau import TABLEAUS
@@ -21,11 +21,11 @@ def field(
     return FIELDS[kind](dim, hidden, activation, final_gain=1.0).double()
 
 
-def by_the_reference(f: Field, x: Tensor, plan: Plan) -> Solution:
+def by_the_reference(f: Field, x: Tensor, plan: SolvePlan) -> Solution:
     return solve_by_passes(f, x, plan, REFERENCE)
 
 
-def value_and_gradients(way, f: Field, x: Tensor, plan: Plan) -> list[Tensor]:
+def value_and_gradients(way, f: Field, x: Tensor, plan: SolvePlan) -> list[Tensor]:
     x = x.clone().requires_grad_()
     solution = way(f, x, plan)
     objective = (torch.linspace(-1, 2, len(x), dtype=x.dtype) * solution.log_det).sum() + (solution.x**3).sum()
@@ -54,7 +54,7 @@ def test_tiles_and_programs_change_nothing(batch: int, programs: int, monkeypatc
     assert_same(value_and_gradients(by_the_reference, f, x, plan), value_and_gradients(solve_fused, f, x, plan))
 
 
-def numbers_kept(way, f: Field, x: Tensor, plan: Plan) -> int:
+def numbers_kept(way, f: Field, x: Tensor, plan: SolvePlan) -> int:
     """Numbers that the way back keeps for x beyond those that are kept for no example."""
     sizes = []
     for batch in (x[:1], x):

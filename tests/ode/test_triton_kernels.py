@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.ode.fused import planned
-from bench.ode.kernel_interface import TILE
+from bench.ode.kernel_passes import TILE
 from bench.ode.kernel_solve import MAX_DIM, MAX_WIDTH, kernel_refusal, solve_by_kernel
 from bench.ode.perceptron import ACTIVATIONS
 from bench.ode.runge_kutta import uniform

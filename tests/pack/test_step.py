@@ -130,7 +130,7 @@ def test_a_step_goes_on_from_what_each_run_remembers() -> None:
             broken.alone(run, step)
         broken.states[run] = RandomState(torch.device("cpu"))
     packed = broken.packed()
-    assert packed.taken == 4
+    assert packed.steps_of_adam == 4
     for step in (4, 5):
         found = broken.together(packed, step)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.pack.train import pack_of
+from bench.pack.train import pack_key
 from bench.record.store import RunFolder
 from bench.setup.cell import resolve
 from bench.sweep import Progress
@@ -121,7 +121,7 @@ def test_patience_ends_where_it_does_alone(own_conf, bench_call, tmp_path) -> No
 
 def test_runs_of_one_shape_are_packed_together_and_others_apart(own_conf) -> None:
     def key(*overrides: str) -> str | None:
-        return pack_of(resolve(tiny(own_conf, "model=affine", "budget.tolerance=0.9", *overrides)))
+        return pack_key(resolve(tiny(own_conf, "model=affine", "budget.tolerance=0.9", *overrides)))
 
     assert key() is None
     one = key("pack=seeds")

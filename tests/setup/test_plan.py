@@ -24,11 +24,11 @@ def planned(tmp_path: Path, *words: str, config_dir: Path | None = None) -> Plan
 
 def test_one_class_look_up_and_one_width_search_a_model_and_data_set(own_conf, tmp_path, monkeypatch) -> None:
     looked_up, searched, built = Counter[str](), Counter[str](), Counter[str]()
-    locate, search, dataset = build.locate, build.matching_width, build.dataset
+    imported, search, dataset = build.imported, build.matching_width, build.dataset
 
     def locating(target: str, group: str):
         looked_up[f"{group} {target}"] += group == "model"
-        return locate(target, group)
+        return imported(target, group)
 
     def searching(construct, target, tolerance, what):
         searched[what] += 1
@@ -38,7 +38,7 @@ def test_one_class_look_up_and_one_width_search_a_model_and_data_set(own_conf, t
         built[str(sorted(config.data.items()))] += 1
         return dataset(config)
 
-    monkeypatch.setattr(build, "locate", locating)
+    monkeypatch.setattr(build, "imported", locating)
     monkeypatch.setattr(build, "matching_width", searching)
     monkeypatch.setattr(build, "dataset", building)
     rates = "train.optimiser.learning_rate=0.001,0.002"

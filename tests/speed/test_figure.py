@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.speed.figure import COLUMNS, Figure, Target, csv_text, read_rows, table
+from bench.speed.figure import COLUMNS, Figure, Target, csv_text, figure_table, read_rows
 from bench.speed.interleave import Spread
 
 SURROUNDINGS = {"device": "a, b", "threads": "2", "torch_version": "2", "git_commit": "abc"}
@@ -50,7 +50,7 @@ def test_a_table_of_other_columns_is_not_taken_over(tmp_path: Path) -> None:
 
 
 def test_the_printed_table_shows_numbers_quartiles_verdict_and_notes() -> None:
-    lines = table([RATIO.row(SURROUNDINGS)])
+    lines = figure_table([RATIO.row(SURROUNDINGS)])
     for word in ("2", "4", "0.5", "0.4..0.6", "<= 1", "yes"):
         assert word in lines[1].split("  ") or word in lines[1]
     assert lines[-1] == f"case, what: {RATIO.note}"

@@ -128,7 +128,7 @@ def test_a_chosen_grid_is_compiled_once_for_each_number_of_steps() -> None:
     for times in ([0.0, 1.0], [0.0, 0.3, 1.0], [0.0, 0.6, 1.0], [0.0, 1.0], [0.0, 0.1, 1.0]):
         for trainer in (eager, other):
             assert isinstance(trainer, RegriddingStep)
-            trainer.taken, trainer.entry.grid = 1, times
+            trainer.step_count, trainer.entry.grid = 1, times
             losses.append(float(trainer.step(x, 0.5)))
         made.append((len(compiled.variants), compiled.seconds))
     assert losses[::2] == pytest.approx(losses[1::2], rel=1e-5)

@@ -44,15 +44,15 @@ def exact_likelihood(device: torch.device, effort: Effort, setting: Setting | No
         with torch.inference_mode():
             return entry.log_prob(x).value
 
-    def by_torch() -> Tensor:
+    def with_torch() -> Tensor:
         return brute_force(field, x, setting.tolerance, torch.nn.functional.linear)
 
-    def by_onednn() -> Tensor:
+    def with_onednn() -> Tensor:
         return brute_force(field, x, setting.tolerance, linear)
 
     expected = -reference(problem.field(field.state_dict()), x, None)
-    errors = [abs(float(way().mean()) - expected) for way in (ours, by_torch, by_onednn)]
-    mine, *theirs = interleave([ours, by_torch, by_onednn], device, effort)
+    errors = [abs(float(way().mean()) - expected) for way in (ours, with_torch, with_onednn)]
+    mine, *theirs = interleave([ours, with_torch, with_onednn], device, effort)
     best = min(theirs, key=statistics.median)
     other = next(seconds for seconds in theirs if seconds is not best)
     products = "torch's" if best is theirs[0] else "oneDNN's"

@@ -38,7 +38,7 @@ def step_time(config: Config, seeds: int, runs: int, target: Target, device: tor
     """
     alone = loop_on(build.dataset(config), config, device)
     alone.compile()
-    together = pack_of(config, seeds, device)
+    together = packed_loop(config, seeds, device)
     seconds = interleave([together.interval, interval(alone)], device, effort)
     ours, theirs = seconds[0], [runs * one for one in seconds[1]]
     steps = config.train.validate_every
@@ -56,7 +56,7 @@ def step_time(config: Config, seeds: int, runs: int, target: Target, device: tor
     )
 
 
-def pack_of(config: Config, seeds: int, device: torch.device) -> PackedLoop:
+def packed_loop(config: Config, seeds: int, device: torch.device) -> PackedLoop:
     """The compiled loop of so many seeds."""
     dataset = build.dataset(config)
     with tempfile.TemporaryDirectory() as folder:

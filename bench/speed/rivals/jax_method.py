@@ -47,7 +47,7 @@ class JaxMethod:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
-            env=surroundings(platform, torch.get_num_threads()),
+            env=process_environment(platform, torch.get_num_threads()),
             preexec_fn=confined(torch.get_num_threads()) if platform == "cpu" else None,
         )
         try:
@@ -150,7 +150,7 @@ def flops(evaluations: int, batch: int, dim: int, width: int, exact_times: int |
     return 6.0 * (evaluations * batch * (field + first * second) + exact_times * first * dim * second)
 
 
-def surroundings(platform: str, threads: int) -> dict[str, str]:
+def process_environment(platform: str, threads: int) -> dict[str, str]:
     """The process's environment: this package importable, one platform, one thread where only one is wanted.
 
     JAX takes memory as it needs it: it would hold three quarters of a GPU that torch works on too.

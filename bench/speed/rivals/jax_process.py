@@ -23,7 +23,7 @@ OBJECTIVES = {
 }
 
 
-class Trainer:
+class JaxTrainer:
     """One method's state: each public function but `answer` is a command, its arrays and options those of a message."""
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ def serve(commands: IO[bytes], answers: IO[bytes]) -> None:
     """Answers messages until there are no more; the first one holds the method and its options."""
     head, _ = receive(commands)
     jax.config.update("jax_default_matmul_precision", "highest")  # a GPU would round to TF32
-    trainer = Trainer(head)
+    trainer = JaxTrainer(head)
     send(answers, {"platform": jax.devices()[0].platform, "version": jax.__version__})
     while True:
         try:

@@ -9,7 +9,7 @@ import torch
 from bench.speed.cnf_problem import next_batches
 from bench.speed.ladder.parity import SEED, gap
 from bench.speed.ladder.rows import BY_HAND, ROWS, Row
-from bench.speed.rivals.jax_method import JaxMethod, ProcessEnded, surroundings
+from bench.speed.rivals.jax_method import JaxMethod, ProcessEnded, process_environment
 from tests.speed.ladder.helpers import CPU, strong_weights, tiny
 
 JAX_ROWS = [row for row in ROWS if row.library == "JAX"]
@@ -80,7 +80,7 @@ def test_a_process_that_cannot_work_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(("threads", "flag"), [(1, True), (2, False)])
 def test_one_thread_stays_one(threads: int, flag: bool) -> None:
-    found = surroundings("cpu", threads)
+    found = process_environment("cpu", threads)
     assert ("xla_cpu_multi_thread_eigen=false" in found["XLA_FLAGS"]) == flag
     assert found["OMP_NUM_THREADS"] == str(threads)
     assert found["JAX_PLATFORMS"] == "cpu"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.ode.fused import Plan
+from bench.ode.fused import SolvePlan
 from bench.ode.perceptron import Activation, Folded
 
 TILE = 16
@@ -41,5 +41,5 @@ class Passes(NamedTuple):
             the folded field to the gradients of the start and of the folded field.
     """
 
-    forward: Callable[[Tensor, Plan, Activation, Folded, bool], Ends]
-    backward: Callable[[Tensor, Tensor, Tensor, Plan, Activation, Folded], tuple[Tensor, Folded]]
+    forward: Callable[[Tensor, SolvePlan, Activation, Folded, bool], Ends]
+    backward: Callable[[Tensor, Tensor, Tensor, SolvePlan, Activation, Folded], tuple[Tensor, Folded]]
