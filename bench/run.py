@@ -1,6 +1,7 @@
 """One run, told from configuration to record."""
 
 import math
+import os
 import traceback
 from typing import Any
 
@@ -17,7 +18,7 @@ from bench.machine.heap import keep_freed_memory
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
 from bench.models.entry import Entry
-from bench.record.provenance import device_name, git_commit
+from bench.record.provenance import device_name, git_commit, memory_bytes, now, versions
 from bench.record.store import Record, RunFolder, write_atomically
 from bench.seeds import stream_seed
 from bench.setup.cell import Cell
@@ -151,6 +152,10 @@ def compute_environment(config: Config, device: torch.device) -> Record:
         "threads": torch.get_num_threads(),
         "torch_version": torch.__version__,
         "git_commit": git_commit(),
+        "versions": versions(),
+        "started": now(),
+        "cores": os.cpu_count(),
+        "memory_bytes": memory_bytes(),
     }
 
 

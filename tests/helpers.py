@@ -43,6 +43,7 @@ CLOCKS = {
     "nll_seconds_per_1k",
     "peak_memory_bytes",
     "shared_machine",
+    "started",
 }
 
 

@@ -361,8 +361,11 @@ def test_a_full_disk_ends_it_all_without_a_record(own_conf, tmp_path, monkeypatc
     [
         ("seed=1", True),
         ("budget.steps=21", True),
-        ("eval.seed=1", True),
-        ("model.width=5", True),
+        ("budget.parameters=null", True),
+        ("eval.seed=1", False),
+        ("model.width=5", False),
+        ("threads=4", False),
+        ("compile=auto", False),
         ("data.noise=0.4", True),
         ("results_dir=elsewhere", False),
         ("data_root=/elsewhere", False),

@@ -1,6 +1,7 @@
 """A data set: three splits of raw tensors, the space entries see them in, and the truth where it is known."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -61,6 +62,8 @@ class Dataset:
         image_shape: `(height, width)` or `(channels, height, width)` of an event that is a picture; None otherwise.
         labels: class of each training, validation and test example, where there are classes.
         labelled: indices of the training examples whose labels an entry may see; None where it may see none.
+        files: that the examples were read from; their bytes count in a run's key.
+        version: of a generator of the project's, raised when its examples change on purpose.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Dataset:
     image_shape: tuple[int, ...] | None = None
     labels: tuple[Tensor, ...] | None = None
     labelled: Int[Tensor, " labelled"] | None = None
+    files: tuple[Path, ...] = ()
+    version: int = 1
 
     def __post_init__(self) -> None:
         """Tells entries the shape of a picture and the number of training examples."""

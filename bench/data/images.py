@@ -68,6 +68,7 @@ def idx_images(
         test=test,
         image_shape=(SIDE, SIDE),
         labels=(labels[:TRAIN], labels[TRAIN:], test_labels),
+        files=tuple(place / name for part in ("train", "t10k") for name in names_of(part)),
     )
     return with_labels(data, labelled)
 
@@ -102,9 +103,14 @@ def read_idx(path: Path, root: str | None = None) -> UInt8[Tensor, "..."]:
     return torch.frombuffer(content, dtype=torch.uint8, offset=start).view(sizes)
 
 
+def names_of(part: str) -> tuple[str, str]:
+    """The files of the pictures and of the labels of one part, `train` or `t10k`."""
+    return f"{part}-images-idx3-ubyte.gz", f"{part}-labels-idx1-ubyte.gz"
+
+
 def _pair(folder: Path, part: str, count: int, root: str | None) -> tuple[UInt8[Tensor, "n 784"], UInt8[Tensor, " n"]]:
     """The pictures, laid flat, and labels of one part of the data set."""
-    pictures, classes = folder / f"{part}-images-idx3-ubyte.gz", folder / f"{part}-labels-idx1-ubyte.gz"
+    pictures, classes = (folder / name for name in names_of(part))
     images, labels = read_idx(pictures, root), read_idx(classes, root)
     if images.shape[1:] != (SIDE, SIDE):
         raise _unfit(pictures, root, f"has the shape {tuple(images.shape)}, expected ({count}, {SIDE}, {SIDE})")

@@ -35,9 +35,7 @@ STATUSES = ("ok", "diverged", "failed", "timeout", "not_applicable")
 
 COLUMNS: dict[str, Column] = {
     "study": Column("", "folder under results/ that the run belongs to", kind="text"),
-    "run_id": Column(
-        "", "<data>-<model>-s<seed>-<first 8 digits of the hash of the resolved configuration>", kind="text"
-    ),
+    "run_id": Column("", "<data>-<model>-s<seed>-<first 8 digits of the hash of the run's key>", kind="text"),
     "status": Column(
         "", "ok, diverged (NaN or infinity), failed (an exception), timeout or not_applicable", kind="text"
     ),
@@ -76,8 +74,18 @@ COLUMNS: dict[str, Column] = {
     "packed": Column("runs", "runs trained as one batched model; their times are the common clock's divided by it"),
     "torch_version": Column("", "version of torch", kind="text"),
     "git_commit": Column(
-        "", "commit of the code, with + when files had changed; empty outside a checkout", kind="text"
+        "", "commit of the code, with + when files had changed; empty where it is not known", kind="text"
     ),
+    "versions": Column("", "of Python and of the libraries", kind="text"),
+    "started": Column("", "when the run began, with its time zone", kind="text"),
+    "cores": Column("", "processors of the machine"),
+    "memory_bytes": Column("B", "memory of the machine"),
+    "evaluation": Column("", "hash of the evaluation's key: run, eval.* and version", kind="text"),
+    "data_hash": Column("", "hash of the data's content: files, arrays or a generator's options", kind="text"),
+    "source_hash": Column("", "hash of the user's own modules; empty where there are none", kind="text"),
+    "entry_version": Column("", "version of the entry's results"),
+    "training_version": Column("", "version of the training's results"),
+    "evaluation_version": Column("", "version of the evaluation's results"),
     "nll_nats": Column(
         "nats",
         "mean test -log p in the report space; where nll_is_bound, an upper bound of it",

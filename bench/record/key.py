@@ -1,60 +1,95 @@
-"""The key of a run: a hash of all that decides its record, from which its id is made.
+"""The two keys: of a run, all that decides its weights, and of an evaluation, all that decides its numbers.
 
-Of the code only a user's own entry is in the key; the commit of the project's stands in the record.
+A key is a hash of contents, not of names. Options at their default are left out, so that a new option leaves every id
+as it was; so is what the bench computes, such as a matched width. The origin of a row (`bench.record.provenance`)
+stands beside the keys.
 """
 
 import hashlib
-import inspect
 import json
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from bench.config import NOT_IDENTITY, Config
 from bench.record.store import Record
+
+Content = dict[str, Any]
+"""What a key hashes, as JSON."""
+
+TRAINING_VERSION = 1
+"""Raised when a default of the schema or the training loop changes weights on purpose."""
+
+EVALUATION_VERSION = 1
+"""Raised when an evaluation changes the numbers of the same weights on purpose."""
 
 SEED_PLACE = "the seed stands here"
 DIGITS = 8
 """Hexadecimal digits of the hash in an id."""
 
 
-class RunKey:
-    """The key that runs of one configuration share but for their seed: JSON with a place for it.
+def digest(content: Any) -> str:
+    """SHA-256 of the content as JSON with sorted names."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    Each seed's hash then costs microseconds, which grids of 100,000 seeds need.
+
+def short(content: Any) -> str:
+    """The first digits of the content's hash."""
+    return digest(content)[:DIGITS]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Names that a row carries beside its keys.
+
+    Attributes:
+        study: folder under results/.
+        data, model: names of the YAMLs.
     """
 
-    def __init__(self, config: Config, device_type: str, entry_class: type) -> None:
-        """Reads the configuration, and the source of an entry that is not the project's own.
+    study: str
+    data: str
+    model: str
 
-        Args:
-            config: of any seed.
-            device_type: `cpu` or `cuda`, as chosen.
-            entry_class: the class that `config.model` names.
-        """
-        content: dict[str, Any] = asdict(config)
-        for option in NOT_IDENTITY:
-            group, _, name = option.rpartition(".")
-            (content[group] if group else content).pop(name, None)
-        content["device"] = device_type
-        content["seed"] = SEED_PLACE
-        if not config.model["_target_"].startswith("bench."):
-            content["source"] = Path(inspect.getfile(entry_class)).read_text()
-        self.study = config.study
-        self.data, self.model = config.data["name"], config.model["name"]
-        self.before, self.after = json.dumps(content, sort_keys=True).split(json.dumps(SEED_PLACE))
+
+class RunKey:
+    """The keys that runs of one configuration share but for their seed.
+
+    They are JSON with a place for the seed: each seed's hash then costs microseconds, which grids of 100,000 need.
+
+    Attributes:
+        content: of the run's key, but for the seed: `model`, `data`, `source`, `budget`, `train` and versions.
+        evaluation: of the evaluation's key, but for the run's.
+    """
+
+    def __init__(self, place: Place, content: Content, evaluation: Content) -> None:
+        """`content` and `evaluation` are JSON; see `bench.setup.identity`."""
+        self.place, self.content, self.evaluation = place, content, evaluation
+        text = json.dumps({**content, "seed": SEED_PLACE}, sort_keys=True)
+        self._before, self._after = text.split(json.dumps(SEED_PLACE))
+
+    def run_hash(self, seed: int) -> str:
+        """SHA-256 of the run's key."""
+        return hashlib.sha256(f"{self._before}{json.dumps(seed)}{self._after}".encode()).hexdigest()
 
     def run_id(self, seed: int) -> str:
         """`<data>-<model>-s<seed>-<hash8>`."""
-        text = f"{self.before}{json.dumps(seed)}{self.after}"
-        return f"{self.data}-{self.model}-s{seed}-{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}"
+        return f"{self.place.data}-{self.place.model}-s{seed}-{self.run_hash(seed)[:DIGITS]}"
+
+    def evaluation_hash(self, seed: int) -> str:
+        """The first digits of the hash of the evaluation's key."""
+        return short({"run": self.run_hash(seed), **self.evaluation})
 
     def identity(self, seed: int) -> Record:
-        """The first columns of a run's record: study, run_id, data, model, seed."""
+        """The first columns of a row: its place, its seed and its keys, with the parts that names do not show."""
         return {
-            "study": self.study,
+            "study": self.place.study,
             "run_id": self.run_id(seed),
-            "data": self.data,
-            "model": self.model,
+            "data": self.place.data,
+            "model": self.place.model,
             "seed": seed,
+            "evaluation": self.evaluation_hash(seed),
+            "data_hash": short(self.content.get("data")),
+            "source_hash": short(self.content["source"]) if self.content.get("source") else None,
+            "entry_version": self.content.get("entry_version"),
+            "training_version": self.content.get("training_version"),
+            "evaluation_version": self.evaluation.get("version"),
         }

@@ -1,25 +1,35 @@
-"""The origin of a record: the code's commit, the libraries and the machine."""
+"""The origin of a record: the code's commit, the libraries, the machine and the time. It is in no key."""
 
 import functools
 import os
 import platform
+import re
 import subprocess
+from collections.abc import Iterable
+from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 
 import torch
 
-from bench.paths import project_dir
+from bench.paths import PACKAGE, project_dir
 
 CODE = ("bench", "conf", "pyproject.toml")
+
+COMMIT_FILE = PACKAGE / "record" / "commit.txt"
+"""In a wheel: the commit that it was built from."""
+
+DISTRIBUTION = "generative-bench"
 
 
 @functools.cache
 def git_commit() -> str | None:
     """The checkout's commit, with `+` when code or configuration has changed since.
 
-    A copy of the project without its repository has the commit that the environment's BENCH_COMMIT names, or none.
+    A wheel has the commit that it was built from. A copy of the project without its repository has the commit that the
+    environment's BENCH_COMMIT names, or none.
     """
-    named = os.environ.get("BENCH_COMMIT") or None
+    named = os.environ.get("BENCH_COMMIT") or built_from()
     project = project_dir()
     if project is None:
         return named
@@ -37,6 +47,45 @@ def git_commit() -> str | None:
     if head.returncode or not ours:
         return named
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+def built_from() -> str | None:
+    """The commit that this package's wheel was built from; None where that is not known."""
+    return COMMIT_FILE.read_text().strip() or None if COMMIT_FILE.is_file() else None
+
+
+@functools.cache
+def versions(others: Iterable[str] = ()) -> str:
+    """Python and the distributions that the bench requires, such as `python=3.11.7 torch=2.13.0+cpu`.
+
+    Args:
+        others: more distributions, such as those that a user's modules belong to.
+    """
+    try:
+        lines = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        lines = ["torch", "nflows", "torchdiffeq", "zuko", "numpy"]
+    core = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
+    pairs = [("python", platform.python_version())]
+    for name in sorted({*core, *others}, key=str.lower):
+        try:
+            pairs.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return " ".join(f"{name}={version}" for name, version in pairs)
+
+
+def now() -> str:
+    """The time to the second, with its zone."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def memory_bytes() -> int | None:
+    """Memory of the machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
 
 
 def device_name(device: torch.device) -> str:

@@ -1,5 +1,6 @@
 """One cell of a grid, resolved once: configuration, class, options, data set and width. Nothing later asks again."""
 
+import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +9,16 @@ from typing import Any
 import torch
 
 from bench.config import Config
+from bench.data.content import PROJECT
 from bench.data.dataset import Dataset
 from bench.errors import NotApplicable
 from bench.machine.device import chosen_device
 from bench.models.entry import Entry
-from bench.record.key import RunKey
+from bench.record.key import Content, RunKey
 from bench.record.store import Record, RunFolder
 from bench.setup import build
+from bench.setup.identity import data_content, run_key
+from bench.setup.sources import Source, fingerprints, user_sources
 from bench.training.batches import Batches
 from bench.training.compile_step import chosen_mode
 from bench.training.fit_after import examples
@@ -32,6 +36,7 @@ class Cell:
         dataset: on the CPU, in the shape that the entry asks for.
         refusal: why the entry cannot model these data; its row says so.
         key: of the run, with a place for the seed.
+        sources: the user's own modules that were loaded when the cell was resolved.
         command: the command that makes this row again.
     """
 
@@ -42,6 +47,7 @@ class Cell:
     dataset: Dataset
     refusal: str | None
     key: RunKey
+    sources: tuple[Source, ...] = ()
     command: str = "bench run"
 
     @property
@@ -93,6 +99,8 @@ class Resolver:
         self.held_options: dict[str, dict[str, Any]] = {}
         self.widths: dict[str, int] = {}
         self.trainable: set[str] = set()
+        self.contents: dict[str, Content] = {}
+        self.loaded: dict[int, tuple[Source, ...]] = {}
 
     def cell(self, config: Config, command: str = "bench run") -> Cell:
         """The cell of one configuration; what no run could do is refused before anything is written.
@@ -102,21 +110,22 @@ class Resolver:
                 budget, a batch larger than the training split or, with the training split, too small for the entry.
         """
         device = chosen_device(config.device)
-        dataset = self.dataset(config)
+        returned = self.dataset(config)
         cls = self.entry_class(config)
-        dataset = dataset.shaped() if cls.own_shape else dataset
-        key = RunKey(config, device.type, cls)
+        dataset = returned.shaped() if cls.own_shape else returned
         refusal = refusal_of(config, cls, dataset)
         options = unchecked_options(config) if refusal else self.options(config, cls)
-        cell = Cell(config, device, cls, options, dataset, refusal, key, command)
+        sized = options
         Batches(dataset, config.train.batch_size, config.seed)
-        if cell.refusal is None:
+        if refusal is None:
             try:
-                cell = replace(cell, options={**options, "width": self.width(config, cls, options, dataset)})
-                self.check_trainable(cell)
+                sized = {**options, "width": self.width(config, cls, options, dataset)}
+                self.check_trainable(config, cls, sized, dataset, device)
             except NotApplicable as reason:
-                cell = replace(cell, refusal=str(reason))
-        return cell
+                refusal = str(reason)
+        sources = self.sources(config)  # last: whatever the user's code imports has been imported
+        key = run_key(config, device.type, cls, options, self.data_content(config, returned), fingerprints(sources))
+        return Cell(config, device, cls, sized, dataset, refusal, key, sources, command)
 
     def dataset(self, config: Config) -> Dataset:
         """The data set, built once."""
@@ -124,6 +133,22 @@ class Resolver:
         if key not in self.datasets:
             self.datasets[key] = build.dataset(config)
         return self.datasets[key]
+
+    def data_content(self, config: Config, dataset: Dataset) -> Content:
+        """The data set's part of the key, hashed once."""
+        key = repr(sorted(config.data.items()))
+        if key not in self.contents:
+            self.contents[key] = data_content(config, dataset)
+        return self.contents[key]
+
+    def sources(self, config: Config) -> tuple[Source, ...]:
+        """The user's own modules, read again when more are loaded; none where model and data are the project's."""
+        if all(group["_target_"].startswith(PROJECT) for group in (config.model, config.data)):
+            return ()
+        count = len(sys.modules)
+        if count not in self.loaded:
+            self.loaded[count] = tuple(user_sources())
+        return self.loaded[count]
 
     def entry_class(self, config: Config) -> type[Entry]:
         """The class of the model, imported once."""
@@ -147,21 +172,23 @@ class Resolver:
             self.widths[key] = build.sized_width(config, cls, options, dataset.spec, dataset.name)
         return self.widths[key]
 
-    def check_trainable(self, cell: Cell) -> None:
+    def check_trainable(
+        self, config: Config, cls: type[Entry], options: dict[str, Any], dataset: Dataset, device: torch.device
+    ) -> None:
         """Refuses what training could not begin with, once for all cells that ask the same.
 
         Raises:
             BenchError: the step cannot be compiled as asked, or the entry needs more examples.
             NotApplicable: the entry cannot model these data.
         """
-        config = cell.config
-        asked = repr((config.model, sorted(config.data.items()), cell.width, config.train.batch_size, config.compile))
+        width, batch_size = options["width"], config.train.batch_size
+        asked = repr((config.model, sorted(config.data.items()), width, batch_size, config.compile))
         if asked in self.trainable:
             return
         with torch.random.fork_rng(devices=[]):
-            entry = cell.entry()
-        chosen_mode(config.compile, entry, cell.device)
-        entry.check_training(config.train.batch_size, examples(entry, cell.dataset))
+            entry = build.built(cls, options, dataset.spec, config.model["name"])
+        chosen_mode(config.compile, entry, device)
+        entry.check_training(batch_size, examples(entry, dataset))
         self.trainable.add(asked)
 
 

@@ -56,7 +56,7 @@ def of_settings(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
     for cell in cells:
         settings[id(cell.key)].append(cell)
     groups = settings.values()
-    return [(f"{group[0].key.data} {group[0].key.model} {group[0].run_id[-8:]}", group) for group in groups]
+    return [(f"{group[0].key.place.data} {group[0].key.place.model} {group[0].run_id[-8:]}", group) for group in groups]
 
 
 def status_of(cell: Cell) -> str | None:

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.config import Config
-from bench.models.vae import VAE
-from bench.record.key import RunKey
 from bench.record.store import Record, RunFolder
 from bench.setup.compose import as_yaml, compose
+from bench.setup.identity import configuration_key
 from bench.training.history import HISTORY_HEADER
 
 FAMILIES = ("VAE", "flow", "ODE flow")
@@ -44,7 +43,7 @@ def write_run(folder: Path, base: Config, data: int, model: int, seed: int) -> N
     )
     nll = 2.5 + 0.1 * model + 0.02 * float(draws.normal())
     family = FAMILIES[model % len(FAMILIES)]
-    record: Record = {**RunKey(config, "cpu", VAE).identity(seed), **measured(nll, family)}
+    record: Record = {**configuration_key(config).identity(seed), **measured(nll, family)}
     run = RunFolder(folder / "runs" / record["run_id"])
     run.write_text("config.yaml", as_yaml(config))
     rows = [f"{100 * n},{0.2 * n},{nll + 1 / n},{nll + 1 / n}\n" for n in range(1, VALIDATIONS + 1)]
