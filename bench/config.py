@@ -18,6 +18,7 @@ NOT_IDENTITY = frozenset(
         "data_root",
         "grid",
         "pack",
+        "workers",
         "compile",
         "data.root",
         "budget.timeout_seconds",
@@ -136,6 +137,7 @@ class Config:
             takes what pays for the entry on the device; `off` trains eagerly.
         pack: `seeds` trains runs that differ in nothing but seed, optimiser, patience and fractional options of the
             model as one batched model; null each by itself.
+        workers: cells that run side by side, each with its share of the threads; their rows say that times are shared.
     """
 
     model: dict[str, Any]
@@ -152,6 +154,7 @@ class Config:
     grid: list[dict[str, list[Any]]] = field(default_factory=list)
     pack: str | None = None
     compile: str = "off"
+    workers: int = 1
 
 
 FEWEST = 10
@@ -162,6 +165,13 @@ MAY_BE_ZERO = {"seed", "warmup", "final", "noise_scales"}
 
 GROUPS = ("budget", "train", "train.optimiser", "eval", "")
 """The groups of the schema, the empty name for the options that belong to none."""
+
+
+def from_plain(content: dict[str, Any]) -> Config:
+    """The configuration that `dataclasses.asdict` turned into plain words, as JSON keeps them."""
+    train = {**content["train"], "optimiser": Optimiser(**content["train"]["optimiser"])}
+    groups = {"budget": Budget(**content["budget"]), "train": Train(**train), "eval": Eval(**content["eval"])}
+    return Config(**{**content, **groups})
 
 
 def check(config: Config) -> None:

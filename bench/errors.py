@@ -34,6 +34,11 @@ class NotApplicable(Exception):
     """An entry cannot model this kind of data: the run's row says `not_applicable`."""
 
 
+def timed_out(seconds: float) -> str:
+    """The error of a run that outlived `budget.timeout_seconds`."""
+    return f"budget.timeout_seconds={seconds:g} passed; the same command with more of it goes on"
+
+
 def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> BenchError:
     """The error for a name that does not exist, with the nearest names that do.
 

@@ -3,6 +3,7 @@
 import math
 import os
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -34,13 +35,21 @@ OWN_THREADS = torch.get_num_threads()
 """Threads that torch takes by itself, read before any configuration sets them."""
 
 
-def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
+def run(
+    cell: Cell,
+    report: Report,
+    elapsed: float = 0.0,
+    shared: bool = False,
+    tell: Callable[[Record], None] = lambda row: None,
+) -> Record:
     """Trains and evaluates one entry on one data set, and stores the record last.
 
     Args:
         cell: resolved, its folder locked by the caller.
         report: called after each validation.
         elapsed: seconds of `budget.timeout_seconds` that have passed before, while the run trained with others.
+        shared: whether other cells run beside this one: its row then says that times are of a shared machine.
+        tell: takes parts of the row as they become known, for the case that this process dies.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
@@ -49,13 +58,16 @@ def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
     config, folder, device = cell.config, cell.folder, cell.device
     deadline, history = Deadline(config.budget.timeout_seconds, elapsed), History()
     record = {**cell.identity(), **compute_environment(config, device), "command": cell.command}
+    record |= {"shared_machine": True} if shared else {}
+    tell(record)
     folder.write_text("config.yaml", as_yaml(config))
     (folder.path / "error.txt").unlink(missing_ok=True)
     try:
         entry, dataset = prepared(cell)
         record |= size(cell, entry)
+        tell(record)
         memory = PeakMemory(device)
-        learn(entry, dataset, config, history, folder, deadline, report)
+        learn(entry, dataset, config, history, folder, deadline, telling(report, tell, record))
         finish(entry, dataset, config.seed, history, deadline)
         measured, arrays = evaluate(entry, dataset, config.eval, deadline, config.seed)
         check_averageable(measured)
@@ -72,6 +84,8 @@ def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
         record |= reason.columns | {"status": "diverged", "error": str(reason)}
     except TimedOut as reason:
         record |= {"status": "timeout", "error": str(reason)}
+    except SystemExit as error:
+        record |= {"status": "failed", "error": repr(error)}
     except Exception as error:
         folder.write_text("error.txt", traceback.format_exc())
         record |= {"status": "failed", "error": one_line(error)}
@@ -84,8 +98,14 @@ def run(cell: Cell, report: Report, elapsed: float = 0.0) -> Record:
     return record
 
 
-FINISHED = {"ok", "not_applicable", "diverged"}
-"""Statuses that a second call would only repeat; runs of any other status are tried again."""
+def telling(report: Report, tell: Callable[[Record], None], record: Record) -> Report:
+    """`report`, which also tells the training half of the row."""
+
+    def both(history: History, share: float) -> None:
+        tell(spent(history, record))
+        report(history, share)
+
+    return both
 
 
 def learn(

@@ -1,93 +1,83 @@
-"""The cells of a command, run one after the other: finished ones are skipped, failures keep their rows."""
+"""`bench run`: plans the cells of a command and runs each in a process of its own; failures keep their rows."""
 
+import os
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-from tqdm import tqdm
-
+from bench.cells.dry_run import forecast
+from bench.cells.order import Order
+from bench.cells.planning import Orders, planned
+from bench.cells.pool import Pool
+from bench.cells.supervise import Supervisor
+from bench.cells.terminal import say
 from bench.errors import BenchError
-from bench.pack.train import name_of, pack_key, train_pack
 from bench.record.columns import STATUSES
-from bench.record.provenance import git_commit
 from bench.record.store import Record, tabled
-from bench.run import FINISHED, run
-from bench.setup.cell import Cell
-from bench.setup.dry_run import forecast
-from bench.setup.plan import plan
-from bench.training.history import History
-
-ELSEWHERE = "running elsewhere"
 
 
-def sweep(cells: list[Cell], again: bool = False) -> Counter[str]:
-    """Makes each cell's record that is not there yet; how many ended with each status.
+def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None) -> int:
+    """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise, 2 for refusals.
 
-    With `again` a record that is there is made anew. Cells that another process is running are left to it and looked
-    at again at the end. With `pack` cells are trained together when the first of them is due.
+    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused.
 
     Raises:
+        BenchError: a mistake in the command.
         CannotWrite: the results folder is not writable or full.
         KeyboardInterrupt: the same command goes on from here.
     """
-    outcomes: Counter[str] = Counter()
-    waiting = []
-    packs, elapsed = packs_of(cells), dict[Path, float]()
-    for number, cell in enumerate(cells, 1):
-        place = f"[{number}/{len(cells)}]"
-        label = f"{place} {cell.folder.path.name}"
-        if cell.folder.path in packs:
-            elapsed |= trained_together(packs[cell.folder.path], place, again)
-        record = record_of(cell, label, again, elapsed.get(cell.folder.path, 0.0))
-        if record is None:
-            waiting.append((cell, label))
-        else:
-            outcomes[record["status"]] += 1
-    for cell, label in waiting:
-        record = record_of(cell, label, again)
-        outcomes[ELSEWHERE if record is None else record["status"]] += 1
-    return outcomes
+    pool = Pool()
+    try:
+        task = {"arguments": arguments, "multirun": multirun, "config_dir": config_dir and str(config_dir)}
+        orders = planned(task, pool, say)
+        if not orders.cells and not orders.refusals:
+            raise BenchError("the grid of this study is empty; give it at least one list of cells")
+        if dry:
+            for line in forecast(orders, again):
+                say(line)
+            return 1 if orders.refusals else 0
+        if orders.refusals:
+            return refuse(orders)
+        outcomes = sweep(orders.cells, pool, again)
+    finally:
+        pool.end()
+    for line in closing_lines(outcomes, orders.cells[0]):
+        say(line)
+    return 0 if set(outcomes) <= {"ok", "not_applicable"} else 1
 
 
-def packs_of(cells: list[Cell]) -> dict[Path, list[Cell]]:
-    """Cells that are trained together where they ask for it, by the folder of the first of them."""
-    packs: dict[str | None, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        packs[pack_key(cell)].append(cell)
-    return {pack[0].folder.path: pack for key, pack in packs.items() if key is not None and len(pack) > 1}
+def refuse(orders: Orders) -> int:
+    """All refusals at once, a line each; nothing is run."""
+    for refusal in orders.refusals:
+        where = f"{refusal.words}: " if len(orders.refusals) > 1 else ""
+        print(f"bench: {where}{refusal.reason}", file=sys.stderr)
+    return 2
 
 
-def trained_together(pack: list[Cell], place: str, again: bool) -> dict[Path, float]:
-    """Trains cells up to the point where `record_of` makes their records; by folder, the seconds that it took."""
-    with Progress(f"{place} {name_of(pack)}") as progress:
-        return train_pack(pack, again, progress, lambda line: say(f"{place} {line}"))
+def sweep(orders: list[Order], pool: Pool, again: bool = False) -> Counter[str]:
+    """Makes each cell's record that is not there yet; how many ended with each status.
 
-
-def record_of(cell: Cell, label: str, again: bool, elapsed: float = 0.0) -> Record | None:
-    """The cell's record, made now where there is none that counts; None where another process is making it.
-
-    `elapsed` are seconds of its time-out that have passed before, in a pack.
+    With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
+    for at the end. With `pack` cells are trained together when the first of them is due.
     """
-    with cell.folder.lock() as alone:
-        if not alone:
-            say(f"{label}  {ELSEWHERE}")
-            return None
-        record, broken = cell.folder.read_or_set_aside()
-        if broken:
-            say(broken)
-        if record is not None and record["status"] in FINISHED and not again:
-            say(f"{label}  finished before: {record['status']}{other_code(record)}")
-            return record
-        with Progress(label) as progress:
-            record = run(cell, progress, elapsed)
-    say(f"{label}  {record_line(record)}")
-    return record
+    workers = orders[0].setting.config["workers"]
+    supervisor = Supervisor(pool, max(order.number for order in orders) + 1, workers, again, record_line)
+    supervisor.run([order.on(threads_of(order, workers)) for order in orders])
+    return supervisor.outcomes
 
 
-def other_code(record: Record) -> str:
-    """A hint where a stored record was made by other code than is here now."""
-    made_by = record["git_commit"]
-    return "" if made_by == git_commit() else f" by the code of {made_by}; --again makes it anew"
+def threads_of(order: Order, workers: int) -> int | None:
+    """CPU threads of a cell: its share where cells run side by side; None leaves the configuration's."""
+    if workers == 1:
+        return None
+    asked: int | None = order.setting.config["threads"]
+    return asked or max(1, cores() // workers)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def record_line(record: Record) -> str:
@@ -108,71 +98,16 @@ def record_line(record: Record) -> str:
     return "  ".join(parts)
 
 
-def closing_lines(outcomes: Counter[str]) -> list[str]:
-    """The number of runs of each status that occurred."""
-    known = [*STATUSES, ELSEWHERE]
-    counts = ", ".join(f"{outcomes[status]} {status}" for status in known if outcomes[status])
-    return [f"{outcomes.total()} runs: {counts}"]
+def closing_lines(outcomes: Counter[str], order: Order) -> Iterable[str]:
+    """The number of runs of each status that occurred, and the command that comes next."""
+    counts = ", ".join(f"{outcomes[status]} {status}" for status in STATUSES if outcomes[status])
+    yield f"{outcomes.total()} runs: {counts}"
+    keep = " --keep" if rows_elsewhere(order.study_folder) else ""
+    folder = order.setting.config["results_dir"]
+    where = f" --results-dir {folder}" if folder != "results" else ""
+    yield f"bench report {order.setting.config['study']}{keep}{where}"
 
 
 def rows_elsewhere(study: Path) -> bool:
     """True where the study's table has rows of runs that are not here, which a plain report would drop."""
     return any(not (study / "runs" / run_id).is_dir() for run_id in tabled(study))
-
-
-def say(line: str) -> None:
-    """One line to the log, above any progress bar."""
-    tqdm.write(line, file=sys.stdout)
-    sys.stdout.flush()
-
-
-class Progress:
-    """A bar on a terminal, a plain line now and then in a log."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.terminal = sys.stderr.isatty()
-        self.quarter = 0
-
-    def __enter__(self) -> "Progress":
-        self.bar = tqdm(total=100, desc=self.label, unit="%", disable=not self.terminal, leave=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def __call__(self, history: History, share: float) -> None:
-        """Called after each validation."""
-        value = f"step {history.step}, validation {history.selected_by} {history.rows[-1][3]:.5g}"
-        self.bar.set_postfix_str(value)
-        self.bar.update(min(100, round(100 * share)) - self.bar.n)
-        if not self.terminal and int(4 * share) > self.quarter:
-            self.quarter = int(4 * share)
-            say(f"{self.label}  {share:.0%}  {value}")
-
-
-def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None) -> int:
-    """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise.
-
-    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused.
-
-    Raises:
-        BenchError: a mistake in the command, or a cell that no run could make.
-    """
-    asked = plan(arguments, multirun, config_dir, say)
-    if not asked.cells and not asked.refusals:
-        raise BenchError("the grid of this study is empty; give it at least one list of cells")
-    if dry:
-        for line in forecast(asked, FINISHED, again):
-            say(line)
-        return 1 if asked.refusals else 0
-    if asked.refusals:
-        raise BenchError(asked.refusals[0].reason)
-    outcomes = sweep(asked.cells, again)
-    for line in closing_lines(outcomes):
-        say(line)
-    config = asked.cells[0].config
-    keep = " --keep" if rows_elsewhere(asked.cells[0].study_folder) else ""
-    where = f" --results-dir {config.results_dir}" if config.results_dir != "results" else ""
-    say(f"bench report {config.study}{keep}{where}")
-    return 0 if set(outcomes) <= {"ok", "not_applicable", ELSEWHERE} else 1

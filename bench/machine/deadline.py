@@ -3,7 +3,7 @@
 import math
 import time
 
-from bench.errors import TimedOut
+from bench.errors import TimedOut, timed_out
 
 
 class Deadline:
@@ -21,4 +21,4 @@ class Deadline:
             TimedOut: the time is over.
         """
         if time.monotonic() > self.end:
-            raise TimedOut(f"budget.timeout_seconds={self.seconds:g} passed; the same command with more of it goes on")
+            raise TimedOut(timed_out(self.seconds or 0.0))

@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from json import dumps
 from pathlib import Path
@@ -14,8 +13,7 @@ from bench.machine.deadline import Deadline
 from bench.pack.agreement import agreed_draws
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
-from bench.record.store import RunFolder
-from bench.run import FINISHED, compute_environment, prepared
+from bench.run import compute_environment, prepared
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.training.history import History
@@ -39,15 +37,14 @@ def pack_key(cell: Cell) -> str | None:
     return dumps(content, sort_keys=True)
 
 
-def train_pack(runs: Sequence[Cell], again: bool, report: Report, say: Callable[[str], None]) -> dict[Path, float]:
-    """Trains as many of `runs` together as are neither finished nor running elsewhere.
+def train_pack(runs: Sequence[Cell], report: Report, say: Callable[[str], None]) -> dict[Path, float]:
+    """Trains runs together.
 
     Each goes on from its checkpoint, and leaves one there at its end: of its budget, its patience or, where its loss
     diverges, the last one before. What cannot be packed is left as it stands, and a line says why.
 
     Args:
-        runs: all with the same `pack_key`.
-        again: whether finished runs are made anew.
+        runs: two at least, all with the same `pack_key`; their folders are locked by the caller.
         report: called after each validation with the history of the first run that trains.
         say: takes the line.
 
@@ -59,12 +56,8 @@ def train_pack(runs: Sequence[Cell], again: bool, report: Report, say: Callable[
         KeyboardInterrupt: interrupted; the same command goes on from the checkpoints.
     """
     began = time.monotonic()
-    with ExitStack() as locks:
-        left = [run for run in runs if locks.enter_context(run.folder.lock()) and (again or not finished(run.folder))]
-        if len(left) < 2:
-            return {}
-        train_or_split(left, report, say)
-    return {run.folder.path: time.monotonic() - began for run in left}
+    train_or_split(runs, report, say)
+    return {run.folder.path: time.monotonic() - began for run in runs}
 
 
 def train_or_split(runs: Sequence[Cell], report: Report, say: Callable[[str], None]) -> None:
@@ -95,15 +88,6 @@ def name_of(runs: Sequence[Cell]) -> str:
     """The data, the model and the number of a pack's runs."""
     config = runs[0].config
     return f"{config.data['name']}-{config.model['name']} x {len(runs)}"
-
-
-def finished(folder: RunFolder) -> bool:
-    """True where the folder holds a record that counts; a broken one does not."""
-    try:
-        record = folder.read()
-    except ValueError:
-        return False
-    return record is not None and record["status"] in FINISHED
 
 
 def train_together(runs: Sequence[Cell], report: Report) -> None:

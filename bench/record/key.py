@@ -7,9 +7,10 @@ stands beside the keys.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.config import Config
 from bench.record.store import Record
 
 Content = dict[str, Any]
@@ -93,3 +94,11 @@ class RunKey:
             "training_version": self.content.get("training_version"),
             "evaluation_version": self.evaluation.get("version"),
         }
+
+
+def configuration_key(config: Config) -> RunKey:
+    """The key of a cell that ended before its data and modules were known, by the words of its configuration alone."""
+    content = asdict(config)
+    for name in ("seed", "study", "results_dir", "data_root", "grid"):
+        content.pop(name)
+    return RunKey(Place(config.study, config.data["name"], config.model["name"]), {"unresolved": content}, {})

@@ -1,13 +1,11 @@
-"""The run folder: a lock, atomic files, and a record that exists only when the run has ended."""
+"""The run folder: atomic files, and a record that exists only when the run has ended."""
 
 import contextlib
 import csv
-import fcntl
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,9 @@ from bench.errors import CannotWrite
 from bench.record.columns import COLUMNS
 
 Record = dict[str, Any]
+
+FINISHED = {"ok", "not_applicable", "diverged"}
+"""Statuses that a second call would only repeat; runs of any other status are tried again."""
 
 TABLE = "table.csv"
 """In a study's folder: a row a run."""
@@ -68,23 +69,6 @@ class RunFolder:
         self.path = path
         self.record_path = path / "record.json"
         self.checkpoint_path = path / "checkpoint.safetensors"
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[bool]:
-        """True inside where this process alone holds the folder; the kernel frees the lock of a process that dies."""
-        path = self.path.parent / f".{self.path.name}.lock"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "w")  # noqa: SIM115
-        except OSError as error:
-            raise CannotWrite(f"cannot write {path.parent}: {error.strerror}; choose another results_dir=") from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
 
     def read(self) -> Record | None:
         """The record, or None where the run has not ended.

@@ -52,5 +52,5 @@ def alone(overrides: Sequence[str], grid: Grid) -> list[str]:
 def command_line(overrides: Sequence[str], config_dir: Path | None) -> str:
     """The command that makes one cell again. Where results and data lie on this machine is left out."""
     where = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    portable = [word for word in overrides if not word.startswith(("results_dir=", "data_root="))]
+    portable = [word for word in overrides if not word.startswith(("results_dir=", "data_root=", "workers="))]
     return shlex.join(["bench", "run", *where, *portable])

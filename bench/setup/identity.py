@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from bench.config import NOT_IDENTITY, Config
@@ -80,11 +80,3 @@ def changed(group: Any, prefix: str) -> Content:
 def same(value: Any, default: Any) -> bool:
     """True where two options are equal as JSON, in which a list and a tuple are."""
     return default is not MISSING and json.dumps(value, default=repr) == json.dumps(default, default=repr)
-
-
-def configuration_key(config: Config) -> RunKey:
-    """The key of a cell that ended before its data and modules were known, by the words of its configuration alone."""
-    content = asdict(config)
-    for name in ("seed", "study", "results_dir", "data_root", "grid"):
-        content.pop(name)
-    return RunKey(Place(config.study, config.data["name"], config.model["name"]), {"unresolved": content}, {})

@@ -2,12 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from bench.errors import BenchError, CannotWrite
+from bench.config import Config
+from bench.data.content import PROJECT
+from bench.errors import BenchError, CannotWrite, NotApplicable
 from bench.record.store import check_writable
 from bench.setup.cell import Cell, Resolver
 from bench.setup.compose import Composer, parse
@@ -34,19 +36,56 @@ class Refusal(NamedTuple):
 
 
 @dataclass
+class Unresolved:
+    """Cells of one setting that are not resolved here.
+
+    Attributes:
+        config: of the first of them, in plain words.
+        cells: place in the grid, seed and command of each.
+        target: dotted paths of the entry and the data function.
+        row: status and error of cells that have ended by that; None for cells that wait for a process of their own.
+    """
+
+    config: dict[str, Any]
+    cells: list[tuple[int, int, str]]
+    target: tuple[str, str]
+    row: dict[str, str] | None = None
+
+
+@dataclass
 class Plan:
     """The cells of a command.
 
     Attributes:
         cells: those that can run, in the order of the grid.
+        places: of each of them in the grid.
         refusals: those that cannot.
+        others: those that are not resolved here.
+        count: cells asked for.
     """
 
     cells: list[Cell] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    others: list[Unresolved] = field(default_factory=list)
+    count: int = 0
+
+    def by_setting(self) -> list[list[tuple[int, Cell]]]:
+        """The cells that share all but their seed, each with its place in the grid."""
+        settings: dict[int, list[tuple[int, Cell]]] = defaultdict(list)
+        for place, cell in zip(self.places, self.cells, strict=True):
+            settings[id(cell.key)].append((place, cell))
+        return list(settings.values())
 
 
-def plan(arguments: list[str], multirun: bool, config_dir: Path | None, say: Callable[[str], None]) -> Plan:
+def plan(
+    arguments: list[str],
+    multirun: bool,
+    config_dir: Path | None,
+    say: Callable[[str], None],
+    only: Container[int] | None = None,
+    apart: bool = False,
+) -> Plan:
     """Every cell that a command asks for, resolved and checked.
 
     Cells that differ in nothing but their seed are composed and resolved once.
@@ -56,6 +95,8 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None, say: Cal
         multirun: whether they may be sweeps.
         config_dir: the user's own configuration groups.
         say: takes a line that says that a large grid is being planned.
+        only: places of the cells to plan; None plans all.
+        apart: leaves cells with code of the user's unresolved, so that this process imports none.
 
     Raises:
         BenchError: a mistake in the command itself, in one line; that of a cell is among the refusals.
@@ -63,26 +104,56 @@ def plan(arguments: list[str], multirun: bool, config_dir: Path | None, say: Cal
     about_grid = [argument for argument in arguments if argument.startswith(("study=", "grid="))]
     if any(override.is_sweep_override() for override in parse(about_grid)):
         raise BenchError(f"{' '.join(about_grid)}: run one study at a time")
-    composer, resolver, refusals = Composer(config_dir), Resolver(), list[Refusal]()
+    composer, resolver, planned = Composer(config_dir), Resolver(), Plan()
     grid = composer.config(about_grid).grid
     overrides = expand(arguments, grid, multirun)
-    if len(overrides) >= WORTH_SAYING:
-        say(f"planning {len(overrides)} runs")
+    planned.count = len(overrides)
+    if planned.count >= WORTH_SAYING and only is None:
+        say(f"planning {planned.count} runs")
     cells: dict[int, Cell] = {}
     for words, requests in by_setting(overrides).items():
+        asked = [request for request in requests if only is None or request.place in only]
+        if not asked:
+            continue
         try:
-            cells |= resolved(requests, composer, resolver, alone(requests[0].overrides, grid))
+            extra = alone(asked[0].overrides, grid)
+            config = composer.config(asked[0].overrides)
+            if apart and not is_projects(config):
+                planned.others.append(unresolved(config, asked, composer, extra))
+                continue
+            cells |= resolved(config, asked, composer, resolver, extra)
         except CannotWrite:
             raise
+        except NotApplicable as reason:  # of the import: nothing of the entry or the data is known
+            row = {"status": "not_applicable", "error": str(reason)}
+            planned.others.append(replace(unresolved(config, asked, composer, extra), row=row))
         except BenchError as error:
-            refusals.append(Refusal(" ".join(words), len(requests), str(error)))
-    return Plan([cells[place] for place in sorted(cells)], refusals)
+            planned.refusals.append(Refusal(" ".join(words), len(asked), str(error)))
+    planned.places = sorted(cells)
+    planned.cells = [cells[place] for place in planned.places]
+    return planned
 
 
-def resolved(requests: "list[Requested]", composer: Composer, resolver: Resolver, extra: list[str]) -> dict[int, Cell]:
+def is_projects(config: Config) -> bool:
+    """True where entry and data set are the project's own."""
+    return all(group["_target_"].startswith(PROJECT) for group in (config.model, config.data))
+
+
+def unresolved(config: Config, requests: "list[Requested]", composer: Composer, extra: list[str]) -> Unresolved:
+    """The cells of one setting, left as they are."""
+    seeds = [config.seed if request.seed is None else request.seed for request in requests]
+    commands = [command_line([*request.overrides, *extra], composer.config_dir) for request in requests]
+    cells = [(one.place, seed, command) for one, seed, command in zip(requests, seeds, commands, strict=True)]
+    return Unresolved(asdict(config), cells, (config.model["_target_"], config.data["_target_"]))
+
+
+def resolved(
+    config: Config, requests: "list[Requested]", composer: Composer, resolver: Resolver, extra: list[str]
+) -> dict[int, Cell]:
     """The cells of one setting by their places in the grid: the first is resolved, the others take their seeds.
 
     Args:
+        config: of the first.
         requests: at least one; of several each has a seed.
         composer, resolver: of the whole grid.
         extra: words that the cells' commands need beside their overrides.
@@ -95,7 +166,6 @@ def resolved(requests: "list[Requested]", composer: Composer, resolver: Resolver
         return command_line([*request.overrides, *extra], composer.config_dir)
 
     first, *others = requests
-    config = composer.config(first.overrides)
     check_writable(Path(config.results_dir) / config.study)
     lead = resolver.cell(config, command(first))
     if composer.reads_seed:

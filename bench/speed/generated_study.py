@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.config import Config
+from bench.record.key import configuration_key
 from bench.record.store import Record, RunFolder
 from bench.setup.compose import as_yaml, compose
-from bench.setup.identity import configuration_key
 from bench.training.history import HISTORY_HEADER
 
 FAMILIES = ("VAE", "flow", "ODE flow")

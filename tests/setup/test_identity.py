@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from bench.config import Budget
+from bench.record.key import configuration_key
 from bench.setup.cell import Cell, resolve
 from bench.setup.compose import compose
-from bench.setup.identity import changed, configuration_key, without_defaults
+from bench.setup.identity import changed, without_defaults
 from tests.helpers import tiny
 
 

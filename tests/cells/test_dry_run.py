@@ -1,6 +1,6 @@
 """`bench run --dry-run`: what would run, what is finished, what is refused, and hours from earlier rows."""
 
-from bench.setup.dry_run import clock
+from bench.cells.dry_run import clock
 from tests.helpers import TINY
 
 

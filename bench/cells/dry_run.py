@@ -6,13 +6,13 @@ Hours come from earlier rows: tables of the results folder, and records of the s
 import csv
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.cells.order import Order
+from bench.cells.planning import Orders
 from bench.record.store import TABLE, Record
-from bench.setup.cell import Cell
-from bench.setup.plan import Plan
 
 CLOCKS = ("train_seconds", "eval_seconds", "compile_seconds")
 
@@ -20,28 +20,29 @@ Kind = tuple[str, str]
 """Data set and model."""
 
 
-def forecast(plan: Plan, finished: Container[str], again: bool) -> Iterator[str]:
+def forecast(orders: Orders, again: bool) -> Iterator[str]:
     """A line for each setting and for each refusal, and a last one of all.
 
     Args:
-        plan: of the command.
-        finished: statuses of records that a second call leaves as they are.
+        orders: of the command.
         again: whether finished runs would be made anew.
     """
-    seconds = earlier_seconds(plan.cells)
+    seconds = earlier_seconds(orders.cells)
     total, unknown, counts = 0.0, 0, Counter[str]()
-    for setting, cells in of_settings(plan.cells):
-        statuses = Counter(status for status in map(status_of, cells) if not again and status in finished)
+    for setting, cells in of_settings(orders.cells):
+        records = [] if again else [record for record in (cell.finished() for cell in cells) if record is not None]
+        statuses = Counter(str(record["status"]) for record in records)
         due, done = len(cells) - statuses.total(), statuses.total()
         counts["to run"] += due
         counts["finished"] += done
-        each = seconds.get((cells[0].config.data["name"], cells[0].config.model["name"]))
+        place = cells[0].setting.place
+        each = seconds.get((place["data"], place["model"]))
         total += due * (each or 0.0)
         unknown += due if each is None else 0
         price = "" if not due else ", no earlier row says how long" if each is None else f", about {clock(due * each)}"
         ended = "" if not done else f", {done} finished ({', '.join(f'{n} {s}' for s, n in statuses.items())})"
         yield f"{setting}  {due} to run{ended}{price}"
-    for refusal in plan.refusals:
+    for refusal in orders.refusals:
         counts["refused"] += refusal.cells
         yield f"{refusal.words}  {refusal.cells} refused: {refusal.reason}"
     said = ", ".join(f"{counts[name]} {name}" for name in ("to run", "finished", "refused") if counts[name])
@@ -50,25 +51,20 @@ def forecast(plan: Plan, finished: Container[str], again: bool) -> Iterator[str]
     yield f"{counts.total()} runs: {said}{known}{rest}"
 
 
-def of_settings(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
+def of_settings(cells: Iterable[Order]) -> list[tuple[str, list[Order]]]:
     """The cells that share all but their seed, with the data, the model and the hash of the first of them."""
-    settings: dict[int, list[Cell]] = defaultdict(list)
+    settings: dict[int, list[Order]] = defaultdict(list)
     for cell in cells:
-        settings[id(cell.key)].append(cell)
-    groups = settings.values()
-    return [(f"{group[0].key.place.data} {group[0].key.place.model} {group[0].run_id[-8:]}", group) for group in groups]
+        settings[id(cell.setting)].append(cell)
+    return [(title(group[0]), group) for group in settings.values()]
 
 
-def status_of(cell: Cell) -> str | None:
-    """The status of the cell's record; None where there is none, or a broken one."""
-    try:
-        record = cell.folder.read()
-    except ValueError:
-        return None
-    return None if record is None else str(record["status"])
+def title(cell: Order) -> str:
+    """Data, model and hash of a cell."""
+    return f"{cell.setting.place['data']} {cell.setting.place['model']} {cell.run_id[-8:]}"
 
 
-def earlier_seconds(cells: list[Cell]) -> dict[Kind, float]:
+def earlier_seconds(cells: list[Order]) -> dict[Kind, float]:
     """The median seconds of earlier runs of each data set and model: of the study itself, else of any other."""
     if not cells:
         return {}
@@ -95,7 +91,7 @@ def rows_of(table: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-def records_of(cells: Iterable[Cell]) -> Iterator[Record]:
+def records_of(cells: Iterable[Order]) -> Iterator[Record]:
     """The records of cells that have one."""
     for cell in cells:
         try:

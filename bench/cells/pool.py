@@ -1,0 +1,291 @@
+"""The parent's side of the cells' processes: starts them, reads their messages, tells how they ended.
+
+Imports no torch: the parent only reads, writes to the terminal and waits.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from bench.errors import BenchError
+from bench.paths import project_dir
+
+KEPT_OUTPUT = 64_000
+"""Bytes of what a cell prints that are kept: as many of the first as of the last."""
+
+CHUNK = 65_536
+
+LAST_PORTIONS = 4_096
+"""Portions read of a process that has ended: a pipe holds one, a child left behind may go on printing."""
+
+START = "import sys; sys.path[0:0] = sys.argv[3:]; from bench.cells import {0}; {0}.main(*sys.argv[1:3])"
+
+
+@dataclass(eq=False)
+class Process:
+    """One process with a task.
+
+    Attributes:
+        pid: its number; it leads a group of its own.
+        messages, output: descriptors to read from.
+        status: how it ended: the exit code, or minus the number of the signal that killed it; None while it runs.
+        head, tail, cut: the first and last bytes that it printed, and how many between them were dropped.
+    """
+
+    pid: int
+    messages: int
+    output: int
+    status: int | None = None
+    head: bytes = b""
+    tail: bytes = b""
+    cut: int = 0
+    unread: bytes = b""
+    open: set[int] = field(default_factory=set)
+
+    def kill(self) -> None:
+        """Ends the process and what it has started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def keep(self, printed: bytes) -> None:
+        """Keeps the beginning and the end of what it prints, however much that is."""
+        room = KEPT_OUTPUT // 2 - len(self.head)
+        self.head += printed[:room]
+        self.tail += printed[room:] if room > 0 else printed
+        self.cut += max(0, len(self.tail) - KEPT_OUTPUT // 2)
+        self.tail = self.tail[-(KEPT_OUTPUT // 2) :]
+
+    def printed(self) -> str:
+        """What it printed, with a line for what was dropped."""
+        gap = f"\n... {self.cut} bytes left out ...\n".encode() if self.cut else b""
+        return (self.head + gap + self.tail).decode(errors="replace")
+
+    def lines(self, content: bytes) -> Iterator[dict[str, Any]]:
+        """The whole messages that `content` ends."""
+        *whole, self.unread = (self.unread + content).split(b"\n")
+        for line in whole:
+            yield json.loads(line)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A message of a process, or its end.
+
+    Attributes:
+        process: whose.
+        message: one entry, the kind; None where the process ended and all of its messages were read.
+    """
+
+    process: Process
+    message: dict[str, Any] | None
+
+
+class Pool:
+    """Processes for tasks: forked from a server, or spawned where the system cannot fork safely."""
+
+    def __init__(self, spawn: bool = sys.platform != "linux") -> None:
+        """`spawn` starts each process anew, which takes seconds more for each."""
+        self.server = None if spawn else server()
+        self.selector = selectors.DefaultSelector()
+        self.running: dict[int, Process] = {}
+        self.spawned: dict[int, subprocess.Popen[bytes]] = {}
+        self.lifelines: dict[int, int] = {}
+        if self.server is not None:
+            self.selector.register(self.server.connection, selectors.EVENT_READ)
+
+    def start(self, task: dict[str, Any]) -> Process:
+        """A process that does the task, in the folder, with the module path and the environment of this moment."""
+        surroundings = {"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
+        message_end, messages = os.pipe()
+        output_end, output = os.pipe()
+        with tempfile.TemporaryFile("w+") as file:
+            json.dump({**task, "surroundings": surroundings}, file)
+            file.flush()
+            file.seek(0)
+            given = (file.fileno(), messages, output)
+            pid = self.spawn(*given) if self.server is None else self.server.fork(given)
+        early = [] if self.server is None else self.server.early()
+        os.close(messages)
+        os.close(output)
+        process = Process(pid, message_end, output_end, open={message_end, output_end})
+        for descriptor in process.open:
+            os.set_blocking(descriptor, False)
+            self.selector.register(descriptor, selectors.EVENT_READ, process)
+        self.running[pid] = process
+        self.reap(early)
+        return process
+
+    def spawn(self, task: int, messages: int, output: int) -> int:
+        """A fresh interpreter with the task."""
+        lifeline, kept = os.pipe()
+        process = subprocess.Popen(
+            interpreter("worker", f"{task},{messages}", str(lifeline)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(task, messages, lifeline),
+            start_new_session=True,
+        )
+        os.close(lifeline)
+        self.spawned[process.pid], self.lifelines[process.pid] = process, kept
+        return process.pid
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What happens within so many seconds; at once what has happened already.
+
+        Raises:
+            BenchError: the server is gone.
+        """
+        over = any(process.status is not None for process in self.running.values())
+        for key, _ in self.selector.select(0.0 if over else min(seconds, 0.05) if self.spawned else seconds):
+            if self.server is not None and key.fileobj is self.server.connection:
+                self.reap(self.server.read())
+            else:
+                yield from self.read(key.data, key.fd, portions=1)
+        self.reap([(pid, code) for pid, one in self.spawned.items() if (code := one.poll()) is not None])
+        for process in [one for one in self.running.values() if one.status is not None]:
+            yield from self.close(process)
+
+    def reap(self, ended: list[tuple[int, int]]) -> None:
+        """Notes how processes ended; what they started and left behind ends with them."""
+        for pid, status in ended:
+            if pid in self.running:
+                self.running[pid].status = status
+                self.running[pid].kill()
+
+    def read(self, process: Process, descriptor: int, portions: int) -> Iterator[Event]:
+        """At most so many portions of what a process says or prints."""
+        for _ in range(portions):
+            try:
+                content = os.read(descriptor, CHUNK)
+            except BlockingIOError:
+                return
+            if not content:
+                self.forget(process, descriptor)
+                return
+            if descriptor == process.messages:
+                yield from (Event(process, message) for message in process.lines(content))
+            else:
+                process.keep(content)
+
+    def forget(self, process: Process, descriptor: int) -> None:
+        """Closes a descriptor of a process."""
+        self.selector.unregister(descriptor)
+        os.close(descriptor)
+        process.open.discard(descriptor)
+
+    def close(self, process: Process) -> Iterator[Event]:
+        """The last messages of a process that has ended, and its end. A child that it left may hold the descriptors."""
+        for descriptor in tuple(process.open):
+            yield from self.read(process, descriptor, LAST_PORTIONS)
+        for descriptor in tuple(process.open):
+            self.forget(process, descriptor)
+        del self.running[process.pid]
+        self.spawned.pop(process.pid, None)
+        if process.pid in self.lifelines:
+            os.close(self.lifelines.pop(process.pid))
+        yield Event(process, None)
+
+    def end(self) -> None:
+        """Ends all processes. The server stays for the next pool of this program, and ends with the program."""
+        for process in self.running.values():
+            process.kill()
+        for process in tuple(self.running.values()):
+            for descriptor in tuple(process.open):
+                self.forget(process, descriptor)
+        self.running = {}
+        self.selector.close()
+
+
+class Server:
+    """The process that cells are forked from, see `bench.cells.server`."""
+
+    def __init__(self) -> None:
+        self.connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
+        self.process = subprocess.Popen(
+            interpreter("server", str(other.fileno()), ""),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.errors,
+            pass_fds=(other.fileno(),),
+            start_new_session=True,
+        )
+        other.close()
+        self.ready = False
+        self.ended: list[tuple[int, int]] = []
+
+    def fork(self, descriptors: tuple[int, ...]) -> int:
+        """The number of a child that has these descriptors."""
+        while not self.ready:
+            self.ready = self.receive() == "ready"
+        socket.send_fds(self.connection, [b"fork"], list(descriptors))
+        while " " in (answer := self.receive()):
+            self.ended.append(status_of(answer))
+        return int(answer)
+
+    def read(self) -> list[tuple[int, int]]:
+        """Numbers and statuses of children that have ended; none where the server only says that it is there."""
+        answer = self.receive()
+        if answer == "ready":
+            self.ready = True
+            return []
+        return [status_of(answer)]
+
+    def early(self) -> list[tuple[int, int]]:
+        """Children whose end came before an answer to `fork`."""
+        ended, self.ended = self.ended, []
+        return ended
+
+    def receive(self) -> str:
+        """One message of the server.
+
+        Raises:
+            BenchError: the server is gone.
+        """
+        answer = self.connection.recv(1024).decode()
+        if not answer:
+            self.process.wait()
+            server.cache_clear()
+            self.errors.seek(0)
+            lines = self.errors.read().decode(errors="replace").strip().splitlines()
+            raise BenchError(
+                f"the server of the cells ended ({lines[-1] if lines else self.process.returncode}); again"
+            )
+        return answer
+
+
+@cache
+def server() -> Server:
+    """The server of this program, started once."""
+    return Server()
+
+
+def status_of(answer: str) -> tuple[int, int]:
+    """The number of a child and how it ended."""
+    pid, status = answer.split()
+    return int(pid), os.waitstatus_to_exitcode(int(status))
+
+
+def interpreter(module: str, first: str, second: str) -> list[str]:
+    """A new interpreter that calls `main` of a module of this room; a checkout is found before an installed bench."""
+    project = project_dir()
+    return [
+        sys.executable,
+        "-P",
+        "-c",
+        START.format(module),
+        first,
+        second,
+        *([] if project is None else [str(project)]),
+    ]

@@ -1,0 +1,231 @@
+"""The parent's loop: gives each cell a process, watches it, and writes the rows of those that die."""
+
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.cells.ends import LONGEST_WAIT, Watch, reason_of
+from bench.cells.lock import BEAT, Lock, locked
+from bench.cells.order import Order
+from bench.cells.pool import Event, Pool, Process
+from bench.cells.terminal import Bar, say
+from bench.errors import CannotWrite
+from bench.record.store import Record
+
+OUTPUT = "output.txt"
+"""In a run's folder: what its process printed."""
+
+
+@dataclass
+class Job:
+    """The cells of one process: one, or a pack.
+
+    Attributes:
+        orders: of the cells.
+        label: of its lines.
+        bar: of its progress.
+        watch: its clock.
+        locks: run folders that it holds, by run id.
+        records: run id -> record made.
+        row: what the cell under way has said of its row.
+        current: run id of the cell under way; None while a pack trains together.
+    """
+
+    orders: list[Order]
+    label: str
+    bar: Bar
+    watch: Watch
+    locks: dict[str, Lock] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    row: Record = field(default_factory=dict)
+    current: str | None = None
+
+
+class Supervisor:
+    """Runs orders in processes, so many side by side.
+
+    Attributes:
+        outcomes: cells that ended with each status.
+        waiting: cells that another process holds, and who that is.
+    """
+
+    def __init__(self, pool: Pool, total: int, workers: int, again: bool, line: Callable[[Record], str]) -> None:
+        """`total` cells are counted in labels; `line` says a record in words."""
+        self.pool, self.total, self.workers, self.again, self.line = pool, total, workers, again, line
+        self.jobs: dict[Process, Job] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.waiting: dict[str, tuple[Order, str]] = {}
+        self.beat = time.monotonic()
+
+    def run(self, orders: list[Order]) -> None:
+        """Makes each order's record that is not there yet, then waits for those that others hold.
+
+        Raises:
+            CannotWrite: the results folder is not writable or full.
+            BenchError: the server of the processes is gone.
+        """
+        queue = deque(packs(orders))
+        while queue or self.jobs:
+            while queue and len(self.jobs) < self.workers:
+                self.begin(queue.popleft())
+            self.look()
+        while self.waiting:
+            time.sleep(LONGEST_WAIT)
+            free = [order for order, _ in self.waiting.values() if Lock(order.folder.path).holder() is None]
+            for order in free:
+                del self.waiting[order.run_id]
+            if free:
+                self.run(free)
+
+    def begin(self, orders: list[Order]) -> None:
+        """Starts a process for the orders that have no record that counts."""
+        due = [order for order in orders if not self.is_over(order)]
+        if not due:
+            return
+        for order in due:
+            order.forget_unresolved()
+        first = due[0]
+        name = f"{first.run_id}" if len(due) == 1 else f"{first.setting.place['data']}-{first.setting.place['model']}"
+        label = f"[{first.number + 1}/{self.total}] {name}" + (f" x {len(due)}" if len(due) > 1 else "")
+        task = {"do": "run", "orders": [order.plain() for order in due], "again": self.again}
+        self.jobs[self.pool.start(task)] = Job(due, label, Bar(label), Watch(first.timeout_seconds))
+
+    def is_over(self, order: Order) -> bool:
+        """True where nothing is left to do for an order: its record counts, or its planning ended it."""
+        if order.setting.ended is not None:
+            with locked(order.folder.path) as other:
+                if other is None:
+                    self.finish(order, self.write_row(order, order.setting.ended))
+            return True
+        record = None if self.again else order.finished()
+        if record is None:
+            return False
+        say(f"{self.name(order)}  finished before: {record['status']}")
+        self.outcomes[record["status"]] += 1
+        return True
+
+    def look(self) -> None:
+        """Takes what has happened, ends processes that are out of time, and keeps locks fresh."""
+        patience = min((job.watch.patience() for job in self.jobs.values()), default=0.0)
+        for event in self.pool.events(patience):
+            if event.process in self.jobs:
+                self.take(event)
+        for process, job in self.jobs.items():
+            if job.watch.over():
+                process.kill()
+        if time.monotonic() - self.beat > BEAT:
+            self.beat = time.monotonic()
+            for job in self.jobs.values():
+                for lock in job.locks.values():
+                    lock.touch()
+
+    def take(self, event: Event) -> None:
+        """One message of a process, or its end.
+
+        Raises:
+            CannotWrite: the process could not write.
+        """
+        job = self.jobs[event.process]
+        if event.message is None:
+            self.end(event.process, self.jobs.pop(event.process))
+            return
+        ((kind, content),) = event.message.items()
+        MESSAGES[kind](self, job, content)
+
+    def take_progress(self, job: Job, content: Any) -> None:
+        """How far training has come."""
+        job.bar.show(content["share"], content["value"])
+
+    def take_line(self, job: Job, content: Any) -> None:
+        """A line for the log."""
+        say(f"{job.label}  {content}")
+
+    def take_lock(self, job: Job, content: Any) -> None:
+        """A run folder that the process holds now."""
+        (order,) = [order for order in job.orders if order.run_id == content]
+        job.locks[content] = Lock(order.folder.path)
+
+    def take_holder(self, job: Job, content: Any) -> None:
+        """A run folder that another process holds."""
+        (order,) = [order for order in job.orders if order.run_id == content["run_id"]]
+        job.orders.remove(order)
+        say(f"{self.name(order)}  running elsewhere: {content['holder']}; waited for at the end")
+        self.waiting[order.run_id] = (order, content["holder"])
+
+    def take_beginning(self, job: Job, content: Any) -> None:
+        """The beginning of a cell, or of a pack: its clock starts."""
+        job.current, job.row = content["run_id"], {}
+        job.watch.begin(content["elapsed"])
+
+    def take_row(self, job: Job, content: Any) -> None:
+        """What is known of the row of the cell under way."""
+        job.row |= content
+
+    def take_record(self, job: Job, content: Any) -> None:
+        """The record of a cell, made now or by another process in the meantime."""
+        (order,) = [order for order in job.orders if order.run_id == content["run_id"]]
+        job.records[order.run_id] = content
+        self.finish(order, content)
+
+    def take_exception(self, job: Job, content: Any) -> None:
+        """What the process raised in place of a record."""
+        job.watch.raised = content
+
+    def take_refusal(self, job: Job, content: Any) -> None:
+        """The disk is full, or the folder not writable: no run can go on."""
+        raise CannotWrite(content)
+
+    def end(self, process: Process, job: Job) -> None:
+        """The end of a process: cells without a record get a row that says how it ended."""
+        job.bar.close()
+        printed = process.printed()
+        for order in job.orders:
+            if printed and order.folder.path.is_dir():
+                order.folder.write_text(OUTPUT, printed)
+            if order.run_id not in job.records:
+                known = job.row if job.current in (order.run_id, None) else {}
+                job.records[order.run_id] = self.write_row(order, {**known, **reason_of(process, job.watch)})
+                self.finish(order, job.records[order.run_id])
+        for lock in job.locks.values():
+            lock.release(process.pid)
+
+    def write_row(self, order: Order, row: Record) -> Record:
+        """Writes the record of a cell whose process could not."""
+        record = {**order.identity(), **row}
+        order.folder.write_record(record)
+        return record
+
+    def finish(self, order: Order, record: Record) -> None:
+        """Counts a cell and says how it ended."""
+        self.outcomes[record["status"]] += 1
+        say(f"{self.name(order)}  {self.line(record)}")
+
+    def name(self, order: Order) -> str:
+        """The cell's place in the grid and its id."""
+        return f"[{order.number + 1}/{self.total}] {order.run_id}"
+
+
+MESSAGES: dict[str, Callable[[Supervisor, Job, Any], None]] = {
+    "progress": Supervisor.take_progress,
+    "say": Supervisor.take_line,
+    "locked": Supervisor.take_lock,
+    "busy": Supervisor.take_holder,
+    "began": Supervisor.take_beginning,
+    "row": Supervisor.take_row,
+    "record": Supervisor.take_record,
+    "finished": Supervisor.take_record,
+    "raised": Supervisor.take_exception,
+    "mistake": Supervisor.take_exception,
+    "cannot_write": Supervisor.take_refusal,
+}
+"""What is done with each kind of message of `bench.cells.worker`."""
+
+
+def packs(orders: list[Order]) -> list[list[Order]]:
+    """The orders of each process: those of a pack together, where its first one stands."""
+    groups: dict[str | int, list[Order]] = defaultdict(list)
+    for order in orders:
+        groups[order.setting.pack or order.number].append(order)
+    return list(groups.values())

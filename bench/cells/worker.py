@@ -1,0 +1,179 @@
+"""The work of a cell's process: it plans cells or runs them, and says what comes of it in messages.
+
+A message is one line of JSON with one entry, its kind. All that a user's code does happens here.
+"""
+
+import importlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from bench.cells.lock import Lock
+from bench.cells.order import Order, Setting, from_plain
+from bench.config import Config
+from bench.config import from_plain as config_from_plain
+from bench.errors import BenchError, CannotWrite
+from bench.pack.train import pack_key, train_pack
+from bench.record.store import FINISHED
+from bench.run import run
+from bench.setup.cell import Cell, resolve
+from bench.setup.plan import plan
+from bench.training.history import History
+
+Send = Callable[[str, Any], None]
+"""Takes the kind of a message and what it says."""
+
+
+def work(task: int, messages: int) -> int:
+    """Does the task that one descriptor holds as JSON and answers on the other; the exit code.
+
+    Everything that is raised, an exit among it, becomes a message.
+    """
+    with os.fdopen(task) as file:
+        words = json.load(file)
+    channel = os.fdopen(messages, "w")
+
+    def send(kind: str, content: Any) -> None:
+        channel.write(json.dumps({kind: content}) + "\n")
+        channel.flush()
+
+    try:
+        take_surroundings(words["surroundings"])
+        {"plan": plan_cells, "run": run_cells}[words["do"]](words, send)
+    except CannotWrite as error:
+        send("cannot_write", str(error))
+    except BenchError as error:
+        send("mistake", str(error))
+    except BaseException as error:
+        send("raised", repr(error).splitlines()[0])
+    return 0
+
+
+def take_surroundings(surroundings: dict[str, Any]) -> None:
+    """Takes over folder, module path and environment of the command, as they are now."""
+    os.environ.clear()
+    os.environ.update(surroundings["environment"])
+    os.chdir(surroundings["folder"])
+    sys.path[:] = surroundings["path"]
+    importlib.invalidate_caches()
+
+
+def plan_cells(words: dict[str, Any], send: Send) -> None:
+    """Resolves cells: a message for each setting, for each refusal, and for cells that need a process of their own."""
+    config_dir = None if words["config_dir"] is None else Path(words["config_dir"])
+    only = None if words["only"] is None else set(words["only"])
+    planned = plan(
+        words["arguments"],
+        words["multirun"],
+        config_dir,
+        lambda line: send("say", line),
+        only=only,
+        apart=only is None,
+    )
+    for group in planned.by_setting():
+        cells = [(place, cell.config.seed, cell.command) for place, cell in group]
+        send("setting", {"setting": asdict(setting_of(group[0][1])), "cells": cells})
+    for refusal in planned.refusals:
+        send("refusal", refusal._asdict())
+    for other in planned.others:
+        send("unresolved", asdict(other))
+    send("planned", planned.count)
+
+
+def setting_of(cell: Cell) -> Setting:
+    """What a cell shares with those of other seeds."""
+    key = cell.key
+    return Setting(asdict(cell.config), asdict(key.place), key.content, key.evaluation, pack_key(cell))
+
+
+def run_cells(words: dict[str, Any], send: Send) -> None:
+    """Runs the cells of one process, several as a pack, each under its lock; a message with each record."""
+    orders = [from_plain(order) for order in words["orders"]]
+    with ExitStack() as locks:
+        held = [order for order in orders if taken(order, locks, send)]
+        due = [(order, resolved(order)) for order in held if not done(order, words, send)]
+        elapsed: dict[Path, float] = {}
+        if len(due) > 1:
+            send("began", {"run_id": None, "elapsed": 0.0})
+            pack = [cell for _, cell in due]
+            elapsed = train_pack(pack, progress(send), lambda line: send("say", line))
+        for order, cell in due:
+            spent = elapsed.get(cell.folder.path, 0.0)
+            send("began", {"run_id": order.run_id, "elapsed": spent})
+            record = run(cell, progress(send), spent, order.threads is not None, lambda row: send("row", row))
+            send("record", record)
+
+
+def taken(order: Order, locks: ExitStack, send: Send) -> bool:
+    """True where the run's folder is this process's until the end; else a message names the holder."""
+    lock = Lock(order.folder.path)
+    holder = lock.take()
+    if holder is not None:
+        send("busy", {"run_id": order.run_id, "holder": str(holder)})
+        return False
+    locks.callback(lock.release)
+    send("locked", order.run_id)
+    return True
+
+
+def done(order: Order, words: dict[str, Any], send: Send) -> bool:
+    """True where another process has made the record in the meantime; a broken one is set aside."""
+    record, broken = order.folder.read_or_set_aside()
+    if broken:
+        send("say", broken)
+    if record is None or record["status"] not in FINISHED or words["again"]:
+        return False
+    send("finished", record)
+    return True
+
+
+def resolved(order: Order) -> Cell:
+    """The order's cell.
+
+    Raises:
+        BenchError: data or modules changed since the cell was planned.
+    """
+    config = config_of(order)
+    cell = resolve(config, order.command)
+    if cell.run_id != order.run_id:
+        raise BenchError(f"{order.run_id}: its data or the user's modules changed while it was planned; run it again")
+    return cell
+
+
+def config_of(order: Order) -> Config:
+    """The order's configuration."""
+    config = replace(config_from_plain(order.setting.config), seed=order.seed)
+    return config if order.threads is None else replace(config, threads=order.threads)
+
+
+def progress(send: Send) -> Callable[[History, float], None]:
+    """Sends how far training has come, after each validation."""
+
+    def report(history: History, share: float) -> None:
+        value = f"step {history.step}, validation {history.selected_by} {history.rows[-1][3]:.5g}"
+        send("progress", {"share": share, "value": value})
+
+    return report
+
+
+def die_with(lifeline: int) -> None:
+    """Ends this process when the other end of a pipe closes: where the system does not end it with its parent."""
+
+    def watch() -> None:
+        os.read(lifeline, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(descriptors: str, lifeline: str) -> None:
+    """The process of a cell that was spawned."""
+    task, messages = map(int, descriptors.split(","))
+    die_with(int(lifeline))
+    sys.exit(work(task, messages))
