@@ -1,6 +1,4 @@
-import errno
 import gzip
-import os
 import subprocess
 import sys
 import tomllib
@@ -108,18 +106,6 @@ def test_a_users_entry_that_does_not_import(source, named, refused, tmp_path, mo
     assert named in refused("run", *TINY, "--config-dir", "conf", "model=mine")
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(bench_call, own_conf, tmp_path, monkeypatch) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    answer = bench_call("run", "--config-dir", own_conf, *TINY, "model=affine")
-    assert answer.code == 2
-    assert len(answer.err.splitlines()) == 1
-    assert "No space left on device; free some space or choose another results_dir=" in answer.err
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
-
-
 def test_a_crash_of_the_package_itself_is_not_hidden(bench_call, monkeypatch) -> None:
     from bench import sweep
 
@@ -154,7 +140,7 @@ def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
 def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) -> None:
     from bench import sweep
 
-    monkeypatch.setattr(sweep, "sweep", lambda cells, again: Counter(ok=len(cells)))
+    monkeypatch.setattr(sweep, "sweep", lambda cells, pool, again: Counter(ok=len(cells)))
     answer = bench_call("run", *TINY, *[own_conf if word == "CONF" else word for word in words])
     assert "2 runs: 2 ok" in answer.out
 

@@ -36,6 +36,7 @@ class Cell:
         dataset: on the CPU, in the shape that the entry asks for.
         refusal: why the entry cannot model these data; its row says so.
         key: of the run, with a place for the seed.
+        results: the folder of studies, absolute: an entry may change the folder of its process.
         sources: the user's own modules that were loaded when the cell was resolved.
         command: the command that makes this row again.
     """
@@ -47,6 +48,7 @@ class Cell:
     dataset: Dataset
     refusal: str | None
     key: RunKey
+    results: Path
     sources: tuple[Source, ...] = ()
     command: str = "bench run"
 
@@ -63,7 +65,7 @@ class Cell:
     @property
     def study_folder(self) -> Path:
         """`results/<study>`."""
-        return Path(self.config.results_dir) / self.config.study
+        return self.results / self.config.study
 
     @property
     def folder(self) -> RunFolder:
@@ -109,6 +111,7 @@ class Resolver:
             BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable
                 budget, a batch larger than the training split or, with the training split, too small for the entry.
         """
+        results = Path(config.results_dir).absolute()
         device = chosen_device(config.device)
         returned = self.dataset(config)
         cls = self.entry_class(config)
@@ -125,7 +128,7 @@ class Resolver:
                 refusal = str(reason)
         sources = self.sources(config)  # last: whatever the user's code imports has been imported
         key = run_key(config, device.type, cls, options, self.data_content(config, returned), fingerprints(sources))
-        return Cell(config, device, cls, sized, dataset, refusal, key, sources, command)
+        return Cell(config, device, cls, sized, dataset, refusal, key, results, sources, command)
 
     def dataset(self, config: Config) -> Dataset:
         """The data set, built once."""

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from bench.cells.terminal import Bar
 from bench.pack.train import pack_key
 from bench.record.store import RunFolder
 from bench.setup.cell import resolve
-from bench.sweep import Progress
 from bench.training.checkpoint import load_state
 from tests.helpers import CLOCKS, TINY, Answer, records, repeatable, tiny
 
@@ -231,7 +231,7 @@ def test_a_pack_interrupted_goes_on_to_the_same_records(own_conf, bench_call, tm
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "__call__", interrupted)
+        patch.setattr(Bar, "show", interrupted)
         assert bench_call(*command).code == 130
     checkpoints = list((tmp_path / "packed").rglob("checkpoint.safetensors"))
     assert [load_state(path)["history"]["step"] for path in checkpoints] == [5, 5, 5]  # type: ignore[index]
@@ -254,7 +254,7 @@ def test_runs_that_stand_at_another_step_are_not_held_up(own_conf, bench_call, t
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "__call__", interrupted)
+        patch.setattr(Bar, "show", interrupted)
         assert bench_call(*words(own_conf, *rest, "results_dir=packed", "seed=0")).code == 130
     answer = bench_call(*words(own_conf, *rest, "results_dir=packed", "pack=seeds", "seed=0,1,2"))
     assert "x 3  25%" in answer.out

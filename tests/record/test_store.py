@@ -1,7 +1,6 @@
 import errno
 import json
 import math
-import multiprocessing
 import os
 from pathlib import Path
 
@@ -117,37 +116,3 @@ def test_arrays_come_back_without_pickle(tmp_path: Path) -> None:
     with np.load(folder.path / "samples.npz", allow_pickle=False) as arrays:
         assert np.array_equal(arrays["samples"], np.eye(3))
     assert files_under(folder.path) == {"samples.npz"}
-
-
-def hold(path: Path, held: "multiprocessing.synchronize.Event") -> None:
-    with RunFolder(path).lock() as alone:
-        assert alone
-        held.set()
-        while True:
-            pass
-
-
-def test_one_process_holds_a_folder_and_its_death_frees_it(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    held = context.Event()
-    holder = context.Process(target=hold, args=(tmp_path / "a", held))
-    holder.start()
-    try:
-        assert held.wait(20)
-        with RunFolder(tmp_path / "a").lock() as alone:
-            assert not alone
-        with RunFolder(tmp_path / "b").lock() as alone:
-            assert alone
-    finally:
-        holder.kill()
-        holder.join()
-    with RunFolder(tmp_path / "a").lock() as alone:
-        assert alone
-    with RunFolder(tmp_path / "a").lock() as alone:
-        assert alone
-
-
-def test_a_folder_that_cannot_be_locked(tmp_path: Path) -> None:
-    (tmp_path / "runs").write_text("")
-    with pytest.raises(CannotWrite, match="choose another results_dir="), RunFolder(tmp_path / "runs" / "a").lock():
-        pass
