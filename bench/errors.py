@@ -34,6 +34,10 @@ class NotApplicable(Exception):
     """An entry cannot model this kind of data: the run's row says `not_applicable`."""
 
 
+class ChangedData(Exception):
+    """An entry changed the data that it was given to read: the run's row says `failed`."""
+
+
 def timed_out(seconds: float) -> str:
     """The error of a run that outlived `budget.timeout_seconds`."""
     return f"budget.timeout_seconds={seconds:g} passed; the same command with more of it goes on"

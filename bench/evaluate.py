@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench.config import Eval
 from bench.data.dataset import Dataset
+from bench.data.watched import Watched
 from bench.machine.clock import Neighbours, Stopwatch
 from bench.machine.deadline import Deadline
 from bench.metrics import labels as label_metrics
@@ -69,20 +70,25 @@ def evaluate(
     Raises:
         Diverged: a likelihood, a sample or a reconstruction is not finite, or an ODE's solve is too far off.
         TimedOut: the deadline passed between two chunks of the likelihood or between two metrics.
+        ChangedData: the entry changed the test examples in place.
     """
     device = dataset.test.device
     watch, neighbours = Stopwatch(device), Neighbours()
     with watch, torch.no_grad(), evaluating(entry), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
+        watched = Watched({"the test examples": x})
         record = likelihood(entry, dataset, x, settings, deadline)
+        watched.check("its likelihood")
         for metric in (reconstruction, sampling, latent_use):
             deadline.check()
             record |= metric(entry, dataset, x, settings)
+            watched.check(metric.__name__.replace("_", " "))
         deadline.check()
         record |= classes(entry, dataset, x, settings, run_seed)
         deadline.check()
         arrays: Arrays = {"samples.npz": picture_samples(entry, dataset, x)}
+        watched.check("its classes or pictures")
         if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
             arrays["density.npz"] = density_grid(entry, dataset, x, settings)
     return record | {"eval_seconds": watch.seconds, "shared_machine": neighbours.shared()}, arrays
@@ -178,8 +184,8 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
     other = to_data(dataset.fixed(dataset.train[:n], stream_seed(settings.seed, "floor")))
     drawn = to_data(entry.sample(n))
     seed = stream_seed(settings.seed, "sample metrics") % 2**31
-    distances = sample_metrics.compare(drawn, real, projections=settings.projections, seed=seed)
-    floor = sample_metrics.compare(other, real, projections=settings.projections, seed=seed)
+    distances = sample_metrics.compare(drawn, real, projections=settings.projections, trees=settings.trees, seed=seed)
+    floor = sample_metrics.compare(other, real, projections=settings.projections, trees=settings.trees, seed=seed)
     per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
     floors = {f"{name}_floor": value for name, value in floor.items()}
     images = {"samples": drawn, "data": real}

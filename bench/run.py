@@ -11,7 +11,8 @@ from safetensors.torch import save
 
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.errors import CannotWrite, Diverged, NotApplicable, TimedOut, one_line
+from bench.data.watched import Watched, splits
+from bench.errors import CannotWrite, ChangedData, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
 from bench.machine.clock import either
 from bench.machine.deadline import Deadline
@@ -66,10 +67,13 @@ def run(
         entry, dataset = prepared(cell)
         record |= size(cell, entry)
         tell(record)
-        memory = PeakMemory(device)
-        learn(entry, dataset, config, history, folder, deadline, telling(report, tell, record))
+        memory, watched = PeakMemory(device), splits(dataset)
+        learn(entry, dataset, config, history, folder, deadline, telling(report, tell, record, watched))
+        watched.check("training")
         finish(entry, dataset, config.seed, history, deadline)
+        watched.check("finish")
         measured, arrays = evaluate(entry, dataset, config.eval, deadline, config.seed)
+        watched.check_content("the run")
         check_averageable(measured)
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
         record |= measured | {"peak_memory_bytes": peak, "note": entry.note(), "status": "ok"}
@@ -84,6 +88,8 @@ def run(
         record |= reason.columns | {"status": "diverged", "error": str(reason)}
     except TimedOut as reason:
         record |= {"status": "timeout", "error": str(reason)}
+    except ChangedData as reason:
+        record |= {"status": "failed", "error": str(reason)}
     except SystemExit as error:
         record |= {"status": "failed", "error": repr(error)}
     except Exception as error:
@@ -98,10 +104,11 @@ def run(
     return record
 
 
-def telling(report: Report, tell: Callable[[Record], None], record: Record) -> Report:
-    """`report`, which also tells the training half of the row."""
+def telling(report: Report, tell: Callable[[Record], None], record: Record, watched: Watched) -> Report:
+    """`report`, which also looks whether the data are as they were, and tells the training half of the row."""
 
     def both(history: History, share: float) -> None:
+        watched.check("training")
         tell(spent(history, record))
         report(history, share)
 
@@ -195,7 +202,7 @@ def spent(history: History, record: Record) -> Record:
         "train_nfe": None if evaluations is None else evaluations / history.step,
         "shared_machine": either(history.shared_machine, record.get("shared_machine")),
         "packed": history.packed,
-        "compiled": history.compiled,
+        "compiled": history.how_compiled(),
         "compile_seconds": history.compile_seconds,
     }
 

@@ -30,6 +30,7 @@ TINY_EVAL = [
     "eval.importance_samples=10",
     "eval.sample_size=32",
     "eval.projections=8",
+    "eval.trees=5",
     "train.validation_importance_samples=4",
     "threads=1",
 ]

@@ -13,7 +13,7 @@ from bench import run as run_module
 from bench.config import Config
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
-from bench.record.store import Record, RunFolder
+from bench.record.store import FINISHED, Record, RunFolder
 from bench.run import run
 from bench.setup.cell import resolve
 from bench.setup.compose import compose
@@ -245,7 +245,7 @@ def test_a_diverged_run_has_a_row_and_is_not_repeated(own_conf, tmp_path) -> Non
     assert record["status"] == "diverged"
     assert record["error"] == "the training loss is nan at step 7: NaN first in Diverging.loss (mul)"
     assert record["parameters"] == 60
-    assert record["status"] in run_module.FINISHED
+    assert record["status"] in FINISHED
     assert record["steps"] == 10
     assert files_under(folder_of(config, tmp_path).path) == {"config.yaml", "history.csv", "record.json"}
 
@@ -278,7 +278,7 @@ def test_a_crash_has_a_row_with_its_first_line_and_a_traceback_beside_it(own_con
     assert record["error"] == "RuntimeError: the entry broke"
     folder = folder_of(config, tmp_path)
     assert "and said so on a second line" in (folder.path / "error.txt").read_text()
-    assert record["status"] not in run_module.FINISHED
+    assert record["status"] not in FINISHED
     mended.touch()
     assert made(config, tmp_path)["status"] == "ok"
     assert "error.txt" not in files_under(folder.path)

@@ -14,7 +14,7 @@ _BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # in medians of the real set's distanc
 
 
 def compare(
-    samples: Float[Tensor, "n *event"], real: Float[Tensor, "m *event"], *, projections: int, seed: int
+    samples: Float[Tensor, "n *event"], real: Float[Tensor, "m *event"], *, projections: int, trees: int, seed: int
 ) -> dict[str, float]:
     """`mmd2`, `sliced_w2` and `c2st` of `samples` against as many `real` examples.
 
@@ -25,6 +25,7 @@ def compare(
         samples: what a model drew.
         real: examples of the data, which also set the kernel's bandwidths.
         projections: random directions of sliced W2.
+        trees: of the classifier.
         seed: of the directions, the folds and the classifier.
 
     Raises:
@@ -40,7 +41,7 @@ def compare(
     return {
         "mmd2": mmd2(samples, real),
         "sliced_w2": sliced_w2(samples, real, projections, generator),
-        "c2st": c2st(samples, real, seed),
+        "c2st": c2st(samples, real, seed, trees),
     }
 
 
@@ -100,7 +101,7 @@ def sliced_w2(
     return gaps.square().mean().sqrt().item()
 
 
-def c2st(a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], seed: int) -> float:
+def c2st(a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], seed: int, trees: int = 100) -> float:
     """The classifier two-sample test (Lopez-Paz & Oquab 2017): cross-validated accuracy of telling `a` from `b`.
 
     0.5 means that the classifier cannot tell them apart. Balanced: the larger set is cut to the smaller.
@@ -115,7 +116,7 @@ def c2st(a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], seed: int) 
     n = min(len(a), len(b))
     points = torch.cat([a[:n], b[:n]]).flatten(1).float().cpu().numpy()
     labels = [1] * n + [0] * n
-    forest = ExtraTreesClassifier(100, min_samples_leaf=10, random_state=seed)
+    forest = ExtraTreesClassifier(trees, min_samples_leaf=10, random_state=seed)
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     return float(cross_val_score(forest, points, labels, cv=folds, error_score="raise").mean())
 

@@ -112,6 +112,8 @@ class PackedLoop(Loop):
             BenchError: it cannot be compiled here.
         """
         mode = chosen_mode(self.config.compile, self.entry, self.device)
+        for member in self.members:
+            member.loop.history.begin_part(mode)
         if mode == "off":
             return
         self.entry.train()

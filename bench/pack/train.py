@@ -79,15 +79,9 @@ def train_or_split(runs: Sequence[Cell], report: Report, say: Callable[[str], No
         reason = str(error) if isinstance(error, Unpackable) else one_line(error)
         packs = [pack for pack in alike.values() if len(pack) > 1] if len(alike) > 1 else []
         instead = "packed by the options of the model" if packs else "trained one by one"
-        say(f"{name_of(runs)} cannot be packed: {reason}; {instead}")
+        say(f"cannot be packed: {reason}; {instead}")
         for pack in packs:
             train_or_split(pack, report, say)
-
-
-def name_of(runs: Sequence[Cell]) -> str:
-    """The data, the model and the number of a pack's runs."""
-    config = runs[0].config
-    return f"{config.data['name']}-{config.model['name']} x {len(runs)}"
 
 
 def train_together(runs: Sequence[Cell], report: Report) -> None:

@@ -53,7 +53,9 @@ COLUMNS: dict[str, Column] = {
     "train_seconds": Column("s", "optimisation alone: no validation, no compilation", averaged="cost"),
     "note": Column("", "how the entry computes, in its own words", kind="text"),
     "compiled": Column(
-        "", "how the training step was compiled: step or graph; empty where it ran eagerly", kind="text"
+        "",
+        "how the training step was compiled: step or graph, part by part where a resumed run differs; empty: eager",
+        kind="text",
     ),
     "compile_seconds": Column("s", "compilation alone; empty where nothing is compiled", averaged="cost"),
     "eval_seconds": Column("s", "validation and test evaluation", averaged="cost"),

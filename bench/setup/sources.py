@@ -26,6 +26,10 @@ LOADED_BEFORE = frozenset(name.partition(".")[0] for name in sys.modules)
 user's, though no distribution may claim it."""
 
 
+COMPILED = ("torchinductor_", "/.triton/")
+"""Parts of the paths under which compilers of torch write the modules that they generate."""
+
+
 class Source:
     """The text of one module.
 
@@ -63,13 +67,16 @@ def fingerprints(sources: Iterable[Source]) -> dict[str, str]:
 def file_of(name: str, module: ModuleType) -> Iterator[Path]:
     """The module's file where the module is the user's, else nothing."""
     file = getattr(module, "__file__", None)
-    if name in {"__main__", "__mp_main__"} or not isinstance(file, str):
+    generated = getattr(module, "__spec__", None) is None or any(part in str(file) for part in COMPILED)
+    if name in {"__main__", "__mp_main__"} or generated or not isinstance(file, str):
         return
     path = Path(file).resolve()
     if not path.is_file() or path.is_relative_to(PACKAGE):
         return
-    if any(path.is_relative_to(folder) for folder in site_folders()):
-        top = name.partition(".")[0]
+    installed = [path.relative_to(folder) for folder in site_folders() if path.is_relative_to(folder)]
+    if installed:
+        # By its place: what a distribution has vendored goes by names that no distribution claims.
+        top = min(installed, key=lambda place: len(place.parts)).parts[0].removesuffix(".py")
         if top not in LOADED_BEFORE and not required_modules().get(top, False):
             yield path
     elif not any(path.is_relative_to(folder) for folder in library_folders()):

@@ -1,9 +1,11 @@
 """Checkpoints: nested state as one safetensors file, tensors beside a JSON skeleton, so that nothing is unpickled."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -19,20 +21,33 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         BenchError: the file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    skeleton = flatten(state, tensors)
-    write_atomically(path, save(tensors, metadata={"skeleton": json.dumps(skeleton)}))
+    skeleton = json.dumps(flatten(state, tensors))
+    write_atomically(path, save(tensors, metadata={"skeleton": skeleton, "checksum": checksum(skeleton, tensors)}))
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """The state that `save_state` wrote, on the CPU; None where there is no file or a broken one."""
+    """The state that `save_state` wrote, on the CPU; None where there is no file, or one that is broken or changed."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            skeleton = json.loads(file.metadata()["skeleton"])
+            metadata = file.metadata()
     except (FileNotFoundError, SafetensorError):
         return None
-    state: dict[str, Any] = restore(skeleton, tensors)
+    skeleton = metadata["skeleton"]
+    if metadata.get("checksum", "") not in ("", checksum(skeleton, tensors)):  # earlier versions wrote none
+        return None
+    state: dict[str, Any] = restore(json.loads(skeleton), tensors)
     return state
+
+
+def checksum(skeleton: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of the skeleton and of every tensor, in the order of their names."""
+    sum_of_all = hashlib.sha256(skeleton.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        sum_of_all.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sum_of_all.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return sum_of_all.hexdigest()
 
 
 def flatten(node: Any, tensors: dict[str, Tensor]) -> Any:

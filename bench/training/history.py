@@ -22,7 +22,8 @@ class History:
         ended: whether a limit was met or training stopped early.
         selected_by: the name of the validation value, such as `nll(exact)`, which is in nats, or `mmd2`.
         shared_machine: whether others used the machine while training ran; None while too short to tell.
-        compiled: how the step was compiled, `step` or `graph`; None for an eager one.
+        compiled: how the step is compiled, `step` or `graph`; None for an eager one.
+        parts: `[first step, how]` of each part of a training that was resumed, `off` for an eager one.
         compile_seconds: on the compilation clock; None for an eager step.
         packed: most runs that this one was trained together with, itself counted: 1 for a run trained alone.
         rows: one `(step, train_seconds, train_loss_nats, validation value, step_milliseconds)` a validation.
@@ -42,6 +43,7 @@ class History:
     selected_by: str | None = None
     shared_machine: bool | None = None
     compiled: str | None = None
+    parts: list[list[int | str]] = field(default_factory=list)
     compile_seconds: float | None = None
     packed: int = 1
     rows: list[tuple[int, float, float, float, float]] = field(default_factory=list)
@@ -50,6 +52,17 @@ class History:
     def step_milliseconds(self) -> float | None:
         """Median over validations of the median time of a step between them; None before the first."""
         return statistics.median(row[-1] for row in self.rows) if self.rows else None
+
+    def begin_part(self, mode: str) -> None:
+        """Notes how the step is compiled from here on; `off` is an eager one."""
+        if not self.parts or self.parts[-1][1] != mode:
+            self.parts.append([self.step, mode])
+
+    def how_compiled(self) -> str | None:
+        """How the step was compiled, each part of a resumed training by itself where they differ."""
+        if len(self.parts) < 2:
+            return self.compiled
+        return ", ".join(f"{mode} from step {step}" for step, mode in self.parts)
 
     def csv_text(self) -> str:
         """history.csv: a line for each validation; val_nll_nats is empty where it is not what validates."""

@@ -187,13 +187,14 @@ class Loop:
         """
         config = self.config
         mode = chosen_mode(config.compile, self.entry, self.device)
+        self.history.begin_part(mode)
+        self.history.compiled = None if mode == "off" else mode
         if mode == "off":
             return
         self.entry.train()
         x = self.dataset.fixed(self.dataset.train[: config.train.batch_size], stream_seed(config.seed, "compile"))
         buffer = self.batches.buffer_for(x) if mode == "graph" else None
         self.compile_clock = CompileClock(self.history, compile_step(self.trainer, mode, x, buffer))
-        self.history.compiled = mode
 
     def validate(self) -> None:
         """Measures the validation split, keeps the weights if they are the best so far, and says whether to end.

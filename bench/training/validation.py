@@ -6,6 +6,7 @@ import torch
 
 from bench.config import Config
 from bench.data.dataset import Dataset
+from bench.data.watched import Watched
 from bench.errors import Diverged
 from bench.machine.deadline import Deadline
 from bench.metrics.likelihood import estimate, evaluating
@@ -26,6 +27,7 @@ class Validation:
         )
         self.log_det = dataset.space.log_det(self.x)
         self.to_data = dataset.space.to_data
+        self.watched = Watched({"the validation examples": self.x})
 
     def value(self, entry: Entry, deadline: Deadline) -> tuple[float, str]:
         """The validation value, smaller is better, and its name, such as `nll(exact)`, `loss` or `mmd2`.
@@ -36,7 +38,14 @@ class Validation:
         Raises:
             Diverged: it is NaN or infinite.
             TimedOut: the deadline passed between two chunks.
+            ChangedData: the entry changed the examples.
         """
+        value, name = self.measured(entry, deadline)
+        self.watched.check("a validation")
+        return value, name
+
+    def measured(self, entry: Entry, deadline: Deadline) -> tuple[float, str]:
+        """The value and its name; see `value`."""
         devices = [self.x.device] if self.x.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.no_grad():
             torch.manual_seed(stream_seed(self.seed, "validation", "estimate"))

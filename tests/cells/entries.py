@@ -113,3 +113,27 @@ class FillsDisk(Affine):
                     file.flush()
         except OSError:
             return
+
+
+class StandardisesInPlace(Affine):
+    """Changes the examples that it is to fit."""
+
+    def finish(self, x):
+        x -= x.mean(0)
+        x /= x.std(0)
+
+
+class HalvesInPlace(Affine):
+    """Changes the examples whose likelihood is asked for."""
+
+    def log_prob(self, x, context=None):
+        if not self.training:
+            x.mul_(0.5)
+        return super().log_prob(x)
+
+
+class WritesPastTorch(Affine):
+    """Changes the examples where no counter sees it."""
+
+    def finish(self, x):
+        x.data.mul_(0.5)

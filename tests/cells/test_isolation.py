@@ -213,3 +213,18 @@ def test_a_disk_that_fills_up_is_named_and_leaves_nothing_half_written(rough_con
     assert "No space left on device; free some space or choose another results_dir=" in answer.err
     assert "record.json" not in left
     assert not [name for name in left if name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("model", "call"),
+    [("standardises_in_place", "finish"), ("halves_in_place", "validation"), ("writes_past_torch", "the run")],
+)
+def test_an_entry_that_changes_its_data_fails_and_the_next_is_as_ever(
+    model: str, call: str, bench_call, rough_conf, tmp_path, undisturbed
+) -> None:
+    answer = bench_call(*words(rough_conf, f"model={model},affine"))
+    assert answer.code == 1
+    assert row(tmp_path, model)["status"] == "failed"
+    assert row(tmp_path, model)["error"].startswith("changed its data: ")
+    assert call in row(tmp_path, model)["error"]
+    assert repeatable(row(tmp_path, "affine")) == undisturbed

@@ -106,11 +106,11 @@ def test_c2st_is_balanced_and_repeatable() -> None:
 
 def test_compare_is_the_three_distances_of_equally_many_flat_points() -> None:
     a, b = torch.randn(300, 2, 2) + 1, torch.randn(250, 2, 2)
-    found = compare(a, b, projections=16, seed=3)
+    found = compare(a, b, projections=16, trees=7, seed=3)
     assert found == {
         "mmd2": mmd2(a[:250], b),
         "sliced_w2": sliced_w2(a[:250].flatten(1), b.flatten(1), 16, torch.Generator().manual_seed(3)),
-        "c2st": c2st(a[:250], b, 3),
+        "c2st": c2st(a[:250], b, 3, trees=7),
     }
 
 
@@ -118,4 +118,4 @@ def test_compare_calls_broken_samples_a_divergence() -> None:
     samples = torch.randn(20, 2)
     samples[3, 0], samples[5] = torch.nan, torch.inf
     with pytest.raises(Diverged, match="2 of 20 samples"):
-        compare(samples, torch.randn(20, 2), projections=4, seed=0)
+        compare(samples, torch.randn(20, 2), projections=4, trees=5, seed=0)

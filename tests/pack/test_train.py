@@ -1,18 +1,20 @@
 """Packed runs through the command, held against the same runs one by one."""
 
 import csv
-from collections.abc import Set
+import threading
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.cells.terminal import Bar
-from bench.pack.train import pack_key
-from bench.record.store import RunFolder
-from bench.setup.cell import resolve
+from bench.cells.lock import Lock
+from bench.pack.train import pack_key, train_pack
+from bench.run import run
+from bench.setup.cell import Cell, resolve
 from bench.training.checkpoint import load_state
+from bench.training.history import History
 from tests.helpers import CLOCKS, TINY, Answer, records, repeatable, tiny
 
 SINGLE = 1e-4
@@ -194,7 +196,7 @@ def test_what_cannot_be_packed_says_why_and_is_trained_one_by_one(model, why, ow
     packed, alone = both_ways(bench_call, own_conf, f"model={model}", *rest)
     assert packed.code == alone.code
     (line,) = [line for line in packed.out.splitlines() if "cannot be packed" in line]
-    assert line.startswith(f"[1/2] linear_gaussian-{model} x 2 cannot be packed")
+    assert line.startswith(f"[1/2] linear_gaussian-{model} x 2  cannot be packed")
     assert why in line
     assert line.endswith("trained one by one")
     found, expected = made(tmp_path, "packed"), made(tmp_path, "alone")
@@ -210,56 +212,58 @@ def test_finished_runs_and_those_of_others_are_left_out(own_conf, bench_call, tm
     before = path.stat().st_mtime_ns
     bench_call(*command, "seed=3", "results_dir=elsewhere")
     (name,) = made(tmp_path, "elsewhere")
-    with RunFolder(Path("results/scratch/runs", name)).lock():
-        answer = bench_call(*command, "seed=0,1,2,3")
-    assert "4 runs: 3 ok, 1 running elsewhere" in answer.out
+    lock = Lock(Path("results/scratch/runs", name))
+    assert lock.take() is None
+    threading.Timer(4.0, lock.release).start()
+    answer = bench_call(*command, "seed=0,1,2,3")
+    assert "running elsewhere" in answer.out
+    assert "4 runs: 4 ok" in answer.out
     assert path.stat().st_mtime_ns == before
     packed = {record["seed"]: record["packed"] for record in made(tmp_path, "results").values()}
-    assert packed == {0: 1, 1: 2, 2: 2}
+    assert packed == {0: 1, 1: 2, 2: 2, 3: 1}
     assert " x " not in bench_call(*command, "seed=0,1").out
     again = bench_call(*command, "seed=0,1", "--again")
     assert "x 2  100%" in again.out
     assert path.stat().st_mtime_ns > before
 
 
-def test_a_pack_interrupted_goes_on_to_the_same_records(own_conf, bench_call, tmp_path, monkeypatch) -> None:
-    rest = ["model=vae", "budget.parameters=null", "model.width=16", "seed=0,1,2", "train.checkpoint_seconds=1e-9"]
-    command = words(own_conf, *rest, "results_dir=packed", "pack=seeds")
+VAES = ["model=vae", "budget.parameters=null", "model.width=16", "train.checkpoint_seconds=1e-9"]
 
-    def interrupted(progress, history, share) -> None:
-        if history.step == 10:
+
+def interrupted_at(step: int, conf: Path, seeds: Sequence[int], *overrides: str) -> list[Cell]:
+    """Cells whose training, packed where they are several, was interrupted at a validation."""
+    cells = [resolve(tiny(conf, *VAES, f"seed={seed}", *overrides)) for seed in seeds]
+
+    def report(history: History, share: float) -> None:
+        if history.step == step:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Bar, "show", interrupted)
-        assert bench_call(*command).code == 130
+    with pytest.raises(KeyboardInterrupt):
+        train_pack(cells, report, print) if len(cells) > 1 else run(cells[0], report)
+    return cells
+
+
+def test_a_pack_interrupted_goes_on_to_the_same_records(own_conf, bench_call, tmp_path) -> None:
+    interrupted_at(10, own_conf, (0, 1, 2), "results_dir=packed", "pack=seeds")
     checkpoints = list((tmp_path / "packed").rglob("checkpoint.safetensors"))
     assert [load_state(path)["history"]["step"] for path in checkpoints] == [5, 5, 5]  # type: ignore[index]
-    answer = bench_call(*command)
+    answer = bench_call(*words(own_conf, *VAES, "seed=0,1,2", "results_dir=packed", "pack=seeds"))
     assert answer.code == 0
     assert "x 3  25%" not in answer.out
     assert "x 3  50%" in answer.out
-    bench_call(*words(own_conf, *rest, "results_dir=alone"))
+    bench_call(*words(own_conf, *VAES, "seed=0,1,2", "results_dir=alone"))
+    assert len(made(tmp_path, "packed")) == 3
     for run_id, record in made(tmp_path, "packed").items():
         assert record["packed"] == 3
         assert_same_run(tmp_path, run_id, "packed", "alone")
 
 
-def test_runs_that_stand_at_another_step_are_not_held_up(own_conf, bench_call, tmp_path, monkeypatch) -> None:
+def test_runs_that_stand_at_another_step_are_not_held_up(own_conf, bench_call, tmp_path) -> None:
     """The first run was killed after five steps of its own; it goes on from there, by itself."""
-    rest = ["model=noisy", "train.checkpoint_seconds=1e-9"]
-
-    def interrupted(progress, history, share) -> None:
-        if history.step == 10:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Bar, "show", interrupted)
-        assert bench_call(*words(own_conf, *rest, "results_dir=packed", "seed=0")).code == 130
-    answer = bench_call(*words(own_conf, *rest, "results_dir=packed", "pack=seeds", "seed=0,1,2"))
+    interrupted_at(10, own_conf, (0,), "results_dir=packed")
+    answer = bench_call(*words(own_conf, *VAES, "results_dir=packed", "pack=seeds", "seed=0,1,2"))
     assert "x 3  25%" in answer.out
-    assert "noisy-s0" in next(line for line in answer.out.splitlines() if "50%" in line and "-s" in line)
-    bench_call(*words(own_conf, *rest, "results_dir=alone", "seed=0,1,2"))
+    bench_call(*words(own_conf, *VAES, "results_dir=alone", "seed=0,1,2"))
     found = made(tmp_path, "packed")
     assert sorted(record["packed"] for record in found.values()) == [1, 2, 2]
     for run_id in found:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from bench.training.checkpoint import load_state, save_state
@@ -116,3 +117,24 @@ def test_nothing_in_the_package_is_unpickled() -> None:
         if forbidden.search(line)
     ]
     assert offences == []
+
+
+def test_a_changed_byte_of_any_part_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_state(path, {"weight": torch.arange(8.0), "words": "first", "empty": torch.zeros(0)})
+    content = path.read_bytes()
+    for place in (content.index(b"first"), len(content) - 3):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        assert load_state(path) is None
+    path.write_bytes(content)
+    assert load_state(path) is not None
+
+
+def test_a_checkpoint_of_before_checksums_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(save({"0": torch.ones(2)}, metadata={"skeleton": '{"dict": [["w", {"tensor": "0"}]]}'}))
+    state = load_state(path)
+    assert state is not None
+    assert torch.equal(state["w"], torch.ones(2))

@@ -346,3 +346,13 @@ def test_a_filled_slot_is_called_but_in_an_eager_step(slot: str) -> None:
     copy.deepcopy(trainer).step(x, 0.5)
     trainer.step(x, 0.5)
     assert calls == 3 * [slot]
+
+
+def test_a_resumed_training_says_how_each_part_was_compiled() -> None:
+    history = History()
+    history.begin_part("off")
+    history.begin_part("off")
+    assert history.how_compiled() is None
+    history.step, history.compiled = 500, "step"
+    history.begin_part("step")
+    assert history.how_compiled() == "off from step 0, step from step 500"
