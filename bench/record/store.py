@@ -1,7 +1,6 @@
 """The run folder: atomic files, and a record that exists only when the run has ended."""
 
 import contextlib
-import csv
 import io
 import json
 import os
@@ -9,8 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bench.errors import CannotWrite
+from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
+from bench.record.reading import RECORD_BYTES, Unreadable, csv_rows, json_object, text_of
+from bench.record.typed import PROSE, PROSE_LENGTH, cut, typed
 
 Record = dict[str, Any]
 
@@ -34,7 +35,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(scratch, "wb") as file:
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -47,18 +48,27 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def tabled(study: Path) -> set[str]:
-    """Ids of the runs that the table of a study's folder has rows of; none where it has no table."""
+    """Ids of the runs that the table of a study's folder has rows of; none where it has no table.
+
+    Raises:
+        BenchError: the table cannot be read.
+    """
     table = study / TABLE
-    if not table.exists():
+    try:
+        (_, header), *rows = csv_rows(table) or [(0, [])]
+    except FileNotFoundError:
         return set()
-    with open(table, newline="", encoding="utf-8") as file:
-        return {str(row.get("run_id")) for row in csv.DictReader(file)}
+    except Unreadable as error:
+        raise BenchError(f"{table}: {error}; restore the file") from error
+    place = header.index("run_id") if "run_id" in header else len(header)
+    return {row[place] for _, row in rows if place < len(row)}
 
 
 def record_text(record: Record) -> str:
-    """A record as JSON: the fixed columns first, in their order, every one of them present."""
+    """A record as JSON: the fixed columns first, in their order, every one of them present; long messages are cut."""
     ordered = {name: record.get(name) for name in COLUMNS}
     ordered |= {name: value for name, value in record.items() if name not in ordered}
+    ordered |= {name: cut(text, PROSE_LENGTH) for name in PROSE if isinstance(text := ordered[name], str)}
     return json.dumps(ordered, indent=1, allow_nan=False) + "\n"
 
 
@@ -71,27 +81,34 @@ class RunFolder:
         self.checkpoint_path = path / "checkpoint.safetensors"
 
     def read(self) -> Record | None:
-        """The record, or None where the run has not ended.
+        """The record, every value of its column's kind, or None where the run has not ended.
 
         Raises:
-            ValueError: the record cannot be read as the JSON object that it was written as.
+            Unreadable: the record cannot be read as what it was written as.
         """
         try:
-            text = self.record_path.read_text()
+            text = text_of(self.record_path, RECORD_BYTES)
         except FileNotFoundError:
             return None
-        record = json.loads(text)
-        if not isinstance(record, dict) or record.get("run_id") != self.path.name or "status" not in record:
-            raise ValueError("not a record of this run")
-        return record
+        record = json_object(text)
+        if record.get("run_id") != self.path.name:
+            raise Unreadable("not a record of this run")
+        return typed(record)
 
     def read_or_set_aside(self) -> tuple[Record | None, str | None]:
-        """The record, and a line that names a broken one after moving it out of the way."""
+        """The record, and a line that names a broken one after moving it out of the way.
+
+        Raises:
+            CannotWrite: it cannot be moved.
+        """
         try:
             return self.read(), None
-        except ValueError as error:
+        except Unreadable as error:
             aside = self.record_path.with_name("record.json.broken")
-            os.replace(self.record_path, aside)
+            try:
+                os.replace(self.record_path, aside)
+            except OSError as refusal:
+                raise CannotWrite(f"cannot move {self.record_path} ({error}): {refusal.strerror}") from refusal
             return None, f"{self.record_path} is broken ({error}); set aside as {aside.name}, the run is made again"
 
     def write_record(self, record: Record) -> None:

@@ -1,8 +1,9 @@
 """The first half of a report: run folders -> four tidy files that can be committed."""
 
-import csv
+import hashlib
 import json
 import math
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from bench.config import NOT_IDENTITY
+from bench.record.reading import CONFIG_BYTES, Unreadable, csv_rows, shown, text_of, yaml_mapping
 from bench.record.store import TABLE, Record, RunFolder, tabled, write_atomically
+from bench.record.typed import printable
 from bench.report.committed_rows import NOTHING, kept_beside
 from bench.report.picture_archive import archive, pictures_of
 from bench.report.study import (
@@ -24,14 +25,17 @@ from bench.report.study import (
     PICTURES,
     Run,
     label,
+    number,
     table_text,
     validated,
     write_csv,
 )
 
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
 HISTORY_POINTS = 20
 """Validations of a run that histories.csv holds."""
+CURVE_POINTS = 1_000
+VARIANT_LENGTH = 250
+"""Characters of the options that tell a run from others; of longer ones the rest stands as a hash."""
 NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
 
 
@@ -91,9 +95,7 @@ def each(runs: list[Run], new: Mapping[str, Sequence[Sequence[Any]]], kept: list
 def _records(runs_folder: Path, collected: Collected) -> dict[str, Record]:
     """run_id -> record, with unfinished runs counted and broken records named in `collected`."""
     records: dict[str, Record] = {}
-    for path in sorted(runs_folder.iterdir()) if runs_folder.is_dir() else []:
-        if not path.is_dir():
-            continue
+    for path in _run_folders(runs_folder, collected.warnings):
         run = RunFolder(path)
         try:
             record = run.read()
@@ -102,20 +104,54 @@ def _records(runs_folder: Path, collected: Collected) -> dict[str, Record]:
                 continue
             validated(record)
             _curves(record)
-        except (ValueError, TypeError) as error:
-            collected.warnings.append(f"{run.record_path} is broken ({error}); left out")
+        except Unreadable as error:
+            collected.warnings.append(f"{said(run.record_path)} is broken ({error}); left out")
             continue
         records[path.name] = record
     return records
 
 
+def _run_folders(runs_folder: Path, warnings: list[str]) -> list[Path]:
+    """The folders of runs, sorted; links are named in a warning and not followed."""
+    if runs_folder.is_symlink():
+        warnings.append(f"{said(runs_folder)} is a link, which is not followed; let the study's folder be the link")
+        return []
+    try:
+        with os.scandir(runs_folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        warnings.append(f"{said(runs_folder)} cannot be read ({error.strerror}); left out")
+        return []
+    links = [entry for entry in entries if entry.is_symlink()]
+    warnings += [f"{said(runs_folder / link.name)} is a link, which is not followed; left out" for link in links]
+    return [runs_folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def said(path: Path) -> str:
+    """A path in one printable line, whatever its folders are called."""
+    return printable(str(path)).replace("\n", "\ufffd")
+
+
 def _curves(record: Record) -> list[tuple[str, str, float, float]]:
-    """The rows of curves.csv of one record."""
-    return [
-        (record["run_id"], kind, float(x), float(y))
-        for kind in ("k", "noise")
-        for x, y in record.get(f"{kind}_curve") or []
-    ]
+    """The rows of curves.csv of one record.
+
+    Raises:
+        Unreadable: a curve is not a list of pairs of numbers.
+    """
+    rows = []
+    for kind in ("k", "noise"):
+        curve = record.get(f"{kind}_curve") or []
+        if not isinstance(curve, list) or not all(map(_is_point, curve)) or len(curve) > CURVE_POINTS:
+            raise Unreadable(f"{kind}_curve is {shown(curve)}")
+        rows += [(record["run_id"], kind, float(x), float(y)) for x, y in curve]
+    return rows
+
+
+def _is_point(pair: Any) -> bool:
+    numbers = isinstance(pair, list) and [isinstance(value, (int, float)) for value in pair]
+    return numbers == [True, True]
 
 
 def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) -> list[Run]:
@@ -127,7 +163,7 @@ def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) ->
     for group in groups.values():
         settings = [_settings(runs_folder / run["run_id"] / "config.yaml", warnings) for run in group]
         for run, variant in zip(group, variants(settings), strict=True):
-            run["variant"] = variant
+            run["variant"] = variant and shortened(variant)
         _tell_apart(group)
     return in_order(runs)
 
@@ -165,6 +201,14 @@ def variants(settings: list[dict[str, str]]) -> list[str | None]:
     ]
 
 
+def shortened(variant: str) -> str:
+    """The variant in one line; the end of a long one is a hash of all of it."""
+    one_line = " ".join(printable(variant).split())
+    if len(one_line) <= VARIANT_LENGTH:
+        return one_line
+    return f"{one_line[:VARIANT_LENGTH]}… {hashlib.sha256(variant.encode(errors='replace')).hexdigest()[:8]}"
+
+
 def kinds(settings: list[dict[str, str]], names: list[str]) -> int:
     """Into how many kinds these names divide the settings."""
     return len({tuple(setting.get(name) for name in names) for setting in settings})
@@ -196,33 +240,34 @@ def _tell_apart(group: list[Run]) -> None:
 def _settings(path: Path, warnings: list[str]) -> dict[str, str]:
     """The configuration of a run, flat (`budget.steps` -> `2000`), without what does not tell models apart."""
     try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader) or {}
-        flat = dict(pair for key, value in config.items() for pair in _flat(key, value))
-        return {name: text for name, text in flat.items() if name not in NOT_A_SETTING}
-    except (OSError, yaml.YAMLError, AttributeError) as error:
-        warnings.append(f"{path} cannot be read ({type(error).__name__}); its settings are not compared")
+        config = yaml_mapping(text_of(path, CONFIG_BYTES))
+    except (FileNotFoundError, Unreadable) as error:
+        reason = "absent" if isinstance(error, FileNotFoundError) else error
+        warnings.append(f"{said(path)} cannot be read ({reason}); its settings are not compared")
         return {}
+    flat = dict(pair for key, value in config.items() for pair in _flat(str(key), value))
+    return {name: text for name, text in flat.items() if name not in NOT_A_SETTING}
 
 
 def _flat(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [pair for key, inner in value.items() for pair in _flat(f"{name}.{key}", inner)]
-    return [(name, value if isinstance(value, str) else json.dumps(value))]
+    return [(name, value if isinstance(value, str) else json.dumps(value, default=str))]
 
 
 def _history(path: Path, warnings: list[str]) -> list[list[str]]:
     """The rows of a run's history.csv behind its run_id; none where it is absent or broken."""
     file = path / "history.csv"
-    if not file.exists():
-        return []
     try:
-        rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+        rows = [row for _, row in csv_rows(file)]
         if not rows or tuple(rows[0]) != HISTORY_COLUMNS or any(len(row) != len(HISTORY_COLUMNS) for row in rows):
-            raise ValueError(f"its columns are not {','.join(HISTORY_COLUMNS)} throughout")
+            raise Unreadable(f"its columns are not {','.join(HISTORY_COLUMNS)} throughout")
         for row in rows[1:]:
-            [float(cell) for cell in row if cell]
+            list(map(number, row))
+    except FileNotFoundError:
+        return []
     except ValueError as error:
-        warnings.append(f"{file} is broken ({error}); left out")
+        warnings.append(f"{said(file)} is broken ({printable(str(error))}); left out")
         return []
     return [[path.name, *row] for row in thinned(rows[1:])]
 

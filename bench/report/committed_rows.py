@@ -1,7 +1,6 @@
 """Rows of a study's files whose runs are not here, kept beside those of runs that are: a model of one's own in a study
 that was trained elsewhere."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from bench.report.study import (
     label,
     load,
     rows_of,
+    words_of,
 )
 
 
@@ -81,7 +81,7 @@ def tell_apart(new: list[Run], kept: list[Run]) -> None:
 
 def kind(run: Run) -> tuple[str, str, frozenset[str]]:
     """Data, model and the words of the command, without the seed and the folder of configurations."""
-    words = shlex.split(run["command"] or "")
+    words = words_of(run)
     if "--config-dir" in words:
         place = words.index("--config-dir")
         del words[place : place + 2]

@@ -1,10 +1,13 @@
 """The arrays that plots of samples and densities are drawn from, small enough to commit."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from bench.record.reading import Unreadable, arrays_of
+from bench.report.picture_shapes import check_pictures
 from bench.report.study import Array, Run, label
 
 IMAGES, POINTS, GRID = 64, 1_000, 200
@@ -14,6 +17,8 @@ UNKNOWN_NATS = 16.0
 """Part that is stored where the truth is not known, from the model's own highest value down."""
 LOG_FLOOR = -1e4  # of a density that is 0 everywhere; within float16
 LEVEL_NATS = SHOWN_NATS / 256  # one step of the colour map
+Reader = Callable[[dict[str, Array], str, str], dict[str, Array]]
+"""From a run's arrays, its cell and its data to the pictures of that cell."""
 
 
 def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict[str, Array]:
@@ -36,15 +41,29 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
             continue
         for name, read in (("samples.npz", _samples), ("density.npz", _density)):
             path = runs_folder / run["run_id"] / name
-            if not path.exists():
-                continue
             try:
-                with np.load(path, allow_pickle=False) as arrays:
-                    arrays_of_cell = read(dict(arrays), cell, run["data"])
-            except Exception as error:  # a truncated archive fails in numpy, zipfile or zlib
-                warnings.append(f"{path} cannot be read ({type(error).__name__}: {error}); left out of the pictures")
+                arrays_of_cell = drawable(read, arrays_of(path), cell, run["data"])
+            except FileNotFoundError:
+                continue
+            except Unreadable as error:
+                warnings.append(f"{path} cannot be read ({error}); left out of the pictures")
                 continue
             pictures |= {key: array for key, array in arrays_of_cell.items() if key not in pictures}
+    return pictures
+
+
+def drawable(read: Reader, arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:
+    """What `read` makes of a run's arrays.
+
+    Raises:
+        Unreadable: they are not the arrays that a run stores.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            pictures = read(arrays, cell, data)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise Unreadable(f"not the arrays of a run ({type(error).__name__})") from error
+    check_pictures(pictures)
     return pictures
 
 

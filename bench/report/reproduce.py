@@ -1,6 +1,5 @@
 """`bench reproduce`: what a study obtained beside what was published, from its stored table alone."""
 
-import shlex
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from bench.record.columns import COLUMNS
 from bench.record.store import TABLE
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.numbers import quantity
-from bench.report.study import label, load, study_folder
+from bench.report.study import label, load, study_folder, words_of
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 
@@ -59,7 +58,7 @@ def obtained(runs: list[dict[str, Any]], published: dict[Any, Any]) -> list[tupl
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
         same = run["data"] == published["data"] and (oracle or run["model"] == published["model"])
-        if same and options <= set(shlex.split(run["command"] or "")) and run[column] is not None:
+        if same and options <= set(words_of(run)) and run[column] is not None:
             groups["oracle" if oracle else label(run)].append(run)
     return [(name, *mean_of(group, column, oracle)) for name, group in groups.items()]
 

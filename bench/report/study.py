@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-import zipfile
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import BenchError, unknown
-from bench.record.columns import COLUMNS, STATUSES, Kind
+from bench.record.columns import COLUMNS
+from bench.record.csv_cells import inert_cell
+from bench.record.reading import NUMBER_LENGTH, Unreadable, arrays_of, csv_rows, shown
 from bench.record.store import TABLE
+from bench.record.typed import LARGEST, TEXT_LENGTH, cut, typed
+from bench.report.picture_shapes import check_pictures
 
 Run = dict[str, Any]
 Array = NDArray[Any]
@@ -53,44 +57,44 @@ def label(run: Run) -> str:
 
 
 def validated(record: dict[str, Any]) -> Run:
-    """A record's scalars, held against the kinds of their columns.
+    """A record's scalars, held against the kinds of their columns; lists and mappings become JSON.
 
     Raises:
-        ValueError: a column holds the wrong kind of value, an infinity or a NaN, or the status does not exist.
+        Unreadable: as `typed`, or the record does not say which run it is of.
     """
-    for name in ("data", "model", "seed"):
+    for name in ("run_id", "data", "model", "seed"):
         if record.get(name) is None:
-            raise ValueError(f"{name} is missing")
-    if record["status"] not in STATUSES:
-        raise ValueError(f"status is {record['status']!r}")
-    for name, column in COLUMNS.items():
-        _check_kind(name, column.kind, record.get(name))
-    scalars = {name: record.get(name) for name in COLUMNS}
-    for name, value in record.items():
+            raise Unreadable(f"{name} is missing")
+    held = typed(record)
+    scalars = {name: held.get(name) for name in COLUMNS}
+    for name, value in held.items():
         if name not in COLUMNS and name not in ("k_curve", "noise_curve"):
-            scalars[name] = json.dumps(value) if isinstance(value, (list, dict)) else value
+            nested = isinstance(value, (list, dict))
+            scalars[name] = cut(json.dumps(value), TEXT_LENGTH) if nested else value
     return scalars
 
 
-def _check_kind(name: str, kind: Kind, value: Any) -> None:
-    """Refuses a number or a flag that is none; text is left as it is, and None is an absent quantity."""
-    if value is None or kind == "text":
-        return
-    if not isinstance(value, bool if kind == "flag" else (int, float)) or (
-        kind == "number" and isinstance(value, bool)
-    ):
-        raise ValueError(f"{name} is {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is not finite")
+def words_of(run: Run) -> list[str]:
+    """The words of the run's command; one that no shell would read is divided at spaces."""
+    command = run["command"] or ""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
 
 
 def write_csv(header: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows as CSV: None is an empty cell, floats are written so that they read back bit for bit."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(inert, header))
+    writer.writerows(map(inert, row) for row in rows)
     return buffer.getvalue()
+
+
+def inert(value: Any) -> Any:
+    """A value as its cell: a text that a spreadsheet would compute is made one that it does not."""
+    return inert_cell(value) if isinstance(value, str) else value
 
 
 def frame(runs: list[Run]) -> pd.DataFrame:
@@ -111,7 +115,10 @@ def series(values: list[Any]) -> "pd.Series[Any]":
 
 def table_text(runs: list[Run]) -> str:
     """table.csv, from which every number reads back bit for bit."""
-    return frame(runs).to_csv(index=False, lineterminator="\n")
+    table = frame(runs)
+    texts = table.select_dtypes(object).columns
+    table[texts] = table[texts].map(inert)
+    return table.rename(columns=inert).to_csv(index=False, lineterminator="\n")
 
 
 def study_folder(study: str, results_dir: Path) -> Path:
@@ -149,54 +156,80 @@ def load(folder: Path) -> Study:
 
 
 def _read_table(path: Path) -> list[Run]:
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, restkey="too many cells", restval=None)
-        runs = []
-        for row in reader:
-            try:
-                runs.append(validated({name: _value(name, cell) for name, cell in row.items()}))
-            except (ValueError, KeyError, TypeError) as error:
-                raise BenchError(
-                    f"{path}, line {reader.line_num}: {error}; restore the file or run the study"
-                ) from error
+    (_, header), *rows = _rows(path) or [(0, [])]
+    runs = []
+    for line, row in filter(lambda numbered: numbered[1], rows):
+        try:
+            if len(row) > len(header):
+                raise Unreadable("too many cells")
+            runs.append(validated({name: _value(name, cell) for name, cell in zip(header, row, strict=False)}))
+        except (ValueError, KeyError) as error:
+            raise BenchError(f"{path}, line {line}: {error}; restore the file or run the study") from error
     return runs
 
 
-def _value(name: str, cell: str | None) -> Any:
+def _value(name: str, cell: str) -> Any:
     """A cell of table.csv as the value that was written."""
-    if cell is None or cell == "":
-        return None
     kind = COLUMNS[name].kind if name in COLUMNS else "text"
+    if cell == "":
+        return None
     if kind == "flag":
         return {"True": True, "False": False}[cell]
     if kind == "text":
         return cell
+    if len(cell) > NUMBER_LENGTH:
+        raise Unreadable(f"{name} is {shown(cell)}")
     return int(cell) if cell.lstrip("-").isdigit() else float(cell)
 
 
 def rows_of(path: Path, header: tuple[str, ...]) -> list[list[str]]:
-    """The rows of a CSV file with a known header; none where the file is absent."""
+    """The rows of a CSV file with a known header; none where the file is absent.
+
+    Raises:
+        BenchError: it is not that file.
+    """
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
+    rows = [row for _, row in _rows(path)]
     if not rows or tuple(rows[0]) != header or any(len(row) != len(header) for row in rows):
         raise BenchError(f"{path} does not have the columns {','.join(header)} throughout; restore the file")
     return rows[1:]
 
 
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    try:
+        return csv_rows(path)
+    except Unreadable as error:
+        raise BenchError(f"{path}: {error}; restore the file") from error
+
+
+def number(field: str) -> float:
+    """A number of a history or a curve: NaN where its cell is empty; infinities may be among them.
+
+    Raises:
+        ValueError: it is none, or beyond what can be drawn.
+    """
+    if len(field) > NUMBER_LENGTH:
+        raise Unreadable(f"a number of {len(field):,} characters")
+    value = float(field) if field else math.nan
+    if math.isfinite(value) and abs(value) > LARGEST:
+        raise Unreadable(f"{value:g} is beyond {LARGEST:g}")
+    return value
+
+
 def _float(path: Path, field: str) -> float:
     try:
-        return float(field) if field else math.nan
+        return number(field)
     except ValueError as error:
-        raise BenchError(f"{path}: {field!r} is not a number; restore the file") from error
+        raise BenchError(f"{path}: {shown(field)} is not a number; restore the file") from error
 
 
 def _read_pictures(path: Path) -> dict[str, Array]:
-    if not path.exists():
-        return {}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        pictures = arrays_of(path)
+        check_pictures(pictures)
+    except FileNotFoundError:
+        return {}
+    except Unreadable as error:
         raise BenchError(f"{path} cannot be read ({error}); restore the file") from error
+    return pictures

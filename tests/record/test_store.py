@@ -40,14 +40,23 @@ def test_a_full_disk_is_named_and_leaves_the_old_file_alone(call: str, tmp_path:
     assert files_under(tmp_path) == {"record.json"}
 
 
-def test_a_real_full_disk(tmp_path: Path) -> None:
+def test_a_real_full_disk(tmp_path: Path, monkeypatch) -> None:
     """/dev/full refuses every byte; the scratch file is made to be it."""
     path = tmp_path / "record.json"
-    scratch = tmp_path / f".record.json.{os.getpid()}"
-    scratch.symlink_to("/dev/full")
+    monkeypatch.setattr(os, "open", lambda *_, real=os.open: real("/dev/full", os.O_WRONLY))
     with pytest.raises(CannotWrite, match="No space left on device"):
         write_atomically(path, "new")
     assert files_under(tmp_path) == set()
+
+
+def test_a_link_in_place_of_the_scratch_file_is_not_written_through(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.write_text("mine")
+    scratch = tmp_path / f".record.json.{os.getpid()}"
+    scratch.symlink_to(target)
+    with pytest.raises(CannotWrite, match="record.json"):
+        write_atomically(tmp_path / "record.json", "new")
+    assert target.read_text() == "mine"
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
