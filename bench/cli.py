@@ -1,6 +1,7 @@
 """The `bench` command: parses, imports lazily, calls one function."""
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -17,8 +18,12 @@ EPILOG = """examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; the exit code is 0, 1 (something failed), 2 (a mistake in the command) or 130 (interrupted)."""
-    sys.path.insert(0, os.getcwd())
     arguments = parsed(argv)
+    user_folder_last(loads=hasattr(arguments, "config_dir"))
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's shell may name one that this environment does not have
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without ≤ shows its code
     try:
         code: int = arguments.call(arguments)
     except BenchError as error:
@@ -31,6 +36,15 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     return code
+
+
+def user_folder_last(*, loads: bool) -> None:
+    """The folder of the call on the path behind everything else where the command loads user's modules, else nowhere.
+
+    `python -m` puts it first, where a pandas.py in it would be imported in place of pandas.
+    """
+    here = os.getcwd()
+    sys.path[:] = [folder for folder in sys.path if folder not in {"", here}] + [here] * loads
 
 
 def parsed(argv: list[str] | None) -> argparse.Namespace:

@@ -5,6 +5,7 @@ import math
 from bench.report.intervals import Interval
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SMALLEST = -300  # powers of ten below are no normal float
 DIGITS = 4  # significant digits of a number without an interval
 
 
@@ -22,7 +23,7 @@ def quantity(interval: Interval, scale: float = 1.0, digits: int = DIGITS) -> st
     if size == 0:
         return "0"
     exponent = math.floor(math.log10(size))
-    shift = exponent if exponent < -3 or exponent > 8 else 0
+    shift = max(exponent, SMALLEST) if exponent < -3 or exponent > 8 else 0
     mean, half_width = mean / 10**shift, half_width / 10**shift
     if half_width == 0:
         number = plain(mean, digits)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.record.columns import COLUMNS
+from bench.report.inert import slug
 from bench.report.model_summary import ModelSummary, count_words
 from bench.report.numbers import plain
 from bench.report.study import Run, Study, label
@@ -54,7 +55,7 @@ def render(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["source"] = embedded if single_file else linked
+    environment.filters |= {"source": embedded if single_file else linked, "slug": slug}
     return environment.get_template("report.html").render(
         study=study.name,
         single_file=single_file,

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from bench.report.inert import plot_label, slug
 from bench.report.intervals import Interval, t_interval
 from bench.report.model_summary import ORACLE, ModelSummary
 from bench.report.numbers import plain, quantity
@@ -33,7 +34,7 @@ def reconstruction(study: Study, cells: list[ModelSummary], look: dict[str, Styl
     data = cells[0].data
     ends = "; ".join(f"{m} from {plain(c[min(c)].mean)} to {plain(c[max(c)].mean)}" for m, c in curves.items())
     return Plot(
-        f"reconstruction-{data}",
+        f"reconstruction-{slug(data)}",
         data,
         "Reconstruction at equal latent noise",
         f"Reconstruction error on {data} as latent noise grows: {ends}.",
@@ -63,7 +64,7 @@ def k_curve(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
         for m, c in curves.items()
     )
     return Plot(
-        f"k-curve-{data}",
+        f"k-curve-{slug(data)}",
         data,
         "The bound against K",
         f"IWAE bound of the test NLL on {data}: {ends} nats.",
@@ -110,5 +111,5 @@ def _line(axes: Axes, curve: dict[float, Interval], style: Style, name: str) -> 
         marker=style.marker,
         ms=5,
         capsize=2.5,
-        label=name,
+        label=plot_label(name),
     )

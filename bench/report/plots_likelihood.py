@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
 from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
@@ -16,7 +17,7 @@ from bench.report.tables import DAGGER, NOTES, SECTION, is_single, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
 FAR = 10.0
-NAME_WIDTH = 22  # characters of a name on one line
+NAME_WIDTH, LONGEST_LINE = 22, 40  # characters of a name on one line, of one without a space
 Line = tuple[str, Run, Array]  # model, run, its `(points, 2)` seconds and validation NLL
 INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
 
@@ -42,7 +43,7 @@ def dots(models: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     data = models[0].data
     ranking = "; ".join(f"{m.model} {plain(m.intervals['nll_nats'].mean)}" for m in reversed(shown))
     return Plot(
-        f"nll-{data}",
+        f"nll-{slug(data)}",
         data,
         "Test NLL by model",
         f"Mean test NLL in nats on {data}, lowest first: {ranking}.",
@@ -53,7 +54,7 @@ def dots(models: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
 
 def _rows_of_names(marked_names: list[str], *, legend_above: bool) -> tuple[Figure, Axes]:
     """A figure with a row for each name, the names left of the axes, on as many lines as they need."""
-    names = [textwrap.fill(name, NAME_WIDTH, break_long_words=False) for name in marked_names]
+    names = [in_lines(name) for name in marked_names]
     left = 0.25 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
     lines = 1 + max(name.count("\n") for name in names)
     rows = max(0.42, 0.17 * lines + 0.1) * len(names)
@@ -61,11 +62,17 @@ def _rows_of_names(marked_names: list[str], *, legend_above: bool) -> tuple[Figu
     fig = figure(height=total)
     axes = fig.add_axes((left / WIDTH, 0.52 / total, (WIDTH - left - 0.15) / WIDTH, rows / total))
     axes.set(ylim=(-0.55, len(names) - 0.45), yticks=range(len(names)), xlabel="test NLL, nats (lower is better)")
-    axes.set_yticklabels(names)
+    axes.set_yticklabels(map(plot_label, names))
     axes.tick_params(axis="y", length=0, labelcolor="black")
     axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
     return fig, axes
+
+
+def in_lines(name: str) -> str:
+    """The name on lines that leave room for the axes: divided between its words, and a very long word as well."""
+    lines = textwrap.wrap(name, NAME_WIDTH, break_long_words=False)
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, LONGEST_LINE))
 
 
 def _dot(axes: Axes, row: int, model: ModelSummary, style: Style) -> None:
@@ -156,8 +163,10 @@ def pareto(cells: list[ModelSummary], look: dict[str, Style], cost: Cost) -> Plo
         both = sorted(spent.keys() & nll.keys())
         axes.plot([spent[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0)
         (x, dx, _), (y, dy, _) = cell.intervals[cost.column], cell.intervals["nll_nats"]
-        across = None if dx is None else np.array([[min(dx, 0.9 * x)], [dx]])  # a logarithmic axis cannot show 0
-        axes.errorbar(x, y, dy, across, color=style.colour, marker=style.marker, ms=8, capsize=3, label=name, ls="")
+        across = None if dx is None else np.array([[min(dx, 0.9 * abs(x))], [dx]])  # a logarithmic axis cannot show 0
+        axes.errorbar(
+            x, y, dy, across, color=style.colour, marker=style.marker, ms=8, capsize=3, label=plot_label(name), ls=""
+        )
     compared = max(([c for c in shown if c.comparable(other)] for other in shown), key=len)
     front = frontier([(c.intervals[cost.column].mean, c.intervals["nll_nats"].mean) for c in compared])
     if len(front) > 1:
@@ -175,7 +184,7 @@ def pareto(cells: list[ModelSummary], look: dict[str, Style], cost: Cost) -> Plo
         for c in shown
     )
     return Plot(
-        f"{cost.name}-{data}",
+        f"{cost.name}-{slug(data)}",
         data,
         f"Test NLL against {cost.words}",
         f"Mean test NLL and {cost.words} on {data}: {points}.",
@@ -209,7 +218,7 @@ def training(study: Study, cells: list[ModelSummary], look: dict[str, Style]) ->
     named: set[str] = set()
     for model, run, curve in lines:
         style, alpha = look[model], max(0.25, min(0.9, 3 / models[model]))
-        name = None if model in named else model
+        name = None if model in named else plot_label(model)
         axes.plot(*curve.T, color=style.colour, ls=style.line, lw=1.4, alpha=alpha, label=name)
         if run["status"] != "ok":
             axes.plot(curve[-1, 0], min(curve[-1, 1], high), "x", color=style.colour, ms=7, mew=1.8, clip_on=False)
@@ -223,7 +232,7 @@ def training(study: Study, cells: list[ModelSummary], look: dict[str, Style]) ->
     stops = f"; a cross ends those of runs that did not finish ({count_words(stopped)})" if stopped else ""
     cut = any(curve[:, 1].max() > high for _, _, curve in lines)
     return Plot(
-        f"training-{data}",
+        f"training-{slug(data)}",
         data,
         "Validation NLL while training",
         f"Validation NLL against training seconds on {data}{_ends(lines)}.",

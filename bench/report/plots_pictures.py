@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ModelSummary
 from bench.report.picture_archive import SHOWN_NATS
 from bench.report.study import Array, Study
@@ -43,7 +44,7 @@ def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
     bar.set_label("log-density, nats", labelpad=1)
     bar.outline.set_visible(False)  # type: ignore[operator]
     return Plot(
-        f"density-{data}",
+        f"density-{slug(data)}",
         data,
         "Log-density over the plane",
         f"Log-density of {', '.join(shown)} on {data}, side by side over the same part of the plane.",
@@ -58,10 +59,12 @@ def samples(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
     data = cells[0].data
     panels = {"test data": study.pictures.get(f"real/{data}")}
     panels |= {cell.model: study.pictures.get(f"samples/{data}/{cell.model}") for cell in cells}
-    shown = {name: array for name, array in panels.items() if array is not None}
+    present = {name: array for name, array in panels.items() if array is not None}
+    dimensions = {array.ndim for array in present.values()}
+    images = 3 in dimensions
+    shown = {name: array for name, array in present.items() if images == (array.ndim == 3)}
     if not shown.keys() - {"test data"}:
         return None
-    images = next(iter(shown.values())).ndim == 3
     fig, places = _panels(list(shown))
     for axes, (name, array) in zip(places, shown.items(), strict=True):
         if images:
@@ -74,7 +77,7 @@ def samples(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
         _bare(axes, name)
     kind = "Images" if images else "Points"
     return Plot(
-        f"samples-{data}",
+        f"samples-{slug(data)}",
         data,
         "Samples beside test data",
         f"{kind} from the test split of {data} beside samples of {', '.join(n for n in shown if n != 'test data')}.",
@@ -101,7 +104,7 @@ def by_class(study: Study, cells: list[ModelSummary]) -> Plot | None:
         axes.set_xticks([column * (label + 0.5) for label in range(classes)], [str(label) for label in range(classes)])
         axes.tick_params(axis="x", length=0, pad=3, labelsize=10)
     return Plot(
-        f"by-class-{data}",
+        f"by-class-{slug(data)}",
         data,
         "Samples of each class",
         f"Samples of {', '.join(shown)} on {data}, a column for each of {classes} classes, its label below.",
@@ -143,10 +146,12 @@ def _panels(
 def _bare(axes: Axes, title: str) -> None:
     axes.set(xticks=[], yticks=[])
     name, bracket, variant = title.partition(" (")
-    axes.set_title(name, pad=18 if bracket else 4)
+    axes.set_title(plot_label(name), pad=18 if bracket else 4)
     if bracket:
         size = min(10.0, 220 / (len(variant) + 1))  # so that it ends with its panel, one of three
-        axes.annotate(f"({variant}", (0.5, 1), (0, 4), "axes fraction", "offset points", ha="center", fontsize=size)
+        axes.annotate(
+            plot_label(f"({variant}"), (0.5, 1), (0, 4), "axes fraction", "offset points", ha="center", fontsize=size
+        )
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#bbbbbb")

@@ -62,8 +62,15 @@ def report(study: str, results_dir: Path, keep: bool = False, *, single_file: bo
 
 
 def _write_plots(folder: Path, plots: list[Plot]) -> None:
-    """plots/*.png, and no plot of an earlier report that this one does not have."""
+    """plots/*.png, and no plot of an earlier report that this one does not have.
+
+    Raises:
+        BenchError: `folder` is a link: pictures elsewhere would be overwritten and deleted.
+    """
+    if folder.is_symlink():
+        raise BenchError(f"{folder} is a link, which is not followed; remove it")
     for plot in plots:
         write_atomically(folder / f"{plot.name}.png", plot.png)
     for stale in set(folder.glob("*.png")) - {folder / f"{plot.name}.png" for plot in plots}:
-        stale.unlink()
+        if stale.is_symlink() or stale.is_file():
+            stale.unlink()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bench.record.columns import bounded
+from bench.report.inert import markdown_cell
 from bench.report.intervals import Interval
 from bench.report.layouts import LAYOUTS, Layout, Metric
 from bench.report.model_summary import ModelSummary
@@ -111,11 +112,16 @@ def markdown(tables: Iterable[Grid]) -> str:
     """summary.md."""
     parts = []
     for grid in tables:
-        lines = [grid.headings, ["---"] * len(grid.headings)]
-        lines += [[f"**{f.text}**" if f.bold else f.text for f in row] for row in grid.rows]
-        body = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
+        lines = [[markdown_cell(heading) for heading in grid.headings], ["---"] * len(grid.headings)]
+        lines += [[_markdown(cell) for cell in row] for row in grid.rows]
+        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         parts.append(f"## {grid.title}\n\n{body}\n\n" + "\n".join(f"- {note}" for note in grid.notes) + "\n")
     return "\n".join(parts)
+
+
+def _markdown(cell: TableCell) -> str:
+    text = cell.text if isinstance(cell.sort, (int, float)) else markdown_cell(cell.text)
+    return f"**{text}**" if cell.bold else text
 
 
 def tex(tables: Iterable[Grid]) -> str:
