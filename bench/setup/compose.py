@@ -1,10 +1,12 @@
 """Composition of configurations from the words of a command, through Hydra; its errors become one line each."""
 
+import contextlib
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -13,8 +15,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException, ValidationError
+from omegaconf.resolvers import oc
 from yaml import YAMLError
 
 from bench.config import Config, check
@@ -25,6 +28,9 @@ ConfigStore.instance().store(name="schema", node=Config)
 
 OPEN_GROUPS = ("model.", "data.")
 """Groups whose options are held against a signature, see `bench.setup.build`: their YAML need not list every one."""
+
+ROOTS = frozenset({"results_dir", "data_root", "data.root"})
+"""Options that may read the environment: folders of this machine, which no row and no table holds."""
 
 OMEGACONF_DETAILS = ("    full_key:", "    object_type=", "    reference_type=")
 
@@ -55,7 +61,8 @@ class Composer:
         """
         typed = [f"++{override}" if override.startswith(OPEN_GROUPS) else override for override in overrides]
         try:
-            config = OmegaConf.to_object(self.draft(self.overrides(typed)))
+            with environment_for_roots():
+                config = OmegaConf.to_object(self.draft(self.overrides(typed)))
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
             raise explain(error) from error
         assert isinstance(config, Config)
@@ -95,6 +102,25 @@ class Composer:
                 self.chosen[words] = hydra_compose("config", overrides=[*searchpath, *words])
             self.reads_seed |= SEED_READ.search(OmegaConf.to_yaml(self.chosen[words])) is not None
         return self.chosen[words]
+
+
+@contextlib.contextmanager
+def environment_for_roots() -> Iterator[None]:
+    """`${oc.env:NAME}` inside is refused but for `ROOTS`.
+
+    Elsewhere its value, perhaps a secret, would stand in stored configurations and in tables.
+    """
+
+    def environment(name: str, *default: Any, _node_: Node) -> Any:
+        if _node_._get_full_key(None) not in ROOTS:
+            raise BenchError(f"reads {name} of the environment, which no command repeats; write the value itself")
+        return oc.env(name, *default)
+
+    OmegaConf.register_new_resolver("oc.env", environment, replace=True)
+    try:
+        yield
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
 
 
 SEED_READ = re.compile(r"\$\{[^}]*\bseed\s*\}")
@@ -144,6 +170,7 @@ def explain(error: Exception) -> BenchError:
     if isinstance(cause, OmegaConfBaseException) and not of_the_value and key:
         return misspelt(cause, str(key))
     message = " ".join(line.strip() for line in str(cause).splitlines() if not line.startswith(OMEGACONF_DETAILS))
+    message = message.removeprefix("BenchError raised while resolving interpolation: ")
     packaged = re.match(r"In '(study/[^']+)': .*Cannot convert 'DictConfig' to string", message)
     if packaged:
         return BenchError(f"{packaged[1]}.yaml sets options of every group: begin it with the line # @package _global_")

@@ -54,7 +54,7 @@ def test_a_link_in_place_of_the_scratch_file_is_not_written_through(tmp_path: Pa
     target.write_text("mine")
     scratch = tmp_path / f".record.json.{os.getpid()}"
     scratch.symlink_to(target)
-    with pytest.raises(CannotWrite, match="record.json"):
+    with pytest.raises(CannotWrite, match=r"record\.json"):
         write_atomically(tmp_path / "record.json", "new")
     assert target.read_text() == "mine"
 

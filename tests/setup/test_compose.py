@@ -147,3 +147,38 @@ def test_what_is_no_override_is_shown(typed: str) -> None:
     with pytest.raises(BenchError, match="cannot read") as raised:
         expand([typed], [], multirun=False)
     assert typed in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "model.own=${oc.env:MY_SECRET}",
+        "model.own=[1,'${oc.env:MY_SECRET,none}']",
+        "model.own='${oc.decode:\"${oc.env:MY_SECRET}\"}'",
+        "model.own={a:${oc.env:MY_SECRET}}",
+        "seed=${oc.env:MY_SECRET}",
+    ],
+)
+def test_no_value_of_the_environment_enters_a_row(typed: str, monkeypatch) -> None:
+    monkeypatch.setenv("MY_SECRET", "12345678")
+    text = message("model=vae", typed)
+    assert "reads MY_SECRET of the environment, which no command repeats; write the value itself" in text
+    assert text.startswith(typed.split("=")[0])
+    assert "12345678" not in text
+
+
+def test_a_yaml_that_reads_the_environment_is_refused_too(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MY_SECRET", "12345678")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "own.yaml").write_text("_target_: own.Own\nname: own\nwidth: 4\npath: ${oc.env:MY_SECRET}\n")
+    text = message("model=own", conf=tmp_path)
+    assert text.startswith("model.path: reads MY_SECRET of the environment")
+
+
+def test_folders_of_this_machine_may_come_from_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    config = compose(
+        ["model=vae", "data=mnist", "results_dir=${oc.env:SCRATCH}/results", "data_root=${oc.env:SCRATCH}"]
+    )
+    assert (config.results_dir, config.data_root) == ("/scratch/me/results", "/scratch/me")
+    assert config.data["root"] == "/scratch/me"
