@@ -77,6 +77,19 @@ def parser() -> argparse.ArgumentParser:
     add_config_dir(run)
     run.set_defaults(call=call_run)
 
+    evaluate = commands.add_parser("evaluate", help="evaluate stored weights anew, with other eval.* options")
+    evaluate.add_argument("what", metavar="STUDY|RUN", help="a study, a run's id or its folder")
+    evaluate.add_argument("overrides", nargs="*", help="such as eval.importance_samples=5000")
+    evaluate.add_argument("--results-dir", type=Path, default=Path("results"))
+    evaluate.set_defaults(call=call_evaluate)
+
+    verify = commands.add_parser("verify", help="make random rows of a study's table again and compare them")
+    verify.add_argument("study", metavar="STUDY")
+    verify.add_argument("--rows", type=int, default=3, help="how many; default 3")
+    verify.add_argument("--seed", type=int, default=0, help="of the choice of rows")
+    verify.add_argument("--results-dir", type=Path, default=Path("results"))
+    verify.set_defaults(call=call_verify)
+
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--results-dir", type=Path, default=Path("results"))
@@ -152,6 +165,20 @@ def call_run(arguments: argparse.Namespace) -> int:
         print(as_yaml(config), end="")
         return 0
     return run_command(arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir)
+
+
+def call_evaluate(arguments: argparse.Namespace) -> int:
+    """`bench evaluate`."""
+    from bench.sweep import evaluate_command
+
+    return evaluate_command(arguments.what, arguments.overrides, arguments.results_dir)
+
+
+def call_verify(arguments: argparse.Namespace) -> int:
+    """`bench verify`: 1 when a row differs."""
+    from bench.sweep import verify_command
+
+    return verify_command(arguments.study, arguments.rows, arguments.seed, arguments.results_dir)
 
 
 def call_report(arguments: argparse.Namespace) -> int:

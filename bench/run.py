@@ -3,11 +3,12 @@
 import math
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from bench.config import Config
 from bench.data.dataset import Dataset
@@ -26,6 +27,7 @@ from bench.seeds import stream_seed
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.setup.match import parameter_count
+from bench.setup.sources import Source, user_sources
 from bench.training.best_weights import copied_weights
 from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
@@ -62,8 +64,8 @@ def run(
     record |= {"shared_machine": True} if shared else {}
     tell(record)
     folder.write_text("config.yaml", as_yaml(config))
-    (folder.path / "error.txt").unlink(missing_ok=True)
-    try:
+    keep_sources(cell, folder)
+    with ending(record, folder):
         entry, dataset = prepared(cell)
         record |= size(cell, entry)
         tell(record)
@@ -72,14 +74,73 @@ def run(
         watched.check("training")
         finish(entry, dataset, config.seed, history, deadline)
         watched.check("finish")
-        measured, arrays = evaluate(entry, dataset, config.eval, deadline, config.seed)
+        record |= measured(cell, entry, dataset, deadline, folder)
         watched.check_content("the run")
-        check_averageable(measured)
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
-        record |= measured | {"peak_memory_bytes": peak, "note": entry.note(), "status": "ok"}
-        for name, content in arrays.items():
-            folder.write_arrays(name, **content)
-        write_atomically(folder.path / "weights.safetensors", save(copied_weights(entry)))
+        write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
+        record |= {"peak_memory_bytes": peak, "status": "ok"}
+    record |= spent(history, record)
+    if history.rows:
+        folder.write_text("history.csv", history.csv_text())
+    folder.write_record(record)
+    if record["status"] != "timeout":
+        folder.checkpoint_path.unlink(missing_ok=True)
+    return record
+
+
+def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None) -> Record:
+    """Evaluates the stored weights of a finished run as `config.eval` asks now, and stores a record of its own.
+
+    The training half of the row is that of the run. Its numbers are, bit for bit, those of a run evaluated so at once.
+
+    Args:
+        cell: resolved, its folder locked by the caller; its run ended ok.
+        tell: takes parts of the row as they become known.
+
+    Raises:
+        CannotWrite: the results folder is not writable or full.
+    """
+    config, trained = cell.config, cell.folder.read()
+    folder = cell.folder.other(cell.evaluation)
+    assert trained is not None
+    deadline = Deadline(config.budget.timeout_seconds)
+    of_training = {name: trained.get(name) for name in TRAINING_COLUMNS}
+    environment = compute_environment(config, cell.device)
+    record = {**of_training, **cell.identity(), **environment, "command": cell.command}
+    tell(record)
+    folder.write_text("config.yaml", as_yaml(config))
+    with ending(record, folder):
+        entry, dataset = prepared(cell)
+        entry.load_state_dict(load_file(cell.folder.path / WEIGHTS, device=str(cell.device)))
+        watched = splits(dataset)
+        record |= measured(cell, entry, dataset, deadline, folder)
+        watched.check_content("the evaluation")
+        record["status"] = "ok"
+    folder.write_record(record)
+    return record
+
+
+WEIGHTS = "weights.safetensors"
+"""In a run's folder: parameters and buffers of the trained entry."""
+
+TRAINING_COLUMNS = (
+    "family", "parameters", "width", "matched_to", "steps", "best_step", "selected_by", "train_seconds",
+    "step_milliseconds", "train_flops", "train_nfe", "shared_machine", "packed", "compiled", "compile_seconds",
+)  # fmt: skip
+"""Columns that a new evaluation takes over from the run."""
+
+
+@contextmanager
+def ending(record: Record, folder: RunFolder) -> Iterator[None]:
+    """Writes into the record how the block ended, where that is by an exception.
+
+    Raises:
+        CannotWrite: the results folder is not writable or full.
+        KeyboardInterrupt: the run was interrupted.
+    """
+    (folder.path / "error.txt").unlink(missing_ok=True)
+    try:
+        yield
     except CannotWrite:
         raise
     except NotApplicable as reason:
@@ -95,13 +156,37 @@ def run(
     except Exception as error:
         folder.write_text("error.txt", traceback.format_exc())
         record |= {"status": "failed", "error": one_line(error)}
-    record |= spent(history, record)
-    if history.rows:
-        folder.write_text("history.csv", history.csv_text())
-    folder.write_record(record)
-    if record["status"] != "timeout":
-        folder.checkpoint_path.unlink(missing_ok=True)
-    return record
+
+
+def measured(cell: Cell, entry: Entry, dataset: Dataset, deadline: Deadline, folder: RunFolder) -> Record:
+    """The evaluation half of the record; writes the arrays that pictures are drawn from.
+
+    Raises:
+        Diverged: a number is NaN or infinite.
+        TimedOut: the deadline passed.
+        ChangedData: the entry changed the test examples.
+    """
+    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, cell.config.seed)
+    check_averageable(numbers)
+    for name, content in arrays.items():
+        folder.write_arrays(name, **content)
+    late = ", ".join(sorted({source.module for source in late_sources(cell)}))
+    if late:
+        warning = f"imported after the run was keyed, so that a change of it makes no other run: {late}"
+        numbers["warning"] = "; ".join(filter(None, (numbers.get("warning"), warning)))
+    return numbers | {"note": entry.note()}
+
+
+def late_sources(cell: Cell) -> list[Source]:
+    """The user's modules that were imported while the run was made: they are not in its key."""
+    known = {source.module for source in cell.sources}
+    return [source for source in user_sources() if source.module not in known] if known else []
+
+
+def keep_sources(cell: Cell, folder: RunFolder) -> None:
+    """Keeps the text of the user's own modules, which the key counts, beside the record."""
+    for source in cell.sources:
+        write_atomically(folder.path / "sources" / f"{source.module}.py", source.content)
 
 
 def telling(report: Report, tell: Callable[[Record], None], record: Record, watched: Watched) -> Report:

@@ -10,8 +10,10 @@ from bench.cells.dry_run import forecast
 from bench.cells.order import Order
 from bench.cells.planning import Orders, planned
 from bench.cells.pool import Pool
+from bench.cells.stored import stored_orders, stored_runs
 from bench.cells.supervise import Supervisor
 from bench.cells.terminal import say
+from bench.cells.verify import chosen_rows, comparisons
 from bench.errors import BenchError
 from bench.record.columns import STATUSES
 from bench.record.store import Record, tabled
@@ -45,6 +47,38 @@ def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, co
     for line in closing_lines(outcomes, orders.cells[0]):
         say(line)
     return 0 if set(outcomes) <= {"ok", "not_applicable"} else 1
+
+
+def evaluate_command(what: str, overrides: list[str], results_dir: Path) -> int:
+    """`bench evaluate`: evaluates stored weights anew; the exit code, 0 when every evaluation ended ok.
+
+    Raises:
+        BenchError: there are no such runs, or they would be other runs by now.
+    """
+    pool = Pool()
+    try:
+        orders = stored_orders(stored_runs(what, results_dir), overrides, pool)
+        outcomes = sweep(orders, pool)
+    finally:
+        pool.end()
+    for line in closing_lines(outcomes, orders[0]):
+        say(line)
+    return 0 if set(outcomes) <= {"ok"} else 1
+
+
+def verify_command(study: str, rows: int, seed: int, results_dir: Path) -> int:
+    """`bench verify`: makes random rows again; the exit code, 0 when each is equal or agrees.
+
+    Raises:
+        BenchError: the study has no row that ended ok.
+    """
+    verdicts: Counter[str] = Counter()
+    chosen = chosen_rows(results_dir / study, rows, seed)
+    for one in comparisons(chosen, lambda words, config_dir: run_command(words, False, False, False, config_dir)):
+        say(f"{one.verdict}: {one.text}")
+        verdicts[one.verdict] += 1
+    say(f"{len(chosen)} rows made again: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
+    return 0 if not verdicts["differs"] else 1
 
 
 def refuse(orders: Orders) -> int:

@@ -3,18 +3,17 @@
 Hours come from earlier rows: tables of the results folder, and records of the study.
 """
 
-import csv
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
+from bench.cells.finished import Finished
 from bench.cells.order import Order
 from bench.cells.planning import Orders
-from bench.record.store import TABLE, Record
+from bench.record.store import TABLE, Record, table_rows
 
-CLOCKS = ("train_seconds", "eval_seconds", "compile_seconds")
+CLOCKS = ("eval_seconds", "compile_seconds")
 
 Kind = tuple[str, str]
 """Data set and model."""
@@ -27,21 +26,23 @@ def forecast(orders: Orders, again: bool) -> Iterator[str]:
         orders: of the command.
         again: whether finished runs would be made anew.
     """
-    seconds = earlier_seconds(orders.cells)
+    prices = earlier_prices(orders.cells)
+    finished = Finished()
     total, unknown, counts = 0.0, 0, Counter[str]()
     for setting, cells in of_settings(orders.cells):
-        records = [] if again else [record for record in (cell.finished() for cell in cells) if record is not None]
-        statuses = Counter(str(record["status"]) for record in records)
+        ends = [] if again else [end for end in map(finished.end, cells) if end is not None]
+        statuses = Counter(end.status for end in ends)
         due, done = len(cells) - statuses.total(), statuses.total()
         counts["to run"] += due
         counts["finished"] += done
         place = cells[0].setting.place
-        each = seconds.get((place["data"], place["model"]))
+        price = prices.get((place["data"], place["model"]))
+        each = None if price is None else price.of(cells[0])
         total += due * (each or 0.0)
         unknown += due if each is None else 0
-        price = "" if not due else ", no earlier row says how long" if each is None else f", about {clock(due * each)}"
+        hours = "" if not due else ", no earlier row says how long" if each is None else f", about {clock(due * each)}"
         ended = "" if not done else f", {done} finished ({', '.join(f'{n} {s}' for s, n in statuses.items())})"
-        yield f"{setting}  {due} to run{ended}{price}"
+        yield f"{setting}  {due} to run{ended}{hours}"
     for refusal in orders.refusals:
         counts["refused"] += refusal.cells
         yield f"{refusal.words}  {refusal.cells} refused: {refusal.reason}"
@@ -64,31 +65,42 @@ def title(cell: Order) -> str:
     return f"{cell.setting.place['data']} {cell.setting.place['model']} {cell.run_id[-8:]}"
 
 
-def earlier_seconds(cells: list[Order]) -> dict[Kind, float]:
-    """The median seconds of earlier runs of each data set and model: of the study itself, else of any other."""
+class Price(NamedTuple):
+    """Seconds of earlier runs.
+
+    Attributes:
+        fixed: of an evaluation and of compiling.
+        per_step: of a training step.
+    """
+
+    fixed: float
+    per_step: float
+
+    def of(self, cell: Order) -> float:
+        """Seconds that a cell will take: its steps, where its budget counts them, and the rest."""
+        return self.fixed + self.per_step * (cell.setting.config["budget"]["steps"] or 0)
+
+
+def earlier_prices(cells: list[Order]) -> dict[Kind, Price]:
+    """Medians over earlier runs of each data set and model: of the study itself, else of any other."""
     if not cells:
         return {}
     own = cells[0].study_folder
-    tables = sorted(own.parent.glob(f"*/{TABLE}"))
-    others = medians(row for table in tables if table.parent != own for row in rows_of(table))
-    return others | medians([*rows_of(own / TABLE), *records_of(cells)])
+    studies = sorted(table.parent for table in own.parent.glob(f"*/{TABLE}"))
+    others = medians(row for study in studies if study != own for row in table_rows(study))
+    return others | medians([*table_rows(own), *records_of(cells)])
 
 
-def medians(rows: Iterable[Record]) -> dict[Kind, float]:
-    """The median of all clocks together, by data set and model, over rows that ended well."""
-    seconds: dict[Kind, list[float]] = defaultdict(list)
+def medians(rows: Iterable[Mapping[str, Any]]) -> dict[Kind, Price]:
+    """The medians by data set and model, over rows that ended well."""
+    seconds: dict[Kind, list[Price]] = defaultdict(list)
     for row in rows:
         if row.get("status") == "ok":
-            seconds[str(row["data"]), str(row["model"])].append(sum(float(row.get(clock) or 0) for clock in CLOCKS))
-    return {kind: statistics.median(values) for kind, values in seconds.items()}
-
-
-def rows_of(table: Path) -> list[dict[str, Any]]:
-    """The rows of a table.csv; none where there is no file."""
-    if not table.exists():
-        return []
-    with open(table, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+            steps = float(row.get("steps") or 0)
+            train, rest = float(row.get("train_seconds") or 0), sum(float(row.get(clock) or 0) for clock in CLOCKS)
+            price = Price(rest, train / steps) if steps else Price(rest + train, 0.0)
+            seconds[str(row.get("data")), str(row.get("model"))].append(price)
+    return {kind: Price(*map(statistics.median, zip(*prices, strict=True))) for kind, prices in seconds.items()}
 
 
 def records_of(cells: Iterable[Order]) -> Iterator[Record]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.config import from_plain as config_from_plain
 from bench.record.key import Place, RunKey, configuration_key
-from bench.record.store import FINISHED, Record, RunFolder
+from bench.record.store import Record, RunFolder
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class Order:
         """`<data>-<model>-s<seed>-<hash8>`."""
         return self.setting.key.run_id(self.seed)
 
+    @cached_property
+    def evaluation(self) -> str:
+        """The hash of the evaluation's key."""
+        return self.setting.key.evaluation_hash(self.seed)
+
     @property
     def study_folder(self) -> Path:
         """`results/<study>`."""
@@ -92,10 +97,9 @@ class Order:
     def finished(self) -> Record | None:
         """The record that counts; None where there is none, or a broken one."""
         try:
-            record = self.folder.read()
+            return self.folder.finished(self.evaluation)
         except ValueError:
             return None
-        return record if record is not None and record["status"] in FINISHED else None
 
     def plain(self) -> dict[str, Any]:
         """The order as JSON, as `from_plain` reads it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.cells.ends import LONGEST_WAIT, Watch, reason_of
+from bench.cells.finished import Finished
 from bench.cells.lock import BEAT, Lock, locked
 from bench.cells.order import Order
 from bench.cells.pool import Event, Pool, Process
@@ -58,6 +59,7 @@ class Supervisor:
         self.outcomes: Counter[str] = Counter()
         self.waiting: dict[str, tuple[Order, str]] = {}
         self.beat = time.monotonic()
+        self.finished = Finished()
 
     def run(self, orders: list[Order]) -> None:
         """Makes each order's record that is not there yet, then waits for those that others hold.
@@ -99,11 +101,12 @@ class Supervisor:
                 if other is None:
                     self.finish(order, self.write_row(order, order.setting.ended))
             return True
-        record = None if self.again else order.finished()
-        if record is None:
+        end = None if self.again else self.finished.end(order)
+        if end is None:
             return False
-        say(f"{self.name(order)}  finished before: {record['status']}")
-        self.outcomes[record["status"]] += 1
+        where = f" ({end.where})" if end.where else ""
+        say(f"{self.name(order)}  finished before: {end.status}{where}")
+        self.outcomes[end.status] += 1
         return True
 
     def look(self) -> None:

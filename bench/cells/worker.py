@@ -6,6 +6,7 @@ A message is one line of JSON with one entry, its kind. All that a user's code d
 import importlib
 import json
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable
@@ -20,9 +21,10 @@ from bench.config import Config
 from bench.config import from_plain as config_from_plain
 from bench.errors import BenchError, CannotWrite
 from bench.pack.train import pack_key, train_pack
-from bench.record.store import FINISHED
-from bench.run import run
+from bench.record.store import RunFolder
+from bench.run import WEIGHTS, evaluate_again, run
 from bench.setup.cell import Cell, resolve
+from bench.setup.compose import stored
 from bench.setup.plan import plan
 from bench.training.history import History
 
@@ -45,7 +47,7 @@ def work(task: int, messages: int) -> int:
 
     try:
         take_surroundings(words["surroundings"])
-        {"plan": plan_cells, "run": run_cells}[words["do"]](words, send)
+        {"plan": plan_cells, "run": run_cells, "resolve": resolve_stored}[words["do"]](words, send)
     except CannotWrite as error:
         send("cannot_write", str(error))
     except BenchError as error:
@@ -86,6 +88,19 @@ def plan_cells(words: dict[str, Any], send: Send) -> None:
     send("planned", planned.count)
 
 
+def resolve_stored(words: dict[str, Any], send: Send) -> None:
+    """Resolves the run of a folder with another evaluation: a message with its setting."""
+    folder = Path(words["folder"])
+    record = RunFolder(folder).read()
+    assert record is not None
+    config = stored(folder / "config.yaml", words["overrides"])
+    place = folder.absolute().parents[1]  # results/<study>/runs/<run id>
+    config = replace(config, study=place.name, results_dir=str(place.parent))
+    command = " ".join([record["command"] or "bench run", *map(shlex.quote, words["overrides"])])
+    cell = resolve(config, command)
+    send("stored", {"setting": asdict(setting_of(cell)), "seed": config.seed, "command": command})
+
+
 def setting_of(cell: Cell) -> Setting:
     """What a cell shares with those of other seeds."""
     key = cell.key
@@ -98,16 +113,27 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
     with ExitStack() as locks:
         held = [order for order in orders if taken(order, locks, send)]
         due = [(order, resolved(order)) for order in held if not done(order, words, send)]
+        trained = [order.run_id for order, _ in due if not words["again"] and has_weights(order)]
+        pack = [cell for order, cell in due if order.run_id not in trained]
         elapsed: dict[Path, float] = {}
-        if len(due) > 1:
+        if len(pack) > 1:
             send("began", {"run_id": None, "elapsed": 0.0})
-            pack = [cell for _, cell in due]
             elapsed = train_pack(pack, progress(send), lambda line: send("say", line))
         for order, cell in due:
             spent = elapsed.get(cell.folder.path, 0.0)
             send("began", {"run_id": order.run_id, "elapsed": spent})
-            record = run(cell, progress(send), spent, order.threads is not None, lambda row: send("row", row))
-            send("record", record)
+            os.chdir(words["surroundings"]["folder"])  # an entry's constructor may have gone elsewhere
+            if order.run_id in trained:
+                send("record", evaluate_again(cell, lambda row: send("row", row)))
+            else:
+                report = progress(send)
+                send("record", run(cell, report, spent, order.threads is not None, lambda row: send("row", row)))
+
+
+def has_weights(order: Order) -> bool:
+    """True where the run ended ok with weights that another evaluation can use."""
+    record = order.folder.read()
+    return record is not None and record["status"] == "ok" and (order.folder.path / WEIGHTS).is_file()
 
 
 def taken(order: Order, locks: ExitStack, send: Send) -> bool:
@@ -124,10 +150,12 @@ def taken(order: Order, locks: ExitStack, send: Send) -> bool:
 
 def done(order: Order, words: dict[str, Any], send: Send) -> bool:
     """True where another process has made the record in the meantime; a broken one is set aside."""
-    record, broken = order.folder.read_or_set_aside()
-    if broken:
-        send("say", broken)
-    if record is None or record["status"] not in FINISHED or words["again"]:
+    for folder in (order.folder, order.folder.other(order.evaluation)):
+        _, broken = folder.read_or_set_aside()
+        if broken:
+            send("say", broken)
+    record = None if words["again"] else order.folder.finished(order.evaluation)
+    if record is None:
         return False
     send("finished", record)
     return True

@@ -21,6 +21,8 @@ FINISHED = {"ok", "not_applicable", "diverged"}
 TABLE = "table.csv"
 """In a study's folder: a row a run."""
 
+EVALUATIONS = "evaluations"
+
 LEAST_FREE_BYTES = 10_000_000
 """Free space below which no run begins: weights, checkpoint and samples of a small run."""
 
@@ -47,8 +49,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint}") from error
 
 
-def tabled(study: Path) -> set[str]:
-    """Ids of the runs that the table of a study's folder has rows of; none where it has no table.
+def table_rows(study: Path) -> list[dict[str, str]]:
+    """The rows of the table in a study's folder, as text; none where it has no table.
 
     Raises:
         BenchError: the table cannot be read.
@@ -57,11 +59,21 @@ def tabled(study: Path) -> set[str]:
     try:
         (_, header), *rows = csv_rows(table) or [(0, [])]
     except FileNotFoundError:
-        return set()
+        return []
     except Unreadable as error:
         raise BenchError(f"{table}: {error}; restore the file") from error
-    place = header.index("run_id") if "run_id" in header else len(header)
-    return {row[place] for _, row in rows if place < len(row)}
+    return [dict(zip(header, row, strict=False)) for _, row in rows]
+
+
+def tabled(study: Path) -> set[str]:
+    """Ids of the runs that the table of a study's folder has rows of."""
+    return {row["run_id"] for row in table_rows(study) if "run_id" in row}
+
+
+def committed_statuses(study: Path) -> dict[tuple[str, str], str]:
+    """(run id, evaluation) -> status, of the rows of a study's table; rows of before evaluations had keys are none."""
+    rows = [row for row in table_rows(study) if row.get("evaluation")]
+    return {(row["run_id"], row["evaluation"]): row["status"] for row in rows}
 
 
 def record_text(record: Record) -> str:
@@ -75,10 +87,31 @@ def record_text(record: Record) -> str:
 class RunFolder:
     """`results/<study>/runs/<run_id>/`: config.yaml, history.csv, samples, weights, and record.json written last."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run_id: str | None = None) -> None:
+        """`run_id` is the folder's name where it is not given."""
         self.path = path
+        self.run_id = path.name if run_id is None else run_id
         self.record_path = path / "record.json"
         self.checkpoint_path = path / "checkpoint.safetensors"
+
+    def other(self, evaluation: str) -> "RunFolder":
+        """`evaluations/<hash8>/`: another evaluation of the run's weights, with a record of its own."""
+        return RunFolder(self.path / EVALUATIONS / evaluation, self.run_id)
+
+    def finished(self, evaluation: str) -> Record | None:
+        """The record of an evaluation that a second call would only repeat.
+
+        A run that did not end ok has no weights to evaluate otherwise: its record counts for every evaluation.
+
+        Raises:
+            Unreadable: a record cannot be read.
+        """
+        record = self.read()
+        if record is None or record["status"] not in FINISHED:
+            return None
+        if record["status"] == "ok" and record.get("evaluation") != evaluation:
+            record = self.other(evaluation).read()
+        return record if record is not None and record["status"] in FINISHED else None
 
     def read(self) -> Record | None:
         """The record, every value of its column's kind, or None where the run has not ended.
@@ -91,7 +124,7 @@ class RunFolder:
         except FileNotFoundError:
             return None
         record = json_object(text)
-        if record.get("run_id") != self.path.name:
+        if record.get("run_id") != self.run_id:
             raise Unreadable("not a record of this run")
         return typed(record)
 

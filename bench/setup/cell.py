@@ -62,6 +62,11 @@ class Cell:
         """`<data>-<model>-s<seed>-<hash8>`."""
         return self.key.run_id(self.config.seed)
 
+    @cached_property
+    def evaluation(self) -> str:
+        """The hash of the evaluation's key."""
+        return self.key.evaluation_hash(self.config.seed)
+
     @property
     def study_folder(self) -> Path:
         """`results/<study>`."""

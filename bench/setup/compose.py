@@ -23,6 +23,7 @@ from yaml import YAMLError
 from bench.config import Config, check
 from bench.errors import BenchError, unknown
 from bench.paths import conf_dir
+from bench.record.reading import CONFIG_BYTES, text_of
 
 ConfigStore.instance().store(name="schema", node=Config)
 
@@ -140,6 +141,34 @@ def sets_a_value(override: Override) -> bool:
 def compose(overrides: Sequence[str], config_dir: Path | None = None) -> Config:
     """One configuration alone; see `Composer.config`."""
     return Composer(config_dir).config(overrides)
+
+
+def stored(path: Path, overrides: Sequence[str]) -> Config:
+    """The configuration that a run folder keeps, with other values of `eval`.
+
+    Args:
+        path: of the folder's config.yaml.
+        overrides: such as `eval.importance_samples=5000`.
+
+    Raises:
+        BenchError: an override of another group, an impossible value, or a file that cannot be read.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    others = [override.input_line for override in parsed if not override.key_or_group.startswith("eval.")]
+    if others:
+        raise BenchError(f"{others[0]}: an evaluation of stored weights can change eval.* alone")
+    try:
+        node = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text_of(path, CONFIG_BYTES)))
+        assert isinstance(node, DictConfig)
+        ConfigLoaderImpl._apply_overrides_to_config(parsed, node)
+        config = OmegaConf.to_object(node)
+    except FileNotFoundError as error:
+        raise BenchError(f"no {path}: nothing says how the run was made") from error
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise BenchError(f"{path}: {explain(error)}") from error
+    assert isinstance(config, Config)
+    check(config)
+    return config
 
 
 def parse(arguments: list[str]) -> list[Override]:
