@@ -93,7 +93,6 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--results-dir", type=Path, default=Path("results"))
-    report.add_argument("--keep", action="store_true", help="keep rows of the table whose runs are not here")
     report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
     report.set_defaults(call=call_report)
 
@@ -185,7 +184,7 @@ def call_report(arguments: argparse.Namespace) -> int:
     """`bench report`."""
     from bench.report.report import report
 
-    for line in report(arguments.study, arguments.results_dir, arguments.keep, single_file=arguments.single_file):
+    for line in report(arguments.study, arguments.results_dir, single_file=arguments.single_file):
         print(line)
     return 0
 

@@ -106,7 +106,8 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
     deadline = Deadline(config.budget.timeout_seconds)
     of_training = {name: trained.get(name) for name in TRAINING_COLUMNS}
     environment = compute_environment(config, cell.device)
-    record = {**of_training, **cell.identity(), **environment, "command": cell.command}
+    identity = {**cell.identity(), "run_id": folder.run_id}
+    record = {**of_training, **identity, **environment, "command": cell.command}
     tell(record)
     folder.write_text("config.yaml", as_yaml(config))
     with ending(record, folder):

@@ -16,7 +16,7 @@ from bench.cells.terminal import say
 from bench.cells.verify import chosen_rows, comparisons
 from bench.errors import BenchError
 from bench.record.columns import STATUSES
-from bench.record.store import Record, tabled
+from bench.record.store import Record
 
 
 def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None) -> int:
@@ -136,12 +136,6 @@ def closing_lines(outcomes: Counter[str], order: Order) -> Iterable[str]:
     """The number of runs of each status that occurred, and the command that comes next."""
     counts = ", ".join(f"{outcomes[status]} {status}" for status in STATUSES if outcomes[status])
     yield f"{outcomes.total()} runs: {counts}"
-    keep = " --keep" if rows_elsewhere(order.study_folder) else ""
     folder = order.setting.config["results_dir"]
     where = f" --results-dir {folder}" if folder != "results" else ""
-    yield f"bench report {order.setting.config['study']}{keep}{where}"
-
-
-def rows_elsewhere(study: Path) -> bool:
-    """True where the study's table has rows of runs that are not here, which a plain report would drop."""
-    return any(not (study / "runs" / run_id).is_dir() for run_id in tabled(study))
+    yield f"bench report {order.setting.config['study']}{where}"

@@ -265,17 +265,12 @@ def test_an_edit_of_a_users_own_entry_makes_another_run_and_a_comment_does_not(t
     assert len(list(tmp_path.glob("results/scratch/runs/*/record.json"))) == 2
 
 
-def test_a_record_names_no_folder_and_the_hint_keeps_what_is_elsewhere(own_conf, bench_call, tmp_path) -> None:
+def test_a_record_names_no_folder_and_the_hint_does(own_conf, bench_call, tmp_path) -> None:
     place = tmp_path / "somewhere"
     answer = bench_call(*words(own_conf, "model=affine", f"results_dir={place}"))
     (record,) = records(place / "scratch").values()
     assert "somewhere" not in record["command"]
     assert answer.out.splitlines()[-1] == f"bench report scratch --results-dir {place}"
-    (place / "scratch/table.csv").write_text(f"run_id\n{record['run_id']}\n")
-    assert "--keep" not in bench_call(*words(own_conf, "model=affine", f"results_dir={place}")).out
-    (place / "scratch/table.csv").write_text(f"run_id\n{record['run_id']}\nanother\n")
-    answer = bench_call(*words(own_conf, "model=affine", f"results_dir={place}"))
-    assert answer.out.splitlines()[-1] == f"bench report scratch --keep --results-dir {place}"
 
 
 def test_what_compiling_took_is_said() -> None:

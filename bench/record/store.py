@@ -22,6 +22,8 @@ TABLE = "table.csv"
 """In a study's folder: a row a run."""
 
 EVALUATIONS = "evaluations"
+AND = "+"
+"""Between a run's id and the hash of another evaluation of it, in the id of that row."""
 
 LEAST_FREE_BYTES = 10_000_000
 """Free space below which no run begins: weights, checkpoint and samples of a small run."""
@@ -73,7 +75,13 @@ def tabled(study: Path) -> set[str]:
 def committed_statuses(study: Path) -> dict[tuple[str, str], str]:
     """(run id, evaluation) -> status, of the rows of a study's table; rows of before evaluations had keys are none."""
     rows = [row for row in table_rows(study) if row.get("evaluation")]
-    return {(row["run_id"], row["evaluation"]): row["status"] for row in rows}
+    return {(row["run_id"].partition(AND)[0], row["evaluation"]): row["status"] for row in rows}
+
+
+def row_folder(runs: Path, run_id: str) -> Path:
+    """The folder, under `runs`, of the row with this id: of a run, or of another evaluation of one."""
+    run, _, evaluation = run_id.partition(AND)
+    return runs / run / EVALUATIONS / evaluation if evaluation else runs / run
 
 
 def record_text(record: Record) -> str:
@@ -96,7 +104,7 @@ class RunFolder:
 
     def other(self, evaluation: str) -> "RunFolder":
         """`evaluations/<hash8>/`: another evaluation of the run's weights, with a record of its own."""
-        return RunFolder(self.path / EVALUATIONS / evaluation, self.run_id)
+        return RunFolder(self.path / EVALUATIONS / evaluation, f"{self.run_id}{AND}{evaluation}")
 
     def finished(self, evaluation: str) -> Record | None:
         """The record of an evaluation that a second call would only repeat.

@@ -6,16 +6,16 @@ import math
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.config import NOT_IDENTITY
 from bench.record.reading import CONFIG_BYTES, Unreadable, csv_rows, shown, text_of, yaml_mapping
-from bench.record.store import TABLE, Record, RunFolder, tabled, write_atomically
+from bench.record.store import AND, EVALUATIONS, TABLE, Record, RunFolder, row_folder, write_atomically
 from bench.record.typed import printable
-from bench.report.committed_rows import NOTHING, kept_beside
+from bench.report.committed_rows import VERSIONS, kept_beside
 from bench.report.picture_archive import archive, pictures_of
 from bench.report.study import (
     CURVE_COLUMNS,
@@ -54,12 +54,12 @@ class Collected:
     warnings: list[str] = field(default_factory=list)
 
 
-def collect(folder: Path, keep: bool = False) -> Collected:
+def collect(folder: Path) -> Collected:
     """Writes table.csv, histories.csv, curves.csv and pictures.npz of the study in `folder` from its runs/.
 
     A study without runs/, as in a fresh clone, or without any finished run keeps the four files that it has. A record
-    that cannot be read is left as it is, named in a warning and has no row. With `keep` what the files hold of runs
-    that are not there stays.
+    that cannot be read is left as it is, named in a warning and has no row. Rows of runs that are not there stay, so
+    that a study grows in pieces, over days and machines.
 
     Raises:
         BenchError: the folder cannot be written.
@@ -70,11 +70,9 @@ def collect(folder: Path, keep: bool = False) -> Collected:
     if not records:
         return collected
     runs = _runs(records, folder / "runs", collected.warnings)
-    kept = kept_beside(folder, runs) if keep else NOTHING
-    if not keep:
-        collected.warnings += _vanishing(folder, {run["run_id"] for run in runs})
+    kept = kept_beside(folder, runs)
     curves = {run["run_id"]: _curves(records[run["run_id"]]) for run in runs}
-    histories = {run["run_id"]: _history(folder / "runs" / run["run_id"], collected.warnings) for run in runs}
+    histories = {run["run_id"]: _history(folder / "runs", run["run_id"], collected.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", collected.warnings)
     runs = in_order([*runs, *kept.runs])
     write_atomically(folder / TABLE, table_text(runs))
@@ -95,8 +93,7 @@ def each(runs: list[Run], new: Mapping[str, Sequence[Sequence[Any]]], kept: list
 def _records(runs_folder: Path, collected: Collected) -> dict[str, Record]:
     """run_id -> record, with unfinished runs counted and broken records named in `collected`."""
     records: dict[str, Record] = {}
-    for path in _run_folders(runs_folder, collected.warnings):
-        run = RunFolder(path)
+    for run in _rows(runs_folder, collected.warnings):
         try:
             record = run.read()
             if record is None:
@@ -107,8 +104,17 @@ def _records(runs_folder: Path, collected: Collected) -> dict[str, Record]:
         except Unreadable as error:
             collected.warnings.append(f"{said(run.record_path)} is broken ({error}); left out")
             continue
-        records[path.name] = record
+        records[run.run_id] = record
     return records
+
+
+def _rows(runs_folder: Path, warnings: list[str]) -> Iterator[RunFolder]:
+    """The folder of each run, and those of other evaluations of it."""
+    for path in _run_folders(runs_folder, warnings):
+        run = RunFolder(path)
+        yield run
+        for other in _run_folders(path / EVALUATIONS, warnings):
+            yield run.other(other.name)
 
 
 def _run_folders(runs_folder: Path, warnings: list[str]) -> list[Path]:
@@ -161,11 +167,22 @@ def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) ->
     for run in runs:
         groups[run["data"], run["model"]].append(run)
     for group in groups.values():
-        settings = [_settings(runs_folder / run["run_id"] / "config.yaml", warnings) for run in group]
+        folders = [row_folder(runs_folder, run["run_id"]) for run in group]
+        settings = [_settings(place / "config.yaml", warnings) for place in folders]
+        for run, setting in zip(group, settings, strict=True):
+            setting |= versions(run, group)
         for run, variant in zip(group, variants(settings), strict=True):
             run["variant"] = variant and shortened(variant)
         _tell_apart(group)
     return in_order(runs)
+
+
+def versions(run: Run, group: list[Run]) -> dict[str, str]:
+    """The versions of code and data that a run was made with, that of the run started last marked as the current."""
+    latest = max(group, key=lambda one: str(one.get("started") or ""))
+    known = {name: column for column, name in VERSIONS.items() if run.get(column) is not None}
+    current = {name: run[column] == latest.get(column) for name, column in known.items()}
+    return {name: f"{run[column]}{' (current)' * current[name]}" for name, column in known.items()}
 
 
 def in_order(runs: list[Run]) -> list[Run]:
@@ -255,9 +272,9 @@ def _flat(name: str, value: Any) -> list[tuple[str, str]]:
     return [(name, value if isinstance(value, str) else json.dumps(value, default=str))]
 
 
-def _history(path: Path, warnings: list[str]) -> list[list[str]]:
-    """The rows of a run's history.csv behind its run_id; none where it is absent or broken."""
-    file = path / "history.csv"
+def _history(runs_folder: Path, run_id: str, warnings: list[str]) -> list[list[str]]:
+    """The rows of a run's history.csv behind its row's id; none where it is absent or broken."""
+    file = runs_folder / run_id.partition(AND)[0] / "history.csv"
     try:
         rows = [row for _, row in csv_rows(file)]
         if not rows or tuple(rows[0]) != HISTORY_COLUMNS or any(len(row) != len(HISTORY_COLUMNS) for row in rows):
@@ -269,7 +286,7 @@ def _history(path: Path, warnings: list[str]) -> list[list[str]]:
     except ValueError as error:
         warnings.append(f"{said(file)} is broken ({printable(str(error))}); left out")
         return []
-    return [[path.name, *row] for row in thinned(rows[1:])]
+    return [[run_id, *row] for row in thinned(rows[1:])]
 
 
 def thinned(rows: list[list[str]]) -> list[list[str]]:
@@ -283,11 +300,3 @@ def thinned(rows: list[list[str]]) -> list[list[str]]:
     count, last = HISTORY_POINTS - len(lowest), len(rows) - 1
     kept = {round(n * last / (count - 1)) for n in range(count)} | set(lowest)
     return [rows[n] for n in sorted(kept)]
-
-
-def _vanishing(folder: Path, run_ids: set[str]) -> list[str]:
-    """A warning when rows of the old table have no run folder any more."""
-    old = tabled(folder)
-    gone = len(old - run_ids)
-    lost = f"{folder / TABLE}: {gone} of its {len(old)} rows have no run in {folder / 'runs'} and are gone"
-    return [f"{lost}; --keep, with the table as it was, keeps such rows"] if gone else []

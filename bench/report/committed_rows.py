@@ -18,6 +18,9 @@ from bench.report.study import (
     words_of,
 )
 
+VERSIONS = {"source_hash": "source", "data_hash": "content", "entry_version": "version"}
+"""Columns by which runs of one configuration differ, and the names that variants give them."""
+
 
 @dataclass
 class CommittedRows:
@@ -34,9 +37,6 @@ class CommittedRows:
         return self.pictures | {key: value for key, value in new.items() if key not in of_data}
 
 
-NOTHING = CommittedRows([], [], [], {})
-
-
 def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
     """The rows in `folder` of runs other than `new`; gives the new ones the variants that fit beside them.
 
@@ -44,12 +44,13 @@ def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
         BenchError: one of the files cannot be read as what it should be.
     """
     if not (folder / TABLE).exists():
-        return NOTHING
+        return CommittedRows([], [], [], {})
     study = load(folder)
     known = {run["run_id"] for run in new}
     again = {(kind(run), run["seed"]) for run in new}
     others = [run for run in study.runs if run["run_id"] not in known]
-    runs = [run for run in others if (kind(run), run["seed"]) not in again]
+    # A row of before runs had keys gives way to a new one of the same command; one of another version stays.
+    runs = [run for run in others if run.get("data_hash") is not None or (kind(run), run["seed"]) not in again]
     tell_apart(new, runs)
     ids = {run["run_id"] for run in runs}
     cells = {f"{run['data']}/{label(run)}" for run in runs} | {run["data"] for run in runs}
@@ -62,21 +63,27 @@ def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
 
 
 def tell_apart(new: list[Run], kept: list[Run]) -> None:
-    """A new row takes the variant of a kept one of the same command but for the seed, or else a name of its own.
+    """A new row takes the variant of a kept one of the same command and versions, or a name of its own.
 
-    The configurations of kept rows are not here: where a name is taken, a new kind is numbered.
+    The configurations of kept rows are not here. A new row of the same command is named by the version of code or data
+    in which it differs, any other whose name is taken is numbered.
     """
-    variants = {kind(run): run["variant"] for run in kept}
+    variants = {(kind(run), version(run)): run["variant"] for run in kept}
+    of_command = {kind(run): version(run) for run in kept}
     names = {(run["data"], label(run)) for run in kept}
     for run in new:
-        if kind(run) not in variants:
-            own, number = run["variant"], 1
+        if (kind(run), version(run)) not in variants:
+            own = run["variant"]
+            if kind(run) in of_command:
+                own = ", ".join(filter(None, (own, *differences_of(version(run), of_command[kind(run)]))))
+                run["variant"] = own
+            number = 1
             while (run["data"], label(run)) in names:
                 number += 1
                 run["variant"] = ", ".join(filter(None, (own, f"kind {number}")))
-            variants[kind(run)] = run["variant"]
+            variants[kind(run), version(run)] = run["variant"]
             names.add((run["data"], label(run)))
-        run["variant"] = variants[kind(run)]
+        run["variant"] = variants[kind(run), version(run)]
 
 
 def kind(run: Run) -> tuple[str, str, frozenset[str]]:
@@ -86,3 +93,14 @@ def kind(run: Run) -> tuple[str, str, frozenset[str]]:
         place = words.index("--config-dir")
         del words[place : place + 2]
     return run["data"], run["model"], frozenset(word for word in words if not word.startswith("seed="))
+
+
+def version(run: Run) -> tuple[str | None, ...]:
+    """The versions of code and data that a run was made with."""
+    return tuple(None if run.get(column) is None else str(run[column]) for column in VERSIONS)
+
+
+def differences_of(new: tuple[str | None, ...], old: tuple[str | None, ...]) -> list[str]:
+    """The versions in which a new row differs from an old one, such as `source=1a2b3c4d (current)`."""
+    pairs = zip(VERSIONS.values(), new, old, strict=True)
+    return [f"{name}={value} (current)" for name, value, before in pairs if value != before and value is not None]

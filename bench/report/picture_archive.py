@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.record.reading import Unreadable, arrays_of
+from bench.record.store import row_folder
 from bench.report.picture_shapes import check_pictures
 from bench.report.study import Array, Run, label
 
@@ -40,7 +41,7 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
         if run["status"] != "ok" or f"samples/{cell}" in pictures:
             continue
         for name, read in (("samples.npz", _samples), ("density.npz", _density)):
-            path = runs_folder / run["run_id"] / name
+            path = row_folder(runs_folder, run["run_id"]) / name
             try:
                 arrays_of_cell = drawable(read, arrays_of(path), cell, run["data"])
             except FileNotFoundError:

@@ -16,13 +16,13 @@ from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
 
 
-def report(study: str, results_dir: Path, keep: bool = False, *, single_file: bool = False) -> list[str]:
+def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv and pictures.npz are collected from it first; everything
     else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those four files, so that it
-    can be drawn again where runs/ is not. With `keep` what they hold of runs that are not there stays; with
-    `single_file` the page holds its plots. Equal records give equal bytes. Warnings go to stderr.
+    can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file` the page
+    holds its plots. Equal records give equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -31,7 +31,7 @@ def report(study: str, results_dir: Path, keep: bool = False, *, single_file: bo
         BenchError: there is no such study, nothing in it has finished, or its folder cannot be written.
     """
     folder = study_folder(study, results_dir)
-    collected = collect(folder, keep)
+    collected = collect(folder)
     for warning in collected.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if not (folder / TABLE).exists():

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.record.store import RunFolder
 from bench.report.collect import collect, natural, variants
 from bench.report.picture_archive import grey
 from bench.report.study import label, load
@@ -153,12 +154,30 @@ def test_pictures_of_27_runs_stay_small(tmp_path: Path) -> None:
     assert (tmp_path / "pictures.npz").stat().st_size < 3e6
 
 
-def test_rows_without_a_run_are_named_when_they_go(tmp_path: Path) -> None:
+def test_rows_without_a_run_stay(tmp_path: Path) -> None:
     gone = write_run(tmp_path, record("toy", "vae", 0))
     write_run(tmp_path, record("toy", "vae", 1))
     collect(tmp_path)
+    before = (tmp_path / "table.csv").read_bytes()
     gone.rename(tmp_path / "elsewhere")
-    assert "1 of its 2 rows" in collect(tmp_path).warnings[0]
+    assert collect(tmp_path).warnings == []
+    assert (tmp_path / "table.csv").read_bytes() == before
+
+
+def test_another_evaluation_of_a_run_is_a_row_of_its_own(tmp_path: Path) -> None:
+    first = record("toy", "vae", 0, evaluation="aaaa")
+    path = write_run(tmp_path, first)
+    (path / "config.yaml").write_text("eval: {importance_samples: 10}")
+    other = RunFolder(path).other("bbbb")
+    other.write_text("config.yaml", "eval: {importance_samples: 99}")
+    other.write_record(first | {"evaluation": "bbbb", "run_id": other.run_id, "nll_nats": 1.25})
+    collect(tmp_path)
+    runs = load(tmp_path).runs
+    assert [run["variant"] for run in runs] == ["eval.importance_samples=10", "eval.importance_samples=99"]
+    assert runs[1]["nll_nats"] == 1.25
+    assert runs[1]["run_id"] == f"{first['run_id']}+bbbb"
+    histories = load(tmp_path).histories
+    assert np.array_equal(histories[runs[0]["run_id"]], histories[runs[1]["run_id"]])
 
 
 def test_a_broken_history_is_named_and_a_diverged_one_kept(tmp_path: Path) -> None:
