@@ -74,7 +74,8 @@ def run(
         watched.check("training")
         finish(entry, dataset, config.seed, history, deadline)
         watched.check("finish")
-        record |= measured(cell, entry, dataset, deadline, folder)
+        numbers = measured(cell, entry, dataset, deadline, folder)
+        record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
         watched.check_content("the run")
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
         write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))

@@ -138,7 +138,7 @@ def test_a_run_of_another_process_is_left_to_it(bench_call, own_conf, tmp_path) 
     (first / "record.json").unlink()
     lock = Lock(first.relative_to(tmp_path))
     assert lock.take() is None
-    threading.Timer(2.0, lock.release).start()
+    threading.Timer(6.0, lock.release).start()
     answer = bench_call(*command)
     assert answer.code == 0
     assert f"running elsewhere: process {os.getpid()} on" in answer.out

@@ -214,7 +214,7 @@ def test_finished_runs_and_those_of_others_are_left_out(own_conf, bench_call, tm
     (name,) = made(tmp_path, "elsewhere")
     lock = Lock(Path("results/scratch/runs", name))
     assert lock.take() is None
-    threading.Timer(4.0, lock.release).start()
+    threading.Timer(6.0, lock.release).start()
     answer = bench_call(*command, "seed=0,1,2,3")
     assert "running elsewhere" in answer.out
     assert "4 runs: 4 ok" in answer.out
