@@ -35,7 +35,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         CannotWrite: the folder cannot be written or the disk is full; nothing is left behind.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

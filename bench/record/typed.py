@@ -108,5 +108,8 @@ def printable(text: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """The first `length` characters of a longer text, and how many it had."""
-    return text if len(text) <= length else f"{text[:length]} … (cut, {len(text):,} characters)"
+    """A longer text's beginning and how many characters it had, together `length` characters."""
+    if len(text) <= length:
+        return text
+    mark = f" … (cut, {len(text):,} characters)"
+    return text[: length - len(mark)] + mark

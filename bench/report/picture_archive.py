@@ -59,6 +59,8 @@ def drawable(read: Reader, arrays: dict[str, Array], cell: str, data: str) -> di
     Raises:
         Unreadable: they are not the arrays that a run stores.
     """
+    if any(array.dtype.kind not in "fiu" for array in arrays.values()):
+        raise Unreadable("holds something else than numbers")
     try:
         with np.errstate(all="ignore"):
             pictures = read(arrays, cell, data)

@@ -115,10 +115,8 @@ def series(values: list[Any]) -> "pd.Series[Any]":
 
 def table_text(runs: list[Run]) -> str:
     """table.csv, from which every number reads back bit for bit."""
-    table = frame(runs)
-    texts = table.select_dtypes(object).columns
-    table[texts] = table[texts].map(inert)
-    return table.rename(columns=inert).to_csv(index=False, lineterminator="\n")
+    cells = [{inert(name): inert(value) for name, value in run.items()} for run in runs]
+    return frame(cells).to_csv(index=False, lineterminator="\n")
 
 
 def study_folder(study: str, results_dir: Path) -> Path:
@@ -145,7 +143,7 @@ def load(folder: Path) -> Study:
         histories.setdefault(row[0], []).append([_float(folder / HISTORIES, field) for field in row[1:]])
     curves: dict[tuple[str, str], list[list[float]]] = {}
     for run_id, curve, x, y in rows_of(folder / CURVES, CURVE_COLUMNS):
-        curves.setdefault((run_id, curve), []).append([_float(folder / CURVES, field) for field in (x, y)])
+        curves.setdefault((run_id, curve), []).append([_finite(folder / CURVES, field) for field in (x, y)])
     return Study(
         name=folder.name,
         runs=_read_table(folder / TABLE),
@@ -222,6 +220,13 @@ def _float(path: Path, field: str) -> float:
         return number(field)
     except ValueError as error:
         raise BenchError(f"{path}: {shown(field)} is not a number; restore the file") from error
+
+
+def _finite(path: Path, field: str) -> float:
+    value = _float(path, field)
+    if not math.isfinite(value):
+        raise BenchError(f"{path}: {shown(field)} is not finite; restore the file")
+    return value
 
 
 def _read_pictures(path: Path) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
-from bench.record.store import RunFolder, check_writable, record_text, write_atomically
+from bench.record.store import RunFolder, check_writable, record_text, tabled, write_atomically
 from tests.helpers import files_under
 
 AS_ROOT = os.geteuid() == 0
@@ -25,6 +25,11 @@ def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
     write_atomically(path, b"bytes")
     assert path.read_bytes() == b"bytes"
     assert files_under(tmp_path) == {"a", "a/b", "a/b/file"}
+
+
+def test_half_a_surrogate_pair_does_not_stop_a_text(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "error.txt", "ValueError: \ud800 ≤")
+    assert (tmp_path / "error.txt").read_text(encoding="utf-8") == "ValueError: \\ud800 ≤"
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -87,6 +92,13 @@ def test_a_record_has_every_column_first_and_in_order() -> None:
     assert record["nll_nats"] is None
 
 
+def test_a_long_message_is_cut_where_it_is_stored() -> None:
+    record = json.loads(record_text({"error": "x" * 200_000, "warning": "short", "command": "y" * 5_000}))
+    assert len(record["error"]) == 2_000
+    assert record["error"].endswith("… (cut, 200,000 characters)")
+    assert (record["warning"], record["command"]) == ("short", "y" * 5_000)
+
+
 def test_a_record_holds_no_nan() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         record_text({"nll_nats": math.nan})
@@ -103,7 +115,19 @@ def test_a_record_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", '{"run_id": "a", "sta', "[]", "{}", '{"run_id": "b", "status": "ok"}', "\udcff"]
+    "content",
+    [
+        "",
+        '{"run_id": "a", "sta',
+        "[]",
+        "{}",
+        '{"run_id": "b", "status": "ok"}',
+        '{"run_id": "a", "status": "ok", "seed": NaN}',
+        '{"run_id": "a", "status": "ok", "run_id": "a"}',
+        '{"run_id": "a", "status": []}',
+        "[" * 100_000,
+        "\udcff",
+    ],
 )
 def test_a_broken_record_is_set_aside_by_name(content: str, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "a")
@@ -117,6 +141,36 @@ def test_a_broken_record_is_set_aside_by_name(content: str, tmp_path: Path) -> N
     assert "\n" not in line
     assert files_under(folder.path) == {"record.json.broken"}
     assert folder.read_or_set_aside() == (None, None)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_set_aside_too(make, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "a")
+    folder.path.mkdir()
+    make(folder.record_path)
+    record, line = folder.read_or_set_aside()
+    assert record is None
+    assert line is not None
+    assert "set aside as record.json.broken" in line
+    assert files_under(folder.path) == {"record.json.broken"}
+
+
+def test_a_record_that_cannot_be_moved_is_one_line(tmp_path: Path, monkeypatch) -> None:
+    folder = RunFolder(tmp_path / "a")
+    folder.path.mkdir()
+    folder.record_path.write_text("{")
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(CannotWrite, match=r"cannot move .*record\.json"):
+        folder.read_or_set_aside()
+
+
+def test_the_runs_of_a_table_are_read_whatever_its_cells_hold(tmp_path: Path) -> None:
+    assert tabled(tmp_path) == set()
+    (tmp_path / "table.csv").write_text(f"study,run_id,error\ns,a,{'x' * 200_000}\ns,'=b,\ns\n")
+    assert tabled(tmp_path) == {"a", "=b"}
+    (tmp_path / "table.csv").write_bytes(b"run_id\n\xff\n")
+    with pytest.raises(BenchError, match=r"table\.csv: not UTF-8 at byte 7; restore the file"):
+        tabled(tmp_path)
 
 
 def test_arrays_come_back_without_pickle(tmp_path: Path) -> None:
