@@ -104,7 +104,7 @@ def checked_name(name: str, text: str) -> str:
 
 def printable(text: str) -> str:
     """The text with a mark in place of each character that no printed line can hold."""
-    return UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
+    return text if text.isprintable() else UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def cut(text: str, length: int) -> str:

@@ -26,8 +26,8 @@ from bench.report.study import (
     Run,
     label,
     number,
+    row_of,
     table_text,
-    validated,
     write_csv,
 )
 
@@ -36,6 +36,8 @@ HISTORY_POINTS = 20
 CURVE_POINTS = 1_000
 VARIANT_LENGTH = 250
 """Characters of the options that tell a run from others; of longer ones the rest stands as a hash."""
+CurveRow = tuple[str, str, float, float]
+"""run_id, kind of curve, x and y."""
 NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
 
 
@@ -65,13 +67,13 @@ def collect(folder: Path) -> Collected:
         BenchError: the folder cannot be written.
     """
     collected = Collected()
-    records = _records(folder / "runs", collected)
-    collected.finished = len(records)
-    if not records:
+    runs, curves = _read(folder / "runs", collected)
+    collected.finished = len(runs)
+    if not runs:
         return collected
-    runs = _runs(records, folder / "runs", collected.warnings)
+    _name_variants(runs, folder / "runs", collected.warnings)
+    runs = in_order(runs)
     kept = kept_beside(folder, runs)
-    curves = {run["run_id"]: _curves(records[run["run_id"]]) for run in runs}
     histories = {run["run_id"]: _history(folder / "runs", run["run_id"], collected.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", collected.warnings)
     runs = in_order([*runs, *kept.runs])
@@ -90,22 +92,23 @@ def each(runs: list[Run], new: Mapping[str, Sequence[Sequence[Any]]], kept: list
     return [row for run in runs for row in new.get(run["run_id"], of[run["run_id"]])]
 
 
-def _records(runs_folder: Path, collected: Collected) -> dict[str, Record]:
-    """run_id -> record, with unfinished runs counted and broken records named in `collected`."""
-    records: dict[str, Record] = {}
+def _read(runs_folder: Path, collected: Collected) -> tuple[list[Run], dict[str, list[CurveRow]]]:
+    """The runs, and by run_id their curves; unfinished runs are counted and broken records named in `collected`."""
+    runs: list[Run] = []
+    curves: dict[str, list[CurveRow]] = {}
     for run in _rows(runs_folder, collected.warnings):
         try:
             record = run.read()
             if record is None:
                 collected.unfinished += 1
                 continue
-            validated(record)
-            _curves(record)
+            row, points = row_of(record), _curves(record)
         except Unreadable as error:
             collected.warnings.append(f"{said(run.record_path)} is broken ({error}); left out")
             continue
-        records[run.run_id] = record
-    return records
+        runs.append(row)
+        curves[run.run_id] = points
+    return runs, curves
 
 
 def _rows(runs_folder: Path, warnings: list[str]) -> Iterator[RunFolder]:
@@ -140,13 +143,13 @@ def said(path: Path) -> str:
     return printable(str(path)).replace("\n", "\ufffd")
 
 
-def _curves(record: Record) -> list[tuple[str, str, float, float]]:
+def _curves(record: Record) -> list[CurveRow]:
     """The rows of curves.csv of one record.
 
     Raises:
         Unreadable: a curve is not a list of pairs of numbers.
     """
-    rows = []
+    rows: list[CurveRow] = []
     for kind in ("k", "noise"):
         curve = record.get(f"{kind}_curve") or []
         if not isinstance(curve, list) or not all(map(_is_point, curve)) or len(curve) > CURVE_POINTS:
@@ -160,9 +163,8 @@ def _is_point(pair: Any) -> bool:
     return numbers == [True, True]
 
 
-def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) -> list[Run]:
-    """The rows of the table, sorted, each with the `variant` that tells it from others of its data set and model."""
-    runs = [validated(record) for record in records.values()]
+def _name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> None:
+    """Gives each run the `variant` that tells it from others of its data set and model."""
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         groups[run["data"], run["model"]].append(run)
@@ -174,7 +176,6 @@ def _runs(records: dict[str, Record], runs_folder: Path, warnings: list[str]) ->
         for run, variant in zip(group, variants(settings), strict=True):
             run["variant"] = variant and shortened(variant)
         _tell_apart(group)
-    return in_order(runs)
 
 
 def versions(run: Run, group: list[Run]) -> dict[str, str]:

@@ -62,12 +62,20 @@ def validated(record: dict[str, Any]) -> Run:
     Raises:
         Unreadable: as `typed`, or the record does not say which run it is of.
     """
+    return row_of(typed(record))
+
+
+def row_of(record: dict[str, Any]) -> Run:
+    """The scalars of a record whose values are of their columns' kinds, as `RunFolder.read` gives it.
+
+    Raises:
+        Unreadable: the record does not say which run it is of.
+    """
     for name in ("run_id", "data", "model", "seed"):
         if record.get(name) is None:
             raise Unreadable(f"{name} is missing")
-    held = typed(record)
-    scalars = {name: held.get(name) for name in COLUMNS}
-    for name, value in held.items():
+    scalars = {name: record.get(name) for name in COLUMNS}
+    for name, value in record.items():
         if name not in COLUMNS and name not in ("k_curve", "noise_curve"):
             nested = isinstance(value, (list, dict))
             scalars[name] = cut(json.dumps(value), TEXT_LENGTH) if nested else value

@@ -84,7 +84,7 @@ def mutate(path: Path, rng: np.random.Generator) -> None:
     kind = rng.random()
     if kind < 0.04:
         in_kind(path, rng)
-    elif kind < 0.5:
+    elif kind < 0.2:
         path.write_bytes(in_bytes(path.read_bytes(), rng))
     else:
         for _ in range(rng.integers(1, 4)):
