@@ -1,6 +1,7 @@
 """The `bench` command: parses, imports lazily, calls one function."""
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -182,7 +183,8 @@ def call_verify(arguments: argparse.Namespace) -> int:
 
 def call_report(arguments: argparse.Namespace) -> int:
     """`bench report`."""
-    from bench.report.report import report
+    with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
+        from bench.report.report import report
 
     for line in report(arguments.study, arguments.results_dir, single_file=arguments.single_file):
         print(line)

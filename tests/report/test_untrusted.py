@@ -324,6 +324,7 @@ def test_nothing_of_the_folder_of_the_call_is_run(words: list[str], tmp_path: Pa
     bare(tmp_path / "s")
     for module in ("pandas", "statistics", "numpy", "yaml", "matplotlib", "jinja2", "csv", "zipfile"):
         (tmp_path / f"{module}.py").write_text("open('executed', 'w').close()\nraise RuntimeError('of the user')\n")
+    (tmp_path / "matplotlibrc").write_bytes(b"\xff")
     answer = command(tmp_path, *words)
     assert answer.returncode == 0, answer.stderr
     assert not (tmp_path / "executed").exists()
