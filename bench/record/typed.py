@@ -13,10 +13,11 @@ WHOLE = 2**63
 """Whole numbers from here on are kept as fractional ones."""
 NAMES = ("data", "model")
 NAME_LENGTH = 200
+VARIANT_LENGTH = 300
 PROSE = frozenset({"error", "warning", "note"})
 PROSE_LENGTH = 2_000
 TEXT_LENGTH = 100_000
-"""Characters of a text that is kept: of a name, of a message, of anything else."""
+"""Characters of a text that is kept: of a name, of what tells a row from others, of a message, of anything else."""
 OWN_COLUMNS = 500
 """Columns of a record beside those of `COLUMNS`."""
 
@@ -40,6 +41,8 @@ def typed(record: dict[str, Any]) -> dict[str, Any]:
     for name in NAMES:
         if kept.get(name) is not None:
             kept[name] = checked_name(name, kept[name])
+    if isinstance(kept.get("variant"), str):  # the report's own column, part of a row's name
+        kept["variant"] = cut(" ".join(kept["variant"].split()), VARIANT_LENGTH)
     if kept.get("status") not in STATUSES:
         raise Unreadable(f"status is {shown(record.get('status'))}")
     if kept.get("seed") is not None and not isinstance(kept["seed"], int):

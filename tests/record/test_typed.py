@@ -63,6 +63,11 @@ def test_long_messages_are_cut_with_a_mark() -> None:
     assert typed({**RUN, "command": command})["command"] == command
 
 
+def test_what_tells_a_row_from_others_is_one_short_line() -> None:
+    assert typed({**RUN, "variant": "beta=1,\n  path=/a"})["variant"] == "beta=1, path=/a"
+    assert len(typed({**RUN, "variant": "9" * 5_000})["variant"]) == 300
+
+
 def test_whole_numbers_that_no_table_holds_become_fractional_ones() -> None:
     flops = typed({**RUN, "train_flops": 10**20})["train_flops"]
     assert isinstance(flops, float)
