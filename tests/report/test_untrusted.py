@@ -102,7 +102,7 @@ def test_what_is_only_odd_has_its_row(tmp_path: Path, capsys) -> None:
         (path / "record.json").write_text(json.dumps(content))
     assert f"{len(odd)} runs: {len(odd)} ok" in report("s", tmp_path)
     assert capsys.readouterr().err == ""
-    assert collect(tmp_path / "s", keep=True).warnings == []
+    assert collect(tmp_path / "s").warnings == []
     runs = table("s", tmp_path)
     assert len(runs) == len(odd)
     assert {"2024", "False", "toy"} == set(runs["data"]) == set(summary("s", tmp_path)["data"])
