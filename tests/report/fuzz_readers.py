@@ -308,7 +308,7 @@ def main(seconds: float, seed: int) -> int:
         while time.monotonic() - began < seconds:
             place = Path(scratch) / "case"
             try:
-                case(made, place, seed + count, drawn=count % 8 == 0)
+                case(made, place, seed + count, drawn=count % 16 == 0)
             except Exception:
                 where = traceback.format_exc()
                 key = "".join(line for line in where.splitlines()[-6:])
