@@ -205,6 +205,8 @@ def rows_of(path: Path, header: tuple[str, ...]) -> list[list[str]]:
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     try:
         return csv_rows(path)
+    except FileNotFoundError as error:
+        raise BenchError(f"{path} is not there; restore the file") from error
     except Unreadable as error:
         raise BenchError(f"{path}: {error}; restore the file") from error
 
