@@ -98,3 +98,8 @@ def records(study: Path) -> dict[str, Any]:
 def files_under(folder: Path) -> set[str]:
     """Every file and folder below `folder`, relative to it."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def files_of_run(folder: Path) -> set[str]:
+    """The files of a run folder but for the text of the user's own modules."""
+    return {name for name in files_under(folder) if not name.startswith("sources")}

@@ -17,7 +17,7 @@ from bench.record.store import FINISHED, Record, RunFolder
 from bench.run import run
 from bench.setup.cell import resolve
 from bench.setup.compose import compose
-from tests.helpers import CLOCKS, TINY, cell_in, files_under, repeatable, tiny
+from tests.helpers import CLOCKS, TINY, cell_in, files_of_run, repeatable, tiny
 
 
 class Killed(BaseException):
@@ -42,7 +42,7 @@ def noisy(own_conf, tmp_path_factory) -> tuple[Config, RunFolder, Record]:
 
 def test_a_run_leaves_its_files_and_no_others(noisy) -> None:
     _, folder, _ = noisy
-    assert files_under(folder.path) == {
+    assert files_of_run(folder.path) == {
         "config.yaml",
         "history.csv",
         "samples.npz",
@@ -123,7 +123,7 @@ def test_a_row_of_an_entry_that_is_fitted_says_of_no_steps_and_no_budget(tmp_pat
     assert record["matched_to"] is None
     for name in ("steps", "best_step", "selected_by", "step_milliseconds", "train_flops"):
         assert record.get(name) is None, name
-    assert files_under(folder_of(config, tmp_path).path) == {
+    assert files_of_run(folder_of(config, tmp_path).path) == {
         "config.yaml",
         "samples.npz",
         "weights.safetensors",
@@ -198,7 +198,7 @@ def test_a_killed_run_ends_with_the_record_it_would_have_had(killed_at: int, noi
     resumed = made(config, tmp_path)
     assert repeatable_from(resumed) == repeatable_from(record)
     assert weights_of(config, tmp_path) == (folder.path / "weights.safetensors").read_bytes()
-    assert files_under(folder_of(config, tmp_path).path) == files_under(folder.path)
+    assert files_of_run(folder_of(config, tmp_path).path) == files_of_run(folder.path)
 
 
 def test_a_kill_during_the_evaluation_costs_only_that(noisy, own_conf, tmp_path, monkeypatch) -> None:
@@ -247,7 +247,7 @@ def test_a_diverged_run_has_a_row_and_is_not_repeated(own_conf, tmp_path) -> Non
     assert record["parameters"] == 60
     assert record["status"] in FINISHED
     assert record["steps"] == 10
-    assert files_under(folder_of(config, tmp_path).path) == {"config.yaml", "history.csv", "record.json"}
+    assert files_of_run(folder_of(config, tmp_path).path) == {"config.yaml", "history.csv", "record.json"}
 
 
 def test_a_learning_rate_out_of_all_bounds_diverges(own_conf, tmp_path) -> None:
@@ -281,7 +281,7 @@ def test_a_crash_has_a_row_with_its_first_line_and_a_traceback_beside_it(own_con
     assert record["status"] not in FINISHED
     mended.touch()
     assert made(config, tmp_path)["status"] == "ok"
-    assert "error.txt" not in files_under(folder.path)
+    assert "error.txt" not in files_of_run(folder.path)
 
 
 def test_a_run_out_of_time_has_a_row_and_goes_on_when_given_more(own_conf, tmp_path, noisy) -> None:

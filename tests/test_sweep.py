@@ -13,7 +13,7 @@ import pytest
 
 from bench.cells.lock import Lock
 from bench.sweep import record_line
-from tests.helpers import TINY, Answer, files_under, records, repeatable, start
+from tests.helpers import TINY, Answer, files_of_run, files_under, records, repeatable, start
 
 STUDY = """# @package _global_
 study: mixed
@@ -217,7 +217,7 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
     assert {record["status"] for record in found.values()} == {"ok"}
     begun = [line.split()[0] for line in log.read_text().splitlines()]
     assert len(begun) == len(set(begun)) == 3
-    left = {Path(name).name for name in files_under(tmp_path / "results") if "/runs/linear" in name and "." in name}
+    left = {name for folder in (tmp_path / "results/scratch/runs").iterdir() for name in files_of_run(folder)}
     assert left == {"config.yaml", "history.csv", "samples.npz", "weights.safetensors", "record.json"}
 
 

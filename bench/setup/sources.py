@@ -11,7 +11,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from functools import cache, cached_property
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -43,20 +43,27 @@ class Source:
         self.module, self.path = module, path
         self.content = path.read_bytes()
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """A hash of the syntax tree, so that comments and layout do not count; of the bytes where there is none."""
-        try:
-            tree = canonical(ast.parse(self.content))
-        except (SyntaxError, ValueError):
-            return hashlib.sha256(self.content).hexdigest()
-        return hashlib.sha256(repr(tree).encode()).hexdigest()
+        return fingerprint(self.content)
+
+
+@cache
+def fingerprint(content: bytes) -> str:
+    """The hash of a module's syntax tree, or of its bytes where they are no Python."""
+    try:
+        tree = canonical(ast.parse(content))
+    except (SyntaxError, ValueError):
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(repr(tree).encode()).hexdigest()
 
 
 def user_sources() -> list[Source]:
     """The sources of all loaded modules that are the user's, by name."""
     modules = [(name, module) for name, module in sorted(sys.modules.items()) if isinstance(module, ModuleType)]
-    return [Source(name, path) for name, module in modules for path in file_of(name, module)]
+    files = [(name, path) for name, module in modules for path in file_of(name, module)]
+    return [Source(name, path) for name, path in files if path.is_file()]
 
 
 def fingerprints(sources: Iterable[Source]) -> dict[str, str]:
@@ -67,20 +74,22 @@ def fingerprints(sources: Iterable[Source]) -> dict[str, str]:
 def file_of(name: str, module: ModuleType) -> Iterator[Path]:
     """The module's file where the module is the user's, else nothing."""
     file = getattr(module, "__file__", None)
-    generated = getattr(module, "__spec__", None) is None or any(part in str(file) for part in COMPILED)
-    if name in {"__main__", "__mp_main__"} or generated or not isinstance(file, str):
-        return
+    if isinstance(file, str) and getattr(module, "__spec__", None) is not None and is_users(name, file):
+        yield Path(file)
+
+
+@cache
+def is_users(name: str, file: str) -> bool:
+    """True where the module of that name and file is the user's."""
     path = Path(file).resolve()
-    if not path.is_file() or path.is_relative_to(PACKAGE):
-        return
+    if name in {"__main__", "__mp_main__"} or any(part in file for part in COMPILED) or path.is_relative_to(PACKAGE):
+        return False
     installed = [path.relative_to(folder) for folder in site_folders() if path.is_relative_to(folder)]
     if installed:
         # By its place: what a distribution has vendored goes by names that no distribution claims.
         top = min(installed, key=lambda place: len(place.parts)).parts[0].removesuffix(".py")
-        if top not in LOADED_BEFORE and not required_modules().get(top, False):
-            yield path
-    elif not any(path.is_relative_to(folder) for folder in library_folders()):
-        yield path
+        return top not in LOADED_BEFORE and not required_modules().get(top, False)
+    return not any(path.is_relative_to(folder) for folder in library_folders())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,15 @@ from bench.setup import sources
 from bench.setup.sources import fingerprints, required_distributions, user_sources
 
 
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """What a test changes of installed folders is forgotten behind it."""
+    yield
+    sources.is_users.cache_clear()
+
+
 @pytest.fixture
-def package(tmp_path, monkeypatch) -> Path:
+def package(tmp_path, monkeypatch) -> Iterator[Path]:
     """A package of a user's: an entry's module, its base, and a third file that the base imports."""
     folder = tmp_path / "mine_for_test"
     folder.mkdir()
@@ -56,8 +64,10 @@ def test_libraries_and_the_bench_are_not_the_users() -> None:
 
 def test_an_installed_package_that_the_bench_does_not_require_is_the_users(package, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(sources, "site_folders", lambda: (tmp_path.resolve(),))
+    sources.is_users.cache_clear()
     assert "mine_for_test.entry" in of_package()
     monkeypatch.setattr(sources, "required_modules", lambda: {"mine_for_test": True})
+    sources.is_users.cache_clear()
     assert not of_package()
 
 
