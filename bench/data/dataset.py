@@ -64,6 +64,7 @@ class Dataset:
         labelled: indices of the training examples whose labels an entry may see; None where it may see none.
         files: that the examples were read from; their bytes count in a run's key.
         version: of a generator of the project's, raised when its examples change on purpose.
+        warnings: why numbers of its runs are to be read with care, a line each; filled in by `bench.data.inspection`.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Dataset:
     labelled: Int[Tensor, " labelled"] | None = None
     files: tuple[Path, ...] = ()
     version: int = 1
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Tells entries the shape of a picture and the number of training examples."""

@@ -6,29 +6,53 @@ each data set and class of a grid.
 
 import importlib
 import inspect
+import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import torch
+from torch import nn
 
 from bench.config import Config
 from bench.data.dataset import Dataset
+from bench.data.inspection import Inspection
+from bench.data.inspection import inspect as inspect_data
 from bench.errors import BenchError, NotApplicable, one_line, unknown
 from bench.models.entry import Entry
 from bench.setup.match import matching_width
 from bench.setup.options import held_against
+from bench.setup.sources import DISTRIBUTION, normal, requirements
 from bench.spec import DataSpec
 
 
 def dataset(config: Config) -> Dataset:
-    """The data set that `config.data` names, on the CPU.
+    """The data set that `config.data` names, on the CPU, looked through.
 
     Raises:
-        BenchError: an unknown option, missing or corrupt files, or whatever else its function fails with.
+        BenchError: an unknown option, missing or corrupt files, whatever else its function fails with, or data that no
+            number of a run would mean anything of.
+    """
+    inspected, name = inspection(config), config.data["name"]
+    if inspected.refusals:
+        first, *others = inspected.refusals
+        more = f" (and {len(others)} more: bench check {name})" if others else ""
+        raise BenchError(f"data={name} ({config.data['_target_']}): {first}{more}")
+    return inspected.dataset
+
+
+def inspection(config: Config) -> Inspection:
+    """What is wrong with the data set that `config.data` names.
+
+    Raises:
+        BenchError: it cannot be built.
     """
     target, where = config.data["_target_"], f"data={config.data['name']}"
-    built = called(imported(target, "data"), where, **data_options(config))
+    built = called(imported(target, where), where, **data_options(config))
     if not isinstance(built, Dataset):
         raise BenchError(f"{where}: {target} returned a {type(built).__name__}; let it return a Dataset")
-    return built
+    return inspect_data(built)
 
 
 def entry_class(config: Config) -> type[Entry]:
@@ -36,9 +60,10 @@ def entry_class(config: Config) -> type[Entry]:
 
     Raises:
         BenchError: it cannot be imported, or is not an `Entry`.
+        NotApplicable: it needs an extra that is not installed.
     """
     target = config.model["_target_"]
-    named = imported(target, "model")
+    named = imported(target, f"model={config.model['name']}")
     if not (isinstance(named, type) and issubclass(named, Entry)):
         raise BenchError(f"{target} is not an Entry; make it a subclass of bench.Entry")
     return named
@@ -76,7 +101,23 @@ def built(cls: type[Entry], options: dict[str, Any], spec: DataSpec, name: str) 
         NotApplicable: the entry cannot model such data.
     """
     entry: Entry = called(cls, f"model={name}", spec, **options)
+    check_state(entry, name)
     return entry
+
+
+def check_state(entry: Entry, name: str) -> None:
+    """Refuses an entry whose state a checkpoint could not keep: it holds dense tensors and nothing else.
+
+    Raises:
+        BenchError: a module has state of another kind, or a parameter or buffer is not dense.
+    """
+    for place, module in entry.named_modules():
+        if type(module).get_extra_state is not nn.Module.get_extra_state:
+            where = place or type(entry).__name__
+            raise BenchError(f"model={name}: {where} has get_extra_state; keep that state in buffers, as dense tensors")
+    for place, tensor in (*entry.named_parameters(), *entry.named_buffers()):
+        if tensor.layout is not torch.strided:
+            raise BenchError(f"model={name}: {place} is of layout {tensor.layout}; keep it as a dense tensor")
 
 
 def budget_width(config: Config, spec: DataSpec) -> int:
@@ -116,7 +157,8 @@ def data_options(config: Config) -> dict[str, Any]:
         BenchError: the function cannot be imported, or an option is unknown, missing or of a wrong type.
     """
     options = {key: value for key, value in config.data.items() if key != "_target_"}
-    function, where = imported(config.data["_target_"], "data"), f"data={options['name']}"
+    where = f"data={options['name']}"
+    function = imported(config.data["_target_"], where)
     if "labelled" in options and "labelled" not in inspect.signature(function).parameters:
         raise BenchError(f"{where} has no labels to show; take data.labelled away, or digits or mnist as data")
     return held_against(function, options, where)
@@ -153,23 +195,52 @@ def called(function: Callable[..., Any], where: str, *arguments: Any, **options:
         raise BenchError(f"{where} cannot be built ({one_line(error)}); mend it or its options") from error
 
 
-def imported(target: str, group: str) -> Callable[..., Any]:
+def imported(target: str, where: str) -> Callable[..., Any]:
     """The object at a dotted path.
+
+    Args:
+        target: the path.
+        where: who an error is about, such as `model=vae`.
 
     Raises:
         BenchError: its module fails to import, whatever the reason, has no such name, or that is nothing to call.
+        NotApplicable: its module imports one that an extra of the bench brings, and that is not installed.
     """
     module_name, _, attribute = target.rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
+        extra = missing_extra(error)
+        if extra is not None:
+            raise NotApplicable(f"{where} needs {extra}") from error
         raise BenchError(
-            f"{group}: cannot import {module_name} ({one_line(error)}); mend it, or correct _target_"
+            f"{where}: cannot import {module_name} ({one_line(error)}); mend it, or correct _target_"
         ) from error
     if not hasattr(module, attribute):
+        hidden = hidden_file(module_name, getattr(module, "__file__", None))
+        if hidden is not None:
+            raise BenchError(f"{where}: {hidden} has the name of a library's module, which is imported; rename it")
         own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module_name]
         raise unknown("name", attribute, own, where=module_name)
     named: Callable[..., Any] = getattr(module, attribute)
     if not callable(named):
-        raise BenchError(f"{group}: {target} is neither a class nor a function; correct _target_")
+        raise BenchError(f"{where}: {target} is neither a class nor a function; correct _target_")
     return named
+
+
+def missing_extra(error: Exception) -> str | None:
+    """The module that an import missed and what installs it, where an extra of the bench does; None elsewhere."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    module = error.name.partition(".")[0]
+    for line in requirements(DISTRIBUTION):
+        required = re.match(r"\s*([A-Za-z0-9._-]+).*extra\s*==\s*['\"]([^'\"]+)", line)
+        if required and normal(required[1]) == normal(module):
+            return f"{module}, which is not installed; the extra brings it: pip install -e '.[{required[2]}]'"
+    return None
+
+
+def hidden_file(module: str, file: str | None) -> Path | None:
+    """A file of the module's name on Python's path behind the one that is imported."""
+    places = [Path(folder) / (module.replace(".", "/") + ".py") for folder in sys.path]
+    return next((place for place in places if place.is_file() and str(place) != file), None)

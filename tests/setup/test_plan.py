@@ -27,7 +27,7 @@ def test_one_class_look_up_and_one_width_search_a_model_and_data_set(own_conf, t
     imported, search, dataset = build.imported, build.matching_width, build.dataset
 
     def locating(target: str, group: str):
-        looked_up[f"{group} {target}"] += group == "model"
+        looked_up[f"{group} {target}"] += group.startswith("model=")
         return imported(target, group)
 
     def searching(construct, target, tolerance, what):

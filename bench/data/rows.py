@@ -1,0 +1,94 @@
+"""The rows of a data set: those that several splits share, and those that are copies of one another."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from hashlib import sha256
+
+import torch
+from torch import Tensor
+
+from bench.data.dataset import Dataset
+
+PAIRS = (("validation", "train"), ("test", "train"), ("test", "validation"))
+DEVIATIONS = 4.0
+"""Standard deviations above its expectation from which on a number of shared rows is no chance."""
+
+
+class Rows:
+    """The digest of every row of a data set, split by split."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.digests = {name: digests(getattr(dataset, name)) for name in ("train", "validation", "test")}
+
+    @cached_property
+    def counts(self) -> dict[str, Counter[bytes]]:
+        """How often each row of a split stands in it."""
+        return {name: Counter(rows) for name, rows in self.digests.items()}
+
+    def firsts(self) -> list[int]:
+        """Indices of the training rows that copy no earlier one, ascending."""
+        first: dict[bytes, int] = {}
+        for place, digest in enumerate(self.digests["train"]):
+            first.setdefault(digest, place)
+        return list(first.values())
+
+    def shared(self, split: str, other: str) -> list[int]:
+        """Indices of the rows of a split that stand in another one, too."""
+        known = self.counts[other]
+        return [place for place, digest in enumerate(self.digests[split]) if digest in known]
+
+    def expected(self, split: str, other: str) -> float:
+        """Rows of `split` that stand in `other` by chance alone.
+
+        A new draw meets one of the others as often as they meet one another: the share of rows of `other` that have a
+        copy within it. Validation is too small to tell by itself; training rows meet it as often as test rows do.
+        """
+        counts = self.counts[other]
+        share = sum(count for count in counts.values() if count > 1) / len(self.digests[other])
+        if (split, other) == ("test", "validation"):
+            share = max(share, len(self.shared("train", other)) / len(self.digests["train"]))
+        return len(self.digests[split]) * share
+
+
+def digests(split: Tensor) -> list[bytes]:
+    """SHA-256 of each row's bytes."""
+    content = split.detach().cpu().contiguous().flatten(1).view(torch.uint8).numpy()
+    return [sha256(row).digest() for row in content]
+
+
+def row_refusals(rows: Rows) -> Iterator[str]:
+    """A line for each two splits of which one lies wholly in the other, beyond chance."""
+    for split, other in PAIRS:
+        part, whole = getattr(rows.dataset, split), getattr(rows.dataset, other)
+        if torch.equal(part, whole):
+            yield f"{split} and {other} are the same rows; give splits that share none"
+        elif len(rows.shared(split, other)) == len(part) and rows.expected(split, other) < len(part) / 2:
+            yield f"every row of {split} stands in {other} too; give splits that share none"
+
+
+def row_warnings(rows: Rows) -> Iterator[str]:
+    """A line for each two splits that share rows beyond chance, and one where most rows are copies."""
+    continuous = rows.dataset.spec.kind == "continuous"
+    for split, other in PAIRS:
+        shared, expected = rows.shared(split, other), rows.expected(split, other)
+        size = len(rows.digests[split])
+        slack = 0.0 if continuous else DEVIATIONS * max(1.0, size / len(rows.digests[other]))
+        if len(shared) > expected + DEVIATIONS * expected**0.5 + slack:
+            yield f"{len(shared)} of {size} rows of {split} stand in {other} too, the first of them row {shared[0]}"
+    yield from copies(rows)
+
+
+def copies(rows: Rows) -> Iterator[str]:
+    """A line where most training rows are copies, or where most pairs of binary ones are."""
+    counts, kind = rows.counts["train"], rows.dataset.spec.kind
+    size = len(rows.digests["train"])
+    most, times = counts.most_common(1)[0]
+    same = sum((count / size) ** 2 for count in counts.values())
+    if (kind == "continuous" and 2 * len(counts) < size) or (kind == "binary" and same > 0.5):
+        first = rows.digests["train"].index(most)
+        yield (
+            f"{size - len(counts)} of {size} training rows are copies (row {first} stands {times} times): densities "
+            "and distances of samples mean little"
+        )
