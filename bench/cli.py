@@ -5,9 +5,10 @@ import contextlib
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
-from bench.errors import BenchError
+from bench.errors import BenchError, NotApplicable
 
 EPILOG = """examples:
   bench run model=vae data=digits seed=0        one run; any Hydra override
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal without ≤ shows its code
     try:
         code: int = arguments.call(arguments)
-    except BenchError as error:
+    except (BenchError, NotApplicable) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -99,11 +100,12 @@ def parser() -> argparse.ArgumentParser:
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each")
     what.add_argument("what", nargs="?", choices=["models", "data", "studies", "metrics"])
+    what.add_argument("name", nargs="?", metavar="NAME", help="a data set: its options, sizes and faults")
     add_config_dir(what)
     what.set_defaults(call=call_list)
 
-    check = commands.add_parser("check", help="hold the entry contract against one model")
-    check.add_argument("model", metavar="MODEL", help="a name in conf/model, with overrides such as model.layers=4")
+    check = commands.add_parser("check", help="hold a model against the entry contract, or look through a data set")
+    check.add_argument("name", metavar="NAME", help="in conf/model or conf/data, with overrides such as model.layers=4")
     check.add_argument("overrides", nargs="*")
     add_config_dir(check)
     check.set_defaults(call=call_check)
@@ -140,13 +142,23 @@ def parser() -> argparse.ArgumentParser:
 
 def add_config_dir(command: argparse.ArgumentParser) -> None:
     """The option that finds a user's own model, data and study files."""
-    command.add_argument("--config-dir", type=Path, help="a folder of your own with model/, data/ or study/")
+    command.add_argument(
+        "--config-dir", type=Path, action="append", help="a folder of your own with model/, data/ or study/"
+    )
 
 
-def existing(config_dir: Path | None) -> Path | None:
-    """`config_dir`, which must be a folder when it is given."""
-    if config_dir is not None and not config_dir.is_dir():
+def existing(config_dirs: list[Path] | None) -> Path | None:
+    """The folder of `--config-dir`, where it is given; modules in the folder that holds it can be imported."""
+    if config_dirs is None:
+        return None
+    config_dir, *others = config_dirs
+    if others:
+        raise BenchError(f"--config-dir {config_dir} and {others[0]}: give one folder, with all of your files in it")
+    if not config_dir.is_dir():
         raise BenchError(f"--config-dir {config_dir}: no such folder; it should hold model/, data/ or study/")
+    beside = str(config_dir.absolute().parent)
+    if beside not in sys.path:
+        sys.path.append(beside)
     return config_dir
 
 
@@ -156,13 +168,9 @@ def call_run(arguments: argparse.Namespace) -> int:
 
     config_dir = existing(arguments.config_dir)
     if arguments.cfg:
-        from bench.setup.build import data_options, entry_class, model_options
-        from bench.setup.compose import as_yaml, compose
+        from bench.setup.listing import configurations
 
-        config = compose(arguments.overrides, config_dir)
-        data_options(config)
-        model_options(config, entry_class(config))
-        print(as_yaml(config), end="")
+        print("---\n".join(configurations(arguments.overrides, arguments.multirun, config_dir)), end="")
         return 0
     return run_command(arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir)
 
@@ -193,21 +201,35 @@ def call_report(arguments: argparse.Namespace) -> int:
 
 def call_list(arguments: argparse.Namespace) -> int:
     """`bench list`."""
-    from bench.setup.listing import listing
+    from bench.setup.listing import data_lines, listing
 
-    print("\n".join(listing(arguments.what, existing(arguments.config_dir))))
+    config_dir = existing(arguments.config_dir)
+    if arguments.name is None:
+        lines = listing(arguments.what, config_dir)
+    elif arguments.what == "data":
+        lines = data_lines(arguments.name, config_dir)
+    else:
+        raise BenchError(f"bench list {arguments.what} {arguments.name}: only data have a list by name; leave it out")
+    print("\n".join(lines))
     return 0
 
 
 def call_check(arguments: argparse.Namespace) -> int:
-    """`bench check`: 1 when a contract is broken."""
+    """`bench check`: 1 when a contract is broken or a data set refused."""
     from bench.contract.check import check_entry
     from bench.setup.build import entry_of_width
+    from bench.setup.check_data import check_data
     from bench.setup.compose import compose
+    from bench.setup.listing import groups_of
 
-    config = compose([f"model={arguments.model}", *arguments.overrides], existing(arguments.config_dir))
-    failures = check_entry(lambda spec, width: entry_of_width(config, spec, width))
-    return 1 if failures else 0
+    config_dir, sound = existing(arguments.config_dir), True
+    for group in groups_of(arguments.name, config_dir):
+        config = compose([f"{group}={arguments.name}", *arguments.overrides], config_dir)
+        if group == "data":
+            sound &= check_data(config, print)
+        else:
+            sound &= not check_entry(partial(entry_of_width, config))
+    return 0 if sound else 1
 
 
 def call_new(arguments: argparse.Namespace) -> int:

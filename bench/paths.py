@@ -4,6 +4,8 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.errors import BenchError
+
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -31,10 +33,28 @@ def group_choices(group: str, config_dir: Path | None = None) -> list[Choice]:
     Args:
         group: `model`, `data` or `study`.
         config_dir: a folder of the user's own configuration groups.
+
+    Raises:
+        BenchError: a file of it has the name of one of the project's.
     """
+    check_own_names(config_dir)
     folders = [conf_dir()] + ([] if config_dir is None else [config_dir])
-    files = {path.stem: path for folder in reversed(folders) for path in (folder / group).glob("*.yaml")}
+    files = {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
     return [Choice(name, opening_comment(path)) for name, path in sorted(files.items())]
+
+
+def check_own_names(config_dir: Path | None) -> None:
+    """Refuses a user's configuration file that has the name of one of the project's, which Hydra takes in its place.
+
+    Raises:
+        BenchError: there is one.
+    """
+    if config_dir is None or config_dir.resolve() == conf_dir().resolve():
+        return
+    for path in sorted([*config_dir.glob("*.yaml"), *config_dir.glob("*/*.yaml")]):
+        name = path.relative_to(config_dir)
+        if (conf_dir() / name).exists():
+            raise BenchError(f"{path} has the name of the project's own conf/{name}, which goes first; rename it")
 
 
 def opening_comment(path: Path) -> str:

@@ -146,7 +146,7 @@ def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) ->
 
 
 @pytest.mark.parametrize(
-    "words", [["run", "--nope"], ["list", "models", "nope"], ["nope"], [], ["run", "a=1", "--cfg", "x"]]
+    "words", [["run", "--nope"], ["list", "models", "vae", "nope"], ["nope"], [], ["run", "a=1", "--cfg", "x"]]
 )
 def test_what_argparse_does_not_know_is_a_mistake(words, capsys, monkeypatch) -> None:
     monkeypatch.setattr(sys, "path", sys.path[:])

@@ -98,13 +98,10 @@ def test_what_names_a_folder_is_a_folders_name(option: str, name: str) -> None:
     assert "is not a folder name" in message(f"{option}={name}")
 
 
-def test_a_model_has_a_target_and_a_name(tmp_path) -> None:
+def test_a_model_has_a_target(tmp_path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_text("name: mine\n")
     with pytest.raises(BenchError, match="no _target_"):
-        compose(["model=mine"], tmp_path)
-    (tmp_path / "model" / "mine.yaml").write_text("_target_: mine.Mine\n")
-    with pytest.raises(BenchError, match=r"mine\.Mine has no name"):
         compose(["model=mine"], tmp_path)
 
 

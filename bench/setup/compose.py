@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf import DictConfig, Node, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException, ValidationError
 from omegaconf.resolvers import oc
 from yaml import YAMLError
 
 from bench.config import Config, check
 from bench.errors import BenchError, unknown
-from bench.paths import conf_dir
+from bench.paths import check_own_names, conf_dir
 from bench.record.reading import CONFIG_BYTES, text_of
 
 ConfigStore.instance().store(name="schema", node=Config)
@@ -44,7 +44,12 @@ class Composer:
     """
 
     def __init__(self, config_dir: Path | None = None) -> None:
-        """`config_dir` is a folder of the user's own configuration groups, searched beside the project's."""
+        """`config_dir` is a folder of the user's own configuration groups, searched beside the project's.
+
+        Raises:
+            BenchError: a file of it has the name of one of the project's.
+        """
+        check_own_names(config_dir)
         self.config_dir = config_dir
         self.reads_seed = False
         self.chosen: dict[tuple[str, ...], DictConfig] = {}
@@ -60,13 +65,16 @@ class Composer:
         Raises:
             BenchError: an unknown name, a misspelt option, a wrong type or an impossible value, in one line.
         """
-        typed = [f"++{override}" if override.startswith(OPEN_GROUPS) else override for override in overrides]
+        typed = [f"++{word}" if word.startswith(OPEN_GROUPS) else as_choice(word) for word in overrides]
         try:
             with environment_for_roots():
                 config = OmegaConf.to_object(self.draft(self.overrides(typed)))
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
             raise explain(error) from error
         assert isinstance(config, Config)
+        for group in (config.model, config.data):
+            if "name" in group:
+                group["name"] = str(group["name"])
         check(config)
         return config
 
@@ -98,9 +106,12 @@ class Composer:
         words = tuple(word for word in choices if word is not None)
         if words not in self.chosen:
             own = self.config_dir
-            searchpath = [] if own is None else [f"hydra.searchpath=['file://{own.absolute()}']"]
+            searchpath = [] if own is None else [f"hydra.searchpath=[{quoted(f'file://{own.absolute()}')}]"]
             with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                self.chosen[words] = hydra_compose("config", overrides=[*searchpath, *words])
+                composed = hydra_compose("config", overrides=[*searchpath, *words], return_hydra_config=True)
+            with open_dict(composed):
+                name_by_stem(composed, composed.pop("hydra").runtime.choices)
+            self.chosen[words] = composed
             self.reads_seed |= SEED_READ.search(OmegaConf.to_yaml(self.chosen[words])) is not None
         return self.chosen[words]
 
@@ -136,6 +147,54 @@ def sets_a_value(override: Override) -> bool:
     key = override.key_or_group
     plain = key in PLAIN_OPTIONS or ("." in key and "/" not in key and not key.startswith("hydra."))
     return plain and override.package is None and not override.is_delete() and not override.is_sweep_override()
+
+
+NAMED = ("model", "data")
+"""Groups whose YAML is named by its file's stem."""
+
+CHOICES = (*NAMED, "study", "budget", "train", "eval")
+"""Groups of the project."""
+
+
+def as_choice(word: str) -> str:
+    """A word that chooses a file, such as `data=2024`, with its value as text; any other word as it is."""
+    group, _, name = word.partition("=")
+    number_or_truth = re.fullmatch(r"[-+\d][\w.+-]*|true|false", name, re.IGNORECASE)
+    return f"{group}={quoted(name)}" if group in CHOICES and number_or_truth else word
+
+
+def name_by_stem(config: DictConfig, choices: Mapping[str, Any]) -> None:
+    """Gives model and data the name of the file that was chosen.
+
+    Args:
+        config: composed, its values not yet set.
+        choices: group -> file, as Hydra chose it.
+
+    Raises:
+        BenchError: the YAML gives itself another name.
+    """
+    for group in NAMED:
+        node, choice = config.get(group), choices.get(group)
+        if not isinstance(node, DictConfig) or choice is None:
+            continue
+        stem = str(choice).rpartition("/")[2]
+        given = OmegaConf.to_container(node, resolve=False).get("name")  # type: ignore[union-attr]
+        if given is not None and given != stem and not same_in_yaml(given, stem):
+            raise BenchError(
+                f"conf/{group}/{choice}.yaml: name: {given} is not the file's own; leave it out, or rename the file"
+            )
+        node["name"] = stem
+
+
+def same_in_yaml(given: Any, stem: str) -> bool:
+    """True where YAML reads the stem, such as `2024` or `no`, as the number or truth value that was given."""
+    read = OmegaConf.to_container(OmegaConf.create(f"name: {stem}")).get("name")  # type: ignore[union-attr]
+    return not isinstance(given, str) and type(read) is type(given) and bool(read == given)
+
+
+def quoted(text: str) -> str:
+    """Text as Hydra's grammar reads it back, whatever is in it."""
+    return QuotedString(text, Quote.single).with_quotes()
 
 
 def compose(overrides: Sequence[str], config_dir: Path | None = None) -> Config:

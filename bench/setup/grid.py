@@ -1,16 +1,19 @@
 """The grid of a command or a study: which cells it asks for, and the command that makes one of them alone."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override, RangeSweep, ValueType
 
 from bench.errors import BenchError
-from bench.setup.compose import parse
+from bench.setup.compose import parse, quoted
 
 Grid = list[dict[str, list[Any]]]
+
+LISTS = (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.RANGE_SWEEP)
 
 
 def expand(arguments: Sequence[str], grid: Grid, multirun: bool) -> list[list[str]]:
@@ -25,23 +28,57 @@ def expand(arguments: Sequence[str], grid: Grid, multirun: bool) -> list[list[st
         multirun: whether sweeps were allowed by `-m`.
 
     Raises:
-        BenchError: an override that does not parse, or a sweep without `-m`.
+        BenchError: an override that does not parse, a sweep without `-m`, or one of a kind that makes no list of cells.
     """
     typed = parse(list(arguments))
+    check_sweeps(typed)
     swept = [override.input_line for override in typed if override.is_sweep_override()]
     if swept and not multirun:
         raise BenchError(f"'{swept[0]}' is a list of values; add -m to run each of them, or quote it to mean one value")
     named = {override.get_key_element() for override in typed}
     cells: dict[tuple[str, ...], list[str]] = {}
     for product in grid or [{}]:
-        axes = [
-            f"{key}={','.join('null' if value is None else str(value) for value in values)}"
-            for key, values in product.items()
-            if key not in named
-        ]
+        axes = [f"{key}={','.join(map(literal, values))}" for key, values in product.items() if key not in named]
         (batch,) = BasicSweeper.split_arguments(parse([*axes, *arguments]), max_batch_size=None)
         cells |= {tuple(cell): cell for cell in batch if tuple(cell) not in cells}
     return list(cells.values())
+
+
+def check_sweeps(overrides: Iterable[Override]) -> None:
+    """Refuses sweeps that are no list of values.
+
+    Raises:
+        BenchError: a `glob()` or an `interval()`, or a `range()` that stands still.
+    """
+    for override in overrides:
+        value = override.value()
+        endless = isinstance(value, RangeSweep) and value.step == 0
+        if override.is_sweep_override() and (endless or override.value_type not in LISTS):
+            raise BenchError(
+                f"'{override.input_line}' lists no values; write them out, as in seed=0,1 or seed=range(5)"
+            )
+
+
+def literal(value: Any) -> str:
+    """A value of a study's grid in the grammar of overrides; it keeps its type, text in quotes where it needs them."""
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{literal(key)}:{literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(literal, value)) + "]"
+    if not isinstance(value, str):
+        return str(value)
+    return value if reads_as_itself(value) else quoted(value)
+
+
+def reads_as_itself(text: str) -> bool:
+    """True for text that is the same text as a value without quotes."""
+    try:
+        (override,) = parse([f"text={text}"])
+    except BenchError:
+        return False
+    return not override.is_sweep_override() and text != "" and override.value() == text
 
 
 def alone(overrides: Sequence[str], grid: Grid) -> list[str]:

@@ -1,7 +1,13 @@
-"""`bench list`: what there is, a line each, without importing any of it."""
+"""What `bench list` and `bench run --cfg job` print: names, options, configurations.
 
+What there is takes a line each and imports none of it.
+"""
+
+import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
+from bench.errors import unknown
 from bench.paths import group_choices
 from bench.record.columns import COLUMNS
 
@@ -26,3 +32,60 @@ def listing(what: str | None, config_dir: Path | None) -> list[str]:
         rows = [(choice.name, choice.description) for choice in group_choices(GROUPS[what], config_dir)]
     width = max(len(name) for name, _ in rows)
     return [f"  {name:<{width}}  {text}" for name, text in rows]
+
+
+def groups_of(name: str, config_dir: Path | None) -> list[str]:
+    """`model`, `data` or both: the groups that have a file of that name.
+
+    Raises:
+        BenchError: neither has.
+    """
+    names = {group: [choice.name for choice in group_choices(group, config_dir)] for group in ("model", "data")}
+    groups = [group for group, known in names.items() if name in known]
+    if not groups:
+        raise unknown("model or data set", name, [*names["model"], *names["data"]], where="conf")
+    return groups
+
+
+def data_lines(name: str, config_dir: Path | None) -> list[str]:
+    """A data set's options, with their values where it is made as its file says, its sizes and what is wrong with it.
+
+    Raises:
+        BenchError: it is unknown or cannot be built.
+    """
+    from bench.setup.build import data_options, imported
+    from bench.setup.check_data import check_data
+    from bench.setup.compose import compose
+    from bench.setup.options import keywords_of
+
+    config = compose([f"data={name}"], config_dir)
+    options = data_options(config)
+    function = imported(config.data["_target_"], f"data={name}")
+    lines = [f"{name}: {(inspect.getdoc(function) or 'no description').splitlines()[0]}"]
+    for option, parameter in keywords_of(function)[0].items():
+        if option != "name":
+            lines.append(f"  data.{option}={options.get(option, parameter.default)}")
+    check_data(config, lines.append)
+    return lines
+
+
+def configurations(overrides: list[str], multirun: bool, config_dir: Path | None) -> Iterator[str]:
+    """The configuration of a command as YAML; with `multirun`, of each of its cells, the command of it above.
+
+    Raises:
+        BenchError: an option that could not run.
+    """
+    from bench.setup.build import data_options, entry_class, model_options
+    from bench.setup.compose import Composer, as_yaml
+    from bench.setup.grid import alone, command_line, expand
+
+    composer = Composer(config_dir)
+    grid = (
+        composer.config([word for word in overrides if word.startswith(("study=", "grid="))]).grid if multirun else []
+    )
+    for cell in expand(overrides, grid, multirun):
+        config = composer.config(cell)
+        data_options(config)
+        model_options(config, entry_class(config))
+        heading = f"# {command_line([*cell, *alone(cell, grid)], config_dir)}\n" if multirun else ""
+        yield heading + as_yaml(config)

@@ -1,7 +1,9 @@
+import importlib
 import sys
 from typing import Literal
 
 import pytest
+import torch
 
 from bench.errors import BenchError, NotApplicable
 from bench.setup import build
@@ -10,7 +12,7 @@ from bench.setup.match import parameter_count
 from bench.setup.options import held_against
 from bench.spec import DataSpec
 from tests.helpers import tiny
-from tests.own_entries import Linear
+from tests.own_entries import Affine, Linear
 
 PLANE = DataSpec((2,))
 
@@ -145,7 +147,7 @@ def test_an_entry_has_the_width_of_the_budget_where_one_is_asked(own_conf) -> No
         (["data=moons", "data.trian=5"], "unknown option 'trian' in data=moons; did you mean train"),
         (["data=digits", "data.alpha=0.7"], "alpha=0.7"),
         (["data=moons", "data._target_=math.prod"], "data=moons"),
-        (["data=moons", "data._target_=builtins.repr", "~data.name"], "no name"),
+        (["data=moons", "data._target_=builtins.repr"], "data=moons"),
         (["data=moons", "data._target_=nowhere.moons"], "cannot import nowhere"),
     ],
 )
@@ -165,3 +167,64 @@ def test_what_a_data_function_returns_is_a_dataset(tmp_path, monkeypatch) -> Non
         build.dataset(compose(["data=moons", "data._target_=user_data.mine"]))
     with pytest.raises(BenchError, match=r"data=moons cannot be built \(ZeroDivisionError"):
         build.dataset(compose(["data=moons", "data._target_=user_data.broken"]))
+
+
+class ExtraState(Affine):
+    """Remembers what no tensor holds."""
+
+    def get_extra_state(self):
+        return {"a": 1}
+
+
+class SparseBuffer(Affine):
+    def __init__(self, data, *, width: int):
+        super().__init__(data, width=width)
+        self.register_buffer("mask", torch.eye(3).to_sparse())
+
+
+class SparseInside(Affine):
+    def __init__(self, data, *, width: int):
+        super().__init__(data, width=width)
+        self.inner = ExtraState(data, width=width)
+
+
+@pytest.mark.parametrize(
+    ("cls", "named"),
+    [
+        (ExtraState, "model=mine: ExtraState has get_extra_state; keep that state in buffers, as dense tensors"),
+        (SparseInside, "model=mine: inner has get_extra_state"),
+        (SparseBuffer, "model=mine: mask is of layout torch.sparse_coo; keep it as a dense tensor"),
+    ],
+)
+def test_state_that_no_checkpoint_keeps_is_refused_at_building(cls, named: str) -> None:
+    with pytest.raises(BenchError) as raised:
+        build.built(cls, {"width": 3}, PLANE, "mine")
+    assert str(raised.value).startswith(named)
+
+
+def test_a_missing_extra_makes_an_entry_not_applicable_by_name(monkeypatch) -> None:
+    config = compose(["model=vae", "model._target_=needs_extra.Mine"])
+    monkeypatch.setattr(build, "requirements", lambda name: ["torch", "pythae>=0.1.2; extra == 'speed'"])
+
+    def missing(name: str, *_: object) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="pythae.models")
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(NotApplicable) as raised:
+        build.entry_class(config)
+    assert str(raised.value) == (
+        "model=vae needs pythae, which is not installed; the extra brings it: pip install -e '.[speed]'"
+    )
+    monkeypatch.setattr(build, "requirements", lambda name: ["torch"])
+    with pytest.raises(BenchError, match="model=vae: cannot import needs_extra"):
+        build.entry_class(config)
+
+
+def test_a_file_that_a_librarys_module_hides_is_named(tmp_path, monkeypatch) -> None:
+    (tmp_path / "statistics.py").write_text("raise SystemExit('executed')\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    with pytest.raises(BenchError) as raised:
+        build.entry_class(compose(["model=vae", "model._target_=statistics.Mine"]))
+    assert str(raised.value) == (
+        f"model=vae: {tmp_path / 'statistics.py'} has the name of a library's module, which is imported; rename it"
+    )

@@ -3,6 +3,7 @@ import yaml
 
 from bench.config import Config
 from bench.errors import BenchError
+from bench.paths import conf_dir, group_choices
 from bench.setup.compose import Composer, as_yaml, compose
 from bench.setup.grid import expand
 
@@ -182,3 +183,107 @@ def test_folders_of_this_machine_may_come_from_the_environment(monkeypatch) -> N
     )
     assert (config.results_dir, config.data_root) == ("/scratch/me/results", "/scratch/me")
     assert config.data["root"] == "/scratch/me"
+
+
+def own(folder, group: str, stem: str, text: str) -> None:
+    (folder / group).mkdir(parents=True, exist_ok=True)
+    (folder / group / f"{stem}.yaml").write_text(f"_target_: mine.Mine\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("stem", "line"),
+    [
+        ("mine", ""),
+        ("mine", "name: mine"),
+        ("mine", "name:"),
+        ("2024", ""),
+        ("2024", "name: 2024"),
+        ("2024", "name: '2024'"),
+        ("no", "name: no"),
+        ("no", ""),
+        ("1e3", "name: 1e3"),
+        ("true", "name: true"),
+    ],
+)
+@pytest.mark.parametrize("group", ["model", "data"])
+def test_a_yamls_name_is_its_stem(group: str, stem: str, line: str, tmp_path) -> None:
+    own(tmp_path, group, stem, line)
+    assert getattr(compose([f"{group}={stem}"], tmp_path), group)["name"] == stem
+
+
+@pytest.mark.parametrize("given", ["other", "2024", "no", "[mine]"])
+def test_another_name_than_the_stem_is_refused(given: str, tmp_path) -> None:
+    own(tmp_path, "model", "mine", f"name: {given}")
+    line = message("model=mine", conf=tmp_path)
+    assert line.startswith("conf/model/mine.yaml: name: ")
+    assert line.endswith("is not the file's own; leave it out, or rename the file")
+
+
+def test_a_study_may_choose_the_model_whose_name_counts(tmp_path) -> None:
+    own(tmp_path, "model", "mine", "")
+    (tmp_path / "study").mkdir()
+    text = "# @package _global_\ndefaults:\n  - override /model: mine\nstudy: chosen\n"
+    (tmp_path / "study" / "chosen.yaml").write_text(text)
+    assert compose(["study=chosen"], tmp_path).model["name"] == "mine"
+    assert compose(["study=chosen", "model=vae"], tmp_path).model["name"] == "vae"
+
+
+@pytest.mark.parametrize(("group", "name"), [("model", "gaussian"), ("data", "moons"), ("study", "quick")])
+def test_a_file_with_a_projects_name_is_refused(group: str, name: str, tmp_path) -> None:
+    own(tmp_path, group, name, "")
+    expected = f"{tmp_path / group / name}.yaml has the name of the project's own conf/{group}/{name}.yaml"
+    assert message("model=vae", conf=tmp_path).startswith(expected)
+    with pytest.raises(BenchError, match="rename it"):
+        group_choices(group, tmp_path)
+
+
+def test_the_projects_own_folder_may_be_named() -> None:
+    assert compose(["model=vae"], conf_dir()).model["name"] == "vae"
+
+
+@pytest.mark.parametrize("folder", ["bob's conf", 'a "b" conf', "a,b=c", "über", "x\\y", "[a]"])
+def test_a_folder_of_any_name_is_searched(folder: str, tmp_path) -> None:
+    own(tmp_path / folder, "model", "mine", "")
+    assert compose(["model=mine"], tmp_path / folder).model["_target_"] == "mine.Mine"
+
+
+VALUES = ["null", "1e-3", "true", "normal,integer", "2024", "it's", "x\\", "", "a b", "range(3)", "[2,1]", "{a:1}"]
+
+
+@pytest.mark.parametrize("value", [*VALUES, None, True, 3, 1e-3, 1e16, [None, "null", 2], {"a": "true"}])
+def test_a_value_of_a_grid_keeps_type_and_quotes(value) -> None:
+    (cell,) = expand([], [{"model.own": [value], "seed": [1]}], multirun=False)
+    kept = compose(["model=vae", *cell]).model["own"]
+    assert kept == value
+    assert type(kept) is type(value)
+
+
+def test_the_quotes_of_a_studys_yaml_are_kept(tmp_path) -> None:
+    own(tmp_path, "data", "2024", "")
+    (tmp_path / "study").mkdir()
+    grid = (
+        'grid:\n  - data: ["2024"]\n    data.kind: ["normal,integer"]\n    data.rate: ["1e-3", 1.0e-3, "null", null]\n'
+    )
+    (tmp_path / "study" / "mine.yaml").write_text(f"# @package _global_\nstudy: mine\n{grid}")
+    cells = expand(["study=mine"], compose(["study=mine"], tmp_path).grid, multirun=False)
+    composer = Composer(tmp_path)
+    data = [composer.config(cell).data for cell in cells]
+    assert [one["rate"] for one in data] == ["1e-3", 1e-3, "null", None]
+    assert {(one["name"], one["kind"]) for one in data} == {("2024", "normal,integer")}
+    alone = [word for word in expand(["data=2024"], [], multirun=False)[0] if word != "study=mine"]
+    assert compose(alone, tmp_path).data["name"] == "2024"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "model=glob(vae*)",
+        "train.optimiser.learning_rate=interval(.001,.01)",
+        "seed=range(0,1,0)",
+        "seed=range(0.,1.,0.)",
+    ],
+)
+def test_a_sweep_that_lists_no_values_is_refused(typed: str) -> None:
+    with pytest.raises(BenchError) as raised:
+        expand([typed], [], multirun=True)
+    assert str(raised.value) == f"'{typed}' lists no values; write them out, as in seed=0,1 or seed=range(5)"
