@@ -38,6 +38,14 @@ class ChangedData(Exception):
     """An entry changed the data that it was given to read: the run's row says `failed`."""
 
 
+class Impossible(Exception):
+    """A number that no model of the data can have: the run's row says `failed`."""
+
+
+class NotMeasured(Exception):
+    """A metric means nothing for the data: its cell stays empty and the row warns."""
+
+
 def timed_out(seconds: float) -> str:
     """The error of a run that outlived `budget.timeout_seconds`."""
     return f"budget.timeout_seconds={seconds:g} passed; the same command with more of it goes on"

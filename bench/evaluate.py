@@ -1,6 +1,6 @@
 """Evaluation of a trained entry on the test split: likelihood, reconstruction, samples, latent, classes.
 
-Columns of a capability that the entry has not stay empty.
+Columns of a capability that the entry has not stay empty, and those of metrics that mean nothing for the data.
 """
 
 import math
@@ -21,7 +21,9 @@ from bench.metrics.ais import Annealing
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import Likelihood, bits_per_dim, estimate, evaluating, mean_and_error
+from bench.metrics.not_measured import joined
 from bench.metrics.picture_arrays import density_grid, picture_samples
+from bench.metrics.possible import check_likelihood
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
 from bench.metrics.solver import solver_errors
@@ -54,6 +56,8 @@ LOW_QUANTILE = 0.05
 FEWEST_EFFECTIVE = 5.0
 """Effective samples below which a row warns: the logarithm of the mean weight then lies 1 / (2 ESS) > 0.1 nats low, and
 so few large weights cannot tell how much further."""
+FLOOR_DRAWS = 3
+"""Random draws of training examples that a floor is the mean over."""
 GRADIENT_BATCH = 128
 GRADIENT_DRAWS = (1, 5, 25)
 Arrays = dict[str, dict[str, Any]]
@@ -71,6 +75,7 @@ def evaluate(
         Diverged: a likelihood, a sample or a reconstruction is not finite, or an ODE's solve is too far off.
         TimedOut: the deadline passed between two chunks of the likelihood or between two metrics.
         ChangedData: the entry changed the test examples in place.
+        Impossible: the likelihood is one that no density of the data has.
     """
     device = dataset.test.device
     watch, neighbours = Stopwatch(device), Neighbours()
@@ -78,11 +83,12 @@ def evaluate(
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
         watched = Watched({"the test examples": x})
-        record = likelihood(entry, dataset, x, settings, deadline)
+        warnings = {"warning": "; ".join(dataset.warnings)} if dataset.warnings else {}
+        record = joined(warnings, likelihood(entry, dataset, x, settings, deadline))
         watched.check("its likelihood")
         for metric in (reconstruction, sampling, latent_use):
             deadline.check()
-            record |= metric(entry, dataset, x, settings)
+            record = joined(record, metric(entry, dataset, x, settings))
             watched.check(metric.__name__.replace("_", " "))
         deadline.check()
         record |= classes(entry, dataset, x, settings, run_seed)
@@ -138,6 +144,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         true_log_prob = dataset.truth.log_prob(x)
         record["oracle_nll_nats"], record["oracle_standard_error"] = mean_and_error(-true_log_prob)
         record["kl_to_truth"], record["kl_standard_error"] = mean_and_error(true_log_prob - log_prob)
+    check_likelihood(record, dataset.spec.dim, levels_of(dataset, x))
     before = field_evaluations(entry)
     if before is not None and isinstance(entry, HasLogProb):
         entry.log_prob(x[: settings.batch_rows])
@@ -145,6 +152,13 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if isinstance(entry, HasReference):
         record |= solver_errors(entry, x[: settings.batch_rows])
     return record
+
+
+def levels_of(dataset: Dataset, x: Tensor) -> Tensor | None:
+    """The levels of test examples in model space, or their binary pixels; None for continuous data."""
+    if dataset.spec.kind == "continuous":
+        return None
+    return x if dataset.spec.kind == "binary" else dataset.test[: len(x)]
 
 
 def effective_samples(estimated: Likelihood) -> Record:
@@ -181,19 +195,36 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
     n = min(settings.sample_size, len(x), len(dataset.train))
     to_data = dataset.space.to_data
     real = to_data(x[:n])
-    other = to_data(dataset.fixed(dataset.train[:n], stream_seed(settings.seed, "floor")))
     drawn = to_data(entry.sample(n))
     seed = stream_seed(settings.seed, "sample metrics") % 2**31
     distances = sample_metrics.compare(drawn, real, projections=settings.projections, trees=settings.trees, seed=seed)
-    floor = sample_metrics.compare(other, real, projections=settings.projections, trees=settings.trees, seed=seed)
+    floors = sample_floors(dataset, real, settings, seed)
     per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
-    floors = {f"{name}_floor": value for name, value in floor.items()}
     images = {"samples": drawn, "data": real}
     if not isinstance(entry, (HasLogProb, HasLogWeights)):
         images["sample_means"] = drawn  # without a density of its own, an entry adds no noise to what it draws
     elif isinstance(entry, HasPosterior) and isinstance(entry, HasLatent):
         images["sample_means"] = to_data(entry.decode(entry.prior_sample(n)))
-    return distances | floors | sharpness(dataset, **images) | {"sample_seconds_per_1k": per_1k}
+    return joined(distances, floors, sharpness(dataset, **images), {"sample_seconds_per_1k": per_1k})
+
+
+def sample_floors(dataset: Dataset, real: Tensor, settings: Eval, seed: int) -> Record:
+    """The same distances between training and test examples: means over `FLOOR_DRAWS` random draws of the former.
+
+    The draws depend on `settings.seed` alone. The first rows of a file need not stand for all of it.
+    """
+    generator = torch.Generator().manual_seed(stream_seed(settings.seed, "floor"))
+    floors: Record = {}
+    for draw in range(FLOOR_DRAWS):
+        rows = torch.randperm(len(dataset.train), generator=generator)[: len(real)].to(real.device)
+        noisy = dataset.fixed(dataset.train[rows], stream_seed(settings.seed, "floor", draw))
+        floor = sample_metrics.compare(
+            dataset.space.to_data(noisy), real, projections=settings.projections, trees=settings.trees, seed=seed
+        )
+        for name, value in floor.items():
+            if name != "warning":
+                floors[f"{name}_floor"] = floors.get(f"{name}_floor", 0.0) + value / FLOOR_DRAWS
+    return floors
 
 
 def latent_use(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:

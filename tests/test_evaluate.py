@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,16 +7,16 @@ import torch
 from bench.config import Config, Optimiser
 from bench.contract.testbed import train_briefly
 from bench.data.dataset import Dataset
-from bench.errors import Diverged
+from bench.errors import Diverged, Impossible
 from bench.evaluate import evaluate
 from bench.machine.deadline import Deadline
-from bench.models.entry import Entry, HasLogProb
+from bench.models.entry import Entry, HasLogProb, LogProb
 from bench.record.columns import COLUMNS
 from bench.record.store import Record
 from bench.setup import build
 from bench.setup.compose import compose
 from tests.helpers import CLOCKS, TINY, TINY_DATA, tiny
-from tests.own_entries import LossOnly
+from tests.own_entries import Affine, LossOnly
 
 SMALL = [word for word in TINY if word.startswith(("eval.", "train."))]
 PLANE = ["data=8gaussians", "data.train=600", "data.validation=50", "data.test=500", "budget.parameters=null"]
@@ -206,7 +207,7 @@ def test_a_row_warns_of_few_effective_samples_of_many(gap: float, samples: int, 
     )
     entry = Weighted(dataset.spec, width=4)
     entry.gap = gap
-    record = evaluate(entry, dataset, config.eval, Deadline(None))[0]
+    record = evaluate(entry, replace(dataset, truth=None), config.eval, Deadline(None))[0]
     assert record["ess_median"] == pytest.approx(size, abs=1e-3)
     assert record["ess_low"] == pytest.approx(size, abs=1e-3)
     warning = {4.223: "effective sample size 4.2 of 10: the bound is loose"}.get(size)
@@ -292,3 +293,54 @@ def test_annealing_and_importance_weights_agree_on_a_decoder_and_lie_below_the_t
     assert found["ais"]["nll_nats"] == pytest.approx(found["iwae"]["nll_nats"], abs=0.1)
     for record in found.values():
         assert record["kl_to_truth"] > -4 * record["kl_standard_error"]
+
+
+class Shifted(Affine):
+    """Counts `log_prob` too high by a constant."""
+
+    more = 0.0
+
+    def log_prob(self, x, context=None):
+        exact = super().log_prob(x)
+        return LogProb(exact.value + self.more, exact.estimator, exact.is_bound)
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "named"),
+    [
+        ([*PLANE, "eval.test_examples=400"], 12.0, "kl_to_truth = -"),
+        (DIGITS, 64 * math.log(17) * 1.2, "bits_per_dim = -"),
+    ],
+)
+def test_numbers_that_cannot_be_fail(words: list[str], more: float, named: str, own_conf) -> None:
+    _, dataset, config = built(own_conf, *words, "model=affine")
+    torch.manual_seed(0)
+    entry = Shifted(dataset.spec, width=4)
+    evaluate(entry, dataset, config.eval, Deadline(None))
+    entry.more = more
+    with pytest.raises(Impossible, match=named):
+        evaluate(entry, dataset, config.eval, Deadline(None))
+
+
+def test_a_metric_that_is_not_measured_leaves_its_cell_empty_and_costs_nothing_else(own_conf) -> None:
+    entry, dataset, config = built(own_conf, *PLANE, "model=affine", "eval.test_examples=40")
+    test = dataset.test.index_fill(0, torch.arange(36), 0.5)
+    copies = replace(dataset, test=test, truth=None, warnings=("most are copies",))
+    record = evaluate(entry, copies, config.eval, Deadline(None))[0]
+    assert {"mmd2", "mmd2_floor"}.isdisjoint(record)
+    assert {"nll_nats", "sliced_w2", "sliced_w2_floor", "c2st", "c2st_floor"} <= record.keys()
+    assert record["warning"] == (
+        "most are copies; mmd2: most of the points that set its bandwidths are copies of each other"
+    )
+
+
+def test_floors_are_of_random_training_rows_whatever_the_order_of_the_file(own_conf) -> None:
+    """The first hundred of 4,000 training rows, as many as a floor compares, lie far away from all others."""
+    entry, dataset, config = built(own_conf, *PLANE, "model=affine", "eval.test_examples=100", "eval.sample_size=100")
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4000, 2, generator=generator)
+    x[:100] += 5
+    ordered = replace(dataset, train=x, test=torch.randn(100, 2, generator=generator), truth=None)
+    record = evaluate(entry, ordered, config.eval, Deadline(None))[0]
+    assert record["mmd2_floor"] < 0.02, "0.6 for the first hundred rows"
+    assert evaluate(entry, ordered, config.eval, Deadline(None))[0]["mmd2_floor"] == record["mmd2_floor"]

@@ -8,8 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bench.errors import NotMeasured
+from bench.metrics.not_measured import measured
 from bench.metrics.samples import mmd2
 from bench.models.entry import Entry, HasDecoder, HasLatent, HasPosterior
+from bench.record.store import Record
 
 ACTIVE_SHARE = 0.01
 """Share of a coordinate's variance that its posterior mean has where it counts as active.
@@ -23,7 +26,7 @@ COMPARED = 2_000
 REPEATS = 16
 
 
-def diagnostics(entry: HasPosterior, x: Float[Tensor, "n *event"], batch_rows: int) -> dict[str, float]:
+def diagnostics(entry: HasPosterior, x: Float[Tensor, "n *event"], batch_rows: int) -> Record:
     """The columns that one draw of z for each example gives.
 
     Args:
@@ -49,7 +52,7 @@ def diagnostics(entry: HasPosterior, x: Float[Tensor, "n *event"], batch_rows: i
     } | use(entry, torch.cat(draws), torch.cat(means))
 
 
-def code_diagnostics(entry: Entry, x: Float[Tensor, "n *event"], batch_rows: int) -> dict[str, float]:
+def code_diagnostics(entry: Entry, x: Float[Tensor, "n *event"], batch_rows: int) -> Record:
     """The columns of `use` for an entry that codes without noise: its codes stand for draws and means alike."""
     assert isinstance(entry, HasLatent)
     assert isinstance(entry, HasDecoder)
@@ -57,7 +60,7 @@ def code_diagnostics(entry: Entry, x: Float[Tensor, "n *event"], batch_rows: int
     return use(entry, codes, codes)
 
 
-def use(entry: HasDecoder, draws: Float[Tensor, "n latent"], means: Float[Tensor, "n latent"]) -> dict[str, float]:
+def use(entry: HasDecoder, draws: Float[Tensor, "n latent"], means: Float[Tensor, "n latent"]) -> Record:
     """Active units, and distances of the examples' latents from the prior.
 
     Returns:
@@ -70,14 +73,18 @@ def use(entry: HasDecoder, draws: Float[Tensor, "n latent"], means: Float[Tensor
     prior, again = entry.prior_sample(len(draws)), entry.prior_sample(len(draws))
     share = means.double().var(0) > ACTIVE_SHARE * draws.double().var(0)
     active = int(share[: len(share) - getattr(entry, "class_coordinates", 0)].sum())
+    distances = measured(
+        {
+            "aggregate_mmd2": lambda: mmd2(draws[:COMPARED], prior[:COMPARED]),
+            "aggregate_kl_nats": lambda: gaussian_divergence(draws, prior),
+            "aggregate_kl_floor": lambda: gaussian_divergence(again, prior),
+        }
+    )
     return {
         "latent_size": draws.shape[1],
         "active_units": active,
         "posterior_collapse": int(active == 0),
-        "aggregate_mmd2": mmd2(draws[:COMPARED], prior[:COMPARED]),
-        "aggregate_kl_nats": gaussian_divergence(draws, prior),
-        "aggregate_kl_floor": gaussian_divergence(again, prior),
-    }
+    } | distances
 
 
 def gaussian_divergence(draws: Float[Tensor, "n latent"], reference: Float[Tensor, "m latent"]) -> float:
@@ -85,6 +92,9 @@ def gaussian_divergence(draws: Float[Tensor, "n latent"], reference: Float[Tenso
 
     With n draws of a law like the reference's it is not 0 but near (latent² + 3 latent) / (4 n), and the same again for
     the reference.
+
+    Raises:
+        NotMeasured: the covariance of the reference is singular.
     """
     latent = draws.shape[1]
     mean, reference_mean = draws.double().mean(0), reference.double().mean(0)
@@ -92,7 +102,9 @@ def gaussian_divergence(draws: Float[Tensor, "n latent"], reference: Float[Tenso
         torch.cov(each.double().T).reshape(latent, latent) for each in (draws, reference)
     )
     ridge = 1e-9 * torch.eye(latent, dtype=torch.float64, device=draws.device)
-    factor = torch.linalg.cholesky(reference_covariance + ridge)
+    factor, failed = torch.linalg.cholesky_ex(reference_covariance + ridge)
+    if int(failed):
+        raise NotMeasured("the covariance of the prior's draws is singular")
     spread = torch.cholesky_solve(covariance, factor).diagonal().sum()
     shift = (reference_mean - mean) @ torch.cholesky_solve((reference_mean - mean).unsqueeze(1), factor)[:, 0]
     log_volumes = 2 * factor.diagonal().log().sum() - torch.logdet(covariance + ridge)

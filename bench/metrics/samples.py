@@ -8,14 +8,16 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from torch import Tensor
 
-from bench.errors import BenchError, Diverged
+from bench.errors import Diverged, NotMeasured
+from bench.metrics.not_measured import measured
+from bench.record.store import Record
 
 _BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # in medians of the real set's distances
 
 
 def compare(
     samples: Float[Tensor, "n *event"], real: Float[Tensor, "m *event"], *, projections: int, trees: int, seed: int
-) -> dict[str, float]:
+) -> Record:
     """`mmd2`, `sliced_w2` and `c2st` of `samples` against as many `real` examples.
 
     Called with training examples for `samples` and test examples for `real`, it gives the floors. Two sets of different
@@ -30,7 +32,9 @@ def compare(
 
     Raises:
         Diverged: a sample is not finite.
-        BenchError: most of the real examples are copies of each other.
+
+    Returns:
+        The three, without those that mean nothing for the data; `warning` then says why.
     """
     broken = int((~samples.flatten(1).isfinite()).any(1).sum())
     if broken:
@@ -38,11 +42,13 @@ def compare(
     n = min(len(samples), len(real))
     samples, real = samples[:n], real[:n]
     generator = torch.Generator(real.device).manual_seed(seed)
-    return {
-        "mmd2": mmd2(samples, real),
-        "sliced_w2": sliced_w2(samples, real, projections, generator),
-        "c2st": c2st(samples, real, seed, trees),
-    }
+    return measured(
+        {
+            "mmd2": lambda: mmd2(samples, real),
+            "sliced_w2": lambda: sliced_w2(samples, real, projections, generator),
+            "c2st": lambda: c2st(samples, real, seed, trees),
+        }
+    )
 
 
 def mmd2(samples: Float[Tensor, "n *event"], real: Float[Tensor, "m *event"]) -> float:
@@ -52,13 +58,13 @@ def mmd2(samples: Float[Tensor, "n *event"], real: Float[Tensor, "m *event"]) ->
     data set is measured with the same kernel.
 
     Raises:
-        BenchError: the median distance is 0.
+        NotMeasured: the median distance is 0.
     """
     points = real.flatten(1).double()
     upper = torch.ones(len(points), len(points), dtype=torch.bool, device=points.device).triu(1)
     median = torch.cdist(points, points)[upper].median().item()
     if median == 0:
-        raise BenchError("mmd2: most real examples are copies of each other; choose data with more distinct examples")
+        raise NotMeasured("most of the points that set its bandwidths are copies of each other")
     return gaussian_mmd2(samples, real, [scale * median for scale in _BANDWIDTHS])
 
 

@@ -182,7 +182,7 @@ COLUMNS: dict[str, Column] = {
         "", "unbiased squared MMD, Gaussian kernels of several bandwidths, samples against test", averaged="samples"
     ),
     "mmd2_floor": Column(
-        "", "the same, training against test examples; one draw, the same for every seed", averaged="samples"
+        "", "the same, training against test examples; mean over three random draws, for every seed", averaged="samples"
     ),
     "sliced_w2": Column("", "sliced 2-Wasserstein distance, samples against test", averaged="samples"),
     "sliced_w2_floor": Column("", "the same, training against test examples", averaged="samples"),

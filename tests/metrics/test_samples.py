@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm
 from torch import Tensor
 
-from bench.errors import BenchError, Diverged
+from bench.errors import Diverged, NotMeasured
 from bench.metrics.samples import c2st, compare, gaussian_mmd2, mmd2, sliced_w2
 
 
@@ -50,9 +50,12 @@ def test_mmd2_takes_its_bandwidths_from_the_real_set() -> None:
     assert mmd2(100 * samples, 100 * real) == pytest.approx(mmd2(samples, real), rel=1e-5)
 
 
-def test_mmd2_refuses_a_real_set_of_copies() -> None:
-    with pytest.raises(BenchError, match="copies of each other"):
+def test_mmd2_of_a_real_set_of_copies_is_not_measured_and_costs_no_other_distance() -> None:
+    with pytest.raises(NotMeasured, match="copies of each other"):
         mmd2(torch.randn(10, 2), torch.zeros(10, 2))
+    found = compare(torch.randn(30, 2), torch.zeros(30, 2), projections=4, trees=10, seed=0)
+    assert found.keys() == {"sliced_w2", "c2st", "warning"}
+    assert found["warning"] == "mmd2: most of the points that set its bandwidths are copies of each other"
 
 
 def test_sliced_w2_in_one_dimension_is_the_best_assignment() -> None:
