@@ -80,8 +80,9 @@ def form_refusals(dataset: Dataset) -> Iterator[str]:
         elif split.ndim == 0 or tuple(split.shape[1:]) != tuple(spec.event_shape):
             yield f"{name} has the shape {tuple(split.shape)}; DataSpec asks for rows of {tuple(spec.event_shape)}"
     for name, fewest in zip(SPLITS, (FEWEST, 1, FEWEST), strict=True):
-        if len(getattr(dataset, name)) < fewest:
-            yield f"{name} has {len(getattr(dataset, name))} rows; metrics of a run need at least {fewest}"
+        rows = len(getattr(dataset, name))
+        if rows < fewest:
+            yield f"{name} has too few rows ({rows}); metrics of a run need at least {fewest}"
     yield from label_refusals(dataset)
 
 

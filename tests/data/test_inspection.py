@@ -202,7 +202,7 @@ def test_splits_that_are_too_small(train: int, validation: int, test: int) -> No
     sizes = {"train": train, "validation": validation, "test": test}
     dataset = Dataset("mine", DataSpec((3,)), Identity(), *(normal(size) for size in sizes.values()))
     name = min(sizes, key=lambda part: sizes[part])
-    assert f"{name} has {sizes[name]} rows; metrics of a run need at least" in inspect(dataset).refusals[0]
+    assert f"{name} has too few rows ({sizes[name]}); metrics of a run need at least" in inspect(dataset).refusals[0]
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ def test_an_entry_has_the_width_of_the_budget_where_one_is_asked(own_conf) -> No
     [
         (["data=moons", "data.train=-5"], "train=-5"),
         (["data=moons", "data.train=abc"], "data=moons: train"),
+        (["data=moons", "data.test=1"], "data=moons (bench.data.toy.toy): test has too few rows (1)"),
         (["data=moons", "data.trian=5"], "unknown option 'trian' in data=moons; did you mean train"),
         (["data=digits", "data.alpha=0.7"], "alpha=0.7"),
         (["data=moons", "data._target_=math.prod"], "data=moons"),
