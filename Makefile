@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV   ?= .venv
 STUDY  ?= quick
+OUT    ?= outputs
 RUN    := $(VENV)/bin/
 
 .PHONY: bench test lint clean
 
+# Trained from nothing, beside the committed results, which stay as they are.
 bench: $(VENV)/.installed
-	$(RUN)bench run study=$(STUDY); status=$$?; $(RUN)bench report $(STUDY) && exit $$status
+	$(RUN)bench run study=$(STUDY) results_dir=$(OUT); status=$$?; $(RUN)bench report $(STUDY) --results-dir $(OUT) && exit $$status
 
 test: $(VENV)/.installed-dev
 	$(RUN)python -m pytest -n 2 $(ARGS)

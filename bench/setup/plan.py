@@ -94,7 +94,7 @@ def plan(
         arguments: overrides as typed.
         multirun: whether they may be sweeps.
         config_dir: the user's own configuration groups.
-        say: takes a line that says that a large grid is being planned.
+        say: takes a line that says that a large grid is being planned, and the warnings of data sets.
         only: places of the cells to plan; None plans all.
         apart: leaves cells with code of the user's unresolved, so that this process imports none.
 
@@ -131,7 +131,15 @@ def plan(
             planned.refusals.append(Refusal(" ".join(words), len(asked), str(error)))
     planned.places = sorted(cells)
     planned.cells = [cells[place] for place in planned.places]
+    for line in warnings_of(planned.cells):
+        say(line)
     return planned
+
+
+def warnings_of(cells: Iterable[Cell]) -> list[str]:
+    """What the data sets of the cells warn of, each line once."""
+    lines = {f"warning: data={cell.config.data['name']}: {line}" for cell in cells for line in cell.dataset.warnings}
+    return sorted(lines)
 
 
 def is_projects(config: Config) -> bool:
