@@ -13,7 +13,7 @@ from bench.cells.order import Order
 from bench.cells.pool import Event, Pool, Process
 from bench.cells.terminal import Bar, say
 from bench.errors import CannotWrite
-from bench.record.store import AND, Record
+from bench.record.store import Record, divided
 
 OUTPUT = "output.txt"
 """In a run's folder: what its process printed."""
@@ -168,7 +168,7 @@ class Supervisor:
 
     def take_record(self, job: Job, content: Any) -> None:
         """The record of a cell, made now or by another process in the meantime."""
-        (order,) = [order for order in job.orders if order.run_id == content["run_id"].partition(AND)[0]]
+        (order,) = [order for order in job.orders if order.run_id == divided(content["run_id"])[0]]
         job.records[order.run_id] = content
         self.finish(order, content)
 

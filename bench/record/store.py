@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ TABLE = "table.csv"
 EVALUATIONS = "evaluations"
 AND = "+"
 """Between a run's id and the hash of another evaluation of it, in the id of that row."""
+EVALUATION = re.compile(r"[0-9a-f]{8}")
+"""That hash, the name of the evaluation's folder."""
 
 LEAST_FREE_BYTES = 10_000_000
 """Free space below which no run begins: weights, checkpoint and samples of a small run."""
@@ -75,12 +78,21 @@ def tabled(study: Path) -> set[str]:
 def committed_statuses(study: Path) -> dict[tuple[str, str], str]:
     """(run id, evaluation) -> status, of the rows of a study's table; rows of before evaluations had keys are none."""
     rows = [row for row in table_rows(study) if row.get("evaluation")]
-    return {(row["run_id"].partition(AND)[0], row["evaluation"]): row["status"] for row in rows}
+    return {(divided(row["run_id"])[0], row["evaluation"]): row["status"] for row in rows}
+
+
+def divided(row_id: str) -> tuple[str, str]:
+    """The id of a row's run, and the hash of the other evaluation that the row is of; empty where it is the run's own.
+
+    The name of a model or of data, which is part of the id, may hold the same sign.
+    """
+    run, _, evaluation = row_id.rpartition(AND)
+    return (run, evaluation) if run and EVALUATION.fullmatch(evaluation) else (row_id, "")
 
 
 def row_folder(runs: Path, run_id: str) -> Path:
     """The folder, under `runs`, of the row with this id: of a run, or of another evaluation of one."""
-    run, _, evaluation = run_id.partition(AND)
+    run, evaluation = divided(run_id)
     return runs / run / EVALUATIONS / evaluation if evaluation else runs / run
 
 

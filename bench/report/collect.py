@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.config import NOT_IDENTITY
 from bench.record.reading import CONFIG_BYTES, Unreadable, csv_rows, shown, text_of, yaml_mapping
-from bench.record.store import AND, EVALUATIONS, TABLE, Record, RunFolder, row_folder, write_atomically
+from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, row_folder, write_atomically
 from bench.record.typed import printable
 from bench.report.committed_rows import VERSIONS, kept_beside
 from bench.report.picture_archive import archive, pictures_of
@@ -114,10 +114,13 @@ def _read(runs_folder: Path, collected: Collected) -> tuple[list[Run], dict[str,
 def _rows(runs_folder: Path, warnings: list[str]) -> Iterator[RunFolder]:
     """The folder of each run, and those of other evaluations of it."""
     for path in _run_folders(runs_folder, warnings):
+        if divided(path.name)[1]:
+            warnings.append(f"{said(path)} has the name of another evaluation, which lies elsewhere; left out")
+            continue
         run = RunFolder(path)
         yield run
-        for other in _run_folders(path / EVALUATIONS, warnings):
-            yield run.other(other.name)
+        others = _run_folders(path / EVALUATIONS, warnings)
+        yield from (run.other(other.name) for other in others if EVALUATION.fullmatch(other.name))
 
 
 def _run_folders(runs_folder: Path, warnings: list[str]) -> list[Path]:
@@ -275,7 +278,7 @@ def _flat(name: str, value: Any) -> list[tuple[str, str]]:
 
 def _history(runs_folder: Path, run_id: str, warnings: list[str]) -> list[list[str]]:
     """The rows of a run's history.csv behind its row's id; none where it is absent or broken."""
-    file = runs_folder / run_id.partition(AND)[0] / "history.csv"
+    file = runs_folder / divided(run_id)[0] / "history.csv"
     try:
         rows = [row for _, row in csv_rows(file)]
         if not rows or tuple(rows[0]) != HISTORY_COLUMNS or any(len(row) != len(HISTORY_COLUMNS) for row in rows):

@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
-from bench.record.store import RunFolder, check_writable, record_text, tabled, write_atomically
+from bench.record.store import RunFolder, check_writable, divided, record_text, tabled, write_atomically
 from tests.helpers import files_under
 
 AS_ROOT = os.geteuid() == 0
@@ -171,6 +171,20 @@ def test_the_runs_of_a_table_are_read_whatever_its_cells_hold(tmp_path: Path) ->
     (tmp_path / "table.csv").write_bytes(b"run_id\n\xff\n")
     with pytest.raises(BenchError, match=r"table\.csv: not UTF-8 at byte 7; restore the file"):
         tabled(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row_id", "parts"),
+    [
+        ("toy-vae-s0-01234567", ("toy-vae-s0-01234567", "")),
+        ("toy-vae-s0-01234567+89abcdef", ("toy-vae-s0-01234567", "89abcdef")),
+        ("toy-vae+flow-s0-01234567", ("toy-vae+flow-s0-01234567", "")),
+        ("toy-vae+flow-s0-01234567+89abcdef", ("toy-vae+flow-s0-01234567", "89abcdef")),
+        ("+89abcdef", ("+89abcdef", "")),
+    ],
+)
+def test_a_name_may_hold_the_sign_between_run_and_evaluation(row_id: str, parts: tuple[str, str]) -> None:
+    assert divided(row_id) == parts
 
 
 def test_arrays_come_back_without_pickle(tmp_path: Path) -> None:

@@ -165,17 +165,17 @@ def test_rows_without_a_run_stay(tmp_path: Path) -> None:
 
 
 def test_another_evaluation_of_a_run_is_a_row_of_its_own(tmp_path: Path) -> None:
-    first = record("toy", "vae", 0, evaluation="aaaa")
+    first = record("toy", "vae", 0, evaluation="aaaaaaaa")
     path = write_run(tmp_path, first)
     (path / "config.yaml").write_text("eval: {importance_samples: 10}")
-    other = RunFolder(path).other("bbbb")
+    other = RunFolder(path).other("bbbbbbbb")
     other.write_text("config.yaml", "eval: {importance_samples: 99}")
-    other.write_record(first | {"evaluation": "bbbb", "run_id": other.run_id, "nll_nats": 1.25})
+    other.write_record(first | {"evaluation": "bbbbbbbb", "run_id": other.run_id, "nll_nats": 1.25})
     collect(tmp_path)
     runs = load(tmp_path).runs
     assert [run["variant"] for run in runs] == ["eval.importance_samples=10", "eval.importance_samples=99"]
     assert runs[1]["nll_nats"] == 1.25
-    assert runs[1]["run_id"] == f"{first['run_id']}+bbbb"
+    assert runs[1]["run_id"] == f"{first['run_id']}+bbbbbbbb"
     histories = load(tmp_path).histories
     assert np.array_equal(histories[runs[0]["run_id"]], histories[runs[1]["run_id"]])
 

@@ -214,6 +214,19 @@ def test_runs_that_are_a_link_are_not_followed(tmp_path: Path) -> None:
     assert "is a link" in collected.warnings[0]
 
 
+def test_a_row_that_would_lead_through_a_link_is_left_out(tmp_path: Path) -> None:
+    """The files of the row `a+01234567` are those under runs/a."""
+    path = study_with(tmp_path / "s")
+    (tmp_path / "s" / "runs" / "a").symlink_to(tmp_path)
+    for name in ("a+01234567", "b"):
+        run = write_run(tmp_path / "s", record("toy", "odd", 0, run_id=name))
+        assert run.exists()
+    (path / "evaluations" / "x").mkdir(parents=True)
+    warnings = collect(tmp_path / "s").warnings
+    assert [warning.partition(" ")[0].rpartition("/")[2] for warning in warnings] == ["a", "a+01234567"]
+    assert {run["run_id"] for run in load(tmp_path / "s").runs} == {GOOD["run_id"], path.name, "b"}
+
+
 def test_nothing_is_written_or_deleted_through_a_link(tmp_path: Path) -> None:
     bare(tmp_path / "s")
     (tmp_path / "pictures").mkdir()
