@@ -6,7 +6,6 @@ each data set and class of a grid.
 
 import importlib
 import inspect
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +20,9 @@ from bench.data.inspection import Inspection
 from bench.data.inspection import inspect as inspect_data
 from bench.errors import BenchError, NotApplicable, one_line, unknown
 from bench.models.entry import Entry
+from bench.setup.extras import hide_namesakes, missing_extra
 from bench.setup.match import matching_width
 from bench.setup.options import held_against
-from bench.setup.sources import DISTRIBUTION, normal, requirements
 from bench.spec import DataSpec
 
 
@@ -62,6 +61,7 @@ def entry_class(config: Config) -> type[Entry]:
         BenchError: it cannot be imported, or is not an `Entry`.
         NotApplicable: it needs an extra that is not installed.
     """
+    hide_namesakes()
     target = config.model["_target_"]
     named = imported(target, f"model={config.model['name']}")
     if not (isinstance(named, type) and issubclass(named, Entry)):
@@ -210,6 +210,7 @@ def imported(target: str, where: str) -> Callable[..., Any]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
+        check_hidden(module_name, None, where)
         extra = missing_extra(error)
         if extra is not None:
             raise NotApplicable(f"{where} needs {extra}") from error
@@ -217,9 +218,7 @@ def imported(target: str, where: str) -> Callable[..., Any]:
             f"{where}: cannot import {module_name} ({one_line(error)}); mend it, or correct _target_"
         ) from error
     if not hasattr(module, attribute):
-        hidden = hidden_file(module_name, getattr(module, "__file__", None))
-        if hidden is not None:
-            raise BenchError(f"{where}: {hidden} has the name of a library's module, which is imported; rename it")
+        check_hidden(module_name, getattr(module, "__file__", None) or "built in", where)
         own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module_name]
         raise unknown("name", attribute, own, where=module_name)
     named: Callable[..., Any] = getattr(module, attribute)
@@ -228,19 +227,20 @@ def imported(target: str, where: str) -> Callable[..., Any]:
     return named
 
 
-def missing_extra(error: Exception) -> str | None:
-    """The module that an import missed and what installs it, where an extra of the bench does; None elsewhere."""
-    if not isinstance(error, ModuleNotFoundError) or error.name is None:
-        return None
-    module = error.name.partition(".")[0]
-    for line in requirements(DISTRIBUTION):
-        required = re.match(r"\s*([A-Za-z0-9._-]+).*extra\s*==\s*['\"]([^'\"]+)", line)
-        if required and normal(required[1]) == normal(module):
-            return f"{module}, which is not installed; the extra brings it: pip install -e '.[{required[2]}]'"
-    return None
+def check_hidden(module: str, file: str | None, where: str) -> None:
+    """Refuses a module that Python takes from elsewhere than from the user's file of its name.
 
+    Args:
+        module: dotted name that was asked for.
+        file: that it was imported from; None where it was not, because its name is that of an extra's module.
+        where: who an error is about.
 
-def hidden_file(module: str, file: str | None) -> Path | None:
-    """A file of the module's name on Python's path behind the one that is imported."""
+    Raises:
+        BenchError: there is such a file.
+    """
+    if file is None and sys.modules.get(module, module) is not None:
+        return
     places = [Path(folder) / (module.replace(".", "/") + ".py") for folder in sys.path]
-    return next((place for place in places if place.is_file() and str(place) != file), None)
+    hidden = next((place for place in places if place.is_file() and str(place) != file), None)
+    if hidden is not None:
+        raise BenchError(f"{where}: {hidden} has the name of a library's module, which goes first; rename it")

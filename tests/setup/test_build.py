@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.errors import BenchError, NotApplicable
-from bench.setup import build
+from bench.setup import build, extras
 from bench.setup.compose import compose
 from bench.setup.match import parameter_count
 from bench.setup.options import held_against
@@ -205,7 +205,7 @@ def test_state_that_no_checkpoint_keeps_is_refused_at_building(cls, named: str) 
 
 def test_a_missing_extra_makes_an_entry_not_applicable_by_name(monkeypatch) -> None:
     config = compose(["model=vae", "model._target_=needs_extra.Mine"])
-    monkeypatch.setattr(build, "requirements", lambda name: ["torch", "pythae>=0.1.2; extra == 'speed'"])
+    monkeypatch.setattr(extras, "requirements", lambda name: ["torch", "pythae>=0.1.2; extra == 'speed'"])
 
     def missing(name: str, *_: object) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name="pythae.models")
@@ -216,7 +216,7 @@ def test_a_missing_extra_makes_an_entry_not_applicable_by_name(monkeypatch) -> N
     assert str(raised.value) == (
         "model=vae needs pythae, which is not installed; the extra brings it: pip install -e '.[speed]'"
     )
-    monkeypatch.setattr(build, "requirements", lambda name: ["torch"])
+    monkeypatch.setattr(extras, "requirements", lambda name: ["torch"])
     with pytest.raises(BenchError, match="model=vae: cannot import needs_extra"):
         build.entry_class(config)
 
@@ -227,5 +227,16 @@ def test_a_file_that_a_librarys_module_hides_is_named(tmp_path, monkeypatch) -> 
     with pytest.raises(BenchError) as raised:
         build.entry_class(compose(["model=vae", "model._target_=statistics.Mine"]))
     assert str(raised.value) == (
-        f"model=vae: {tmp_path / 'statistics.py'} has the name of a library's module, which is imported; rename it"
+        f"model=vae: {tmp_path / 'statistics.py'} has the name of a library's module, which goes first; rename it"
     )
+
+
+def test_a_file_with_the_name_of_an_extra_is_not_executed_by_a_library(tmp_path, monkeypatch) -> None:
+    (tmp_path / "absent_extra.py").write_text("raise SystemExit('executed')\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    monkeypatch.setattr(extras, "requirements", lambda name: ["absent-extra>=1; extra == 'speed'", "torch"])
+    build.entry_class(compose(["model=vae"]))
+    assert sys.modules.pop("absent_extra", "not hidden") is None
+    with pytest.raises(BenchError, match=r"absent_extra\.py has the name of a library's module"):
+        build.entry_class(compose(["model=vae", "model._target_=absent_extra.Mine"]))
+    del sys.modules["absent_extra"]
