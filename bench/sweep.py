@@ -17,6 +17,11 @@ from bench.cells.verify import chosen_rows, comparisons
 from bench.errors import BenchError
 from bench.record.columns import STATUSES
 from bench.record.store import Record
+from bench.record.typed import cut
+
+
+SHOWN_ERROR = 500
+"""Characters of a row's error that its line on the terminal shows."""
 
 
 def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None) -> int:
@@ -117,7 +122,7 @@ def cores() -> int:
 def record_line(record: Record) -> str:
     """A finished run in one line."""
     if record["status"] != "ok":
-        return f"{record['status']}: {record['error']}"
+        return f"{record['status']}: {cut(record['error'], SHOWN_ERROR)}"
     training = f"{record['steps']} steps" if record.get("steps") else "fitted"
     parts = [f"ok  {record['parameters']} parameters  {training} in {record['train_seconds']:.1f} s"]
     if record.get("compile_seconds"):

@@ -77,7 +77,7 @@ def measured(nll: float, family: str) -> Record:
         "packed": 1, "torch_version": "generated", "git_commit": None,
         "versions": "generated", "started": "2026-01-01T00:00:00+00:00", "cores": 2, "memory_bytes": 8 * 2**30,
         "source_hash": "generated",
-        "entry_version": 1, "training_version": 1, "evaluation_version": 1,
+        "entry_version": 1, "training_version": 1, "evaluation_version": 2,
         "nll_nats": nll, "nll_standard_error": 0.02,
         "nll_estimator": "iwae-1000" if bound else "exact", "nll_is_bound": bound,
         "nll_space": "nats in the data's own coordinates", "oracle_nll_nats": 2.5, "oracle_standard_error": 0.02,
