@@ -19,7 +19,6 @@ from bench.record.columns import STATUSES
 from bench.record.store import Record
 from bench.record.typed import cut
 
-
 SHOWN_ERROR = 500
 """Characters of a row's error that its line on the terminal shows."""
 

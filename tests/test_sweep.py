@@ -277,3 +277,13 @@ def test_what_compiling_took_is_said() -> None:
     record = {"status": "ok", "parameters": 9, "steps": 3, "train_seconds": 0.04, "compile_seconds": 16.2}
     assert record_line(record) == "ok  9 parameters  3 steps in 0.0 s  compiled in 16.2 s"
     assert record_line(record | {"compile_seconds": None}) == "ok  9 parameters  3 steps in 0.0 s"
+
+
+def test_all_refusals_come_at_once_each_with_its_words(bench_call, own_conf, tmp_path) -> None:
+    answer = bench_call(*words(own_conf, "-m", "model=affine,unbuildable,realnvp", "train.batch_size=32,1000"))
+    assert answer.code == 2
+    lines = answer.err.splitlines()
+    assert len(lines) == 5, answer.err
+    assert all(line.startswith("bench: ") and "model=" in line for line in lines)
+    assert sum("cannot be built (ZeroDivisionError" in line for line in lines) == 1
+    assert files_under(tmp_path) == set()
