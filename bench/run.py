@@ -27,7 +27,7 @@ from bench.seeds import stream_seed
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.setup.match import parameter_count
-from bench.setup.sources import Source, user_sources
+from bench.setup.sources import Source, distributions_of, user_sources
 from bench.training.best_weights import copied_weights
 from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
@@ -61,6 +61,7 @@ def run(
     config, folder, device = cell.config, cell.folder, cell.device
     deadline, history = Deadline(config.budget.timeout_seconds, elapsed), History()
     record = {**cell.identity(), **compute_environment(config, device), "command": cell.command}
+    record["versions"] = versions(distributions_of(cell.sources))
     record |= {"shared_machine": True} if shared else {}
     tell(record)
     folder.write_text("config.yaml", as_yaml(config))
@@ -109,6 +110,7 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
     environment = compute_environment(config, cell.device)
     identity = {**cell.identity(), "run_id": folder.run_id}
     record = {**of_training, **identity, **environment, "command": cell.command}
+    record["versions"] = versions(distributions_of(cell.sources))
     tell(record)
     folder.write_text("config.yaml", as_yaml(config))
     with ending(record, folder):
@@ -266,7 +268,6 @@ def compute_environment(config: Config, device: torch.device) -> Record:
         "threads": torch.get_num_threads(),
         "torch_version": torch.__version__,
         "git_commit": git_commit(),
-        "versions": versions(),
         "started": now(),
         "cores": os.cpu_count(),
         "memory_bytes": memory_bytes(),

@@ -77,4 +77,9 @@ def test_the_command_works_far_from_the_checkout(installed: Path, tmp_path: Path
     (path,) = (tmp_path / "results" / "scratch" / "runs").glob("*/record.json")
     record = json.loads(path.read_text())
     assert record["status"] == "ok"
-    assert record["git_commit"] is None
+    here = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    )
+    assert (record["git_commit"] or "").rstrip("+") == here.stdout.strip(), (
+        "of the checkout that the wheel was built from"
+    )

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import datetime
 from importlib import metadata
@@ -54,25 +55,28 @@ def built_from() -> str | None:
     return COMMIT_FILE.read_text().strip() or None if COMMIT_FILE.is_file() else None
 
 
-@functools.cache
 def versions(others: Iterable[str] = ()) -> str:
-    """Python and the distributions that the bench requires, such as `python=3.11.7 torch=2.13.0+cpu`.
+    """Python and the loaded distributions that the bench asks for, such as `python=3.11.7 torch=2.13.0+cpu`.
 
     Args:
         others: more distributions, such as those that a user's modules belong to.
     """
+    names = sorted({*asked_for(), *others}, key=str.lower)
+    pairs = [("python", platform.python_version()), *((name, metadata.version(name)) for name in names)]
+    return " ".join(f"{name}={version}" for name, version in pairs)
+
+
+@functools.cache
+def asked_for() -> frozenset[str]:
+    """The distributions that the bench's metadata names, for whatever extra but `dev`, and that are loaded."""
     try:
-        lines = metadata.requires(DISTRIBUTION) or []
+        lines = [line for line in metadata.requires(DISTRIBUTION) or [] if "'dev'" not in line]
     except metadata.PackageNotFoundError:
         lines = ["torch", "nflows", "torchdiffeq", "zuko", "numpy"]
-    core = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
-    pairs = [("python", platform.python_version())]
-    for name in sorted({*core, *others}, key=str.lower):
-        try:
-            pairs.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
-    return " ".join(f"{name}={version}" for name, version in pairs)
+    names = {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in lines}
+    tops = {name.partition(".")[0] for name in sys.modules}
+    loaded = {name for top, found in metadata.packages_distributions().items() if top in tops for name in found}
+    return frozenset(name for name in loaded if name.lower().replace("_", "-") in {one.lower() for one in names})
 
 
 def now() -> str:

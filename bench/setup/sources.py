@@ -66,6 +66,18 @@ def user_sources() -> list[Source]:
     return [Source(name, path) for name, path in files if path.is_file()]
 
 
+def distributions_of(sources: Iterable[Source]) -> list[str]:
+    """The installed distributions that the user's modules belong to."""
+    tops = {source.module.partition(".")[0] for source in sources}
+    return sorted({name for top in tops for name in distributions().get(top, ())})
+
+
+@cache
+def distributions() -> dict[str, list[str]]:
+    """top-level module -> the distributions that bring it."""
+    return {module: list(names) for module, names in metadata.packages_distributions().items()}
+
+
 def fingerprints(sources: Iterable[Source]) -> dict[str, str]:
     """module -> hash of its syntax tree."""
     return {source.module: source.fingerprint for source in sources}
@@ -110,10 +122,7 @@ def library_folders() -> tuple[Path, ...]:
 def required_modules() -> dict[str, bool]:
     """top-level module -> whether a distribution that the bench requires brings it."""
     required = required_distributions()
-    return {
-        module: any(normal(name) in required for name in names)
-        for module, names in metadata.packages_distributions().items()
-    }
+    return {module: any(normal(name) in required for name in names) for module, names in distributions().items()}
 
 
 @cache
