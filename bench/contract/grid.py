@@ -1,7 +1,7 @@
 """Partitions of small spaces, to sum a density over: a stretched grid on the plane, and the corners of a cube."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +12,7 @@ REACH = 25.0
 COARSE = 8
 
 
+@runtime_checkable
 class Partition(Protocol):
     """A whole space in pieces: fine ones to sum a density over, coarse ones to count samples in."""
 

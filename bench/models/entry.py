@@ -186,6 +186,7 @@ class HasDecoder(Protocol):
         ...
 
 
+@runtime_checkable
 class LatentLaw(Protocol):
     """q(z | x) of a batch of examples: drawn from by reparameterisation, its density known where it draws."""
 

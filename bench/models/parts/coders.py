@@ -6,7 +6,7 @@ the data to the latent, and the decoder is its mirror image.
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -143,6 +143,7 @@ class BernoulliDecoder(nn.Module):
         return torch.bernoulli(self.mean(z))
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """p(x | z), a module; x flat, `(batch, dim)`."""
 

@@ -1,7 +1,7 @@
 """The training step of an entry that is given a context, such as labels, with each batch."""
 
 import inspect
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,6 +10,7 @@ from bench.errors import BenchError
 from bench.models.optimise import GradientStep, Trainer
 
 
+@runtime_checkable
 class ConditionalTrainer(Trainer, Protocol):
     """A trainer whose step takes the batch's context beside its examples."""
 

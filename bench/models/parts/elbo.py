@@ -1,7 +1,7 @@
 """The base class of VAEs that train on a weighted ELBO: its weight, its warm-up, the checks of its options."""
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,6 +14,7 @@ from bench.models.parts.latent import LatentEntry
 from bench.spec import DataSpec
 
 
+@runtime_checkable
 class DivergentPosterior(LatentLaw, Protocol):
     """A posterior whose divergence from the entry's prior is known."""
 

@@ -5,7 +5,7 @@ are N(0, I) until then. Codes are whitened before anything is fitted, so that no
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ RIDGE = 1e-6
 """Added to a covariance, relative to its mean variance; and, to a component's of whitened codes, a hundred times it."""
 
 
+@runtime_checkable
 class LatentDensity(Protocol):
     """A density of codes, a module."""
 

@@ -1,7 +1,7 @@
 """Increasing maps of single coordinates, by zuko, for spline couplings and autoregressive layers."""
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ SPLINE_BOUND = 5.0
 """A spline maps [-5, 5] to itself and is the identity outside: zuko's default, and nearly all of the model space."""
 
 
+@runtime_checkable
 class Map(Protocol):
     """An increasing map y = f(x) on tensors of one shape, element by element."""
 
@@ -29,6 +30,7 @@ class Map(Protocol):
         ...
 
 
+@runtime_checkable
 class Monotone(Protocol):
     """A family of increasing maps, the identity where the parameters are 0."""
 

@@ -7,7 +7,7 @@ nats and of the whole example: the same objective has the weight λ ln 2.
 """
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from torch import Tensor
 from bench.errors import BenchError
 
 
+@runtime_checkable
 class ProbedField(Protocol):
     """A field that can be multiplied by a probe from the left."""
 
