@@ -62,6 +62,7 @@ def run(
     deadline, history = Deadline(config.budget.timeout_seconds, elapsed), History()
     record = {**cell.identity(), **compute_environment(config, device), "command": cell.command}
     record["versions"] = versions(distributions_of(cell.sources))
+    record |= {"warning": "; ".join(cell.dataset.warnings)} if cell.dataset.warnings else {}
     record |= {"shared_machine": True} if shared else {}
     tell(record)
     folder.write_text("config.yaml", as_yaml(config))
