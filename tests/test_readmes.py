@@ -3,6 +3,7 @@
 A number in a results README is followed by its address, `96.1<!-- digits @ realnvp @ nll_nats -->`, and a table stands
 under a line with one address a column, `<!-- table: data | model | nll_nats | digits @ . @ steps -->`. A dot is taken
 from the row. `README.md` and others outside a study name it first: `<!-- quick: digits @ realnvp @ nll_nats -->`.
+Of two models, `realnvp - vae`, or two columns, `c2st - c2st_floor`, it is the difference paired by seed.
 """
 
 import ast
@@ -16,7 +17,8 @@ from typing import Any, NamedTuple, get_type_hints
 import pandas as pd
 import pytest
 
-from bench import config
+from bench import DataSpec, config
+from bench.report.intervals import t_interval
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = sorted(
@@ -31,10 +33,10 @@ STUDIES = sorted(path.parent.name for path in ROOT.glob("results/*/table.csv") i
 BOUNDED = {"nll_nats", "bits_per_dim", "kl_to_truth"}
 TIMES = {"train_seconds", "step_milliseconds", "eval_seconds"}
 CELL = re.compile(
-    r"(?P<bold>\*\*)?(?P<bound>≤ )?(?P<mean>-?[\d,]+(?:\.\d+)?)"
-    r"(?: ± (?P<half>[\d,]+(?:\.\d+)?))?(?P<marks>(?: [†§])*)(?(bold)\*\*)"
+    r"(?P<bold>\*\*)?(?P<bound>≤ )?(?P<mean>-?[\d,]+(?:\.\d+)?(?:e-\d+)?)"
+    r"(?: ± (?P<half>[\d,]+(?:\.\d+)?(?:e-\d+)?))?(?P<marks>(?: [†§])*)(?(bold)\*\*)"
 )
-MARK = re.compile(r"<!-- (?:(\w+): )?(?!table)([^|>]+? @ [^|>]+? @ \w+) -->")
+MARK = re.compile(r"<!-- (?:(\w+): )?(?!table)([^|>]+? @ [^|>]+? @ \w+(?: - \w+)?) -->")
 TABLE = re.compile(r"<!-- (?:(\w+) )?table: (.+) -->\n(\|.*\n)\|[-| ]+\|\n((?:\|.*\n)+)")
 
 
@@ -55,11 +57,15 @@ def summary(study: str) -> pd.DataFrame:
 
 
 @cache
-def loose_cells(study: str) -> set[tuple[str, str]]:
+def table(study: str) -> pd.DataFrame:
+    """A study's rows as text, and the `label` of each: its model and what tells it from others of that model."""
     runs = pd.read_csv(ROOT / "results" / study / "table.csv", keep_default_na=False, dtype=str)
-    loose = runs[runs["warning"].str.contains("bound is loose")]
-    labels = loose["model"] + loose["variant"].map(lambda variant: f" ({variant})" if variant else "")
-    return set(zip(loose["data"], labels, strict=True))
+    return runs.assign(label=runs["model"] + runs["variant"].map(lambda variant: f" ({variant})" if variant else ""))
+
+
+def loose_cells(study: str) -> set[tuple[str, str]]:
+    loose = table(study)[table(study)["warning"].str.contains("bound is loose")]
+    return set(zip(loose["data"], loose["label"], strict=True))
 
 
 def looked_up(study: str, data: str, model: str, metric: str) -> Quantity | None:
@@ -68,6 +74,8 @@ def looked_up(study: str, data: str, model: str, metric: str) -> Quantity | None
         return difference(study, data, *model.split(" - "))
     if metric == "published":
         return published(data, model)
+    if " - " in model or " - " in metric:
+        return paired(study, data, model.split(" - "), metric.split(" - "))
     rows = summary(study)
     rows = rows[rows["model"] == model]
     if data == "mean":
@@ -99,6 +107,19 @@ def difference(study: str, data: str, a: str, b: str) -> Quantity:
     raise AssertionError(f"{study} has no difference of {a} and {b} on {data}")
 
 
+def paired(study: str, data: str, models: list[str], columns: list[str]) -> Quantity:
+    """The difference of two models in a column, or of two columns of a model, over their common seeds."""
+    runs = table(study)[table(study)["data"] == data]
+    values = [
+        {run["seed"]: float(run[column]) for _, run in runs[runs["label"] == model].iterrows()}
+        for model in models
+        for column in columns
+    ]
+    assert len(values) == 2, f"{models}, {columns}: not a difference of two"
+    interval = t_interval([values[0][seed] - values[1][seed] for seed in sorted(values[0].keys() & values[1].keys())])
+    return Quantity(interval.mean, interval.half_width)
+
+
 def published(data: str, label: str) -> Quantity | None:
     model, _, variant = label.rstrip(")").partition(" (")
     rows = pd.read_csv(ROOT / "bench" / "report" / "published.csv", keep_default_na=False, dtype=str)
@@ -109,6 +130,12 @@ def published(data: str, label: str) -> Quantity | None:
         return None
     error = rows.iloc[0]["error"]
     return Quantity(float(rows.iloc[0]["value"]), float(error) if error else None)
+
+
+def as_written(value: float, written: str) -> str:
+    """A value with as many digits as a number has that is written, and in its notation."""
+    digits = len(written.partition("e")[0].partition(".")[2])
+    return f"{value:,.{digits}{'e' if 'e' in written else 'f'}}"
 
 
 def faults(text: str, quantity: Quantity | None) -> str:
@@ -124,7 +151,7 @@ def faults(text: str, quantity: Quantity | None) -> str:
         written = parts[name]
         if (written is None) != (value is None):
             return "the interval is missing" if written is None else "there is no interval"
-        if value is not None and written != f"{value:,.{len(written.partition('.')[2])}f}":
+        if value is not None and written != as_written(value, written):
             return f"{name} is {value}"
     marks = {
         "≤": (parts["bound"] is not None, quantity.bound),
@@ -201,6 +228,17 @@ def test_a_number_with_its_marks_is_right() -> None:
     assert not faults("≤ 0.150 ± 0.035", Quantity(0.1498, 0.0349, bound=True))
     assert not faults("**1,234.6 ± 1.2 † §**", Quantity(1234.56, 1.23, False, True, True, True))
     assert not faults("", None)
+    assert not faults("7.9e-16 ± 5.4e-17", Quantity(7.946e-16, 5.42e-17))
+    assert faults("7.9e-16 ± 5.4e-17", Quantity(7.8e-16, 5.42e-17))
+
+
+def test_two_columns_of_a_model_are_paired_by_seed() -> None:
+    runs = table("latent")[table("latent")["label"] == "m2"]
+    gains = runs["accuracy"].astype(float) - runs["accuracy_supervised"].astype(float)
+    gain = looked_up("latent", "digits", "m2", "accuracy - accuracy_supervised")
+    assert gain is not None
+    assert gain.mean == pytest.approx(gains.mean())
+    assert gain.half_width == pytest.approx(4.302653 * gains.std() / 3**0.5)
 
 
 @pytest.mark.parametrize(
@@ -307,6 +345,13 @@ def test_every_option_is_explained_and_no_other() -> None:
     text = (ROOT / "bench" / "README.md").read_text()
     explained = re.findall(r"^\| `([\w.]+)` \| .+ \| .+ \|$", text, re.MULTILINE)
     assert sorted(explained) == sorted(dotted(config.Config))
+
+
+def test_every_field_of_a_data_spec_is_explained_and_no_other() -> None:
+    text = (ROOT / "bench" / "README.md").read_text()
+    table = text.partition("gets a `DataSpec`")[2].partition("Events come flat")[0]
+    explained = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+    assert sorted(explained) == sorted([*(item.name for item in fields(DataSpec)), "dim"])
 
 
 def test_the_data_set_of_the_reference_works() -> None:
