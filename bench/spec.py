@@ -1,4 +1,4 @@
-"""The data as an entry is told of them: shape, kind and levels of one event, and little else."""
+"""The data as an entry is told of them: shape and kind of one event, its context and classes, how many examples."""
 
 from dataclasses import dataclass
 from math import prod
