@@ -5,7 +5,7 @@ A new column is one line here and one where the record is filled.
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["number", "text", "flag"]
+ColumnKind = Literal["number", "text", "flag"]
 
 PARTS = ("likelihood", "solver", "bound", "samples", "latent", "draws", "sharpness", "classes", "cost", "memory")
 """Parts of summary.csv in their order; within a part the averaged columns stand as they do in `COLUMNS`."""
@@ -25,7 +25,7 @@ class Column(NamedTuple):
 
     unit: str
     meaning: str
-    kind: Kind = "number"
+    kind: ColumnKind = "number"
     averaged: str = ""
     bounded: bool = False
     error: str = ""
@@ -209,11 +209,6 @@ COLUMNS: dict[str, Column] = {
     "nll_seconds_per_1k": Column("s", "seconds to evaluate the density of 1,000 examples", averaged="cost"),
     "command": Column("", "the command that makes this row again", kind="text"),
 }
-
-
-def of_kind(kind: Kind) -> frozenset[str]:
-    """Names of the columns of one kind."""
-    return frozenset(name for name, column in COLUMNS.items() if column.kind == kind)
 
 
 def averaged() -> tuple[str, ...]:

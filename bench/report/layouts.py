@@ -1,6 +1,11 @@
-"""Which tables a study has, and what stands in their columns."""
+"""The tables of a study: title, columns, headings and notes of each.
+
+A column that needs no heading of its own needs no line here: the table that shows its part has it at the end.
+"""
 
 from typing import NamedTuple
+
+from bench.record.columns import COLUMNS, averaged
 
 
 class Metric(NamedTuple):
@@ -27,19 +32,23 @@ class Layout(NamedTuple):
     Attributes:
         name, title: of the table.
         metrics: its columns; those without any value are left out.
+        parts: parts of summary.csv, of `bench.record.columns.PARTS`, whose other columns follow these.
         about: text columns and their headings.
         having: columns of which a model must have one to be in the table; where there are none, all models are.
         floor: key of `bench.report.tables.NOTES` that says what its floors are.
         notes: keys of those that always apply.
+        left_out: columns of its parts that stand in summary.csv alone.
     """
 
     name: str
     title: str
     metrics: tuple[Metric, ...]
+    parts: tuple[str, ...] = ()
     about: tuple[tuple[str, str], ...] = ()
     having: tuple[str, ...] = ()
     floor: str = "floor"
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 LAYOUTS = (
@@ -54,6 +63,7 @@ LAYOUTS = (
             Metric("ess_median", "effective samples"),
             Metric("nll_examples", "test examples"),
         ),
+        parts=("likelihood", "bound"),
         about=(("nll_estimator", "estimator"),),
     ),
     Layout(
@@ -66,6 +76,7 @@ LAYOUTS = (
             Metric("recon_mse", "reconstruction MSE"),
             Metric("recon_mse_noise", "MSE at latent noise 0.1"),
         ),
+        parts=("samples",),
         about=(("recon_kind", "reconstruction by"),),
     ),
     Layout(
@@ -82,6 +93,8 @@ LAYOUTS = (
             Metric("nll_seconds_per_1k", "1,000 densities, s", timing=True),
             Metric("peak_memory_bytes", "peak memory, MiB", scale=2**-20),
         ),
+        parts=("cost", "memory"),
+        left_out=("compile_seconds", "eval_seconds"),
     ),
     Layout(
         "solver",
@@ -93,6 +106,7 @@ LAYOUTS = (
             Metric("train_nfe", "field evaluations per step"),
             Metric("eval_nfe", "per density call"),
         ),
+        parts=("solver",),
         having=("solver_error_nats",),
     ),
     Layout(
@@ -110,6 +124,7 @@ LAYOUTS = (
             Metric("recon_mse", "z the mean"),
             Metric("gradient_noise", "gradient noise / signal"),
         ),
+        parts=("latent", "draws"),
         having=("active_units",),
         floor="prior",
     ),
@@ -122,6 +137,7 @@ LAYOUTS = (
             Metric("sharpness_sample_means", "samples without decoder noise"),
             Metric("sharpness_samples", "samples"),
         ),
+        parts=("sharpness",),
         having=("sharpness_samples",),
     ),
     Layout(
@@ -134,7 +150,28 @@ LAYOUTS = (
             Metric("cluster_accuracy", "clustering accuracy"),
             Metric("cluster_nmi", "clustering NMI"),
         ),
+        parts=("classes",),
         having=("accuracy", "cluster_accuracy"),
         notes=("labels",),
     ),
 )
+
+
+def layouts() -> list[Layout]:
+    """`LAYOUTS`, each with the averaged columns of its parts that no layout places."""
+    placed = {name for layout in LAYOUTS for metric in layout.metrics for name in (metric.column, metric.floor)}
+    placed |= {name for layout in LAYOUTS for name in layout.left_out}
+    return [with_others(layout, [name for name in averaged() if name not in placed]) for layout in LAYOUTS]
+
+
+def with_others(layout: Layout, names: list[str]) -> Layout:
+    """A layout and behind its columns those of the names that belong to its parts."""
+    others = tuple(derived(name) for name in names if COLUMNS[name].averaged in layout.parts)
+    having = layout.having and (*layout.having, *(metric.column for metric in others))
+    return layout._replace(metrics=layout.metrics + others, having=having)
+
+
+def derived(name: str) -> Metric:
+    """A column of a table from the table of columns alone: its name and unit above it; a time is one by its unit."""
+    unit = COLUMNS[name].unit
+    return Metric(name, f"{name}, {unit}" if unit else name, timing=unit in {"s", "ms"})

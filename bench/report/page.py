@@ -13,7 +13,7 @@ from bench.report.model_summary import ModelSummary, count_words
 from bench.report.numbers import plain
 from bench.report.study import Run, Study, label
 from bench.report.style import Plot
-from bench.report.tables import Grid, TableCell
+from bench.report.tables import Table, TableCell
 
 RUN_COLUMNS = {
     "seed": "seed",
@@ -42,7 +42,7 @@ ORIGINS = {
 
 
 def render(
-    study: Study, cells: list[ModelSummary], tables: list[Grid], plots: list[Plot], *, single_file: bool = False
+    study: Study, cells: list[ModelSummary], tables: list[Table], plots: list[Plot], *, single_file: bool = False
 ) -> str:
     """report.html: tables, style, script and plots, linked as plots/NAME.png; equal input gives equal text.
 
@@ -90,7 +90,7 @@ def _sections(cells: list[ModelSummary], plots: list[Plot]) -> dict[str, list[Pl
     return {data: plots for data, plots in sections.items() if plots}
 
 
-def _run_table(runs: list[Run]) -> Grid:
+def _run_table(runs: list[Run]) -> Table:
     """Every run, failed ones too."""
     columns = {c: heading for c, heading in RUN_COLUMNS.items() if any(run[c] is not None for run in runs)}
     rows = [
@@ -101,7 +101,7 @@ def _run_table(runs: list[Run]) -> Grid:
         ]
         for run in runs
     ]
-    return Grid("runs", "All runs", ["data", "model", *columns.values()], rows, [])
+    return Table("runs", "All runs", ["data", "model", *columns.values()], rows, [])
 
 
 def _field(value: Any) -> TableCell:

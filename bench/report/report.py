@@ -13,7 +13,7 @@ from bench.report.ranking import differences, differences_csv
 from bench.report.study import load, study_folder
 from bench.report.style import Plot
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
+from bench.report.tables import difference_table, markdown, study_tables, tex, text_summary
 
 
 def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
@@ -42,7 +42,7 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
 
     cells = summarise(stored.runs)
     pairs = differences(cells)
-    tables = [*grids(cells), difference_grid(pairs)]
+    tables = [*study_tables(cells), difference_table(pairs)]
     plots = draw(stored, cells)
     write_atomically(folder / "summary.csv", summary_csv(cells))
     write_atomically(folder / "summary.md", markdown(tables))

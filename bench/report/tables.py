@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bench.record.columns import bounded
 from bench.report.inert import markdown_cell
 from bench.report.intervals import Interval
-from bench.report.layouts import LAYOUTS, Layout, Metric
+from bench.report.layouts import Layout, Metric, layouts
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
@@ -46,7 +46,7 @@ class TableCell(NamedTuple):
     bold: bool = False
 
 
-class Grid(NamedTuple):
+class Table(NamedTuple):
     """A table ready to be written in any format."""
 
     name: str
@@ -56,10 +56,10 @@ class Grid(NamedTuple):
     notes: list[str]
 
 
-def grids(cells: list[ModelSummary]) -> list[Grid]:
+def study_tables(cells: list[ModelSummary]) -> list[Table]:
     """The tables of a study, each of the models that belong in it; columns without any value are left out."""
-    members = [(layout, [cell for cell in cells if belongs(layout, cell)]) for layout in LAYOUTS]
-    return [_grid(layout, shown) for layout, shown in members if shown]
+    members = [(layout, [cell for cell in cells if belongs(layout, cell)]) for layout in layouts()]
+    return [_table(layout, shown) for layout, shown in members if shown]
 
 
 def belongs(layout: Layout, cell: ModelSummary) -> bool:
@@ -67,7 +67,7 @@ def belongs(layout: Layout, cell: ModelSummary) -> bool:
     return not layout.having or any(column in cell.intervals for column in layout.having)
 
 
-def difference_grid(differences: list[Difference]) -> Grid:
+def difference_table(differences: list[Difference]) -> Table:
     """The NLL differences, paired by seed."""
     rows = []
     for data, a, b, interval in differences:
@@ -85,7 +85,7 @@ def difference_grid(differences: list[Difference]) -> Grid:
         *(bounds if any(a.is_bound or b.is_bound for _, a, b, _ in differences) else []),
         *([NOTES["loose"]] if any(a.loose or b.loose for _, a, b, _ in differences) else []),
     ]
-    return Grid("differences", "Differences between models, paired by seed", headings, rows, notes)
+    return Table("differences", "Differences between models, paired by seed", headings, rows, notes)
 
 
 def signed(cell: ModelSummary) -> str:
@@ -102,20 +102,20 @@ def text_summary(cells: list[ModelSummary]) -> list[str]:
     if several_sizes(cells):
         metrics.append(Metric("nll_examples", "test examples"))
     layout = Layout("text", "", (*metrics, Metric("train_seconds", "training, s", timing=True)))
-    grid = _grid(layout, cells)
-    lines = [grid.headings, *([field.text for field in row] for row in grid.rows)]
+    table = _table(layout, cells)
+    lines = [table.headings, *([field.text for field in row] for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
-def markdown(tables: Iterable[Grid]) -> str:
+def markdown(tables: Iterable[Table]) -> str:
     """summary.md."""
     parts = []
-    for grid in tables:
-        lines = [[markdown_cell(heading) for heading in grid.headings], ["---"] * len(grid.headings)]
-        lines += [[_markdown(cell) for cell in row] for row in grid.rows]
+    for table in tables:
+        lines = [[markdown_cell(heading) for heading in table.headings], ["---"] * len(table.headings)]
+        lines += [[_markdown(cell) for cell in row] for row in table.rows]
         body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts.append(f"## {grid.title}\n\n{body}\n\n" + "\n".join(f"- {note}" for note in grid.notes) + "\n")
+        parts.append(f"## {table.title}\n\n{body}\n\n" + "\n".join(f"- {note}" for note in table.notes) + "\n")
     return "\n".join(parts)
 
 
@@ -124,23 +124,23 @@ def _markdown(cell: TableCell) -> str:
     return f"**{text}**" if cell.bold else text
 
 
-def tex(tables: Iterable[Grid]) -> str:
+def tex(tables: Iterable[Table]) -> str:
     """summary.tex: one booktabs table each."""
     parts = ["% \\usepackage{booktabs}\n"]
-    for grid in tables:
-        lines = [" & ".join(map(_tex, grid.headings)) + r" \\", r"\midrule"]
-        lines += [" & ".join(_bold_tex(field) for field in row) + r" \\" for row in grid.rows]
-        caption = _tex(f"{grid.title}. " + " ".join(grid.notes))
+    for table in tables:
+        lines = [" & ".join(map(_tex, table.headings)) + r" \\", r"\midrule"]
+        lines += [" & ".join(_bold_tex(field) for field in row) + r" \\" for row in table.rows]
+        caption = _tex(f"{table.title}. " + " ".join(table.notes))
         body = "\n".join(lines)
-        columns = "l" * len(grid.headings)
+        columns = "l" * len(table.headings)
         parts.append(
-            f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{grid.name}}}\n"
+            f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{table.name}}}\n"
             f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
         )
     return "\n".join(parts)
 
 
-def _grid(layout: Layout, models: list[ModelSummary]) -> Grid:
+def _table(layout: Layout, models: list[ModelSummary]) -> Table:
     """The table of a layout; its rows are those models, its columns those that any of them has."""
     metrics = [metric for metric in layout.metrics if any(metric.column in model.intervals for model in models)]
     about = {column: heading for column, heading in layout.about if any(model.named(column) for model in models)}
@@ -148,7 +148,7 @@ def _grid(layout: Layout, models: list[ModelSummary]) -> Grid:
     rows = [_row(model, metrics, about) for model in shown]
     headings = ["data", "model", "seeds", *(metric.heading for metric in metrics), *about.values()]
     bold = [BOLD_RULE] if any(cell.bold for row in rows for cell in row) else []
-    return Grid(layout.name, layout.title, headings, rows, _notes(layout, metrics, shown) + bold)
+    return Table(layout.name, layout.title, headings, rows, _notes(layout, metrics, shown) + bold)
 
 
 def _has_any(model: ModelSummary, metrics: list[Metric]) -> bool:

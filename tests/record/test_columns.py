@@ -1,17 +1,26 @@
-"""The table of columns, and that one line of it is enough for a new column to be read, averaged and shown."""
+"""The table of columns, and that one line of it is enough for a new column to be stored, averaged and shown."""
 
 import csv
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import run as run_module
+from bench.evaluate import evaluate
 from bench.record.columns import COLUMNS, PARTS, Column, averaged
 from bench.record.store import TABLE
 from bench.report.collect import collect
+from bench.report.layouts import LAYOUTS, layouts
 from bench.report.report import report
-from bench.report.study import load
+from bench.report.study import load, validated
+from bench.report.summary import summarise
+from bench.report.tables import study_tables
+from bench.run import run
+from bench.setup.compose import compose
+from tests.helpers import TINY, Answer, cell_in
 from tests.report.synthetic import record, write_run
 
 NEW = {
@@ -39,18 +48,40 @@ def new_values(seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("widened")
-def test_one_line_makes_a_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_column_goes_from_a_run_to_every_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench_call: Callable[..., Answer]
+) -> None:
+    """Two runs whose evaluation fills the new columns: table.csv, summary.csv, the tables, the page, the glossary."""
+
+    def widened_evaluate(*words: Any) -> Any:
+        numbers, arrays = evaluate(*words)
+        seed = words[-1]
+        return numbers | new_values(seed), arrays
+
+    monkeypatch.setattr(run_module, "evaluate", widened_evaluate)
     for seed in (0, 1):
-        write_run(tmp_path / "s", record("toy", "vae", seed, **new_values(seed)))
-    report("s", tmp_path)
-    assert capsys.readouterr().err == ""
-    table = rows(tmp_path / "s" / TABLE)
+        config = compose([*TINY, "model=gaussian", f"seed={seed}"])
+        made = run(cell_in(config, tmp_path), lambda history, share: None)
+        assert made["status"] == "ok", made["error"]
+    study = tmp_path / "scratch"
+    answer = bench_call("report", "scratch", "--results-dir", tmp_path)
+    assert (answer.code, answer.err) == (0, "")
+
+    table = rows(study / TABLE)
     assert [[row[name] for name in NEW] for row in table] == [
         ["1.0", "0.5", "text 0", "True"],
         ["2.0", "0.5", "text 1", "False"],
     ]
-    assert rows(tmp_path / "s" / "summary.csv")[0]["new_number"] == "1.5"
-    assert [run["new_flag"] for run in load(tmp_path / "s").runs] == [True, False]
+    assert [run["new_flag"] for run in load(study).runs] == [True, False]
+    assert rows(study / "summary.csv")[0]["new_number"] == "1.5"
+    likelihood = (study / "summary.md").read_text().partition("##")[2].partition("##")[0]
+    assert "| new_number, nats |" in likelihood
+    assert "| 1.5 ± 6.4 |" in likelihood
+    page = (study / "report.html").read_text()
+    assert "new_number, nats</button>" in page
+    assert all(f"<code>{name}</code>" in page for name in NEW)
+    listed = bench_call("list", "metrics").out
+    assert all(f"{name} " in listed for name in NEW)
 
 
 @pytest.mark.usefixtures("widened")
@@ -90,3 +121,21 @@ def test_every_averaged_column_stands_in_a_part_once_and_every_error_is_a_column
     assert len(averaged()) == len(set(averaged())) == len(parts)
     assert all(COLUMNS[name].kind == "number" for name in averaged())
     assert all(column.error in COLUMNS for column in COLUMNS.values() if column.error)
+
+
+def test_every_part_of_the_summary_has_one_table_and_every_averaged_column_a_place() -> None:
+    assert sorted(part for layout in LAYOUTS for part in layout.parts) == sorted(PARTS)
+    shown = {name for layout in layouts() for metric in layout.metrics for name in (metric.column, metric.floor)}
+    left_out = {name for layout in LAYOUTS for name in layout.left_out}
+    assert not shown & left_out
+    assert set(averaged()) <= shown | left_out
+
+
+def test_a_new_column_puts_a_model_into_a_table_that_not_all_are_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COLUMNS, "code_norm", Column("", "mean norm of codes", averaged="latent"))
+    monkeypatch.setitem(COLUMNS, "warm_up_seconds", Column("s", "before the first step", averaged="cost"))
+    runs = [validated(record("toy", "vae", 0, code_norm=1.5, warm_up_seconds=2.5)), validated(record("toy", "cnf", 0))]
+    tables = {table.name: table for table in study_tables(summarise(runs))}
+    (latent,) = tables["latent"].rows
+    assert (latent[1].text, tables["latent"].headings[-1], latent[-1].text) == ("vae", "code_norm", "1.500")
+    assert tables["cost"].headings[-1] == "warm_up_seconds, s"

@@ -28,7 +28,7 @@ from bench.report.ranking import differences, differences_csv
 from bench.report.reproduce import obtained
 from bench.report.study import Study, load, table_text
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import difference_grid, grids, markdown, tex, text_summary
+from bench.report.tables import difference_table, markdown, study_tables, tex, text_summary
 from tests.report.synthetic import record, write_run
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -226,7 +226,7 @@ def hold(folder: Path, *, drawn: bool, table_may_be_damaged: bool) -> None:
         obtained([run], PUBLISHED)
     cells = summarise(stored.runs)
     pairs = differences(cells)
-    tables = [*grids(cells), difference_grid(pairs)]
+    tables = [*study_tables(cells), difference_table(pairs)]
     plots = []
     if drawn:
         look = style.styles(cell.model for cell in cells if not cell.oracle)

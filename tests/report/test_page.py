@@ -10,7 +10,7 @@ from bench.report.page import render
 from bench.report.plots import draw
 from bench.report.study import load
 from bench.report.summary import summarise
-from bench.report.tables import grids
+from bench.report.tables import study_tables
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_single_file_holds_its_plots(made: Path) -> None:
     study = load(made)
     cells = summarise(study.runs)
     plots = draw(study, cells)
-    page = render(study, cells, grids(cells), plots, single_file=True)
+    page = render(study, cells, study_tables(cells), plots, single_file=True)
     sources = re.findall(r'<img src="data:image/png;base64,([^"]*)"', page)
     assert [base64.b64decode(source) for source in sources] == [plot.png for plot in plots]
     assert "plots/" not in page

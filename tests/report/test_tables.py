@@ -1,19 +1,19 @@
 from bench.report.ranking import differences
 from bench.report.study import validated
 from bench.report.summary import summarise
-from bench.report.tables import Grid, TableCell, difference_grid, grids, markdown, tex, text_summary
+from bench.report.tables import Table, TableCell, difference_table, markdown, study_tables, tex, text_summary
 from tests.report.synthetic import record
 
 RUNS = [validated(record("toy", model, seed)) for model in ("cnf", "vae") for seed in range(3)]
 
 
-def row(grid: Grid, model: str) -> dict[str, TableCell]:
-    (found,) = [row for row in grid.rows if row[1].text == model]
-    return dict(zip(grid.headings, found, strict=True))
+def row(table: Table, model: str) -> dict[str, TableCell]:
+    (found,) = [row for row in table.rows if row[1].text == model]
+    return dict(zip(table.headings, found, strict=True))
 
 
 def test_bounds_are_marked_and_exact_values_are_not() -> None:
-    likelihood = grids(summarise(RUNS))[0]
+    likelihood = study_tables(summarise(RUNS))[0]
     for heading in ("NLL, nats", "KL to truth, nats"):
         assert row(likelihood, "vae")[heading].text.startswith("≤ ")
         assert "≤" not in row(likelihood, "cnf")[heading].text
@@ -21,7 +21,7 @@ def test_bounds_are_marked_and_exact_values_are_not() -> None:
 
 
 def test_timings_of_a_shared_machine_are_marked() -> None:
-    cost = grids(summarise(RUNS))[2]
+    cost = study_tables(summarise(RUNS))[2]
     assert row(cost, "cnf")["training, s"].text.endswith("†")
     assert "†" not in row(cost, "vae")["training, s"].text
     assert "†" not in row(cost, "cnf")["parameters"].text
@@ -29,18 +29,18 @@ def test_timings_of_a_shared_machine_are_marked() -> None:
 
 def test_times_of_packed_runs_are_marked() -> None:
     runs = [validated(record("toy", "realnvp", seed, packed=packed)) for seed, packed in enumerate((8, 8, 1))]
-    cost = grids(summarise([*RUNS, *runs]))[2]
+    cost = study_tables(summarise([*RUNS, *runs]))[2]
     assert row(cost, "realnvp")["training, s"].text.endswith(" ‡")
     assert row(cost, "realnvp")["step, ms"].text.endswith(" ‡")
     assert "‡" not in row(cost, "realnvp")["1,000 samples, s"].text
     assert "‡" not in row(cost, "cnf")["training, s"].text
     assert sum("‡" in note for note in cost.notes) == 1
-    assert not any("‡" in note for note in grids(summarise(RUNS))[2].notes)
+    assert not any("‡" in note for note in study_tables(summarise(RUNS))[2].notes)
     assert r"$^\ddagger$" in tex([cost])
 
 
 def test_sample_metrics_stand_beside_their_floor() -> None:
-    quality = grids(summarise(RUNS))[1]
+    quality = study_tables(summarise(RUNS))[1]
     assert row(quality, "cnf")["sliced W2 (floor)"].text.endswith("(0.030)")
     (note,) = [note for note in quality.notes if note.startswith("In brackets")]
     assert "training" in note
@@ -48,7 +48,7 @@ def test_sample_metrics_stand_beside_their_floor() -> None:
 
 
 def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
-    likelihood, _, cost = grids(summarise(RUNS))
+    likelihood, _, cost = study_tables(summarise(RUNS))
     assert "bits/dim" not in likelihood.headings
     assert row(likelihood, "cnf")["ELBO, nats"] == TableCell("", None)
     assert row(cost, "vae")["field evaluations per step"] == TableCell("", None)
@@ -56,8 +56,8 @@ def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
 
 def test_models_that_tell_classes_apart_have_a_table_of_their_own() -> None:
     one = record("toy", "m2", 0, labelled=100, accuracy=0.93, accuracy_supervised=0.89)
-    *others, classes = grids(summarise([*RUNS, validated(one)]))
-    assert [grid.name for grid in others] == ["likelihood", "quality", "cost"]
+    *others, classes = study_tables(summarise([*RUNS, validated(one)]))
+    assert [table.name for table in others] == ["likelihood", "quality", "cost"]
     assert [line[1].text for line in classes.rows] == ["m2"]
     assert row(classes, "m2")["accuracy"].text == "0.9300"
     assert row(classes, "m2")["labels seen"].text == "100"
@@ -67,11 +67,11 @@ def test_models_that_tell_classes_apart_have_a_table_of_their_own() -> None:
 def test_a_loose_bound_is_marked_where_the_likelihood_is_read() -> None:
     warning = "effective sample size 2.1 of 1000: the bound is loose"
     runs = [validated(record("toy", "vae", seed, warning=warning if seed else None)) for seed in range(2)]
-    (likelihood, *_) = grids(summarise([*runs, validated(record("toy", "cnf", 0))]))
+    (likelihood, *_) = study_tables(summarise([*runs, validated(record("toy", "cnf", 0))]))
     assert row(likelihood, "vae")["NLL, nats"].text.endswith(" §")
     assert not row(likelihood, "cnf")["NLL, nats"].text.endswith("§")
     assert any(note.startswith("§") for note in likelihood.notes)
-    assert not any(note.startswith("§") for grid in grids(summarise(RUNS)) for note in grid.notes)
+    assert not any(note.startswith("§") for table in study_tables(summarise(RUNS)) for note in table.notes)
     assert tex([likelihood]).isascii()
 
 
@@ -84,7 +84,7 @@ def test_the_terminal_gets_a_line_per_model() -> None:
 
 def test_markdown_and_tex_escape_names() -> None:
     cells = summarise([validated(record("a_b", "x|y", seed)) for seed in range(2)])
-    tables = [*grids(cells), difference_grid(differences(cells))]
+    tables = [*study_tables(cells), difference_table(differences(cells))]
     assert "x\\|y" in markdown(tables)
     text = tex(tables)
     assert r"a\_b" in text
@@ -100,10 +100,10 @@ def test_tables_of_the_latent_and_of_sharpness_hold_the_models_that_have_them() 
         | {"active_units": 3, "rate_nats": 2.0, "aggregate_kl_nats": 0.5, "aggregate_kl_floor": 0.1}
         | {"sharpness_samples": 0.8, "sharpness_data": 0.9}
     )
-    found = {grid.name: grid for grid in grids(summarise([plain, latent]))}
+    found = {table.name: table for table in study_tables(summarise([plain, latent]))}
     assert [row[1].text for row in found["latent"].rows] == ["vae"]
     assert [row[1].text for row in found["sharpness"].rows] == ["vae"]
     shown = dict(zip(found["latent"].headings, (field.text for field in found["latent"].rows[0]), strict=True))
     assert shown["aggregate to prior, KL of moments, nats (floor)"] == "0.5000 (0.10)"
     assert any("two sets of draws from the prior" in note for note in found["latent"].notes)
-    assert "latent" not in {grid.name for grid in grids(summarise([plain]))}
+    assert "latent" not in {table.name for table in study_tables(summarise([plain]))}
