@@ -40,7 +40,7 @@ MAX_STEPS = 1_000
 
 REFERENCE_TOLERANCE = 1e-9
 
-Rate = Callable[[Tensor, Tensor], Tensor]
+StateRate = Callable[[Tensor, Tensor], Tensor]
 Norm = Callable[[Tensor], Tensor]
 
 
@@ -193,7 +193,7 @@ class CNF(Entry):
         """A gradient step in which a backward solve that fails counts as divergence too."""
         return _SolverStep(self, settings)
 
-    def _solve(self, rate: Rate, state: Tensor, start: float, end: float) -> Tensor:
+    def _solve(self, rate: StateRate, state: Tensor, start: float, end: float) -> Tensor:
         times = torch.tensor([start, end], device=state.device)
         with self._failures():
             path: Tensor = odeint(
@@ -209,7 +209,7 @@ class CNF(Entry):
             raise Diverged("the ODE's state is not finite at the end of the solve")
         return path[-1]
 
-    def _training_rate(self, state: Tensor) -> Rate:
+    def _training_rate(self, state: Tensor) -> StateRate:
         if self.divergence == "exact":
             return self._exact_rate
         probe = torch.empty_like(state[:, : self.data.dim]).bernoulli_(0.5).mul_(2).sub_(1)

@@ -22,7 +22,7 @@ from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, interleave, ratios
 from bench.speed.ladder.ladder import warm
 from bench.speed.ladder.parity import reference
-from bench.speed.rivals.ffjord import Linear, layers
+from bench.speed.rivals.ffjord import LinearFunction, layers
 
 CASE = "exact-likelihood"
 TARGET = Target(1 / 20)
@@ -74,7 +74,7 @@ def exact_likelihood(device: torch.device, effort: Effort, setting: Setting | No
 
 
 def brute_force(
-    field: ConcatSquashField, x: Float[Tensor, "batch dim"], tolerance: float, product: Linear
+    field: ConcatSquashField, x: Float[Tensor, "batch dim"], tolerance: float, product: LinearFunction
 ) -> Float[Tensor, " batch"]:
     """log p(x) in nats by torchdiffeq's dopri5 and one backward pass for every coordinate of every evaluation."""
 

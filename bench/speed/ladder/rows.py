@@ -107,7 +107,7 @@ def cnf_fast(
     return start
 
 
-def chosen_grid(size: Size) -> Method:
+def on_chosen_grid(size: Size) -> Method:
     """The entry on a grid that dopri5's error chooses at the setting's tolerance, before anything is timed."""
     tolerance = size.setting.tolerance
     entry = CNFFast(flat(size), width=size.setting.width, rtol=tolerance, atol=tolerance, kernel="pytorch")
@@ -191,7 +191,7 @@ ROWS = (
         field_loss(lambda size: FixedGrid(size.new_field(), size.setting.steps, probe=False)),
     ),
     BY_HAND,
-    Row("chosen-grid", "cnf_fast: the same, its grid chosen by dopri5", OURS, chosen_grid),
+    Row("chosen-grid", "cnf_fast: the same, its grid chosen by dopri5", OURS, on_chosen_grid),
     Row("default", "cnf_fast without options: chosen at 1e-3", OURS, by_default("off")),
     Row("default-compiled", "cnf_fast without options, compile=step", OURS, by_default("step")),
     Row("default-graph", "cnf_fast without options, compile=graph", OURS, by_default("graph"), on=("cuda",)),

@@ -63,9 +63,6 @@ AXES = (
     Axis("steps", "steps of the grid", (1, 2, 4, 8, 16)),
 )
 
-Place = tuple[Row, Axis, int]
-"""A row, what is varied, and to which value."""
-
 LABELS = {BY_HAND.key: "cnf_fast", STOCK.key: "FFJORD, dopri5"}
 
 

@@ -17,14 +17,16 @@ from bench.ode.field import ConcatSquashField
 from bench.speed.method import FieldLoss
 
 Times = Float[Tensor, ""] | Float[Tensor, "batch 1"]
-Linear = Callable[[Tensor, Tensor, Tensor], Tensor]
+LinearFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 """x Wᵀ + b, twice differentiable."""
 
 
 class Published(FieldLoss):
     """-log p(x) with one Gaussian probe, dopri5, adjoint."""
 
-    def __init__(self, field: ConcatSquashField, tolerance: float, linear: Linear = torch.nn.functional.linear) -> None:
+    def __init__(
+        self, field: ConcatSquashField, tolerance: float, linear: LinearFunction = torch.nn.functional.linear
+    ) -> None:
         super().__init__(field)
         self.tolerance, self.linear = tolerance, linear
 
@@ -45,12 +47,12 @@ class Published(FieldLoss):
         return -standard_normal_log_prob(z) - log_det.squeeze(1)
 
 
-Rate = Callable[[Times, tuple[Tensor, Tensor]], tuple[Tensor, Tensor]]
+ProbedRate = Callable[[Times, tuple[Tensor, Tensor]], tuple[Tensor, Tensor]]
 
 
 def probed(
-    objective: FieldLoss, probe: Float[Tensor, "batch dim"], linear: Linear = torch.nn.functional.linear
-) -> Rate:
+    objective: FieldLoss, probe: Float[Tensor, "batch dim"], linear: LinearFunction = torch.nn.functional.linear
+) -> ProbedRate:
     """The rate of (x, log-determinant), eᵀ J e by differentiating the field; counts its calls in `objective.nfe`."""
 
     def rate(t: Times, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -65,7 +67,10 @@ def probed(
 
 
 def layers(
-    field: ConcatSquashField, t: Times, x: Float[Tensor, "batch dim"], linear: Linear = torch.nn.functional.linear
+    field: ConcatSquashField,
+    t: Times,
+    x: Float[Tensor, "batch dim"],
+    linear: LinearFunction = torch.nn.functional.linear,
 ) -> Float[Tensor, "batch dim"]:
     """f(t, x), t one time for all or one for each example: (W h + b) sigmoid(gate(t)) + shift(t) layer by layer."""
     units = (field.bias, field.gate_slope, field.gate_offset, field.shift_slope)

@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.speed.cnf_problem import Size, Weights
 from bench.speed.ladder.fixed_grid import rademacher
 from bench.speed.method import Work
-from bench.speed.rivals.frames import Arrays, receive, send
+from bench.speed.rivals.messages import Arrays, receive, send
 
 MODULE = "bench.speed.rivals.jax_process"
 

@@ -1,6 +1,6 @@
 """Training steps in JAX, in a process of their own: `python -m bench.speed.rivals.jax_process`.
 
-Reads messages of `bench.speed.rivals.frames` from its input and answers each on its output, until the input ends. JAX
+Reads messages of `bench.speed.rivals.messages` from its input and answers each on its output, until the input ends. JAX
 takes as many threads as the process may use processors: whoever starts it decides.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 from bench.speed.rivals import jax_cnf
-from bench.speed.rivals.frames import Arrays, receive, send
+from bench.speed.rivals.messages import Arrays, receive, send
 
 OBJECTIVES = {
     "dopri5": lambda options: jax_cnf.dopri5(options["tolerance"]),

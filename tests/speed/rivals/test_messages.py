@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from bench.speed.rivals.frames import receive, send
+from bench.speed.rivals.messages import receive, send
 
 
 def test_messages_arrive_one_by_one_with_their_arrays() -> None:
