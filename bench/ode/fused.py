@@ -147,8 +147,8 @@ class LayerValues(NamedTuple):
     across: Float[Tensor, "m1 batch"] | None
 
 
-class Turned(NamedTuple):
-    """Transposes of a `Folded`, by which the way back multiplies."""
+class Transposes(NamedTuple):
+    """Transposed weights of a `Folded`, V1ᵀ, V2ᵀ and V3ᵀ, by which gradients come back through its layers."""
 
     first: Float[Tensor, "dim m1"]
     second: Float[Tensor, "m1 m2"]
@@ -178,7 +178,7 @@ class _FusedSolve(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, lengths: Lengths, pattern: Pattern, activation: Activation, *parts: Tensor
     ) -> tuple[Tensor, Tensor]:
-        every = apart(parts)
+        every = by_time(parts)
         pairs = [laid_out(folded.pairs.T, len(x)) for folded in every]
         weights = [stage.weight for stage in pattern.stages]
         evaluations: list[LayerValues] = []
@@ -210,9 +210,9 @@ class _FusedSolve(torch.autograd.Function):
     def backward(ctx: Any, x_bar: Tensor, log_det_bar: Tensor) -> tuple[Tensor | None, ...]:
         saved = iter(ctx.saved_tensors)
         lengths = list(next(saved) if ctx.lengths is None else ctx.lengths)
-        every = apart([next(saved) for _ in range(ctx.count)])
+        every = by_time([next(saved) for _ in range(ctx.count)])
         evaluations = [LayerValues(*(next(saved) if there else None for there in present)) for present in ctx.present]  # type: ignore[arg-type]
-        turned = [turn(folded, len(x_bar)) for folded in every]
+        transposed = [transposes(folded, len(x_bar)) for folded in every]
         sums = [Sums() for _ in every]  # a time that several evaluations share adds up their gradients
         pattern, state_bar = ctx.pattern, x_bar.T
         for step, h in reversed(list(enumerate(lengths))):
@@ -226,7 +226,7 @@ class _FusedSolve(torch.autograd.Function):
                 assert slope_bar is not None  # a stage that nothing depends on is not planned
                 rate_bar = log_det_bar * weights[i]
                 # Taken from the end: the way back meets the evaluations in the opposite order.
-                bar = returned(every[n], turned[n], sums[n], ctx.activation, evaluations.pop(), slope_bar, rate_bar)
+                bar = returned(every[n], transposed[n], sums[n], ctx.activation, evaluations.pop(), slope_bar, rate_bar)
                 state_bar = state_bar + bar
                 for j, coefficient in enumerate(stage.row):
                     if coefficient:
@@ -235,15 +235,15 @@ class _FusedSolve(torch.autograd.Function):
         return state_bar.T, None, None, None, *(each.parts.get(name) for each in sums for name in Folded._fields)
 
 
-def apart(parts: Sequence[Tensor]) -> list[Folded]:
-    """The parts of many times in a row, time by time."""
+def by_time(parts: Sequence[Tensor]) -> list[Folded]:
+    """The folded weights of each time, from a flat row of tensors, which is all that autograd passes on."""
     size = len(Folded._fields)
     return [Folded(*parts[start : start + size]) for start in range(0, len(parts), size)]
 
 
-def turn(folded: Folded, batch: int) -> Turned:
-    """The transposes, laid out for the way back of so many examples."""
-    return Turned(*(laid_out(weight.T, batch) for weight in folded[:3]))
+def transposes(folded: Folded, batch: int) -> Transposes:
+    """The transposed weights, in the memory layout that oneDNN is fastest with for `batch` examples."""
+    return Transposes(*(laid_out(weight.T, batch) for weight in folded[:3]))
 
 
 def evaluated(
@@ -267,7 +267,7 @@ def evaluated(
 
 def returned(
     folded: Folded,
-    turned: Turned,
+    transposed: Transposes,
     sums: Sums,
     activation: Activation,
     layers: LayerValues,
@@ -278,7 +278,7 @@ def returned(
     x, hidden1, hidden2, slope2, across = layers
     value_bar = value_bar.contiguous()  # at the first stage met it is a transpose, which oneDNN would copy each time
     slope1 = activation.slope(hidden1)
-    a2_bar = product(turned.third, value_bar)
+    a2_bar = product(transposed.third, value_bar)
     if across is None or slope2 is None:
         slope2 = activation.slope(hidden2)  # the value needs it too, and forward did not
         a1_part = None
@@ -289,7 +289,7 @@ def returned(
         a1_part = across * rate_bar
     # d2 (V3ᵀ f̄ + c2 M (r̄ d1)) of this file's head, written over its first term; a1_bar likewise.
     a2_bar.mul_(slope2)
-    a1_bar = product(turned.second, a2_bar)
+    a1_bar = product(transposed.second, a2_bar)
     if a1_part is not None:
         a1_bar.addcmul_(activation.bend(hidden1, slope1), a1_part)
     a1_bar.mul_(slope1)
@@ -299,4 +299,4 @@ def returned(
     sums.add("bias3", value_bar)
     sums.add("bias2", a2_bar)
     sums.add("bias1", a1_bar)
-    return product(turned.first, a1_bar)
+    return product(transposed.first, a1_bar)

@@ -254,7 +254,7 @@ def _tables(plan: SolvePlan, device: torch.device) -> _Tables:
 
 
 def _scaled(tables: _Tables, lengths: Tensor) -> _Tables:
-    """Those of one step, by the lengths of all."""
+    """The tables of a whole solve: rows and weights of a step of length 1, times the length of each step."""
     rows = (lengths[:, None, None] * tables.rows).float().flatten(0, 1)
     return _Tables(tables.at, rows, (lengths[:, None] * tables.weights).float().flatten())
 

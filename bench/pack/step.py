@@ -79,7 +79,7 @@ class PackedStep:
     update_by: Callable[..., Any] | None = None
 
     def __init__(self, trainers: Sequence[Trainer], states: Sequence[RandomState], draws: Sequence[Draw]) -> None:
-        """Stacks the tensors that trainers and entries hold.
+        """Stacks the tensors of all runs, from their trainers and entries.
 
         Raises:
             Unpackable: see `packable`.
@@ -203,14 +203,14 @@ class PackedStep:
 
     @torch.no_grad()
     def write_entries(self) -> None:
-        """Gives every run's entry its tensors."""
+        """Copies parameters and buffers of the pack into every run's entry."""
         for run, trainer in enumerate(self.trainers):
             torch._foreach_copy_(list[Tensor](trainer.parameters), self.pieces(self.parameters[run]))
             for name, place in buffers_of(trainer.entry).items():
                 place.copy_(self.buffers[name][run])
 
     def write_trainers(self) -> None:
-        """Gives every run's trainer its Adam state."""
+        """Copies step count and moments of the pack into the Adam of every run's trainer."""
         for run, trainer in enumerate(self.trainers):
             moments = zip(self.pieces(self.first[run].clone()), self.pieces(self.second[run].clone()), strict=True)
             state = {
@@ -232,7 +232,12 @@ def schedules(settings: Sequence[Optimiser], like: Tensor) -> list[tuple[Optimis
 
 
 class AdamState:
-    """The state of a trainer's Adam: `taken` steps and both moments of each parameter, 0 before its first step."""
+    """The state of a trainer's Adam, all of it 0 before the first step.
+
+    Attributes:
+        steps_of_adam: that it has taken.
+        first, second: moments of the gradient and of its square, a tensor for each parameter.
+    """
 
     def __init__(self, trainer: GradientStep) -> None:
         state: dict[int, dict[str, Any]] = trainer.adam.state_dict()["state"]

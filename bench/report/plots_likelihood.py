@@ -91,7 +91,7 @@ def _arrow(axes: Axes, row: int, model: ModelSummary, style: Style, edge: float)
 
 
 def _marks_in_words(shown: list[ModelSummary], far: list[ModelSummary]) -> str:
-    """A sentence for each mark that some model has."""
+    """The caption's sentences on marks: one for each mark that some model in the plot has."""
     sentences = [
         (bool(far), "An arrow: beyond the edge, as written."),
         (any(model.is_bound for model in shown), NOTES["bound"]),
@@ -103,7 +103,7 @@ def _marks_in_words(shown: list[ModelSummary], far: list[ModelSummary]) -> str:
 
 
 def extent(cell: ModelSummary) -> tuple[float, float]:
-    """From where to where a model's mean, interval and seeds go."""
+    """The lowest and the highest NLL that is drawn of a model: interval and single seeds."""
     mean, half_width, _ = cell.intervals["nll_nats"]
     spread = half_width or 0.0
     points = [mean - spread, mean + spread, *cell.by_seed("nll_nats").values()]
@@ -111,7 +111,7 @@ def extent(cell: ModelSummary) -> tuple[float, float]:
 
 
 def left_out(cells: list[ModelSummary]) -> list[ModelSummary]:
-    """Those that would crowd the others: `FAR` times as far behind the median as the better half is wide."""
+    """Models so far behind that an axis with them would crowd the others: `FAR` widths of the better half or more."""
     means = [cell.intervals["nll_nats"].mean for cell in cells]
     middle = float(np.median(means))
     ends = [end for cell, mean in zip(cells, means, strict=True) if mean <= middle for end in extent(cell)]

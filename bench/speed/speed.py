@@ -33,7 +33,7 @@ Case = Callable[[torch.device, Path], Iterable[Figure]]
 
 
 def long(device: torch.device) -> Effort:
-    """The effort of a case with many rows; a GPU takes more steps in less time, and is lent for minutes."""
+    """The seconds for which a case with many rows is timed: fewer on a GPU, where a step is short."""
     return Effort(seconds=40 if device.type == "cuda" else 120)
 
 

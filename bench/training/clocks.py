@@ -30,9 +30,6 @@ class IntervalClock:
 
     Seconds of compiling are not among them. A step under the FLOP counter is `aside`: what it took is left out, and it
     is charged at the median of the others.
-
-    Attributes:
-        elapsed: seconds from the beginning to the end of the last step, the one aside left out.
     """
 
     def __init__(self, device: torch.device, compiled: Compiled | None) -> None:
@@ -42,21 +39,21 @@ class IntervalClock:
         self.start()
 
     def now(self) -> float:
-        """Seconds from some moment on, without those of compiling."""
+        """A clock in seconds that stands still while a step is compiled."""
         return time.perf_counter() - (self.compiled.seconds if self.compiled else 0.0)
 
     def start(self) -> None:
-        """Begins at this moment."""
+        """Begins an interval at this moment."""
         self.began = self.last = self.now()
 
     @property
     def elapsed(self) -> float:
-        """See the class."""
+        """Seconds of the interval up to the end of its last step, the one aside left out."""
         return self.last - self.began
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Inside, the one step that is not timed; the interval begins after it."""
+        """A block for the one step that is not timed; the interval begins after it."""
         began = self.now()
         yield
         synchronise(self.device)

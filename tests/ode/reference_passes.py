@@ -6,7 +6,7 @@ They do in order what the kernels of `bench.ode.triton_kernels` do, which withou
 import torch
 from torch import Tensor
 
-from bench.ode.fused import SolvePlan, Sums, evaluated, returned, turn
+from bench.ode.fused import SolvePlan, Sums, evaluated, returned, transposes
 from bench.ode.kernel_passes import PROGRAMS, TILE, Ends, Passes
 from bench.ode.perceptron import Activation, Folded
 from bench.ode.runge_kutta import advanced, plus
@@ -52,7 +52,7 @@ def _backward(
                 n, at = plan.pattern.time(step, i), inputs[left + i].T
                 layers = evaluated(every[n], every[n].pairs.T, activation, stage, at)[2]
                 sums = slabs[number % PROGRAMS][n]
-                back = turn(every[n], len(rate_bar))
+                back = transposes(every[n], len(rate_bar))
                 y_bar = returned(every[n], back, sums, activation, layers, slope_bars[i], rate_bar * weights[i])
                 start_bar = start_bar + y_bar
                 for j, coefficient in enumerate(stage.row):

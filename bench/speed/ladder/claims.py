@@ -40,7 +40,12 @@ class Claim:
     on: str = "cpu"
 
     def figure(self, case: str, rows: Mapping[str, Timed]) -> Figure:
-        """Both in milliseconds a step, from rows by their keys; empty where one of the two was not timed."""
+        """Our row's time of a step beside the fastest other's, in ms; without a value where either was not timed.
+
+        Args:
+            case: name of the comparison that the figure belongs to.
+            rows: timed rows by their keys.
+        """
         target = Target(1 / self.times)
         timed = [key for key in self.others if key in rows]
         if self.key not in rows or not timed:
@@ -67,7 +72,7 @@ class PeakClaim:
     on: str = "cpu"
 
     def figure(self, case: str, rows: Mapping[str, Timed]) -> Figure:
-        """The share; empty where the row was not timed."""
+        """The share of the peak that the row reached; without a value where it was not timed."""
         target = Target(self.share, at_most=False)
         if self.key not in rows:
             return Figure(case, f"{self.key}: share of the matrix-product peak", "share", None, target=target)

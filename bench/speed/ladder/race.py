@@ -40,7 +40,7 @@ class Limits:
     stale: int = 400
 
     def measured(self, seldom: int) -> "Limits":
-        """The same in steps, measured so many times less often."""
+        """Limits of the same numbers of steps for a race that is measured `seldom` times less often."""
         return replace(self, every=self.every * seldom, stale=self.stale // seldom)
 
 
@@ -72,7 +72,7 @@ class Race:
         return next((seconds for seconds, _, nll in self.curve if nll <= target), None)
 
     def steps_to(self, target: float) -> float | None:
-        """Steps until there."""
+        """Steps at the first measurement at or below `target`; None where there is none."""
         return next((steps for _, steps, nll in self.curve if nll <= target), None)
 
 

@@ -39,7 +39,10 @@ def at_rate(row: Row, rate: float) -> Row:
 
 
 def racers() -> tuple[Racer, ...]:
-    """Those of the ladder that are the fastest of their kind, FFJORD before all; the others' steps say how long."""
+    """FFJORD, then the fastest rows of each kind of the ladder, some of them also at the higher learning rate.
+
+    A row that is left out takes the steps of one of these: its time to the target follows from its time of a step.
+    """
     by_key = {row.key: row for row in ROWS}
     asked = {"compiled": 12.0, "compiled-38": 12.0, "graph": 12.0} | dict.fromkeys(MATCHING, 40.0)
     seldom = dict.fromkeys(MATCHING, 10)

@@ -91,11 +91,11 @@ class Summary:
     step_flops: float | None = None
 
     def seconds(self, races: list[Race], nats_above: float = 0.0) -> list[float | None]:
-        """Of each seed, to FFJORD's best plus `nats_above`; compiling left out."""
+        """Seconds of each seed to FFJORD's best NLL plus `nats_above`, compiling left out; None: not reached."""
         return [one.seconds_to(stock.best + nats_above) for one, stock in zip(races, self.stock, strict=True)]
 
     def flops(self, nats_above: float) -> float | None:
-        """Of the median seed to its target, as if each step cost what `step_flops` says."""
+        """Operations of the median seed to its target, as if each step cost what `step_flops` says."""
         steps = [one.steps_to(stock.best + nats_above) for one, stock in zip(self.races, self.stock, strict=True)]
         reached = [each for each in steps if each is not None]
         return self.step_flops * statistics.median(reached) if self.step_flops and reached else None
@@ -121,7 +121,14 @@ class Summary:
         ]
 
     def figure(self, name: str, seconds: list[float | None], nats_above: float, setting: Setting) -> Figure:
-        """One of them; empty unless every seed reached the target, and its ratio unless those beside it did."""
+        """Median seconds to the target beside those of the fastest rival; without a value unless every seed got there.
+
+        Args:
+            name: of the figure.
+            seconds: of each seed, None where it did not reach the target.
+            nats_above: how far the target lies above FFJORD's best NLL.
+            setting: of the problem, for the note.
+        """
         reached = [each for each in seconds if each is not None]
         target = None if self.racer.times is None else Target(1 / self.racer.times)
         note = self.targets(len(reached), nats_above, setting)
@@ -160,13 +167,13 @@ class Summary:
         return note
 
     def evaluator_error(self) -> float | None:
-        """The largest, in nats, of these races, FFJORD's and those beside; NaN where one is, None where none is."""
+        """The largest error, in nats, of the NLLs that are compared; NaN where one is, None where none is known."""
         races = (*self.races, *self.stock, *(one for rival in self.beside.values() for one in rival))
         errors = [one.evaluator_error for one in races if one.evaluator_error is not None]
         return max(errors, key=lambda error: (math.isnan(error), error), default=None)
 
     def compile_seconds(self) -> float | None:
-        """Of the median seed; None where nothing is compiled."""
+        """Seconds of compiling of the median seed; None where nothing is compiled."""
         seconds = [one.compile_seconds for one in self.races if one.compile_seconds is not None]
         return statistics.median(seconds) if seconds else None
 
