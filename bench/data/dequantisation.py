@@ -18,5 +18,7 @@ def uniform(shape: torch.Size, generator: torch.Generator) -> Float[Tensor, "*sh
     """
     count = shape.numel()
     words = torch.empty((count + 3) // 4, dtype=torch.int64, device=generator.device)
+    # Without an upper bound all 64 bits are drawn. Read as int16 they are uniform on -32768, ..., 32767: over 65536
+    # that is [-1/2, 1/2), and 1/2 more is [0, 1).
     words.random_(-(2**63), None, generator=generator)
     return words.view(torch.int16)[:count].view(shape).float().mul_(2**-16).add_(0.5)

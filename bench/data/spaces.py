@@ -77,6 +77,7 @@ class Binary:
 
     def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
         """One Bernoulli draw a pixel."""
+        # u (levels - 1) < raw has probability raw / (levels - 1): black is always 0 and white always 1.
         return uniform(raw.shape, generator).mul_(self.levels - 1).lt_(raw.float())
 
     def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
@@ -131,11 +132,13 @@ class DequantisedLogit:
         """Fresh uniform noise, logit and standardisation."""
         y = dequantised(raw, generator)
         s = y.mul_((1 - 2 * self.alpha) / self.levels).add_(self.alpha)
+        # s lies in [alpha, 1 - alpha]: eps keeps rounding from its ends and changes no value.
         return s.logit_(eps=1e-7).sub_(self.shift).div_(self.scale)
 
     def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
         """log |det dx/dy|, with ds/dy = (1 - 2 alpha) / levels and dlogit/ds = 1 / (s (1 - s))."""
         v = x * self.scale + self.shift
+        # -log s(1 - s) with s = sigmoid(v): the sum is exact where s rounds to 0 or 1.
         log_slope = torch.nn.functional.softplus(v) + torch.nn.functional.softplus(-v)
         constant = math.log((1 - 2 * self.alpha) / self.levels) - torch.log(self.scale)
         return (log_slope + constant).flatten(1).sum(1)

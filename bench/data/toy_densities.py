@@ -119,6 +119,7 @@ class Rings(Toy):
     def _log_prob(self, x: Points) -> Nats:
         variance = self.scale**2
         r, radii = x.norm(dim=1)[:, None], x.new_tensor(self.radii)
+        # i0e(z) = exp(-z) I0(z): both exponents meet in -(r - R)² / (2 s²), and nothing overflows.
         log_ring = (r - radii).square() / (-2 * variance) + torch.special.i0e(r * radii / variance).log()
         return torch.logsumexp(log_ring, 1) - math.log(2 * math.pi * variance * len(radii))
 
@@ -162,8 +163,10 @@ class Pinwheel(Toy):
         radial, tangential = radius[owner] * angle.cos(), radius[owner] * angle.sin()
         slope = self._twist(radial) * (radial < self.furthest)
         log_normal = ((radial - 1) / self.radial_scale).square() + (tangential / self.tangential_scale).square()
+        # An arm has a fifth of the mass, and x = 2 R f makes areas four times as large.
         constant = 2 * math.pi * self.radial_scale * self.tangential_scale * self.arms * 4
         term = -log_normal / 2 - (1 + slope * tangential).abs().log() - math.log(constant)
+        # Log-sum-exp over each point's own solutions, of which points have different numbers.
         peak = torch.full_like(radius, -math.inf).scatter_reduce(0, owner, term, "amax")
         return peak + torch.zeros_like(radius).index_add(0, owner, (term - peak[owner]).exp()).log()
 
@@ -185,6 +188,7 @@ class Pinwheel(Toy):
         target = torch.minimum(floors[owner, cell], floors[owner, cell + 1]) + 1 + nth
         rising = crossings[owner, cell] > 0
         low, high = edges[cell], edges[cell + 1]
+        # 48 halvings of 2 pi / 512 leave less than float64 can tell apart.
         for _ in range(48):
             middle = (low + high) / 2
             beyond = (self._turns(middle, radius[owner], direction[owner]) >= target) == rising

@@ -44,9 +44,14 @@ class Window:
 
     def __init__(self, concentration: Float[Tensor, "batch 1"], dim: int) -> None:
         self.concentration, self.power = concentration, float(dim - 2)
+        # d log f/dθ = 0 is κ sin²θ = (dim - 2) cos θ, a quadratic in cos θ; this form of its root does not cancel for
+        # small κ.
         root = torch.sqrt(self.power**2 + 4 * concentration.square())
         cosine = 2 * concentration / (self.power + root)
+        # Near 0 the arc cosine would lose half of the digits; with sin²θ = (dim - 2) cos θ / κ the tangent has them
+        # all.
         self.mode = torch.atan2(torch.sqrt(self.power * cosine / concentration), cosine)
+        # The curvature of -log f there is κ cos θ + (dim - 2) / sin²θ, and the second term is κ / cos θ.
         width = REACH / torch.sqrt(concentration * cosine + (self.power + root) / 2)
         # At a radian and more from the mode, cos θ falls less than its parabola.
         width = width * (1 + width / 4)
@@ -55,6 +60,7 @@ class Window:
 
     def log_density(self, angle: Tensor) -> Tensor:
         """log f without its constant."""
+        # κ (cos θ - 1) by the half angle: the difference would cancel at the small angles of a large κ.
         half = torch.sin(angle / 2).square()
         exponent = -2 * self.concentration * half
         # sin² θ = 4 h (1 - h) with h = sin²(θ/2)
@@ -69,6 +75,8 @@ def inverse_distribution(window: Window, uniform: Float[Tensor, "batch samples"]
     # At 0 and π the density goes on as its mirror image, with the sign of sin^{dim-2}; at other ends it is 0.
     sign = (-1.0) ** window.power
     padded = torch.cat([sign * density[:, 1:2], density, sign * density[:, -2:-1]], 1)
+    # The integral, over a cell, of the cubic through its ends and their neighbours. Where f falls by factors from point
+    # to point it may dip below 0.
     mass = (13 * (padded[:, 1:-2] + padded[:, 2:-1]) - padded[:, :-3] - padded[:, 3:]) / 24
     mass = mass.clamp(min=0.0)
     below = torch.nn.functional.pad(mass.cumsum(-1), (1, 0))
@@ -86,6 +94,7 @@ def within_cell(target: Tensor, mass: Tensor, first: Tensor, last: Tensor) -> Te
     tiny = torch.finfo(target.dtype).tiny
     s = (2 * target / (first + torch.sqrt(linear.clamp(min=0.0)) + tiny)).clamp(0.0, 1.0)
     for _ in range(2):
+        # Hermite's cubic: 0 and `mass` at the ends, `first` and `last` its slopes there.
         value = ((first + last - 2 * mass) * s + 3 * mass - 2 * first - last) * s.square() + first * s
         slope = (3 * (first + last - 2 * mass) * s + 2 * (3 * mass - 2 * first - last)) * s + first
         s = (s - (value - target) / slope.clamp(min=tiny)).clamp(0.0, 1.0)
@@ -96,6 +105,8 @@ def slope_by_concentration(
     window: Window, angle: Float[Tensor, "batch samples"], mean_cosine: Float[Tensor, "batch 1"]
 ) -> Float[Tensor, "batch samples"]:
     """dθ/dκ at a fixed value of F: ∫ (cos t - E cos) f(t) / f(θ) dt from θ to the end behind it."""
+    # Over the whole window the integral is 0, so that either end gives the same. Towards this one f only falls: no term
+    # exceeds that at θ.
     end = torch.where(angle > window.mode, window.high, window.low)
     nodes, weights = quadrature(angle.dtype, angle.device)
     grid = len(angle), len(nodes), angle.shape[1]
@@ -133,6 +144,8 @@ def draw_angle(
         samples: draws of each.
     """
     shape = samples, len(concentration)
+    # 0 would be the window's own end, where θ may be 0 and log f -infinity; the clamp is half of the least number
+    # drawn.
     uniform = torch.rand(shape, dtype=torch.float64, device=concentration.device).clamp(min=2.0**-54)
     angle: Tensor = _Angle.apply(concentration, mean_cosine.detach(), uniform, dim)  # type: ignore[no-untyped-call]
     return angle

@@ -69,12 +69,17 @@ def at_order(order: float, x: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*
     x = x.detach().double()
     root = torch.sqrt(1 + (x / top).square())
     both = expansion(top, x.device)
+    # p = 1 / √(1 + (x / v)²) is the argument of both series.
     powers = (1 / root).unsqueeze(-1) ** torch.arange(3 * TERMS, device=x.device)
     u, s = (powers @ both.T).unbind(-1)
+    # I_{v+1} / (x I_v) = (I_v' / I_v - v / x) / x; root - 1 = (x / v)² / (1 + root) takes out what would cancel for
+    # small x.
     quotient = (1 / (1 + root) - s / (u * root * top)) / top
+    # The expansion has Stirling's form where the definition has Γ(v + 1): their quotient.
     stirling = math.lgamma(top + 1) - top * math.log(top) + top - 0.5 * math.log(2 * math.pi * top)
     rise = x.square() / (top * (1 + root))  # top (root - 1) without cancellation
     log_series = rise - top * torch.log1p(rise / (2 * top)) + torch.log(u / root.sqrt()) + stirling
+    # I_{v-1} = (2 v / x) I_v + I_{v+1}: scaled by Γ(v + 1) (2 / x)^v, an order is the one above it times 1 + excess.
     squared, growth = x.square(), torch.ones_like(x)
     for above in (top - k for k in range(steps)):
         excess = squared * quotient / (2 * above)

@@ -37,6 +37,7 @@ class DiagonalGaussian:
         """z = mean + scale e with e ~ N(0, I), and log q(z) in nats, both with gradients."""
         noise = torch.randn(samples, *self.mean.shape, dtype=self.mean.dtype, device=self.mean.device)
         z = torch.addcmul(self.mean, torch.exp(self.log_scale), noise)
+        # log q(z) from the noise itself, which (z - mean) / scale would only give back with rounding.
         return z, standard_normal_log_prob(noise) - self.log_scale.sum(-1)
 
     def log_prob(self, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
@@ -82,6 +83,8 @@ class FullGaussian:
 
     def kl_by_coordinate(self) -> Float[Tensor, "batch latent"]:
         """Terms, one per row of L, whose sum is KL(q || N(0, I)) in nats."""
+        # tr L Lᵀ is the sum of the squares of L's entries, and log det L Lᵀ twice that of its diagonal: both go row by
+        # row.
         return 0.5 * (self.triangle.square().sum(-1) + self.mean.square() - 1) - self._log_diagonal()
 
     def kl(self) -> Float[Tensor, " batch"]:

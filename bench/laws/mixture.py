@@ -37,6 +37,7 @@ class GaussianMixture:
         """A component by its weight, then a draw from it, `n` times."""
         component = torch.multinomial(self.weights, n, replacement=True)
         drawn = torch.randn(n, self.means.shape[1], dtype=self.means.dtype, device=self.means.device)
+        # Component by component: a triangle for each draw would be n d² numbers.
         for k, (mean, triangle) in enumerate(zip(self.means, self.triangles, strict=True)):
             drawn[component == k] = mean + drawn[component == k] @ triangle.T
         return drawn

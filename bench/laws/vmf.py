@@ -95,12 +95,15 @@ class VonMisesFisher:
 
     def log_prob(self, z: Float[Tensor, "*samples batch dim"]) -> Float[Tensor, "*samples batch"]:
         """log q(z) in nats of points on the sphere."""
+        # cos θ - 1 = -|z / r - direction|² / 2 of unit vectors. In float32 the product of the two, less 1, would keep
+        # few digits.
         gap = (z / self.radius - self.direction).square().sum(-1)
         return self._log_density(-gap.double() / 2)
 
     def _log_density(self, cosine_less_one: Float[Tensor, "*samples batch"]) -> Float[Tensor, "*samples batch"]:
         """log q where cos θ - 1 is as given: κ cos θ - log E exp(κ cos θ) - log area."""
         concentration, log_series, _ = self._constants
+        # κ and log E exp(κ cos θ) are both near κ for large ones: they meet before anything small is added.
         excess = concentration * cosine_less_one + (concentration - log_series)
         return (excess - log_area(self.dim, self.radius)).to(self.direction)
 

@@ -115,7 +115,10 @@ def anneal(
         tick()
         here = state_at(entry, x, z, betas[step])
         check_chains(here, step, last)
+        # Weighed where the chain stands, then moved by what leaves γ_step as it is: the order that keeps the mean at
+        # p(x).
         weights += (betas[step] - betas[step - 1]) * here.log_likelihood.double()
+        # Behind the last weight a move would change nothing that is kept.
         if step < last:
             there, acceptance = proposal(entry, x, here, betas[step], torch.exp(log_step_size))
             z = torch.where(accepted(acceptance)[..., None], there.z, here.z)
@@ -137,6 +140,8 @@ def proposal(
     size = (step_size * (1 + JITTER * (2 * torch.rand_like(here.log_density) - 1)))[..., None]
     momentum = torch.randn_like(here.z)
     energy = here.log_density - 0.5 * momentum.square().sum(-1)
+    # Leapfrog: half a step of momentum at both ends, whole ones between. It is reversible and keeps volumes, so that
+    # the two energies alone decide.
     momentum = momentum + 0.5 * size * here.gradient
     there = here
     for leap in range(1, LEAPFROGS + 1):
@@ -159,6 +164,7 @@ def state_at(
         z = z.detach().requires_grad_()
         log_likelihood = entry.log_likelihood(x, z)
         log_density = entry.log_prior(z) + beta * log_likelihood
+        # No chain's density depends on another's z: the gradient of the sum is that of each.
         (gradient,) = torch.autograd.grad(log_density.sum(), z)
     return Point(z.detach(), log_density.detach(), log_likelihood.detach(), gradient)
 

@@ -102,6 +102,7 @@ def gaussian_divergence(draws: Float[Tensor, "n latent"], reference: Float[Tenso
         torch.cov(each.double().T).reshape(latent, latent) for each in (draws, reference)
     )
     ridge = 1e-9 * torch.eye(latent, dtype=torch.float64, device=draws.device)
+    # KL = ½ (tr S0⁻¹ S + δᵀ S0⁻¹ δ - d + log det S0 - log det S), S0 by its Cholesky factor.
     factor, failed = torch.linalg.cholesky_ex(reference_covariance + ridge)
     if int(failed):
         raise NotMeasured("the covariance of the prior's draws is singular")
@@ -146,6 +147,7 @@ def _moments(entry: nn.Module, x: Tensor, parameters: list[nn.Parameter]) -> tup
     """Total variance of the gradient, and the squared norm of its mean."""
     gradients = torch.stack([_gradient(entry, x, parameters) for _ in range(REPEATS)])
     variance = float(gradients.var(0).sum())
+    # The mean of so many gradients holds a share of their noise: |mean|² is too large by variance / REPEATS on average.
     return variance, float(gradients.mean(0).square().sum()) - variance / REPEATS
 
 

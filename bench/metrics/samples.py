@@ -77,6 +77,7 @@ def gaussian_mmd2(a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], ba
     """
     a, b = a.flatten(1).double(), b.flatten(1).double()
     n, m = len(a), len(b)
+    # U-statistics leave a point's pair with itself out: at an infinite distance it adds 0.
     within_a = _kernel_sum(torch.cdist(a, a).fill_diagonal_(torch.inf), bandwidths) / (n * (n - 1))
     within_b = _kernel_sum(torch.cdist(b, b).fill_diagonal_(torch.inf), bandwidths) / (m * (m - 1))
     return within_a + within_b - 2 * _kernel_sum(torch.cdist(a, b), bandwidths) / (n * m)

@@ -135,6 +135,8 @@ class CNF(Entry):
         options = {"step_size": self.step_size} if self.step_size else _adaptive(_pooled_norm, end=1.0)
         solve = odeint
         extra = {}
+        # With the seminorm the error of the parameters' adjoints sets no step: they are integrals, which nothing else
+        # depends on (Kidger et al. 2021, arXiv:2009.09457).
         if self.adjoint:
             solve = odeint_adjoint
             extra = {
@@ -155,6 +157,7 @@ class CNF(Entry):
                 **extra,
             )
         final = path[-1]
+        # With a penalty the state ends in two integrals: the log-determinant, then the penalty.
         return final[:, -1] - _log_density(final[:, :-1]) if self.penalty else -_log_density(final)
 
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
@@ -212,6 +215,8 @@ class CNF(Entry):
     def _training_rate(self, state: Tensor) -> StateRate:
         if self.divergence == "exact":
             return self._exact_rate
+        # One probe for a whole solve (Grathwohl et al. 2019, section 3.1): with a fresh one at each evaluation the
+        # right-hand side would be noise, whose error no step size brings down.
         probe = torch.empty_like(state[:, : self.data.dim]).bernoulli_(0.5).mul_(2).sub_(1)
 
         def rate(t: Tensor, state: Tensor) -> Tensor:

@@ -125,6 +125,8 @@ class CNFFast(CNF):
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-log p(x) in nats on the training grid."""
+        # A chosen grid is read from a tensor: as numbers it would be compiled in, and compiled anew each time it is
+        # chosen.
         return -self.log_prob_along(self.grid if self.steps else self.times.to(x.device), x)
 
     def grid_log_prob(self, x: Float[Tensor, "batch *event"], refined: int = 1) -> Float[Tensor, " batch"]:

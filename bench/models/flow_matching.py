@@ -109,6 +109,7 @@ def matching_loss(field: Velocity, x: Float[Tensor, "batch dim"], coupling: Coup
     z = coupling(x, torch.randn_like(x))
     times = spread_times(x)
     velocity = field(times, torch.lerp(x, z, times.unsqueeze(1)))
+    # z - x is the velocity of the straight path at every t: the regression's target depends on no t.
     return -standard_normal_log_prob(velocity - (z - x))
 
 

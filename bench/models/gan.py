@@ -130,6 +130,8 @@ class GAN(WithPrior):
             return
         x = x[:FITTED_SAMPLES].flatten(1)
         squared = torch.cdist(x, self.sample(FITTED_SAMPLES).flatten(1)).square() / self.data.dim
+        # The scale of each example at its nearest sample: later ones are weighted means of all distances, and none is
+        # smaller.
         variance = squared.amin(1).mean()
         for _ in range(FITTING_STEPS):
             share = torch.softmax(-0.5 * self.data.dim * squared / variance.clamp(min=SMALLEST_SCALE**2), 1)
@@ -162,6 +164,7 @@ class AdversarialSteps:
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One update of the discriminator, and of the generator when it is its turn; the mean `loss` of x before."""
         entry = self.entry
+        # This step is the discriminator's: no gradient goes into the generator.
         with torch.no_grad():
             generated = entry.sample(len(x))
         judged = entry.loss(x).mean()
@@ -171,6 +174,7 @@ class AdversarialSteps:
         self.update(self.discriminator, against, progress)
         self.turns += 1
         if self.turns % CRITIC_STEPS[entry.objective] == 0:
+            # New draws for the generator, as in algorithm 1 of either paper.
             self.update(self.generator, entry.loss(entry.sample(len(x))).mean(), progress)
         return judged.detach()
 

@@ -97,6 +97,7 @@ class GMVAE(GaussianLatentEntry):
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-ELBO in nats, from one draw of z; the divergence is weighed in training before the components are placed."""
         z, log_posterior = self.posterior(x).draw(1)
+        # KL(q(z | x) || mixture) has no closed form: one draw estimates it.
         return (self.divergence_weight * (log_posterior - self.log_prior(z)) - self.log_likelihood(x, z))[0]
 
     def cluster(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch components"]:

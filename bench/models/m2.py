@@ -74,6 +74,7 @@ class ClassPosterior:
         """z and behind it the code of y, and log q(y, z | x) in nats; no gradient goes through the choice of y."""
         batch = len(self.log_classes)
         y: Int[Tensor, "samples batch"] = torch.multinomial(torch.exp(self.log_classes), samples, replacement=True).T
+        # Row of class y and example i among the encoder's, which stand class by class.
         rows = (y * batch + torch.arange(batch, device=y.device)).flatten()
         (z,), (log_z,) = DiagonalGaussian(self.latents.mean[rows], self.latents.log_scale[rows]).draw(1)
         log_y = self.log_classes.gather(1, y.T).T
@@ -137,6 +138,8 @@ class M2(Entry):
         encoder_sizes, decoder_sizes, self.classifier_sizes = shared_sizes(data, width, shape, shape)
         self.class_coordinates = data.classes - 1
         self.codes: Tensor
+        # Helmert's rows are orthonormal and orthogonal to a row of ones. Its columns times √classes, one a class,
+        # therefore have mean 0 and covariance I.
         corners = torch.from_numpy(helmert(data.classes)).float().T.contiguous()
         self.register_buffer("codes", math.sqrt(data.classes) * corners, persistent=False)
         self.classifier = self.fresh_classifier()
@@ -161,6 +164,7 @@ class M2(Entry):
         """
         posterior = self.encoder(x.flatten(1))
         z, _ = posterior.draw(1)
+        # -L(x, y) of every class; p(y) is uniform, so that its logarithm is a constant.
         bounds = (self.fit(x, z)[0] - self.by_class(posterior.kl())) - math.log(self.data.classes)
         log_q = torch.log_softmax(self.classifier(x), 1).T
         unlabelled = (torch.exp(log_q) * (bounds - log_q)).sum(0)
@@ -168,6 +172,8 @@ class M2(Entry):
             return -unlabelled
         shown = context.any(1)
         weight = self.alpha * len(x) / shown.sum().clamp(min=1)
+        # A one-hot row picks its class. An unlabelled example's row of zeros picks none, and `where` takes the other
+        # bound.
         labelled = (context.T * (bounds + weight * log_q)).sum(0)
         return -torch.where(shown, labelled, unlabelled)
 

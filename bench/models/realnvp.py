@@ -66,6 +66,7 @@ class LUMixing(LULinear):  # type: ignore[misc]
         super().__init__(dim, identity_init=True)
         triangle = len(self.lower_entries)
         zero, one = 2 * triangle + dim, 2 * triangle + dim + 1
+        # The place of each entry of L and of U among (lower, upper, diagonal of U, 0, 1); the diagonal of L is 1.
         places = np.full((2, dim, dim), zero)
         places[0][self.lower_indices] = np.arange(triangle)
         places[0][self.diag_indices] = one
@@ -156,6 +157,7 @@ class RealNVP(Flow):
                 transforms.append(LUMixing(dim))
             elif layer % 2 == 0:
                 transforms += [ActivationNorm(dim), RandomPermutation(dim)]
+            # A coupling puts what it has transformed in front, which is what the next one conditions on.
             kept = dim // 2 if layer % 2 == 0 else dim - dim // 2
             transforms.append(self.coupling(kept, dim, hidden[CONDITIONER_SIZES * layer :][:CONDITIONER_SIZES]))
         self.transform = CompositeTransform(transforms)

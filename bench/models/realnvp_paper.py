@@ -177,6 +177,7 @@ class DecayedStep(GradientStep):
 
     def __init__(self, entry: RealNVPPaper, settings: Optimiser) -> None:
         super().__init__(entry, settings)
+        # torch's weight norm keeps a row's scale as `original0` and its direction as `original1`.
         self.scales = [p for name, p in entry.named_parameters() if name.endswith(("weight.original0", ".scale"))]
 
     def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:

@@ -83,6 +83,7 @@ class InverseAutoregressive:
         """z = flow(z0) and log q(z) = log q(z0) - log |det dz/dz0| in nats, both with gradients."""
         start, log_base = self.base.draw(samples)
         z, log_det = self.flow(start, self.context)
+        # Density of a draw alone: of a given z it would take the inverse, one pass for each coordinate.
         return z, log_base - log_det
 
 

@@ -53,9 +53,12 @@ def chosen_grid(
         while True:
             errors = solve_on_grid(rate, x, grid, method, tolerance).errors.amax(1).tolist()
             steps = [abs(after - before) for before, after in pairwise(grid)]
+            # NaN, which compares with nothing, counts as the worst.
             worst = max(range(len(steps)), key=lambda step: (errors[step] != errors[step], errors[step]))
             if (least or even) and errors[worst] <= 1:
                 return grid
+            # An error C h^p meets the tolerance 1 at h = C^(-1/p): C^(1/p) is how many steps a unit of time needs
+            # there.
             busy = [max(error, 1e-12) ** (1 / method.order) / h for error, h in zip(errors, steps, strict=True)]
             needed = sum(rate * h for rate, h in zip(busy, steps, strict=True))
             size = next((size for size in SIZES if size >= needed and size > least), None)

@@ -88,6 +88,7 @@ def planned(grid: Sequence[float] | Float[Tensor, " times"], method: Tableau) ->
         BenchError: what is no grid.
     """
     nodes = method.nodes[: method.evaluations]
+    # A node of 1 is the time at which the next step starts: the two share it, so that weights are folded once for both.
     inner = sorted({node for node in nodes if node != 1})
     place = {node: at for at, node in enumerate([*inner, 1.0])}
     stages = zip((place[node] for node in nodes), method.stages, method.weights, strict=False)
@@ -179,6 +180,7 @@ class _FusedSolve(torch.autograd.Function):
         ctx: Any, x: Tensor, lengths: Lengths, pattern: Pattern, activation: Activation, *parts: Tensor
     ) -> tuple[Tensor, Tensor]:
         every = by_time(parts)
+        # q = Mᵀ d2: forward multiplies by the transpose, one copy of it for all evaluations at a time.
         pairs = [laid_out(folded.pairs.T, len(x)) for folded in every]
         weights = [stage.weight for stage in pattern.stages]
         evaluations: list[LayerValues] = []
@@ -192,6 +194,7 @@ class _FusedSolve(torch.autograd.Function):
                 value, divergence, layers = evaluated(every[n], pairs[n], activation, stage, at)
                 slopes.append(value)
                 evaluations.append(layers)
+                # d(log det)/dt = div f: the log-determinant is one more coordinate, stepped with the same weights.
                 if divergence is not None:
                     log_det = plus(log_det, divergence, stage.weight, h)
             state = advanced(state, slopes, weights, h)
@@ -217,6 +220,8 @@ class _FusedSolve(torch.autograd.Function):
         pattern, state_bar = ctx.pattern, x_bar.T
         for step, h in reversed(list(enumerate(lengths))):
             weights = [h * stage.weight for stage in pattern.stages]
+            # x' = x + h Σ b_i k_i gives each slope b_i h x̄'. Each later stage j read it in y_j = x + h Σ a_ji k_i, and
+            # adds a_ji h ȳ_j below; x itself stands in all of them, so that x̄ = x̄' + Σ ȳ_j.
             slope_bars = [
                 state_bar * weight if stage.weight else None
                 for stage, weight in zip(pattern.stages, weights, strict=True)
@@ -254,9 +259,11 @@ def evaluated(
     x: Float[Tensor, "dim batch"],
 ) -> tuple[Float[Tensor, "dim batch"], Float[Tensor, " batch"] | None, LayerValues]:
     """The field's value and, where it counts, its divergence, with all that the way back needs; `pairs` is Mᵀ."""
+    # s'(a) and s''(a) follow from s(a), so that a1 and a2 may be written over and are not kept.
     hidden1 = activation.untraced(product(folded.first, x).add_(folded.bias1[:, None]))
     hidden2 = activation.untraced(product(folded.second, hidden1).add_(folded.bias2[:, None]))
     value = product(folded.third, hidden2).add_(folded.bias3[:, None])
+    # As in the second stage of dopri5: its slope counts in later stages, its divergence nowhere.
     if not stage.weight:
         return value, None, LayerValues(x, hidden1, hidden2, None, None)
     slope2 = activation.slope(hidden2)
@@ -284,6 +291,7 @@ def returned(
         a1_part = None
     else:
         slope1_weighted = slope1 * rate_bar
+        # div f = d2ᵀ M d1, whose gradient in M is r̄ d2 d1ᵀ, summed over examples.
         sums.add_product("pairs", slope2, slope1_weighted)
         a2_bar.addcmul_(activation.bend(hidden2, slope2), product(folded.pairs, slope1_weighted))
         a1_part = across * rate_bar

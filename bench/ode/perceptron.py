@@ -49,6 +49,7 @@ def untraced_tanh(a: Tensor) -> Tensor:
 
 ACTIVATIONS = {
     "tanh": Activation(torch.tanh, untraced_tanh, lambda s: 1 - s * s, lambda s, slope: -2 * s),
+    # s'(a) = sigmoid(a) = 1 - exp(-s(a)), and s''/s' = 1 - s'.
     "softplus": Activation(
         nn.functional.softplus, nn.functional.softplus, lambda s: -torch.expm1(-s), lambda s, slope: 1 - slope
     ),

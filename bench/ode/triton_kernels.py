@@ -66,6 +66,8 @@ def solve_forward(
     inside = (example < batch)[:, None] & (column < dim)[None, :]
     spots = example[:, None] * dim + column[None, :]
     state_size = tl.cast(batch, tl.int64) * dim
+    # All slopes are one tensor: registers cannot be indexed by a stage, a number known when the kernel runs. Sums with
+    # a row of coefficients read it and a mask writes it.
     index = tl.arange(0, SLOPES)
     x = tl.load(x_pointer + spots, mask=inside, other=0.0)
     log_det = tl.zeros((TILE,), tl.float32)
@@ -76,6 +78,7 @@ def solve_forward(
             evaluation = step * stages + stage
             n = tl.load(at_pointer + evaluation)
             weight = tl.load(weights_pointer + evaluation)
+            # Coefficients are in units of time, h already in them, and 0 for this stage and all behind it.
             row = tl.load(rows_pointer + evaluation * SLOPES + index)
             y = x + tl.sum(row[:, None, None] * slopes, 0)
             if KEEP:
@@ -85,11 +88,14 @@ def solve_forward(
             v2 = second + n * width2 * width1
             v3 = third + n * dim * width2
             m = pairs + n * width2 * width1
+            # Examples are rows here: y V1ᵀ, the transpose by strides of 1 and dim.
             a1 = product(y, v1, dim, width1, 1, dim, WIDTH1) + vector(bias1 + n * width1, width1, WIDTH1)
             h1, d1, _ = activated(a1, ACTIVATION)
             a2 = product(h1, v2, width1, width2, 1, width1, WIDTH2) + vector(bias2 + n * width2, width2, WIDTH2)
             h2, d2, _ = activated(a2, ACTIVATION)
             value = product(h2, v3, width2, dim, 1, width2, DIM) + vector(bias3 + n * dim, dim, DIM)
+            # A padded unit has s'(0) > 0. The zeros that M is padded with keep it out of q, those of V2 and V3 out of
+            # the value.
             q = product(d2, m, width2, width1, width1, 1, WIDTH1)
 
             end += weight * value
@@ -143,8 +149,10 @@ def solve_backward(
         inside = (example < batch)[:, None] & (column < dim)[None, :]
         spots = example[:, None] * dim + column[None, :]
         x_bar = tl.load(x_bar_pointer + spots, mask=inside, other=0.0)
+        # Rows beyond the batch get gradients of 0, and so add nothing to the slab.
         log_det_bar = tl.load(log_det_bar_pointer + example, mask=example < batch, other=0.0)[:, None]
         for step_back in range(steps):
+            # x_bar stays that of the step's end, which every stage's slope needs; start_bar gathers that of its start.
             start_bar = x_bar
             slope_bars = tl.zeros((SLOPES, TILE, DIM), tl.float32)
             for stage_back in range(stages):
@@ -227,6 +235,7 @@ def _backward(
             *(slab_size, batch, *_sizes(plan, folded)),
             **_constants(tables, folded, activation),
         )
+    # Cut to its size, a gradient loses its padding, which is not 0 for the pairs of padded units.
     blocks = torch.split(slabs.sum(0), sizes, 1)  # type: ignore[no-untyped-call]
     gradients = [
         block.reshape(-1, *shape)[tuple(slice(size) for size in part.shape)]

@@ -132,6 +132,8 @@ class PackedStep:
         Nothing is copied to the device, which would wait for it: runs of one schedule differ in a factor alone.
         """
         bias, square_bias = (1 - beta**self.steps_of_adam for beta in self.trainers[0].adam.defaults["betas"])
+        # A run has a rate in the schedule that it follows and 0 in the others, so that their sum is each run's own
+        # rate.
         scales = [rates * (learning_rate(schedule, progress) / bias) for schedule, rates in self.schedules]
         return sum(scales[1:], scales[0]), scales[0].new_full((), square_bias**0.5)
 
@@ -151,11 +153,14 @@ class PackedStep:
         """
         gradient, losses, buffers = self.gradients(parameters, buffers, batch, drawn)
         adam = self.trainers[0].adam.defaults
+        # As torch's clip_grad_norm_, its 1e-6 too, but by each run's own norm.
         norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
         gradient = gradient * torch.clamp(self.largest / (norm + 1e-6), max=1.0)
         decay, square_decay = adam["betas"]
         first = torch.lerp(first, gradient, 1 - decay)
         second = second * square_decay + (1 - square_decay) * gradient.square()
+        # ε is added after the second moment's bias is divided out, the rate has that of the first: rates (m / (√v /
+        # root + ε)).
         rates, root = scales
         return parameters - rates * first / (second.sqrt() / root + adam["eps"]), first, second, buffers, losses
 
@@ -187,6 +192,8 @@ class PackedStep:
         Raises:
             Unpackable: the loss draws less than when it was recorded.
         """
+        # A loss may write into buffers, such as moving averages; what it leaves there is returned, and nothing shared
+        # changes.
         buffers = {name: value.clone() for name, value in buffers.items()}
         tensors = dict(zip(self.names, self.pieces(parameters), strict=True)) | buffers | numbers
         left = list(drawn)

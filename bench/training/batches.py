@@ -75,6 +75,7 @@ class Batches:
         contexts: Sequence[Tensor | None] = [None] * self.together
         if self.labelled_mix is not None:
             contexts = torch.split(self.labelled_mix.contexts(chosen), self.batch_size)
+        # `next` pops from the end.
         self.ready = list(zip(torch.split(x, self.batch_size), contexts, strict=True))[::-1]
 
     def buffer_for(self, x: Float[Tensor, "batch *event"]) -> BatchBuffer:

@@ -72,6 +72,8 @@ class WeightedELBO(LatentEntry):
         """-ELBO in nats, its divergence weighted."""
         posterior = self.posterior(x)
         z, log_posterior = posterior.draw(self.samples)
+        # E log p(x | z) by draws, the divergence in closed form: less noise than log weights have (Kingma & Welling
+        # 2014, equation 7).
         fit = self.log_likelihood(x, z).mean(0)
         return self.kl_weight * self.divergence(posterior, z, log_posterior) - fit
 
@@ -90,6 +92,7 @@ class WarmUpStep(GradientStep):
         self.entry.kl_weight = self.entry.beta * min(1.0, progress / self.entry.kl_warmup)
         try:
             return super().step(x, progress)
+        # Validation and every other call of `loss` are of the final weight.
         finally:
             self.entry.kl_weight = self.entry.beta
 

@@ -21,6 +21,7 @@ def iwae(log_weights: Float[Tensor, "samples batch"]) -> LogProb:
     """
     samples = len(log_weights)
     value = torch.logsumexp(log_weights, 0) - math.log(samples)
+    # w / mean(w), of size 1 whatever the log weights are.
     ratio = torch.exp(log_weights - value)
     error = ratio.std(0) / math.sqrt(samples) if samples > 1 else None
     return LogProb(value, f"iwae-{samples}", is_bound=True, standard_error=error)

@@ -99,6 +99,7 @@ class MixtureDensity(nn.Module):
         self.check_codes(len(z))
         weights, means, covariances = expectation_maximisation(whitened(z, mean, triangle), components)
         self.weights.copy_(weights)
+        # Back from whitened codes: m + L μ, and L times the triangle of the component's covariance.
         self.means.copy_(mean + means @ triangle.T)
         self.triangles.copy_(triangle @ torch.linalg.cholesky(covariances))
 
@@ -124,6 +125,8 @@ class KernelDensity(nn.Module):
 
     def log_prob(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, " n"]:
         """log p(z) in nats; memory is n x KERNELS."""
+        # |z - c|² multiplied out is one product of matrices and no (n, KERNELS, d) tensor. Around the centres' middle
+        # the least of it cancels.
         middle = self.centres.mean(0)
         points, kernels = (whitened(part, middle, self.triangle) for part in (z, self.centres))
         squares = points.square().sum(1)[:, None] - 2 * points @ kernels.T + kernels.square().sum(1)
@@ -144,9 +147,11 @@ class KernelDensity(nn.Module):
         z = z[:KERNELS]
         n, latent = z.shape
         mean, triangle = moments(z)
+        # Places without a code stand at the mean and weigh 0: a buffer keeps its shape.
         self.centres.copy_(mean).index_copy_(0, torch.arange(n, device=z.device), z)
         self.log_weights.fill_(-math.inf)
         self.log_weights[:n] = -math.log(n)
+        # Half of Scott's exponent: a triangle is a root of its covariance.
         self.triangle.copy_(n ** (-1 / (latent + 4)) * triangle)
 
 

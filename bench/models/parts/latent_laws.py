@@ -111,6 +111,8 @@ class UniformOverFloor(Distribution):
     def rsample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draws by the inverse of the distribution function, three straight pieces: continuous in `low` and `high`."""
         u = torch.rand(*sample_shape, *self.low.shape, dtype=self.low.dtype, device=self.low.device)
+        # The distribution function rises with slopes FLOOR, `height`, FLOOR; a draw lies on the piece whose inverse is
+        # inside it.
         inside = self.low + (u - FLOOR * self.low) / self.height
         below, above = u / FLOOR, 1 - (1 - u) / FLOOR
         draws = torch.where(inside < self.low, below, torch.where(inside > self.high, above, inside))
@@ -148,6 +150,7 @@ def student_t(location: Tensor, log_scale: Tensor) -> Distribution:
 
 def uniform(location: Tensor, log_scale: Tensor) -> Distribution:
     """Uniform laws on intervals within [0, 1] over a low floor, one a coordinate."""
+    # The interval is 1 - rest long; the location says how the rest lies on its two sides.
     rest = torch.sigmoid(-log_scale)
     low, high = torch.sigmoid(location) * rest, 1 - torch.sigmoid(-location) * rest
     return independent(UniformOverFloor(low, high))
@@ -162,6 +165,7 @@ def gumbel(location: Tensor, log_scale: Tensor) -> Distribution:
 
 def gamma(log_mean: Tensor, log_spread: Tensor) -> Distribution:
     """Gamma laws, one a coordinate, with a standard deviation of about exp(log_spread) times the mean."""
+    # The variance of a gamma law over its squared mean is 1 / concentration.
     concentration = LEAST_CONCENTRATION + torch.exp(-2 * log_spread)
     rate = concentration * torch.exp(-soft_clamp(log_mean, LOG_CONCENTRATION_BOUND))
     return independent(Gamma(concentration, rate, validate_args=False))

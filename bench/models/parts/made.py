@@ -22,6 +22,8 @@ class MaskedLinear(nn.Linear):
         self, in_degrees: Int[Tensor, " inputs"], out_degrees: Int[Tensor, " outputs"], gain: float, last: bool = False
     ) -> None:
         super().__init__(len(in_degrees), len(out_degrees))
+        # A unit of degree d may read coordinates up to d. In the last layer alone the comparison is strict, else
+        # coordinate d would read itself.
         read = out_degrees[:, None] > in_degrees if last else out_degrees[:, None] >= in_degrees
         self.mask: Tensor
         self.register_buffer("mask", read.float(), persistent=False)
@@ -78,6 +80,7 @@ class MADE(nn.Module):
         layers: list[nn.Module] = [activation_named(activation)()]
         for before, after in pairwise(degrees[1:]):
             layers += [MaskedLinear(before, after, gain), activation_named(activation)()]
+        # All first outputs of the coordinates, then all second ones: `chunk` in `forward` takes them apart.
         self.rest = nn.Sequential(
             *layers, MaskedLinear(degrees[-1], coordinates.repeat(outputs), final_gain, last=True)
         )
@@ -105,6 +108,8 @@ class MADE(nn.Module):
         bias = last.bias.view(self.outputs, dim)
         hidden, coordinates = self.first.bias.expand(n, -1), list[Tensor]()
         for i in range(dim):
+            # `hidden` is the first layer of z_0, ..., z_{i-1}. Units that read more lack the rest still, and are masked
+            # from output i.
             coordinates.append(value(i, nn.functional.linear(between(hidden), weight[:, i], bias[:, i])))
             hidden = torch.addcmul(hidden, coordinates[-1][:, None], into[:, i])
         return torch.stack(coordinates, 1)

@@ -50,6 +50,7 @@ class Affine:
     def __call__(self, parameters: Float[Tensor, "*batch 2"]) -> Map:
         """Maps with shift and log-scale, the latter softly bounded."""
         shift, log_scale = parameters.unbind(-1)
+        # zuko bounds the log-scale softly by -log(slope).
         affine: Map = MonotonicAffineTransform(shift, log_scale, slope=math.exp(-LOG_SCALE_BOUND))
         return affine
 

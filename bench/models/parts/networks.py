@@ -59,6 +59,7 @@ def spread(width: int, shape: Sequence[int]) -> list[int]:
     if width < 1:
         raise BenchError(f"model.width={width} is not a size: give at least 1 hidden unit")
     check_shape(shape)
+    # `+ layer` deals out what the division leaves: of equal shares the sizes sum to the width.
     return [max(1, (width * share + layer) // sum(shape)) for layer, share in enumerate(shape)]
 
 
