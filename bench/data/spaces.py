@@ -138,7 +138,7 @@ class DequantisedLogit:
     def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
         """log |det dx/dy|, with ds/dy = (1 - 2 alpha) / levels and dlogit/ds = 1 / (s (1 - s))."""
         v = x * self.scale + self.shift
-        # -log s(1 - s) with s = sigmoid(v): the sum is exact where s rounds to 0 or 1.
+        # -log(s (1 - s)) with s = sigmoid(v): the sum is exact where s rounds to 0 or 1.
         log_slope = torch.nn.functional.softplus(v) + torch.nn.functional.softplus(-v)
         constant = math.log((1 - 2 * self.alpha) / self.levels) - torch.log(self.scale)
         return (log_slope + constant).flatten(1).sum(1)

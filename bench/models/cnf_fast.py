@@ -22,9 +22,10 @@ from bench.models.cnf import CNF, short
 from bench.models.entry import Context, LogProb
 from bench.models.optimise import GradientStep, Trainer
 from bench.ode.frozen_grid import chosen_grid
-from bench.ode.fused import planned, solve_fused
+from bench.ode.fused import solve_fused
 from bench.ode.kernel_solve import kernel_refusal, solve_by_kernel
 from bench.ode.per_example import solve_per_example
+from bench.ode.plan import planned
 from bench.ode.runge_kutta import Solution, Tolerance, solve_on_grid, uniform
 from bench.ode.tableau import DOPRI5, named
 from bench.spec import DataSpec

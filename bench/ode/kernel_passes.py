@@ -9,8 +9,8 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.ode.fused import SolvePlan
 from bench.ode.perceptron import Activation, Folded
+from bench.ode.plan import SolvePlan
 
 TILE = 16
 """Examples of a tile: the fewest rows that a matrix product of Triton takes, for the most programs at a time."""

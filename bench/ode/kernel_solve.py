@@ -15,9 +15,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bench.ode.fused import SolvePlan, folded_for, solve_fused
+from bench.ode.fused import folded_for, solve_fused
 from bench.ode.kernel_passes import Passes
 from bench.ode.perceptron import Activation, Field, Folded
+from bench.ode.plan import SolvePlan
 from bench.ode.runge_kutta import Solution
 
 # A program keeps its tile in registers; what does not fit spills to memory. Compiled for an H100 (Triton 3.6), the way

@@ -11,17 +11,17 @@ Import this only where Triton is installed. With `TRITON_INTERPRET=1`, set befor
 """
 
 import math
-from functools import lru_cache
-from typing import Any, NamedTuple, no_type_check
+from typing import Any, no_type_check
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from bench.ode.fused import Pattern, SolvePlan
 from bench.ode.kernel_passes import PROGRAMS, TILE, Ends, Passes
+from bench.ode.kernel_tables import PlanTables, plan_tables
 from bench.ode.perceptron import ACTIVATIONS, Activation, Folded
+from bench.ode.plan import SolvePlan
 from bench.ode.triton_blocks import activated, add_product, add_sum, product, vector
 
 WARPS = 8
@@ -204,7 +204,7 @@ def solve_backward(
 
 def _forward(x: Tensor, plan: SolvePlan, activation: Activation, folded: Folded, keep: bool) -> Ends:
     batch, dim = x.shape
-    tables = _tables(plan, x.device)
+    tables = plan_tables(plan, x.device)
     end, log_det = torch.empty_like(x), x.new_empty(batch)
     states = x.new_empty(len(tables.at) if keep else 0, batch, dim)
     with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
@@ -221,7 +221,7 @@ def _backward(
     x_bar: Tensor, log_det_bar: Tensor, states: Tensor, plan: SolvePlan, activation: Activation, folded: Folded
 ) -> tuple[Tensor, Folded]:
     batch = len(x_bar)
-    tables = _tables(plan, x_bar.device)
+    tables = plan_tables(plan, x_bar.device)
     shapes = [tuple(map(_padded, part.shape[1:])) for part in folded]
     sizes = [math.prod(shape) for shape in shapes]
     times = len(folded.first)
@@ -248,53 +248,12 @@ KERNELS = Passes(_forward, _backward)
 """The passes as one launch each, for contiguous float32 tensors on a CUDA device."""
 
 
-class _Tables(NamedTuple):
-    """A plan as tensors, a line an evaluation: which time, the coefficients of the slopes before it, its weight."""
-
-    at: Tensor
-    rows: Tensor
-    weights: Tensor
-
-
-def _tables(plan: SolvePlan, device: torch.device) -> _Tables:
-    if isinstance(plan.lengths, Tensor):
-        return _scaled(_of_pattern(plan.pattern, len(plan.lengths), device), plan.lengths)
-    return _of_numbers(plan.pattern, plan.lengths, device)
-
-
-def _scaled(tables: _Tables, lengths: Tensor) -> _Tables:
-    """The tables of a whole solve: rows and weights of a step of length 1, times the length of each step."""
-    rows = (lengths[:, None, None] * tables.rows).float().flatten(0, 1)
-    return _Tables(tables.at, rows, (lengths[:, None] * tables.weights).float().flatten())
-
-
-@lru_cache(maxsize=256)
-def _of_numbers(pattern: Pattern, lengths: tuple[float, ...], device: torch.device) -> _Tables:
-    """The tables of a grid of numbers, cached."""
-    on_device = torch.tensor(lengths, dtype=torch.float64, device=device)
-    return _scaled(_of_pattern(pattern, len(lengths), device), on_device)
-
-
-@lru_cache(maxsize=256)
-def _of_pattern(pattern: Pattern, steps: int, device: torch.device) -> _Tables:
-    """Rows and weights of one step one time unit long, copied to the device once; rows are padded to a power of two."""
-    stages = pattern.stages
-    slopes = 1 << (len(stages) - 1).bit_length()
-    rows = [[*stage.row, *[0.0] * (slopes - len(stage.row))] for stage in stages]
-    at = [pattern.time(step, stage) for step in range(steps) for stage in range(len(stages))]
-    return _Tables(
-        torch.tensor(at, dtype=torch.int32, device=device),
-        torch.tensor(rows, dtype=torch.float64, device=device),
-        torch.tensor([stage.weight for stage in stages], dtype=torch.float64, device=device),
-    )
-
-
 def _sizes(plan: SolvePlan, folded: Folded) -> tuple[int, int, int, int, int]:
     _, width1, dim = folded.first.shape
     return len(plan.lengths), len(plan.pattern.stages), dim, width1, folded.second.shape[1]
 
 
-def _constants(tables: _Tables, folded: Folded, activation: Activation) -> dict[str, Any]:
+def _constants(tables: PlanTables, folded: Folded, activation: Activation) -> dict[str, Any]:
     _, width1, dim = map(_padded, folded.first.shape)
     return {
         "TILE": TILE,

@@ -10,7 +10,8 @@ from bench.config import Optimiser
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.parts.networks import spread
 from bench.ode.field import ConcatSquashField
-from bench.ode.fused import planned, solve_fused
+from bench.ode.fused import solve_fused
+from bench.ode.plan import planned
 from bench.ode.runge_kutta import uniform
 from bench.ode.tableau import RK4
 from bench.seeds import stream_seed

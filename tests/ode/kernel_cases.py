@@ -13,9 +13,10 @@ from torch import Tensor
 
 import tests.conftest  # noqa: F401  the kernels must bear the check of shapes that the tests run under
 from bench.ode.field import FIELDS, Field
-from bench.ode.fused import SolvePlan, planned, solve_fused
+from bench.ode.fused import solve_fused
 from bench.ode.kernel_passes import Passes
 from bench.ode.kernel_solve import solve_by_passes
+from bench.ode.plan import SolvePlan, planned
 from bench.ode.runge_kutta import uniform
 from bench.ode.tableau import TABLEAUS
 

@@ -6,9 +6,10 @@ They do in order what the kernels of `bench.ode.triton_kernels` do, which withou
 import torch
 from torch import Tensor
 
-from bench.ode.fused import SolvePlan, Sums, evaluated, returned, transposes
+from bench.ode.fused import Sums, evaluated, returned, transposes
 from bench.ode.kernel_passes import PROGRAMS, TILE, Ends, Passes
 from bench.ode.perceptron import Activation, Folded
+from bench.ode.plan import SolvePlan
 from bench.ode.runge_kutta import advanced, plus
 
 

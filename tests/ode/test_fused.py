@@ -3,7 +3,8 @@ import torch
 from torch import Tensor
 
 from bench.ode.field import ACTIVATIONS, FIELDS, Field
-from bench.ode.fused import planned, solve_fused
+from bench.ode.fused import solve_fused
+from bench.ode.plan import planned
 from bench.ode.runge_kutta import Solution, solve_on_grid, uniform
 from bench.ode.tableau import TABLEAUS
 
@@ -65,19 +66,6 @@ class _Solve(torch.nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return solve_fused(self.field, x, self.plan)[:2]
-
-
-def test_a_plan_evaluates_each_time_once_and_leaves_out_what_nothing_depends_on() -> None:
-    rk4 = planned(uniform(2), TABLEAUS["rk4"])
-    assert rk4.times == (0.0, 0.25, 0.5, 0.75, 1.0)
-    assert rk4.lengths == (0.5, 0.5)
-    assert [[rk4.pattern.time(step, stage) for stage in range(4)] for step in (0, 1)] == [[0, 1, 1, 2], [2, 3, 3, 4]]
-    dopri5 = planned(uniform(2), TABLEAUS["dopri5"])
-    assert len(dopri5.pattern.stages) == 6
-    assert len(dopri5.times) == 11
-    assert sum(stage.weight for stage in dopri5.pattern.stages) == pytest.approx(1)
-    midpoint = planned(uniform(2), TABLEAUS["midpoint"])
-    assert midpoint.times == (0.0, 0.25, 0.5, 0.75)
 
 
 @every_tableau

@@ -4,9 +4,10 @@ from torch import Tensor
 
 from bench.errors import BenchError
 from bench.ode.field import ACTIVATIONS, FIELDS, Field
-from bench.ode.fused import SolvePlan, planned, solve_fused
+from bench.ode.fused import solve_fused
 from bench.ode.kernel_passes import TILE
 from bench.ode.kernel_solve import MAX_DIM, MAX_WIDTH, kernel_refusal, solve_by_kernel, solve_by_passes
+from bench.ode.plan import SolvePlan, planned
 from bench.ode.runge_kutta import Solution, uniform
 from bench.ode.tableau import TABLEAUS
 from tests.ode.reference_passes import REFERENCE

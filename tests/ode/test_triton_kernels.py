@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.ode.fused import planned
 from bench.ode.kernel_passes import TILE
 from bench.ode.kernel_solve import MAX_DIM, MAX_WIDTH, kernel_refusal, solve_by_kernel
 from bench.ode.perceptron import ACTIVATIONS
+from bench.ode.plan import planned
 from bench.ode.runge_kutta import uniform
 from bench.ode.tableau import TABLEAUS
 from tests.ode.kernel_cases import SMALL, Case, field_and_start, plan_of, value_and_gradients
