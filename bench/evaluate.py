@@ -134,6 +134,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         "nll_seconds_per_1k": watch.seconds * 1000 / len(x),
     } | effective_samples(estimated)
     if estimated.standard_error is not None:
+        # Examples are estimated independently: the error of their mean is the root of the mean square over √n.
         record["nll_estimator_error"] = float(estimated.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
     if dataset.image_shape is not None:
         record["bits_per_dim"] = bits_per_dim(nll, dataset.spec.dim)
@@ -143,6 +144,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if dataset.truth is not None:
         true_log_prob = dataset.truth.log_prob(x)
         record["oracle_nll_nats"], record["oracle_standard_error"] = mean_and_error(-true_log_prob)
+        # Paired by example: what both densities owe to the examples that were drawn cancels.
         record["kl_to_truth"], record["kl_standard_error"] = mean_and_error(true_log_prob - log_prob)
     check_likelihood(record, dataset.spec.dim, levels_of(dataset, x))
     before = field_evaluations(entry)
@@ -196,6 +198,7 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
     to_data = dataset.space.to_data
     real = to_data(x[:n])
     drawn = to_data(entry.sample(n))
+    # scikit-learn's seeds have 32 bits.
     seed = stream_seed(settings.seed, "sample metrics") % 2**31
     distances = sample_metrics.compare(drawn, real, projections=settings.projections, trees=settings.trees, seed=seed)
     floors = sample_floors(dataset, real, settings, seed)

@@ -50,6 +50,7 @@ def stratified(labels: Shaped[Tensor, " n"], size: int) -> Int[Tensor, " size"]:
     order = torch.randperm(len(labels), generator=generator)
     shuffled = labels.long()[order]
     counts = shuffled.bincount()
+    # An example's round is its rank among those of its class, in the random order.
     by_class = torch.argsort(shuffled, stable=True)
     starts = counts.cumsum(0) - counts
     round_of = torch.empty_like(order)

@@ -90,6 +90,7 @@ class VonMisesFisher:
         first, rest = self.direction[:, :1], self.direction[:, 1:]
         flat = uniform_direction(samples * len(rest), rest, self.dim - 1).view(samples, *rest.shape)
         shadow = (flat * rest).sum(-1, keepdim=True)
+        # v - 2 (u · v) u / |u|² with u = e_1 ± direction, whose |u|² = 2 (1 + |first|) is never near 0.
         side = torch.where(first < 0, -1.0, 1.0).to(first)
         return torch.cat([-side * shadow, flat - shadow / (1 + first.abs()) * rest], -1)
 

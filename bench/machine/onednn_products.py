@@ -103,6 +103,7 @@ class _Linear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad
         rows = gradient.flatten(0, -2)
+        # By `linear` again, so that this gradient has one too, as a gradient penalty needs.
         return (
             linear(gradient, weight.T, None) if of_x else None,
             _across(rows, x.flatten(0, -2)) if of_weight else None,

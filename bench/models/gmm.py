@@ -85,6 +85,7 @@ class GMM(Entry):
         weights, means, covariances = expectation_maximisation(whitened(x.flatten(1), mean, triangle), len(self.logits))
         covariances = shrunk(covariances, weights * len(x))
         self.logits.copy_(torch.log(weights))
+        # Back from whitened space: m + L μ, and L times the triangle of the component's covariance.
         self.means.copy_(mean + means @ triangle.T)
         self.rows.copy_(packed(triangle @ torch.linalg.cholesky(covariances)))
 

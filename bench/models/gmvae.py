@@ -132,6 +132,7 @@ class GMVAE(GaussianLatentEntry):
         seed = int(torch.randint(2**31, ()))
         clustering = KMeans(self.components, n_init=10, random_state=seed).fit(z.double().cpu().numpy())
         members = nn.functional.one_hot(torch.from_numpy(clustering.labels_).long(), self.components).to(z)
+        # k-means leaves clusters empty where fewer of the draws differ than there are clusters.
         sizes = members.sum(0)[:, None].clamp(min=1)
         means = members.T @ z / sizes
         variances = members.T @ (z - members @ means).square() / sizes

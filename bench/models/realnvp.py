@@ -52,6 +52,7 @@ class AffineCoupling(AffineCouplingTransform):  # type: ignore[misc]
     def _scale_and_shift(self, transform_params: Tensor) -> tuple[Tensor, Tensor]:
         """The log-scale and the shift; nflows gives the scale, whose logarithm would be an exp undone."""
         raw, shift = transform_params.chunk(2, 1)
+        # Softly, so that a log-scale at its bound still gets a gradient.
         return soft_clamp(raw, LOG_SCALE_BOUND), shift
 
 

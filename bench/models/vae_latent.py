@@ -131,6 +131,7 @@ class VAELatent(WeightedELBO):
         prior = self.law.prior(torch.zeros(self.latent_size))
         self.register_buffer("shift", prior.mean, persistent=False)
         self.register_buffer("scale", prior.stddev, persistent=False)
+        # z is y over its standard deviation: log q(z) = log q(y) + log sd for each coordinate that is free.
         self.log_volume = (self.latent_size - self.law.constraints) * math.log(float(prior.stddev[0]))
 
     @property

@@ -78,6 +78,7 @@ def shared_out(grid: list[float], busy: list[float], size: int) -> list[float]:
     times = torch.tensor(grid, dtype=torch.float64)
     parts = torch.tensor(busy, dtype=torch.float64) * times.diff().abs()
     reached = torch.cat([parts.new_zeros(1), parts.cumsum(0)]) / parts.sum()
+    # The times at which the integral of `busy` has reached 1/size, 2/size, ... of the whole, linear within a step.
     targets = torch.linspace(0, 1, size + 1, dtype=torch.float64)[1:-1]
     step = torch.searchsorted(reached, targets).clamp(1, len(grid) - 1)
     share = (targets - reached[step - 1]) / (reached[step] - reached[step - 1])

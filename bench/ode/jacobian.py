@@ -48,6 +48,7 @@ def tangent_trace(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Float[
     tangents = slopes[0].unsqueeze(1) * first.T  # (batch, dim, m1): one row a coordinate of x
     for weight, slope in zip(inner, slopes[1:], strict=True):
         tangents = linear(tangents, weight, None) * slope.unsqueeze(1)
+    # Row k of V_L meets column k of all before it: the trace alone, no (batch, dim, dim) Jacobian.
     return (tangents * last).sum((1, 2))
 
 

@@ -90,6 +90,8 @@ def solve_on_grid(
         x, log_det = advanced(x, slopes, method.weights, h), advanced(log_det, divergences, method.weights, h)
         last = (slopes[-1], divergences[-1]) if method.first_same_as_last else None
         if tolerance is not None:
+            # The state's error is a root mean square over coordinates, the log-determinant's one number: the larger
+            # counts.
             of_x = embedded_error(before[0], x, slopes, method, h, tolerance).square().mean(1).sqrt()
             of_log_det = embedded_error(before[1], log_det, divergences, method, h, tolerance).abs()
             errors.append(torch.maximum(of_x, of_log_det))

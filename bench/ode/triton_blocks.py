@@ -54,6 +54,7 @@ def product(a, pointer, rows, columns, down, across, COLUMNS: tl.constexpr):
     a is `(n, K)`; B is padded by zeros to `(K, COLUMNS)`.
     """
     K: tl.constexpr = a.shape[1]
+    # Unrolled when the kernel is compiled: K is known then.
     if K > CHUNK:
         left, right = halves(a)
         total = product(left, pointer, rows, columns, down, across, COLUMNS)

@@ -34,6 +34,7 @@ def matching_width(build: Callable[[int], nn.Module], target: int, tolerance: fl
 
     def count(width: int) -> int:
         if width not in counts:
+            # Initial weights are drawn: whoever asks for a width keeps the random state.
             with torch.random.fork_rng():
                 counts[width] = parameter_count(build(width))
         return counts[width]

@@ -178,6 +178,7 @@ def compiled_objective(trainer: GradientStep, x: Tensor) -> Callable[[Tensor], T
     """
     name = type(trainer.entry).__name__
     eager = gradient(trainer.objective, trainer, x)
+    # One graph or an error: a graph in pieces would be slow in silence. Batches never change their size.
     compiled = torch.compile(trainer.objective, fullgraph=True, dynamic=False)
     with compiler_refusals(name):
         own = gradient(compiled, trainer, x)

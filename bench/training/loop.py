@@ -142,6 +142,7 @@ class Loop:
         if price.solves_ode:
             history.field_evaluations = (history.field_evaluations or 0) + price.evaluations() - evaluations
         self.typical_milliseconds = 1e3 * typical
+        # Only now are losses looked at: to look at each would make its step wait for the device.
         self.conclude(torch.stack(losses), first_step)
 
     def conclude(self, losses: Tensor, first_step: int) -> None:
@@ -192,6 +193,7 @@ class Loop:
         if mode == "off":
             return
         self.entry.train()
+        # With noise of its own, so that the batches of training are those of an eager run.
         x = self.dataset.fixed(self.dataset.train[: config.train.batch_size], stream_seed(config.seed, "compile"))
         buffer = self.batches.buffer_for(x) if mode == "graph" else None
         self.compile_clock = CompileClock(self.history, compile_step(self.trainer, mode, x, buffer))
@@ -240,6 +242,7 @@ class Loop:
         self.trainer.load_state_dict(state["trainer"])
         self.batches.load_state_dict(state["batches"])
         vars(self.history).update(state["history"])
+        # Last, as what is loaded before may draw.
         on_cpu, *on_cuda = state["random_states"]
         torch.set_rng_state(on_cpu)
         for random_state in on_cuda:

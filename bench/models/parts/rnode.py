@@ -57,6 +57,8 @@ class Penalty(NamedTuple):
         self, field: ProbedField, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
         """f(t, x), the estimate eᵀ J e of its divergence and the penalty's integrand, from one pass of the field."""
+        # eᵀ J serves twice: its product with e is the divergence's estimate, its square that of |J|² (Finlay et al.
+        # 2020).
         value, pulled = field.forward_and_vjp(t, x, probe)
         penalty = 0.5 * self.kinetic * value.square().sum(1) + self.jacobian * pulled.square().sum(1)
         return value, torch.linalg.vecdot(pulled, probe), penalty
