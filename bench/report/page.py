@@ -32,6 +32,8 @@ RUN_COLUMNS = {
     "run_id": "run",
     "command": "command",
 }
+"""Columns of the table of all runs; others are in table.csv, averaged ones in the tables of `layouts` too."""
+
 ORIGINS = {
     "git_commit": "Commits of the code",
     "torch_version": "Versions of torch",
@@ -39,6 +41,7 @@ ORIGINS = {
     "threads": "CPU threads",
     "nll_space": "Report spaces",
 }
+"""Columns whose distinct values stand under "Where it came from"."""
 
 
 def render(
