@@ -39,8 +39,11 @@ def test_planning_in_a_process(pool) -> None:
     assert kinds == ["setting", "planned"]
 
 
-def test_a_killed_process_ends_with_the_signal(pool) -> None:
-    process = pool.start({"do": "plan", "arguments": [], "multirun": False, "config_dir": None, "only": None})
+def test_a_killed_process_ends_with_the_signal(pool, rough_conf) -> None:
+    sleeps = [*TINY, "model=unbuilt", "model.way=sleep"]  # it would not end by itself
+    process = pool.start(
+        {"do": "plan", "arguments": sleeps, "multirun": False, "config_dir": str(rough_conf), "only": [0]}
+    )
     process.kill()
     events_of(pool, process)
     assert process.status == -9
