@@ -107,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="hold a model against the entry contract, or look through a data set")
     check.add_argument("name", metavar="NAME", help="in conf/model or conf/data, with overrides such as model.layers=4")
     check.add_argument("overrides", nargs="*")
+    check.add_argument("--traceback", action="store_true", help="show the traceback of each exception in a check")
     add_config_dir(check)
     check.set_defaults(call=call_check)
 
@@ -228,7 +229,7 @@ def call_check(arguments: argparse.Namespace) -> int:
         if group == "data":
             sound &= check_data(config, print)
         else:
-            sound &= not check_entry(partial(entry_of_width, config))
+            sound &= not check_entry(partial(entry_of_width, config), tracebacks=arguments.traceback)
     return 0 if sound else 1
 
 

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from bench.contract.methods import bits
 
 BINS = 160
 REACH = 25.0
 COARSE = 8
+LATTICES = 4
+"""A grid's points are those of 4 x 4 coarser grids: how much their sums differ says how rough the density is."""
 
 
 @runtime_checkable
@@ -33,6 +37,18 @@ class Partition(Protocol):
 
     def locate(self, x: Float[Tensor, "n event"]) -> Int[Tensor, " n"]:
         """The coarse cell of each example."""
+        ...
+
+    def inside(self, x: Float[Tensor, "n event"]) -> Bool[Tensor, " n"]:
+        """True for each example that lies in a piece."""
+        ...
+
+    def roughness(self, mass: Float[Tensor, " fine"]) -> float:
+        """Standard error of the sum of `mass`; 0 where each piece is one point of a discrete space."""
+        ...
+
+    def outskirts(self, mass: Float[Tensor, " fine"]) -> float:
+        """Mass in the outer half of the space; 0 where nothing lies beyond the pieces."""
         ...
 
 
@@ -85,6 +101,38 @@ class Plane:
         ]
         return strips[0] * COARSE + strips[1]
 
+    def inside(self, x: Float[Tensor, "n 2"]) -> Bool[Tensor, " n"]:
+        """True for each example within the outermost edges."""
+        return ((x > self.edges[:, 0]) & (x < self.edges[:, -1])).all(1)
+
+    def roughness(self, mass: Float[Tensor, " fine"]) -> float:
+        """Standard error of the sum of `mass`, from the sums over every fourth line and column: 16 coarser grids.
+
+        It is the error of the coarser grids that is measured, and that of the fine one is less where it resolves the
+        density: an upper estimate.
+        """
+        folded = mass.reshape(BINS // LATTICES, LATTICES, BINS // LATTICES, LATTICES)
+        sums = folded.sum((0, 2)).flatten() * LATTICES**2
+        return float(sums.std() / LATTICES)
+
+    def outskirts(self, mass: Float[Tensor, " fine"]) -> float:
+        """Mass farther than half the way to the outermost edges on some axis.
+
+        A tail no heavier than Cauchy's, P(|x| > r) ~ 1 / r, has no more beyond the edges than here.
+        """
+        middle, reach = (self.edges[:, -1] + self.edges[:, 0]) / 2, (self.edges[:, -1] - self.edges[:, 0]) / 2
+        return float(mass[((self.points - middle).abs() > reach / 2).any(1)].sum())
+
+    def half_steps(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+        """Half the sides of the fine piece that each example lies in."""
+        columns = [
+            self.edges[axis].diff()[
+                (torch.searchsorted(self.edges[axis], x[:, axis].contiguous()) - 1).clamp(0, BINS - 1)
+            ]
+            for axis in range(2)
+        ]
+        return 0.5 * torch.stack(columns, 1)
+
 
 @dataclass(frozen=True)
 class Cube:
@@ -109,8 +157,19 @@ class Cube:
 
     def locate(self, x: Float[Tensor, "n dim"]) -> Int[Tensor, " n"]:
         """The corner of each example; where samples are probabilities of a 1, a corner drawn from them."""
-        bits = torch.bernoulli(x.clamp(0, 1)).long()
-        return bits @ 2 ** torch.arange(self.dim - 1, -1, -1)
+        return bits(x).long() @ 2 ** torch.arange(self.dim - 1, -1, -1)
+
+    def inside(self, x: Float[Tensor, "n dim"]) -> Bool[Tensor, " n"]:
+        """True throughout."""
+        return torch.ones(len(x), dtype=torch.bool)
+
+    def roughness(self, mass: Float[Tensor, " fine"]) -> float:
+        """0: a sum over corners is exact."""
+        return 0.0
+
+    def outskirts(self, mass: Float[Tensor, " fine"]) -> float:
+        """0: there are no other corners."""
+        return 0.0
 
 
 def middles(edges: Float[Tensor, "axes edges"]) -> Float[Tensor, "axes bins"]:

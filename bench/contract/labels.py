@@ -3,39 +3,38 @@
 import torch
 from torch import Tensor
 
-from bench.contract.isolation import Method, compare_batches, seeded
+from bench.contract.isolation import compare_batches
+from bench.contract.methods import Method, seeded
 from bench.contract.outcome import Absent, Broken, require
-from bench.contract.testbed import Subject, Testbed
+from bench.contract.testbed import Testbed
 from bench.models.entry import HasClasses, HasClassifier, HasClusters
 
 ROUNDING = 1e-4
 """Distance of a sum of 32-bit probabilities from 1."""
 
 
-def classes(subject: Subject) -> None:
+def classes(testbed: Testbed) -> None:
     """`classify` gives each example the probabilities of all classes; `fresh_classifier` gives as many logits."""
-    for testbed in subject.testbeds:
-        entry, size = testbed.entry, testbed.spec.classes
-        if not isinstance(entry, HasClasses):
-            raise Absent("no classify")
-        if not size:
-            raise Absent("it is built without labels, so that there are no classes")
-        distributions(testbed, "classify", entry.classify, size)
-        if isinstance(entry, HasClassifier):
-            logits = seeded(entry.fresh_classifier(), testbed.test[:5], 29)
-            require(
-                logits.shape == (5, size) and bool(logits.isfinite().all()),
-                f"fresh_classifier() answers five examples in shape {tuple(logits.shape)}",
-                f"return a net whose answers are finite logits of shape {(5, size)}",
-            )
+    entry, size = testbed.entry, testbed.spec.classes
+    if not isinstance(entry, HasClasses):
+        raise Absent("no classify")
+    if not size:
+        raise Absent("it is built without labels, so that there are no classes")
+    distributions(testbed, "classify", entry.classify, size)
+    if isinstance(entry, HasClassifier):
+        logits = seeded(entry.fresh_classifier(), testbed.test[:5], testbed.stream(29))
+        require(
+            logits.shape == (5, size) and bool(logits.isfinite().all()),
+            f"fresh_classifier() answers five examples in shape {tuple(logits.shape)}",
+            f"return a net whose answers are finite logits of shape {(5, size)}",
+        )
 
 
-def clusters(subject: Subject) -> None:
+def clusters(testbed: Testbed) -> None:
     """`cluster` gives each example the probabilities of all clusters."""
-    for testbed in subject.testbeds:
-        if not isinstance(testbed.entry, HasClusters):
-            raise Absent("no cluster")
-        distributions(testbed, "cluster", testbed.entry.cluster, None)
+    if not isinstance(testbed.entry, HasClusters):
+        raise Absent("no cluster")
+    distributions(testbed, "cluster", testbed.entry.cluster, None)
 
 
 def distributions(testbed: Testbed, name: str, method: Method, columns: int | None) -> None:
@@ -48,7 +47,7 @@ def distributions(testbed: Testbed, name: str, method: Method, columns: int | No
         columns: how many there are to be; None for any number.
     """
     x = torch.cat([testbed.test[:63], testbed.unlike[None]])
-    rows = seeded(method, x, 28)
+    rows = seeded(method, x, testbed.stream(28))
     check_table(rows, name, (len(x), columns))
     where = f"{name}(x) on the {testbed.name}"
     require(bool(rows.isfinite().all()), f"{where} is not finite", "keep the logits finite and take their softmax")
@@ -56,7 +55,7 @@ def distributions(testbed: Testbed, name: str, method: Method, columns: int | No
     require(lowest >= 0, f"{where} has a probability of {lowest:.3g}", "return probabilities, not their logits")
     require(off <= ROUNDING, f"{where} has a row whose sum is {off:.3g} away from 1", "normalise each row")
     x = testbed.test[:8]
-    crowd = torch.cat([x, testbed.unlike.expand(8, -1)])
+    crowd = torch.cat([x, testbed.unlike.expand_as(x)])
     compare_batches(testbed, name, method, {"alone": x[:1], "beside outliers": crowd}, x, 1e-4)
 
 

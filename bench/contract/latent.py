@@ -4,31 +4,28 @@ import torch
 from torch import Tensor
 
 from bench.contract.outcome import Absent, require
-from bench.contract.testbed import Subject
+from bench.contract.testbed import Testbed
 from bench.models.entry import HasLatent
 
 ROUND_TRIP = 1e-2
 """Largest error of a round trip in units of 1 + |x|: 32-bit rounding and a solver at 1e-5, amplified by steep maps."""
 
 
-def inverse(subject: Subject) -> None:
+def inverse(testbed: Testbed) -> None:
     """With `latent = "exact"`, decode(encode(x)) = x and encode(decode(z)) = z."""
-    for testbed in subject.testbeds:
-        entry = testbed.entry
-        if not isinstance(entry, HasLatent):
-            raise Absent("no encode and decode")
-        if entry.latent != "exact":
-            raise Absent(f"latent is {entry.latent}")
-        torch.manual_seed(16)
-        with torch.no_grad():
-            z = entry.encode(testbed.test)
-            check_round_trip(
-                f"decode(encode(x)) is off by {{:.2g}} on the {testbed.name}", entry.decode(z), testbed.test
-            )
-            draws = torch.randn_like(z)
-            check_round_trip(
-                f"encode(decode(z)) is off by {{:.2g}} on the {testbed.name}", entry.encode(entry.decode(draws)), draws
-            )
+    entry = testbed.entry
+    if not isinstance(entry, HasLatent):
+        raise Absent("no encode and decode")
+    if entry.latent != "exact":
+        raise Absent(f"latent is {entry.latent}")
+    torch.manual_seed(testbed.stream(16))
+    with torch.no_grad():
+        z = entry.encode(testbed.test)
+        check_round_trip(f"decode(encode(x)) is off by {{:.2g}} on the {testbed.name}", entry.decode(z), testbed.test)
+        draws = torch.randn_like(z)
+        check_round_trip(
+            f"encode(decode(z)) is off by {{:.2g}} on the {testbed.name}", entry.encode(entry.decode(draws)), draws
+        )
 
 
 def check_round_trip(message: str, got: Tensor, wanted: Tensor) -> None:

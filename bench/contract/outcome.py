@@ -1,4 +1,11 @@
-"""Exceptions of a contract: broken, or absent where the entry lacks the capability."""
+"""Exceptions of a contract: broken, or absent where the entry lacks the capability; and exceptions in words."""
+
+import traceback
+
+from bench.models.entry import Entry
+
+LEVEL = 6.0
+"""Standard errors before a difference counts: a false alarm once in 10⁹ normal comparisons."""
 
 
 class Broken(Exception):
@@ -25,6 +32,17 @@ def require(holds: bool, seen: str, remedy: str) -> None:
         raise Broken(seen, remedy)
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException) -> str:
     """An exception on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def raised(error: BaseException) -> str:
+    """An exception on one line, after the method of the entry or its trainer that it came out of."""
+    called = [
+        frame.f_code.co_name
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if not frame.f_globals.get("__name__", "").startswith("bench.contract")
+        and isinstance(getattr(frame.f_locals.get("self"), "entry", frame.f_locals.get("self")), Entry)
+    ]
+    return f"{called[0] if called else 'it'} raises {described(error)}"

@@ -13,9 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.contract.density import LEVEL
-from bench.contract.outcome import Absent, require
-from bench.contract.testbed import Subject, Testbed
+from bench.contract.outcome import LEVEL, Absent, require
+from bench.contract.testbed import Testbed
 from bench.models.entry import HasDecoder, HasPosterior
 
 DRAWS = 100_000
@@ -29,6 +28,9 @@ MASS_ERROR = 0.05
 
 LARGEST_LOG_MASS = 300.0
 """Whatever is above is as wrong, and its square overflows."""
+
+MOST_COORDINATES = 8
+"""Coordinates of a latent on a surface: with more of them a ball that holds a share of the draws is all but local."""
 
 LEAST_EFFECTIVE = 100
 """Points, counted by their shares of the mean, and draws, below which a ball says too little to be asked."""
@@ -49,37 +51,34 @@ class Ball:
     error: float
 
 
-def prior(subject: Subject) -> None:
+def prior(testbed: Testbed) -> None:
     """`log_prior` and `prior_sample` agree on the mass of small balls, within 5 % and six standard errors.
 
     A prior on a surface, such as a sphere, has a density per area, which is that of its posteriors too: there the mean
     of p(z) / q(z) over draws of a posterior weighs the ball, and without a posterior nothing does.
     """
-    for testbed in subject.testbeds:
-        if not isinstance(testbed.entry, HasDecoder):
-            raise Absent("no log_likelihood, log_prior and prior_sample")
-        with torch.no_grad():
-            draws = testbed.entry.prior_sample(DRAWS)
-            impossible = float((log_prior(testbed, draws[:POINTS]) == -math.inf).double().mean())
-            # A draw at an edge may be rounded across it.
-            require(
-                impossible <= 1e-3,
-                f"log_prior is -inf at {impossible:.2g} of the draws of prior_sample on the {testbed.name}",
-                "give every point that prior_sample can draw a density",
-            )
-            parts = list(balls(testbed, draws) if solid(testbed, draws) else posterior_balls(testbed, draws))
-        if not parts:
-            raise Absent(
-                f"no part of the prior on the {testbed.name} is even enough and holds enough draws to be weighed"
-            )
-        worst = max(parts, key=lambda part: abs(part.mass - part.share) / part.share)
-        for part in (worst, *parts):
-            require(
-                abs(part.mass - part.share) <= MASS_ERROR * part.share + LEVEL * part.error,
-                f"exp(log_prior) gives a part of the latent space a mass of {part.mass:.3g} on the "
-                f"{testbed.name}, where {part.share:.3g} of the draws of prior_sample fall",
-                "make log_prior the normalised density of prior_sample's draws, -inf where there are none",
-            )
+    if not isinstance(testbed.entry, HasDecoder):
+        raise Absent("no log_likelihood, log_prior and prior_sample")
+    with torch.no_grad():
+        draws = testbed.entry.prior_sample(DRAWS)
+        impossible = float((log_prior(testbed, draws[:POINTS]) == -math.inf).double().mean())
+        # A draw at an edge may be rounded across it.
+        require(
+            impossible <= 1e-3,
+            f"log_prior is -inf at {impossible:.2g} of the draws of prior_sample on the {testbed.name}",
+            "give every point that prior_sample can draw a density",
+        )
+        parts = list(balls(testbed, draws) if solid(testbed, draws) else posterior_balls(testbed, draws))
+    if not parts:
+        raise Absent(f"no part of the prior on the {testbed.name} is even enough and holds enough draws to be weighed")
+    worst = max(parts, key=lambda part: abs(part.mass - part.share) / part.share)
+    for part in (worst, *parts):
+        require(
+            abs(part.mass - part.share) <= MASS_ERROR * part.share + LEVEL * part.error,
+            f"exp(log_prior) gives a part of the latent space a mass of {part.mass:.3g} on the "
+            f"{testbed.name}, where {part.share:.3g} of the draws of prior_sample fall",
+            "make log_prior the normalised density of prior_sample's draws, -inf where there are none",
+        )
 
 
 def log_prior(testbed: Testbed, z: Float[Tensor, "*samples batch latent"]) -> Float[Tensor, "*samples batch"]:
@@ -138,8 +137,10 @@ def posterior_balls(testbed: Testbed, draws: Float[Tensor, "n latent"]) -> Itera
     """Balls that hold three tenths of the draws of one example's posterior, around the first of them.
 
     Raises:
-        Absent: the entry has no posterior.
+        Absent: the entry has no posterior, or so many coordinates that its draws may miss a part of each ball.
     """
+    if draws.shape[1] > MOST_COORDINATES:
+        raise Absent(f"the prior of the {testbed.name} lies on a surface of too many dimensions")
     if not isinstance(testbed.entry, HasPosterior):
         raise Absent("the prior lies on a surface, and no posterior has a density on it")
     z, log_posterior = testbed.entry.posterior(testbed.test[:CENTRES]).draw(POINTS)

@@ -1,8 +1,10 @@
-"""Testbeds: small data of each kind that an entry models, and one trained copy of it for each."""
+"""A testbed: small data of one kind, and an entry trained on them for a few steps."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,27 +12,50 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 from bench.contract.grid import Cube, Partition, Plane
+from bench.contract.known import KnownLaw, Law
 from bench.contract.likelihood import Mass, mass
-from bench.contract.outcome import Absent, Broken, described
-from bench.errors import NotApplicable
-from bench.models.entry import Entry, HasFinish
+from bench.contract.methods import bits, can_sample
+from bench.contract.outcome import Absent
+from bench.models.entry import Entry, HasFinish, HasLogWeights
 from bench.models.optimise import Trainer
 from bench.models.parts.conditional import with_context
-from bench.spec import DataSpec, Kind
+from bench.spec import DataSpec
 
 Build = Callable[[DataSpec, int | None], Entry]
 """Constructs the entry for a spec; a width of None is the YAML's own."""
 
 WIDTH = 64
 STEPS = 150
+MORE_STEPS = 600
+"""Steps of an entry in many coordinates, half as many in few, with importance weights: after 150 of the former one or
+two of 64 weights count, and its posterior misses a part of the plane."""
+
+RESUMED_AT = 75
+RESUMED_TO = 150
+"""Steps between which training is repeated in a new entry."""
+
 BATCH = 128
 
-SPECS: dict[str, DataSpec] = {
-    "2 coordinates": DataSpec((2,)),
-    "8 coordinates": DataSpec((8,)),
-    "64 discrete pixels": DataSpec((64,), "discrete", levels=17),
-    "64 binary pixels": DataSpec((64,), "binary"),
-}
+DRAWS = {2: 8192, 4: 8192, 8: 8192}
+"""Samples by the number of coordinates: what moves them less than their noise is seen in many coordinates only."""
+FEWER_DRAWS = 2048
+
+
+@dataclass
+class Halfway:
+    """All that training remembers after `RESUMED_AT` steps, and what it came to at `RESUMED_TO`.
+
+    Attributes:
+        entry: its `state_dict`.
+        trainer: that of its trainer.
+        random: torch's random state.
+        later: the entry's `state_dict` at the later step.
+    """
+
+    entry: dict[str, Any]
+    trainer: dict[str, Any]
+    random: Tensor
+    later: dict[str, Any]
 
 
 @dataclass
@@ -38,148 +63,123 @@ class Testbed:
     """Data of one kind, and the entry trained on them for a few short steps.
 
     Attributes:
-        name: `plane`, `cube` or `linear-Gaussian`.
+        name: what messages call the data.
         spec: what the entry is told.
         build: makes the entry.
-        train: `(n, *event_shape)` training examples.
-        test: `(m, *event_shape)` other examples of the same distribution.
-        unlike: one example that the distribution does not produce.
-        steps: optimisation steps.
+        law: what examples are drawn from.
+        seed: of everything that is drawn; another one gives other data, weights and samples.
     """
 
     name: str
     spec: DataSpec
     build: Build
-    train: Float[Tensor, "n event"]
-    test: Float[Tensor, "m event"]
-    unlike: Float[Tensor, " event"]
-    steps: int = STEPS
+    law: Law
+    seed: int = 0
+
+    def stream(self, number: int) -> int:
+        """The seed of one use of randomness."""
+        return 1000 * self.seed + number
 
     @cached_property
-    def partition(self) -> Partition:
-        """The whole space in pieces."""
-        return Cube(self.spec.dim) if self.spec.kind == "binary" else Plane.around(self.train)
+    def train(self) -> Float[Tensor, "n *event"]:
+        """Training examples."""
+        return self.shaped(self.law.draw(4096, self.stream(2)))
 
     @cached_property
-    def entry(self) -> Entry:
-        """The trained entry, finished where it has a `finish`, in evaluation mode."""
-        torch.manual_seed(1)
-        entry = self.build(self.spec, WIDTH)
+    def test(self) -> Float[Tensor, "m *event"]:
+        """Other examples of the same law."""
+        return self.shaped(self.law.draw(1024, self.stream(3)))
+
+    @property
+    def known(self) -> KnownLaw | None:
+        """The law, where its density is known."""
+        return self.law if hasattr(self.law, "log_prob") else None  # type: ignore[return-value]
+
+    @property
+    def unlike(self) -> Float[Tensor, " *event"]:
+        """One example that the law hardly produces: far out, or bits that alternate."""
+        sign = 1 - 2 * (torch.arange(self.spec.dim) % 2)
+        flat = (sign > 0).float() if self.spec.kind == "binary" else 8.0 * sign
+        return flat.reshape(self.spec.event_shape)
+
+    def shaped(self, x: Float[Tensor, "n dim"]) -> Float[Tensor, "n *event"]:
+        """Flat examples as the entry gets them."""
+        return x.reshape(len(x), *self.spec.event_shape)
+
+    @cached_property
+    def partition(self) -> Partition | None:
+        """The whole space in pieces; None where it has too many coordinates."""
+        if self.spec.kind == "binary":
+            return Cube(self.spec.dim) if self.spec.dim <= 4 else None
+        return Plane.around(self.train) if self.spec.event_shape == (2,) else None
+
+    def fresh(self, width: int | None = WIDTH) -> tuple[Entry, Trainer]:
+        """A new entry and its trainer, the same on every call."""
+        torch.manual_seed(self.stream(1))
+        entry = self.build(self.spec, width)
+        return entry, entry.trainer(Optimiser(learning_rate=5e-3))
+
+    @cached_property
+    @torch.enable_grad()
+    def trained(self) -> tuple[Entry, Halfway | None]:
+        """The trained entry, and what training remembered halfway; None where no step is taken."""
+        entry, trainer = self.fresh()
+        halfway = None
         if not entry.fitted:
-            train_briefly(entry, entry.trainer(Optimiser(learning_rate=5e-3)), self.train, steps=self.steps)
+            steps = self.steps(entry)
+            torch.manual_seed(self.stream(4))
+            take_steps(entry, trainer, self.train, range(RESUMED_AT), steps)
+            remembered = copy.deepcopy(entry.state_dict()), copy.deepcopy(trainer.state_dict()), torch.get_rng_state()
+            take_steps(entry, trainer, self.train, range(RESUMED_AT, RESUMED_TO), steps)
+            halfway = Halfway(*remembered, copy.deepcopy(entry.state_dict()))
+            take_steps(entry, trainer, self.train, range(RESUMED_TO, steps), steps)
         entry.eval()
         if isinstance(entry, HasFinish):
-            entry.finish(self.train)
-        return entry
+            entry.finish(self.train.clone())
+        return entry, halfway
+
+    def steps(self, entry: Entry) -> int:
+        """Optimisation steps in all."""
+        if not isinstance(entry, HasLogWeights):
+            return STEPS
+        return MORE_STEPS if self.spec.dim > 8 else MORE_STEPS // 2
+
+    @property
+    def entry(self) -> Entry:
+        """The trained entry, finished where it has a `finish`, in evaluation mode."""
+        return self.trained[0]
 
     @cached_property
     def mass(self) -> Mass:
         """The mass that the trained entry's likelihood gives to each piece of the space."""
-        return mass(self.entry, self.partition)
-
-
-class Subject:
-    """The entry under check: the data it models, and its testbeds."""
-
-    def __init__(self, build: Build) -> None:
-        self.build = build
+        assert self.partition is not None
+        return mass(self.entry, self.partition, self.stream(6))
 
     @cached_property
-    def kinds(self) -> frozenset[Kind]:
-        """The kinds of data that the entry says it can model.
+    def draws(self) -> Float[Tensor, "n dim"]:
+        """Samples of the trained entry, flat; bits where it gives their probabilities.
 
         Raises:
-            Broken: the constructor refuses every spec.
+            Absent: it has no `sample`.
         """
-        reasons = []
-        for spec in map(self.labelled, SPECS.values()):
-            try:
-                return self.build(spec, None).kinds
-            except Exception as error:  # whatever stops the constructor is the finding
-                reasons.append(described(error))
-        raise Broken(f"the constructor raises {reasons[0]}", "construct the entry from any DataSpec of its kinds")
-
-    @cached_property
-    def specs(self) -> dict[str, DataSpec]:
-        """The specs that the entry can model."""
-        return {name: spec for name, plain in SPECS.items() if self.models(spec := self.labelled(plain))}
-
-    def labelled(self, spec: DataSpec) -> DataSpec:
-        """`spec`, with labels where the entry needs them."""
-        return with_labels(spec) if self.needs_labels else spec
-
-    @cached_property
-    def needs_labels(self) -> bool:
-        """True for an entry that can be built for no data without labels, but for some with them."""
-        return not any(map(self.builds, SPECS.values())) and any(map(self.builds, map(with_labels, SPECS.values())))
-
-    def builds(self, spec: DataSpec) -> bool:
-        """True if the constructor accepts `spec`; `kinds` and `models` report why it does not."""
-        try:
-            self.build(spec, None)
-        except Exception:
-            return False
-        return True
-
-    def models(self, spec: DataSpec) -> bool:
-        """True if `spec` is of the entry's kinds and its constructor does not call it not applicable.
-
-        Raises:
-            Broken: the constructor raises anything else.
-        """
-        if spec.kind not in self.kinds:
-            return False
-        try:
-            self.build(spec, None)
-        except NotApplicable:
-            return False
-        except Exception as error:  # whatever stops the constructor is the finding
-            raise Broken(
-                f"the constructor raises {described(error)} on {spec}", "mend it, or leave that kind out of `kinds`"
-            ) from error
-        return True
-
-    @cached_property
-    def testbeds(self) -> list[Testbed]:
-        """One testbed for two real coordinates and one for four bits, as far as the entry models them.
-
-        Raises:
-            Absent: it models neither.
-        """
-        real: list[tuple[Kind, int | None]] = [("continuous", None), ("discrete", 17)]
-        plane = [spec for kind, levels in real if self.models(spec := self.labelled(DataSpec((2,), kind, levels)))][:1]
-        cube = [spec for spec in [self.labelled(DataSpec((4,), "binary"))] if self.models(spec)]
-        testbeds = [
-            Testbed("plane", spec, self.build, skewed(4096, 2), skewed(512, 3), torch.tensor([9.0, -7.0]))
-            for spec in plane
-        ] + [
-            Testbed("cube", spec, self.build, correlated_bits(4096, 2), correlated_bits(512, 3), torch.eye(4)[0])
-            for spec in cube
-        ]
-        if not testbeds:
-            raise Absent("it models neither two real coordinates nor four bits")
-        return testbeds
-
-    @cached_property
-    def linear(self) -> Testbed:
-        """The testbed whose density is known, x = W z + σ ε in four coordinates.
-
-        Raises:
-            Absent: the entry does not model continuous data.
-        """
-        spec = self.labelled(DataSpec((4,)))
-        if not self.models(spec):
-            raise Absent("it does not model four continuous coordinates")
-        torch.manual_seed(3)
-        train, test = linear_gaussian().sample(torch.Size((2, 4096)))
-        return Testbed("linear-Gaussian", spec, self.build, train, test, torch.full((4,), 9.0), steps=100)
+        if not can_sample(self.entry):
+            raise Absent("no sample")
+        torch.manual_seed(self.stream(11))
+        with torch.no_grad():
+            x = self.entry.sample(DRAWS.get(self.spec.dim, FEWER_DRAWS)).flatten(1)
+        return bits(x) if self.spec.kind == "binary" else x
 
 
-def train_briefly(entry: Entry, trainer: Trainer, data: Float[Tensor, "n event"], steps: int, seed: int = 4) -> None:
+def train_briefly(entry: Entry, trainer: Trainer, data: Float[Tensor, "n *event"], steps: int, seed: int = 4) -> None:
     """`steps` steps on batches drawn from `data`, with some labels for an entry built for them, all from `seed`."""
-    entry.train()
     torch.manual_seed(seed)
-    for step in range(steps):
+    take_steps(entry, trainer, data, range(steps), steps)
+
+
+def take_steps(entry: Entry, trainer: Trainer, data: Float[Tensor, "n *event"], which: range, steps: int) -> None:
+    """Those of `steps` steps that `which` names."""
+    entry.train()
+    for step in which:
         x = data[torch.randint(len(data), (BATCH,))]
         if entry.data.classes:
             with_context(trainer).step(x, step / steps, some_labels(x))
@@ -192,29 +192,8 @@ def with_labels(spec: DataSpec) -> DataSpec:
     return replace(spec, context_size=2, classes=2)
 
 
-def some_labels(x: Float[Tensor, "batch event"]) -> Float[Tensor, "batch 2"]:
+def some_labels(x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch 2"]:
     """Labels of every fourth example: the sign of its first coordinate."""
     context = torch.zeros(len(x), 2)
-    context[::4] = nn.functional.one_hot((x[::4, 0] > 0).long(), 2).float()
+    context[::4] = nn.functional.one_hot((x[::4].flatten(1)[:, 0] > 0).long(), 2).float()
     return context
-
-
-def skewed(n: int, seed: int) -> Float[Tensor, "n 2"]:
-    """A bent, skewed cloud, much smaller than a standard normal: x₁ = e^{a/2} - 1.1, x₂ = 0.4 x₁² + 0.35 b - 0.2."""
-    a, b = torch.randn(2, n, generator=torch.Generator().manual_seed(seed))
-    first = torch.exp(0.5 * a) - 1.1
-    return torch.stack([first, 0.4 * first.square() + 0.35 * b - 0.2], 1)
-
-
-def correlated_bits(n: int, seed: int) -> Float[Tensor, "n 4"]:
-    """Four bits in two pairs that mostly agree."""
-    draws = torch.rand(n, 4, generator=torch.Generator().manual_seed(seed))
-    first = (draws[:, :2] < torch.tensor([0.7, 0.4])).float()
-    second = torch.where(draws[:, 2:] < 0.85, first, 1 - first)
-    return torch.stack([first[:, 0], second[:, 0], first[:, 1], second[:, 1]], 1)
-
-
-def linear_gaussian(sigma: float = 0.5) -> torch.distributions.MultivariateNormal:
-    """x = W z + σ ε with z in two and x in four coordinates: N(0, W Wᵀ + σ² I)."""
-    weights = torch.tensor([[1.0, 0.0], [0.8, 0.6], [-0.5, 0.9], [0.0, 1.2]])
-    return torch.distributions.MultivariateNormal(torch.zeros(4), weights @ weights.T + sigma**2 * torch.eye(4))

@@ -245,9 +245,11 @@ def uncoupled(net: nn.Module, given: Tensor, changed: Tensor) -> Tensor:
 NO_LIKELIHOOD = (
     "estimator: no log_prob",
     "normalised: no log_prob and no log_weights",
+    "weights: no log_weights",
     "bound: no log_prob",
     "truth: no log_prob and no log_weights",
     "samples: no log_prob and no log_weights",
+    "moments: no log_prob and no log_weights",
     "inverse: no encode and decode",
 )
 
@@ -258,13 +260,13 @@ NO_LABELS = ("classes: no classify", "clusters: no cluster")
 VAE = ("finishes: no finish", "inverse: latent is posterior_mean")
 
 SOUND: dict[type[Entry], tuple[str, ...]] = {
-    Flow: ("finishes: no finish", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
+    Flow: ("finishes: no finish", "weights: no log_weights", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
     Latent: (*VAE, *NO_DECODER, *NO_LABELS),
     Decoded: (*VAE, *NO_POSTERIOR, *NO_LABELS),
     Whole: (*VAE, "classes: no classify"),
     Labelled: (*VAE, *NO_DECODER, "clusters: no cluster"),
     SamplerOnly: ("finishes: no finish", *NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
     Centred: (*NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
-    FlowMatching: ("finishes: no finish", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
+    FlowMatching: ("finishes: no finish", "weights: no log_weights", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
 }
 """Each sound entry with the contracts that do not apply to it."""
