@@ -129,6 +129,7 @@ def per_example(testbed: Testbed) -> None:
 
 def loss(testbed: Testbed, x: Tensor) -> tuple[Tensor, Tensor]:
     """The trained entry's loss of x at a fixed seed, and the random state that it leaves."""
+    entry = testbed.entry
     torch.manual_seed(testbed.stream(15))
     with torch.no_grad():
-        return testbed.entry.loss(x), torch.get_rng_state()
+        return entry.loss(x), torch.get_rng_state()
