@@ -15,7 +15,7 @@ from bench.record.store import TABLE, Record, table_rows
 
 CLOCKS = ("eval_seconds", "compile_seconds")
 
-Kind = tuple[str, str]
+DataModel = tuple[str, str]
 """Data set and model."""
 
 
@@ -81,7 +81,7 @@ class Price(NamedTuple):
         return self.fixed + self.per_step * (cell.setting.config["budget"]["steps"] or 0)
 
 
-def earlier_prices(cells: list[Order]) -> dict[Kind, Price]:
+def earlier_prices(cells: list[Order]) -> dict[DataModel, Price]:
     """Medians over earlier runs of each data set and model: of the study itself, else of any other."""
     if not cells:
         return {}
@@ -91,16 +91,16 @@ def earlier_prices(cells: list[Order]) -> dict[Kind, Price]:
     return others | medians([*table_rows(own), *records_of(cells)])
 
 
-def medians(rows: Iterable[Mapping[str, Any]]) -> dict[Kind, Price]:
+def medians(rows: Iterable[Mapping[str, Any]]) -> dict[DataModel, Price]:
     """The medians by data set and model, over rows that ended well."""
-    seconds: dict[Kind, list[Price]] = defaultdict(list)
+    seconds: dict[DataModel, list[Price]] = defaultdict(list)
     for row in rows:
         if row.get("status") == "ok":
             steps = float(row.get("steps") or 0)
             train, rest = float(row.get("train_seconds") or 0), sum(float(row.get(clock) or 0) for clock in CLOCKS)
             price = Price(rest, train / steps) if steps else Price(rest + train, 0.0)
             seconds[str(row.get("data")), str(row.get("model"))].append(price)
-    return {kind: Price(*map(statistics.median, zip(*prices, strict=True))) for kind, prices in seconds.items()}
+    return {pair: Price(*map(statistics.median, zip(*prices, strict=True))) for pair, prices in seconds.items()}
 
 
 def records_of(cells: Iterable[Order]) -> Iterator[Record]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.contract.likelihood import likelihood
-from bench.contract.methods import Method, methods, seeded
+from bench.contract.methods import TensorFunction, methods, seeded
 from bench.contract.outcome import Absent, require
 from bench.contract.testbed import Testbed
 from bench.contract.training import changed
@@ -81,7 +81,7 @@ def batch(testbed: Testbed) -> None:
 
 
 def compare_batches(
-    testbed: Testbed, name: str, method: Method, others: dict[str, Tensor], x: Tensor, tolerance: float
+    testbed: Testbed, name: str, method: TensorFunction, others: dict[str, Tensor], x: Tensor, tolerance: float
 ) -> None:
     """`batch` for one method: its first row in x against its first row in each other batch."""
     random = not torch.equal(*(seeded(method, x, testbed.stream(number)) for number in (19, 20)))

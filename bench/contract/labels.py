@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.contract.isolation import compare_batches
-from bench.contract.methods import Method, seeded
+from bench.contract.methods import TensorFunction, seeded
 from bench.contract.outcome import Absent, Broken, require
 from bench.contract.testbed import Testbed
 from bench.models.entry import HasClasses, HasClassifier, HasClusters
@@ -37,7 +37,7 @@ def clusters(testbed: Testbed) -> None:
     distributions(testbed, "cluster", testbed.entry.cluster, None)
 
 
-def distributions(testbed: Testbed, name: str, method: Method, columns: int | None) -> None:
+def distributions(testbed: Testbed, name: str, method: TensorFunction, columns: int | None) -> None:
     """Raises `Broken` unless each row sums to 1, has nothing below 0 and is the same in any batch.
 
     Args:

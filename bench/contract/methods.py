@@ -21,7 +21,7 @@ from bench.models.entry import (
 
 IMPORTANCE_SAMPLES = 32
 
-Method = Callable[[Tensor], Tensor]
+TensorFunction = Callable[[Tensor], Tensor]
 
 
 def can_sample(entry: Entry) -> bool:
@@ -76,13 +76,13 @@ def answer(entry: Entry, name: str, given: tuple[Any, ...]) -> Tensor:
     return got.mean if name == "posterior" else got  # type: ignore[no-any-return]
 
 
-def methods(entry: Entry) -> dict[str, Method]:
+def methods(entry: Entry) -> dict[str, TensorFunction]:
     """The entry's methods, each as a function of examples; a reference's tight solves take too long to be repeated."""
     quick = [name for name in names(entry) if name != "reference_log_prob"]
     return {name: lambda x, name=name: answer(entry, name, arguments(entry, name, x)) for name in quick}  # type: ignore[misc]
 
 
-def seeded(method: Method, x: Tensor, seed: int) -> Tensor:
+def seeded(method: TensorFunction, x: Tensor, seed: int) -> Tensor:
     """The method's answer when torch is seeded so."""
     torch.manual_seed(seed)
     with torch.no_grad():
