@@ -3,11 +3,9 @@
 Imports no torch: the parent only reads, writes to the terminal and waits.
 """
 
-import contextlib
 import json
 import os
 import selectors
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from bench.cells.server import kill
 from bench.errors import BenchError
 from bench.paths import project_dir
 
@@ -54,8 +53,7 @@ class Process:
 
     def kill(self) -> None:
         """Ends the process and what it has started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        kill(self.pid)
 
     def keep(self, printed: bytes) -> None:
         """Keeps the beginning and the end of what it prints, however much that is."""

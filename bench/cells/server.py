@@ -99,8 +99,14 @@ def ended() -> list[tuple[int, int]]:
 def end(children: set[int]) -> None:
     """Ends the children and what they have started."""
     for pid in children:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        kill(pid)
+
+
+def kill(pid: int) -> None:
+    """Ends a cell's process and what it has started."""
+    for send in (os.killpg, os.kill):  # a process that was forked a moment ago leads no group yet
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(pid, signal.SIGKILL)
 
 
 def become_cell(descriptors: list[int], server: int) -> None:
