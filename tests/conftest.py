@@ -1,16 +1,8 @@
-"""Shapes written in jaxtyping annotations are checked in every test; one thread a process keeps two cores even."""
-# ruff: noqa: E402  imports come behind the hook that checks them
+"""One thread a process keeps two cores even; the same random state begins every test."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-from jaxtyping import install_import_hook
-
-ROOMS = ("contract", "data", "laws", "machine", "metrics", "models", "ode", "pack", "training")
-"""Rooms of bench whose annotations give shapes. Modules are imported as tests need them, so the hook stays."""
-
-install_import_hook([f"bench.{room}" for room in ROOMS], "beartype.beartype")
 
 import re
 import sys

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ SHARE = 0.6
 """Probability of the first of the two patterns that levels and bits are mixed of."""
 
 
+@runtime_checkable
 class Law(Protocol):
     """A distribution that examples are drawn from, flat."""
 
@@ -24,6 +25,7 @@ class Law(Protocol):
         ...
 
 
+@runtime_checkable
 class KnownLaw(Law, Protocol):
     """A law whose density is known."""
 

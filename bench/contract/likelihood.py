@@ -36,7 +36,7 @@ class Mass:
     is_bound: bool
 
 
-def likelihood(entry: Entry, x: Float[Tensor, "batch event"], seed: int) -> LogProb:
+def likelihood(entry: Entry, x: Float[Tensor, "batch *event"], seed: int) -> LogProb:
     """The entry's log-likelihood of x, in chunks: IWAE-K from log weights where it has them, else its `log_prob`.
 
     K is 32, and more where there are few examples.
@@ -56,7 +56,7 @@ def likelihood(entry: Entry, x: Float[Tensor, "batch event"], seed: int) -> LogP
     )
 
 
-def of_chunk(entry: Entry, x: Float[Tensor, "batch event"]) -> LogProb:
+def of_chunk(entry: Entry, x: Float[Tensor, "batch *event"]) -> LogProb:
     """`likelihood` of one chunk."""
     if isinstance(entry, HasLogWeights):
         return iwae(entry.log_weights(x, max(IMPORTANCE_SAMPLES, DRAWS // len(x))))

@@ -183,5 +183,5 @@ class Reshaped:
         """The same space with its constants on `device`."""
         return replace(self, inner=self.inner.to(device))
 
-    def _inward(self, events: ImageBatch) -> ImageBatch:
+    def _inward(self, events: ImageBatch) -> Shaped[Tensor, "batch *inner"]:
         return events.reshape(len(events), *self.inner_shape)

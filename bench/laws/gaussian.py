@@ -14,7 +14,7 @@ def standard_normal_log_prob(z: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*
 
 
 def gaussian_log_prob(
-    x: Float[Tensor, "#*batch #dim"], mean: Float[Tensor, "*batch dim"], log_scale: Float[Tensor, "*batch dim"]
+    x: Float[Tensor, "*#batch #dim"], mean: Float[Tensor, "*#batch #dim"], log_scale: Float[Tensor, "*#batch #dim"]
 ) -> Float[Tensor, "*batch"]:
     """log N(x; mean, diag exp(2 log_scale)) in nats, summed over the last axis."""
     residual = (x - mean) * torch.exp(-log_scale)

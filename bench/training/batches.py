@@ -35,8 +35,14 @@ class Batches:
     context: Float[Tensor, "batch classes"] | None = None
     buffer: BatchBuffer | None = None
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int, steps: int | None = None) -> None:
         """Begins at epoch 0.
+
+        Args:
+            dataset: of the run.
+            batch_size: examples of a batch.
+            seed: of order and noise.
+            steps: batches that are needed in all, where that is known: no more are made at once.
 
         Raises:
             BenchError: there are fewer training examples than one batch needs, or no room in it for a labelled example
@@ -52,7 +58,8 @@ class Batches:
         self.device = dataset.train.device
         self.noise = torch.Generator(self.device).manual_seed(stream_seed(seed, "noise"))
         self.per_epoch = len(dataset.train) // batch_size
-        self.together = max(1, DEQUANTISED_AT_ONCE // (batch_size * dataset.spec.dim))
+        at_once = max(1, DEQUANTISED_AT_ONCE // (batch_size * dataset.spec.dim))
+        self.together = at_once if steps is None else min(at_once, steps)
         self.position = 0
         self.ready: list[tuple[Tensor, Tensor | None]] = []
         self.everyone = Walk(torch.arange(len(dataset.train), device=self.device), seed, "order")

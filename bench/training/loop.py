@@ -91,7 +91,7 @@ class Loop:
         self.history, self.deadline = history, deadline
         self.neighbours = Neighbours()
         self.device = dataset.train.device
-        self.batches = Batches(dataset, config.train.batch_size, config.seed)
+        self.batches = Batches(dataset, config.train.batch_size, config.seed, config.budget.steps)
         self.trainer = entry.trainer(config.train.optimiser)
         self.validation = Validation(dataset, config)
         self.price = FlopPrice(entry, history)

@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         self.outputs = hidden[-1]
         self.layers = nn.Sequential(mlp([dim, *hidden], math.sqrt(2), activation), activation_named(activation)())
 
-    def forward(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch hidden"]:
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch hidden"]:
         """Features of x."""
         features: Tensor = self.layers(x)
         return features
