@@ -1,18 +1,22 @@
-# make bench: a comparison in a few minutes.  make test: the whole test suite.  Both work on a fresh machine.
+# make bench: a comparison in a few minutes.  make test: the tests.  make test-long: those that take longest.
+# All work on a fresh machine.
 PYTHON ?= python3
 VENV   ?= .venv
 STUDY  ?= quick
 OUT    ?= outputs
 RUN    := $(VENV)/bin/
 
-.PHONY: bench test lint clean
+.PHONY: bench test test-long lint clean
 
 # Trained from nothing, beside the committed results, which stay as they are.
 bench: $(VENV)/.installed
 	$(RUN)bench run study=$(STUDY) results_dir=$(OUT); status=$$?; $(RUN)bench report $(STUDY) --results-dir $(OUT) && exit $$status
 
 test: $(VENV)/.installed-dev
-	$(RUN)python -m pytest -n 2 $(ARGS)
+	$(RUN)python -m pytest -n 2 -m 'not long' $(ARGS)
+
+test-long: $(VENV)/.installed-dev
+	$(RUN)python -m pytest -n 2 -m long $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN)ruff check .

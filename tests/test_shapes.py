@@ -4,8 +4,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.helpers import ROOT
 from tests.shape_run import ROOMS
+
+pytestmark = pytest.mark.long
 
 
 def test_every_entry_runs_with_all_shapes_checked(tmp_path) -> None:

@@ -93,6 +93,7 @@ def test_the_stored_command_makes_the_row_again(study_conf, bench_call, tmp_path
     assert repeatable(again[name]) == repeatable(first[name])
 
 
+@pytest.mark.long
 def test_the_stored_command_of_a_union_of_products_makes_its_row_alone(study_conf, bench_call, tmp_path) -> None:
     """The cell of the first product names no learning rate, an axis of the second."""
     (study_conf / "study" / "union.yaml").write_text(UNION)
@@ -176,6 +177,7 @@ def newer_checkpoint(folder: Path, since: int) -> Callable[[], bool]:
     return lambda: any(path.stat().st_mtime_ns > since for path in folder.rglob("checkpoint.safetensors"))
 
 
+@pytest.mark.long
 def test_a_process_interrupted_and_killed_goes_on_to_the_same_record(own_conf, bench_call, tmp_path) -> None:
     command = words(own_conf, "model=slow", "model.seconds=0.05", "train.checkpoint_seconds=0.001")
     folder = tmp_path / "disturbed"
@@ -206,6 +208,7 @@ def test_a_process_interrupted_and_killed_goes_on_to_the_same_record(own_conf, b
     assert (folder / weights).read_bytes() == (tmp_path / weights).read_bytes()
 
 
+@pytest.mark.long
 def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> None:
     log = tmp_path / "log"
     command = words(own_conf, "-m", "model=slow", "seed=0,1,2", "model.seconds=0.001", f"model.log={log}")

@@ -12,6 +12,8 @@ import pytest
 
 from tests.helpers import ROOT, TINY_BUDGET, TINY_DATA, TINY_EVAL
 
+pytestmark = pytest.mark.long
+
 # Not by find_spec: looking for pip switches setuptools' distutils off, without which Inductor does not start.
 if not {"hatchling", "pip"} <= {found.name for found in importlib.metadata.distributions()}:
     pytest.skip("building a wheel needs hatchling and pip", allow_module_level=True)

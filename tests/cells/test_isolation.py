@@ -148,6 +148,7 @@ def test_cells_side_by_side_are_the_cells_one_by_one(bench_call, rough_conf, tmp
     assert [path.read_bytes() for path in weights[0]] == [path.read_bytes() for path in weights[1]]
 
 
+@pytest.mark.long
 def test_a_reader_that_leaves_and_a_full_log_fail_no_run(rough_conf, tmp_path) -> None:
     import subprocess
     import sys

@@ -8,8 +8,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from bench.cells.lock import started
 from tests.helpers import TINY, records, repeatable, start
+
+pytestmark = pytest.mark.long
 
 KILLS = 10
 SIGNALS = itertools.cycle((signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP))

@@ -3,9 +3,13 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from bench.cells.verify import numbers, same
 from bench.record.store import table_rows
 from tests.helpers import TINY
+
+pytestmark = pytest.mark.long
 
 
 def test_a_row_made_again_is_equal_and_a_changed_one_differs(own_conf, bench_call, tmp_path) -> None:

@@ -108,6 +108,7 @@ def test_a_command_ends_with_a_verdict_and_its_exit_code(capsys, own_conf):
     assert capsys.readouterr().out.splitlines()[-1] == "fails: shapes; 1 of 2 contracts hold"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", [choice.name for choice in group_choices("model")])
 def test_every_model_of_the_project_passes(model):
     config = compose([f"model={model}"])

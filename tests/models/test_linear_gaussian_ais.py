@@ -17,6 +17,8 @@ from bench.models.parts.importance import iwae
 from bench.models.parts.prior import WithPrior
 from bench.spec import DataSpec
 
+pytestmark = pytest.mark.long
+
 SPEC = DataSpec((4,))
 TRUTH = LinearGaussian(torch.tensor([[1.0, 0.5], [0.8, 0.6], [0.5, 0.9], [0.0, 1.2]], dtype=torch.double), noise=0.5)
 EXAMPLES, DRAWS = 40, 20_000

@@ -81,6 +81,7 @@ def test_a_compiled_step_learns_as_an_eager_one(cls: type[Entry], options: dict[
     assert off.quantile(0.9) < 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cls", "options"), [SMALL[0], SMALL[2]], ids=["VAE", "CNFFast"])
 def test_the_next_run_of_a_sweep_finds_what_the_first_one_compiled(
     cls: type[Entry], options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -99,6 +100,7 @@ def test_the_next_run_of_a_sweep_finds_what_the_first_one_compiled(
     assert found == missed > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("dim", "width", "batch", "tableau"), [(3, 16, 32, "dopri5"), (64, 512, 256, "rk4")])
 def test_the_compiled_gradient_of_a_solve_is_the_eager_one(dim: int, width: int, batch: int, tableau: str) -> None:
     """To rounding: Adam hides a factor, and small errors of a compiler's in a factor do happen."""
@@ -116,6 +118,7 @@ def test_the_compiled_gradient_of_a_solve_is_the_eager_one(dim: int, width: int,
         assert (one - other).norm() < 1e-5 * other.norm() + 1e-6 * whole
 
 
+@pytest.mark.long
 def test_a_chosen_grid_is_compiled_once_for_each_number_of_steps() -> None:
     """Grids of two sizes come and go; each step's losses are those of an eager trainer on the same grids."""
     entries = [perturbed(CNFFast(DataSpec((3,)), width=16, tableau="bosh3"), 0.1) for _ in range(2)]

@@ -15,6 +15,8 @@ from bench.speed.ladder.reach import Summary, reach
 from bench.speed.ladder.rows import BY_HAND, STOCK
 from tests.speed.ladder.helpers import CPU, tiny
 
+pytestmark = pytest.mark.long
+
 LIMITS = Limits(every=2, patience=2, most_seconds=1.0, slack=20.0, stale=3)
 STOCK_CURVE = [[1.0, 5, 9.0], [2.0, 10, 7.0], [3.0, 15, 8.0]]
 

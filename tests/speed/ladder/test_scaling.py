@@ -9,6 +9,8 @@ from bench.speed.ladder.rows import BY_HAND, STOCK
 from bench.speed.ladder.scaling import AXES, DIM, Axis, Series, scaling
 from tests.speed.ladder.helpers import CPU
 
+pytestmark = pytest.mark.long
+
 AXIS = Axis("width", "hidden units", (2, 4, 8, 16))
 
 
