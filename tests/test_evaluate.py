@@ -176,6 +176,7 @@ def test_a_flow_comes_back_and_a_bound_is_marked(own_conf) -> None:
     assert flow["mmd2_floor"] == latent["mmd2_floor"]
 
 
+@pytest.mark.long
 def test_annealing_measures_the_first_examples_and_the_row_says_how_many(own_conf) -> None:
     words = [*PLANE, "model=vae", "model.width=6", "eval.test_examples=40"]
     annealed = ["eval.estimator=ais", "eval.ais_chains=8", "eval.ais_steps=60", "eval.ais_examples=12"]
@@ -272,6 +273,7 @@ def test_no_density_call_holds_more_rows_than_asked(own_conf, monkeypatch) -> No
     assert max(rows) == 150
 
 
+@pytest.mark.long
 def test_annealing_and_importance_weights_agree_on_a_decoder_and_lie_below_the_truth(own_conf) -> None:
     """One trained VAE through the evaluation of a run, estimator by estimator."""
     plane = ["data=linear_gaussian", "data.dim=4", "data.latent=2", "data.train=2000", "data.test=100"]

@@ -124,6 +124,7 @@ ON_ALL_DATA = {"gaussian", "realnvp", "vae", "gan"}
 """Models that stand here for the others of their sort on data of many coordinates, which take most of the time."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["gaussian", "gmm"])
 def test_an_entry_that_is_fitted_in_one_go_is_held_to_no_contract_of_steps_and_sizes(model):
     config = compose([f"model={model}"])

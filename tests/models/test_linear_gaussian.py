@@ -143,6 +143,7 @@ def level(difference: Tensor) -> float:
     return float(difference.mean() / difference.std() * math.sqrt(len(difference)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_bounds_rise_to_the_entrys_own_likelihood_which_lies_below_the_truths(name: str) -> None:
     case, generator = CASES[name], torch.Generator().manual_seed(0)

@@ -135,6 +135,7 @@ def test_runs_of_one_shape_are_packed_together_and_others_apart(own_conf) -> Non
     assert len({one, *(key("pack=seeds", other) for other in others)}) == 6
 
 
+@pytest.mark.long
 def test_runs_with_settings_of_their_own_are_the_runs_alone(own_conf, bench_call, tmp_path) -> None:
     """A weight of the loss, a schedule, a norm to clip at and a patience."""
     rest = ["model=vae", "budget.parameters=null", "model.width=32", "model.beta=0.5,2", "train.patience=1,null"]
@@ -205,6 +206,7 @@ def test_what_cannot_be_packed_says_why_and_is_trained_one_by_one(model, why, ow
     }
 
 
+@pytest.mark.long
 def test_finished_runs_and_those_of_others_are_left_out(own_conf, bench_call, tmp_path) -> None:
     command = words(own_conf, "model=affine", "pack=seeds")
     bench_call(*command, "seed=0")
@@ -270,6 +272,7 @@ def test_runs_that_stand_at_another_step_are_not_held_up(own_conf, bench_call, t
         assert_same_run(tmp_path, run_id, "packed", "alone")
 
 
+@pytest.mark.long
 def test_the_time_out_is_that_of_the_pack(own_conf, bench_call, tmp_path) -> None:
     """Twenty steps of 0.2 s do not fit into two seconds, for the pack; each run's own clock would begin anew."""
     rest = words(own_conf, "model=slow", "model.seconds=0.2", "train.validate_every=1", "seed=0,1", "pack=seeds")
@@ -292,6 +295,7 @@ def test_an_impossible_pack_is_a_mistake_in_the_command(bench_call, own_conf) ->
     assert "set budget.steps or budget.flops" in answer.err
 
 
+@pytest.mark.long
 def test_a_compiled_pack_goes_on_with_idle_slots_to_the_same_records(own_conf, bench_call, tmp_path) -> None:
     """One run of three learns nothing and ends early; compiling anew without it would take longer than its share."""
     small = ["model=realnvp", "model.layers=1", "model.width=8", "budget.parameters=null", "train.patience=1"]
