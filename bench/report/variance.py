@@ -1,0 +1,157 @@
+"""Variance of mean log-likelihoods over seeds and test examples, from run means and cross-products alone.
+
+All runs of a data set are measured on the same n examples. The log-likelihood of example i in run s of an entry is
+
+    l_si = mu + seed_s + example_i + rest_si,
+
+with three independent random effects. The variance of the entry's mean over its S runs is estimated from the mean
+squares of this table of two ways (Searle, Casella & McCulloch 1992, chapter 4),
+
+    V = (MS_seed + MS_example - MS_rest) / (S n).
+
+No component is clipped at 0, so V has no bias; its degrees of freedom are Satterthwaite's (1946). Two entries share the
+examples and not the seeds: of the variance of their difference the examples' part is that of each example's difference,
+and the seeds' parts of both add up.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import bartlett
+
+Floats = NDArray[np.float64]
+
+EQUAL_LEVEL = 0.05
+"""Level of the test that entries have seeds' variances of one size."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """All that intervals need of R runs on the same examples.
+
+    Attributes:
+        examples: their number n.
+        means: `(R,)` mean log-likelihood of each run, in nats.
+        products: `(R, R)` sums over examples of the products of two runs' deviations from their means, in nats squared.
+    """
+
+    examples: int
+    means: Floats
+    products: Floats
+
+    @classmethod
+    def of(cls, log_likelihoods: Floats) -> "Products":
+        """From the values themselves, `(R, n)` in nats."""
+        means = log_likelihoods.mean(1)
+        deviations = log_likelihoods - means[:, None]
+        return cls(log_likelihoods.shape[1], means, deviations @ deviations.T)
+
+    def sum(self, a: Sequence[int], b: Sequence[int]) -> float:
+        """The sum of the products of all runs of `a` with all of `b`."""
+        return float(self.products[np.ix_(a, b)].sum())
+
+    def mean(self, runs: Sequence[int]) -> float:
+        """Mean log-likelihood over some runs."""
+        return float(self.means[list(runs)].mean())
+
+
+class Part(NamedTuple):
+    """One term of a variance: a mean square over its number of values, and the degrees of freedom of that."""
+
+    value: float
+    df: float
+
+
+class Variance(NamedTuple):
+    """A variance of a mean or of a difference of two.
+
+    Attributes:
+        value: in nats squared; below 0 where the mean squares contradict each other, as they may in small samples.
+        df: Satterthwaite's degrees of freedom.
+    """
+
+    value: float
+    df: float
+
+    @property
+    def standard_error(self) -> float | None:
+        """Its root; None where there is no estimate above 0, and 0 where all values are equal."""
+        return math.sqrt(self.value) if self.value >= 0 else None
+
+
+def total(parts: Sequence[Part]) -> Variance:
+    """The sum of independent mean squares, with Satterthwaite's degrees of freedom."""
+    value = math.fsum(part.value for part in parts)
+    scatter = math.fsum(part.value**2 / part.df for part in parts if part.value)
+    return Variance(value, value**2 / scatter if scatter else math.inf)
+
+
+def seed_part(products: Products, runs: Sequence[int]) -> Part:
+    """MS_seed / (S n): the variance of run means over their number."""
+    return Part(float(products.means[list(runs)].var(ddof=1)) / len(runs), len(runs) - 1)
+
+
+def rest_part(products: Products, runs: Sequence[int]) -> Part:
+    """MS_rest / (S n): what is neither the run's nor the example's."""
+    seeds, examples = len(runs), products.examples
+    own = float(products.products[list(runs), list(runs)].sum())
+    df = (seeds - 1) * (examples - 1)
+    return Part((own - products.sum(runs, runs) / seeds) / df / (seeds * examples), df)
+
+
+def example_part(products: Products, a: Sequence[int], b: Sequence[int] = ()) -> Part:
+    """The variance over examples of their means over runs, or of the difference of two such means, over n."""
+    df = products.examples - 1
+    square = products.sum(a, a) / len(a) ** 2
+    if b:
+        square += products.sum(b, b) / len(b) ** 2 - 2 * products.sum(a, b) / (len(a) * len(b))
+    return Part(square / df / products.examples, df)
+
+
+def of_mean(products: Products, runs: Sequence[int], pooled: Part | None = None) -> Variance:
+    """The variance of one entry's mean over its runs.
+
+    Args:
+        products: of the data set.
+        runs: of the entry; at least two.
+        pooled: the variance of run means, pooled over entries; the entry's own by default.
+    """
+    seeds = seed_part(products, runs) if pooled is None else Part(pooled.value / len(runs), pooled.df)
+    rest = rest_part(products, runs)
+    return total([seeds, example_part(products, runs), Part(-rest.value, rest.df)])
+
+
+def of_difference(products: Products, a: Sequence[int], b: Sequence[int], pooled: Part | None = None) -> Variance:
+    """The variance of the mean of `a` minus that of `b`, runs of two entries.
+
+    Args:
+        products: of the data set.
+        a, b: runs; at least two of each.
+        pooled: the variance of run means, pooled over entries; those of both by default.
+    """
+    seeds = [seed_part(products, runs) for runs in (a, b)]
+    if pooled is not None:
+        seeds = [Part(pooled.value / len(a) + pooled.value / len(b), pooled.df)]
+    rests = [rest_part(products, runs) for runs in (a, b)]
+    return total([*seeds, example_part(products, a, b), *(Part(-rest.value, rest.df) for rest in rests)])
+
+
+def pooled_seeds(products: Products, entries: Sequence[Sequence[int]]) -> Part | None:
+    """The variance of run means that all entries share; None where Bartlett's test (1937) says that they share none.
+
+    Entries whose runs are all alike, as those that are fitted in one go, have no such variance and are left out by the
+    caller.
+
+    Args:
+        products: of the data set.
+        entries: runs of each, two or more.
+    """
+    samples = [products.means[list(runs)] for runs in entries]
+    if len(samples) > 1 and float(bartlett(*samples).pvalue) < EQUAL_LEVEL:
+        return None
+    df = sum(len(sample) - 1 for sample in samples)
+    return Part(math.fsum(float(sample.var(ddof=1)) * (len(sample) - 1) for sample in samples) / df, df) if df else None
