@@ -17,8 +17,8 @@ from scipy.stats import studentized_range
 from bench.report.intervals import LEVEL, Interval
 from bench.report.variance import Part, Products, Variance, of_difference, of_mean, pooled_seeds
 
-DEGREES = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 30.0, 120.0)
-"""Degrees of freedom at which quantiles are computed."""
+DEGREES = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 30, 45, 60, 120, 1000)
+"""Degrees of freedom at which quantiles are computed, a tenth of a second each."""
 
 
 class Comparison(NamedTuple):
@@ -94,25 +94,19 @@ def comparison(products: Products, entries: Mapping[str, Sequence[int]]) -> Comp
 def differ(gap: float, variance: Variance, means: int) -> bool:
     """True where the gap between the first and the last of so many means is more than equal ones would have."""
     error = variance.standard_error
-    return error is not None and gap > quantile(means, variance.df) * error
-
-
-def quantile(means: int, df: float) -> float:
-    """The 95 % quantile of the range of so many means, in standard errors of a difference of two.
-
-    Its logarithm is linear in 1 / df between those of `DEGREES`: each takes a tenth of a second to compute.
-    """
-    inverse = 1 / max(df, DEGREES[0])
-    low = max(known for known in DEGREES if 1 / known >= inverse)
-    high = min((known for known in DEGREES if known > low), default=math.inf)
-    share = (1 / low - inverse) / (1 / low - 1 / high)
-    return exact_quantile(means, low) ** (1 - share) * exact_quantile(means, high) ** share
+    return error is not None and gap > quantile(means, rounded_down(variance.df)) * error
 
 
 @cache
-def exact_quantile(means: int, df: float) -> float:
-    """`quantile` at degrees of freedom of `DEGREES`, or at infinity."""
+def quantile(means: int, df: float) -> float:
+    """The 95 % quantile of the range of so many means, in standard errors of a difference of two."""
     return float(studentized_range.isf(1 - LEVEL, means, df)) / math.sqrt(2)
+
+
+def rounded_down(df: float) -> float:
+    """The next lower number of `DEGREES`, as tables are read: Satterthwaite's are estimates, and this errs to the safe
+    side."""
+    return max((degrees for degrees in DEGREES if degrees <= df), default=DEGREES[0])
 
 
 def pooled_of(products: Products, entries: Mapping[str, Sequence[int]]) -> Part | None:
