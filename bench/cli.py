@@ -5,7 +5,6 @@ import contextlib
 import io
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 from bench.errors import BenchError, NotApplicable
@@ -202,13 +201,16 @@ def call_report(arguments: argparse.Namespace) -> int:
 
 def call_list(arguments: argparse.Namespace) -> int:
     """`bench list`."""
-    from bench.setup.listing import data_lines, listing
+    from bench.setup.listing import listing
 
     config_dir = existing(arguments.config_dir)
     if arguments.name is None:
         lines = listing(arguments.what, config_dir)
     elif arguments.what == "data":
-        lines = data_lines(arguments.name, config_dir)
+        from bench.cells.apart import verdict
+
+        task = {"do": "list", "name": arguments.name, "config_dir": None if config_dir is None else str(config_dir)}
+        return 0 if verdict(task, print) else 1
     else:
         raise BenchError(f"bench list {arguments.what} {arguments.name}: only data have a list by name; leave it out")
     print("\n".join(lines))
@@ -217,20 +219,19 @@ def call_list(arguments: argparse.Namespace) -> int:
 
 def call_check(arguments: argparse.Namespace) -> int:
     """`bench check`: 1 when a contract is broken or a data set refused."""
-    from bench.contract.check import check_entry
-    from bench.setup.build import entry_of_width
-    from bench.setup.check_data import check_data
-    from bench.setup.compose import compose
+    from bench.cells.apart import verdict
     from bench.setup.listing import groups_of
 
-    config_dir, sound = existing(arguments.config_dir), True
-    for group in groups_of(arguments.name, config_dir):
-        config = compose([f"{group}={arguments.name}", *arguments.overrides], config_dir)
-        if group == "data":
-            sound &= check_data(config, print)
-        else:
-            sound &= not check_entry(partial(entry_of_width, config), tracebacks=arguments.traceback)
-    return 0 if sound else 1
+    config_dir = existing(arguments.config_dir)
+    task = {
+        "do": "check",
+        "name": arguments.name,
+        "groups": groups_of(arguments.name, config_dir),
+        "overrides": arguments.overrides,
+        "traceback": arguments.traceback,
+        "config_dir": None if config_dir is None else str(config_dir),
+    }
+    return 0 if verdict(task, print) else 1
 
 
 def call_new(arguments: argparse.Namespace) -> int:

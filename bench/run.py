@@ -157,6 +157,7 @@ def ending(record: Record, folder: RunFolder) -> Iterator[None]:
     except ChangedData as reason:
         record |= {"status": "failed", "error": str(reason)}
     except SystemExit as error:
+        folder.write_text("error.txt", traceback.format_exc())
         record |= {"status": "failed", "error": repr(error)}
     except Exception as error:
         folder.write_text("error.txt", traceback.format_exc())

@@ -6,6 +6,7 @@ Imports no torch: the parent only reads, writes to the terminal and waits.
 import json
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -71,8 +72,16 @@ class Process:
     def lines(self, content: bytes) -> Iterator[dict[str, Any]]:
         """The whole messages that `content` ends."""
         *whole, self.unread = (self.unread + content).split(b"\n")
-        for line in whole:
-            yield json.loads(line)
+        yield from map(message_of, whole)
+
+
+def message_of(line: bytes) -> dict[str, Any]:
+    """The message that a line says; `garbled` where it says none, as a user's code may write to any descriptor."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {"garbled": None}
+    return message if isinstance(message, dict) and len(message) == 1 else {"garbled": None}
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class Pool:
             file.flush()
             file.seek(0)
             given = (file.fileno(), messages, output)
-            pid = self.spawn(*given) if self.server is None else self.server.fork(given)
+            pid = self.spawn(*given) if self.server is None else self.fork(given)
         early = [] if self.server is None else self.server.early()
         os.close(messages)
         os.close(output)
@@ -122,6 +131,31 @@ class Pool:
         self.running[pid] = process
         self.reap(early)
         return process
+
+    def fork(self, descriptors: tuple[int, int, int]) -> int:
+        """A child of the server with the task, of a new server where the old one has ended since."""
+        assert self.server is not None
+        try:
+            return self.server.fork(descriptors)
+        except ServerEnded:
+            return self.new_server().fork(descriptors)
+
+    def new_server(self) -> "Server":
+        """Another server in place of one that was killed; the processes that were forked from that one end with it.
+
+        Raises:
+            ServerEnded: it ended before it had started, as another would.
+        """
+        assert self.server is not None
+        if not self.server.ready:
+            raise self.server.ended_error()
+        self.selector.unregister(self.server.connection)
+        for process in self.running.values():
+            process.status = process.status or -signal.SIGKILL
+            process.kill()
+        self.server = server()
+        self.selector.register(self.server.connection, selectors.EVENT_READ)
+        return self.server
 
     def spawn(self, task: int, messages: int, output: int) -> int:
         """A fresh interpreter with the task."""
@@ -142,12 +176,15 @@ class Pool:
         """What happens within so many seconds; at once what has happened already.
 
         Raises:
-            BenchError: the server is gone.
+            ServerEnded: the server cannot start.
         """
         over = any(process.status is not None for process in self.running.values())
         for key, _ in self.selector.select(0.0 if over else min(seconds, 0.05) if self.spawned else seconds):
             if self.server is not None and key.fileobj is self.server.connection:
-                self.reap(self.server.read())
+                try:
+                    self.reap(self.server.read())
+                except ServerEnded:
+                    self.new_server()
             else:
                 yield from self.read(key.data, key.fd, portions=1)
         self.reap([(pid, code) for pid, one in self.spawned.items() if (code := one.poll()) is not None])
@@ -205,6 +242,10 @@ class Pool:
         self.selector.close()
 
 
+class ServerEnded(BenchError):
+    """The server is gone: it could not start, or was killed."""
+
+
 class Server:
     """The process that cells are forked from, see `bench.cells.server`."""
 
@@ -249,18 +290,23 @@ class Server:
         """One message of the server.
 
         Raises:
-            BenchError: the server is gone.
+            ServerEnded: the server is gone.
         """
-        answer = self.connection.recv(1024).decode()
+        try:
+            answer = self.connection.recv(1024).decode()
+        except ConnectionResetError:
+            answer = ""
         if not answer:
             self.process.wait()
             server.cache_clear()
-            self.errors.seek(0)
-            lines = self.errors.read().decode(errors="replace").strip().splitlines()
-            raise BenchError(
-                f"the server of the cells ended ({lines[-1] if lines else self.process.returncode}); again"
-            )
+            raise self.ended_error()
         return answer
+
+    def ended_error(self) -> "ServerEnded":
+        """Its last words."""
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
+        return ServerEnded(f"the server of the cells ended ({lines[-1] if lines else self.process.returncode}); again")
 
 
 @cache

@@ -135,6 +135,10 @@ class Supervisor:
             self.end(event.process, self.jobs.pop(event.process))
             return
         ((kind, content),) = event.message.items()
+        if kind not in MESSAGES:
+            job.watch.raised = "its code wrote into the messages of its process"
+            event.process.kill()
+            return
         MESSAGES[kind](self, job, content)
 
     def take_progress(self, job: Job, content: Any) -> None:

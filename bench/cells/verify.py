@@ -20,12 +20,17 @@ ORIGIN = {
 """Columns that say where a row comes from, and so may differ."""
 
 
+ROUNDING = 0.2
+"""Share by which numbers other than the NLL may differ on another processor: training carries its rounding on, and
+distances of samples near their floor are small."""
+
+
 class Comparison(NamedTuple):
     """A row beside the same made again.
 
     Attributes:
         verdict: `equal` in every number but clocks; `agrees`, where the NLL lies within the row's standard error over
-            test examples, as other processors round otherwise; else `differs`.
+            test examples and all else within `ROUNDING`, as other processors round otherwise; else `differs`.
         text: the row's id and what was compared.
     """
 
@@ -85,15 +90,27 @@ def compared(row: dict[str, str], folders: list[Path]) -> Comparison:
     if nll is None or not before:
         return Comparison("differs", f"{name}{renamed}: {', '.join(unequal)}")
     gap, error = abs(nll - float(before)), float(row.get("nll_standard_error") or 0.0)
-    verdict = "agrees" if gap <= error else "differs"
+    far = [column for column in unequal if column != "nll_nats" and not close(row.get(column, ""), record.get(column))]
+    verdict = "agrees" if gap <= error and not far else "differs"
     beside = f"NLL {nll:.6g} beside {float(before):.6g} nats, standard error {error:.2g}"
-    return Comparison(verdict, f"{name}{renamed}: {beside}")
+    others = "".join(f"; {column} {record.get(column)} beside {row.get(column) or 'none'}" for column in far)
+    return Comparison(verdict, f"{name}{renamed}: {beside}{others}")
 
 
 def numbers() -> list[str]:
     """Columns of results: neither clocks nor origins."""
     clocks = {name for name, column in COLUMNS.items() if column.unit in ("s", "ms")}
     return [name for name in COLUMNS if name not in ORIGIN | clocks]
+
+
+def close(text: str, value: Any) -> bool:
+    """True where a cell says nearly the value of a record: a number with a fraction within `ROUNDING` of it.
+
+    Counts and words have no rounding: those of another processor are the same.
+    """
+    if not isinstance(value, float) or value.is_integer() or text == "":
+        return False
+    return abs(float(text) - value) <= ROUNDING * max(abs(value), 1e-2)
 
 
 def same(text: str, value: Any) -> bool:

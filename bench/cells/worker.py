@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ from bench.cells.lock import Lock
 from bench.cells.order import Order, Setting, from_plain
 from bench.config import Config
 from bench.config import from_plain as config_from_plain
+from bench.contract.check import check_entry
 from bench.errors import BenchError, CannotWrite
 from bench.pack.train import pack_key, train_pack
 from bench.record.store import RunFolder
 from bench.run import WEIGHTS, evaluate_again, run
+from bench.setup.build import entry_of_width
 from bench.setup.cell import Cell, resolve
-from bench.setup.compose import stored
+from bench.setup.check_data import check_data
+from bench.setup.compose import compose, stored
+from bench.setup.listing import data_lines
 from bench.setup.plan import plan
 from bench.training.history import History
 
@@ -47,7 +52,7 @@ def work(task: int, messages: int) -> int:
 
     try:
         take_surroundings(words["surroundings"])
-        {"plan": plan_cells, "run": run_cells, "resolve": resolve_stored}[words["do"]](words, send)
+        TASKS[words["do"]](words, send)
     except CannotWrite as error:
         send("cannot_write", str(error))
     except BenchError as error:
@@ -101,6 +106,28 @@ def resolve_stored(words: dict[str, Any], send: Send) -> None:
     send("stored", {"setting": asdict(setting_of(cell)), "seed": config.seed, "command": command})
 
 
+def check(words: dict[str, Any], send: Send) -> None:
+    """Holds what a name stands for against its contract: a message for each line, and a last one with the verdict."""
+    config_dir = None if words["config_dir"] is None else Path(words["config_dir"])
+    sound = True
+    for group in words["groups"]:
+        config = compose([f"{group}={words['name']}", *words["overrides"]], config_dir)
+        if group == "data":
+            sound &= check_data(config, lambda line: send("say", line))
+        else:
+            build, say = partial(entry_of_width, config), partial(send, "say")
+            sound &= not check_entry(build, report=say, tracebacks=words["traceback"])
+    send("verdict", sound)
+
+
+def list_data(words: dict[str, Any], send: Send) -> None:
+    """What `bench list data NAME` says of a data set."""
+    config_dir = None if words["config_dir"] is None else Path(words["config_dir"])
+    for line in data_lines(words["name"], config_dir):
+        send("say", line)
+    send("verdict", True)
+
+
 def setting_of(cell: Cell) -> Setting:
     """What a cell shares with those of other seeds."""
     key = cell.key
@@ -128,6 +155,16 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
             else:
                 report = progress(send)
                 send("record", run(cell, report, spent, order.threads is not None, lambda row: send("row", row)))
+
+
+TASKS: dict[str, Callable[[dict[str, Any], Send], None]] = {
+    "plan": plan_cells,
+    "run": run_cells,
+    "resolve": resolve_stored,
+    "check": check,
+    "list": list_data,
+}
+"""What a process can be asked to do."""
 
 
 def has_weights(order: Order) -> bool:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 import time
 
@@ -50,6 +51,27 @@ class Unbuilt(Affine):
         if way == "sleep":
             time.sleep(1000)
         super().__init__(data, width=width)
+
+
+class Garbles(Affine):
+    """Writes to whatever is open."""
+
+    def loss(self, x, context=None):
+        for descriptor in range(3, 64):
+            try:
+                os.write(descriptor, b"garbage\n")
+            except OSError:
+                continue
+        return super().loss(x)
+
+
+class KillsItsParent(Affine):
+    """Ends the process that it was forked from."""
+
+    def loss(self, x, context=None):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(1000)
+        return super().loss(x)
 
 
 class Sleeps(Affine):

@@ -35,6 +35,8 @@ def undisturbed(tmp_path_factory, rough_conf) -> dict:
         ("exits", "SystemExit(0)"),
         ("exits_hard", "exited with code 0 before its record was written"),
         ("crashes", "killed by signal 11"),
+        ("garbles", "its code wrote into the messages of its process"),
+        ("kills_its_parent", "killed by signal 9"),
         ("changes_globals", None),
     ],
 )
@@ -229,3 +231,26 @@ def test_an_entry_that_changes_its_data_fails_and_the_next_is_as_ever(
     assert row(tmp_path, model)["error"].startswith("changed its data: ")
     assert call in row(tmp_path, model)["error"]
     assert repeatable(row(tmp_path, "affine")) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("model", "end"),
+    [
+        ("exits_hard", "fails: exited with code 0 before the verdict"),
+        ("crashes", "fails: killed by signal 11"),
+    ],
+)
+def test_a_check_of_an_entry_that_leaves_fails(model: str, end: str, bench_call, rough_conf) -> None:
+    answer: Answer = bench_call("check", model, "--config-dir", str(rough_conf))
+    assert answer.code == 1
+    assert answer.out.splitlines()[-1] == end
+
+
+def test_a_data_set_that_leaves_is_not_sound(bench_call, tmp_path) -> None:
+    (tmp_path / "conf/data").mkdir(parents=True)
+    (tmp_path / "conf/data/leaves.yaml").write_text("_target_: leaving.made\nname: leaves\n")
+    (tmp_path / "leaving.py").write_text("import os\n\n\ndef made(name):\n    os._exit(0)\n")
+    for command in (["check", "leaves"], ["list", "data", "leaves"]):
+        answer = bench_call(*command, "--config-dir", str(tmp_path / "conf"))
+        assert answer.code == 1
+        assert answer.out.splitlines()[-1] == "fails: exited with code 0 before the verdict"

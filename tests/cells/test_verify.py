@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cells.verify import numbers, same
+from bench.cells.verify import close, numbers, same
 from bench.record.store import table_rows
 from tests.helpers import TINY
 
@@ -23,6 +23,11 @@ def test_a_row_made_again_is_equal_and_a_changed_one_differs(own_conf, bench_cal
     change(table, 0.5)
     answer = bench_call("verify", "scratch")
     assert "2 rows made again: 2 agrees" in answer.out, answer.out
+    change_one(table, "parameters", 1.0)
+    answer = bench_call("verify", "scratch")
+    assert "2 rows made again: 2 differs" in answer.out, answer.out
+    assert "; parameters " in answer.out
+    change_one(table, "parameters", -1.0)
     change(table, 2.0)
     answer = bench_call("verify", "scratch", "--rows", "1")
     assert answer.code == 1
@@ -34,6 +39,18 @@ def change(table: Path, errors: float) -> None:
     rows = table_rows(table.parent)
     for row in rows:
         row["nll_nats"] = str(float(row["nll_nats"]) + errors * float(row["nll_standard_error"]))
+    write(table, rows)
+
+
+def change_one(table: Path, column: str, step: float) -> None:
+    """Moves each number of a column."""
+    rows = table_rows(table.parent)
+    for row in rows:
+        row[column] = f"{float(row[column]) + step:g}"
+    write(table, rows)
+
+
+def write(table: Path, rows: list[dict[str, str]]) -> None:
     with open(table, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
@@ -58,3 +75,11 @@ def test_cells_of_a_table_are_compared_by_value() -> None:
     assert same("True", True)
     assert not same("", 0.0)
     assert not same("1.5", 1.5000001)
+
+
+def test_counts_and_words_are_the_same_on_any_processor() -> None:
+    assert close("1.51", 1.5)
+    assert close("0.0012", 0.0011)
+    assert not close("0.123", 1.599)
+    assert not close("7", 5)
+    assert not close("exact", "iwae-10")
