@@ -48,6 +48,7 @@ def names(answer: Answer, status: str) -> list[str]:
     return [line for line in answer.out.splitlines() if f"  {status}" in line]
 
 
+@pytest.mark.long
 def test_a_grid_goes_on_past_failures_and_counts_them(study_conf, bench_call, tmp_path) -> None:
     command = words(study_conf, "study=mixed")
     answer = bench_call(*command)
@@ -132,6 +133,7 @@ def test_a_truncated_record_is_named_set_aside_and_made_again(bench_call, own_co
     assert repeatable(json.loads(path.read_text())) == repeatable(whole)
 
 
+@pytest.mark.long
 def test_a_run_of_another_process_is_left_to_it(bench_call, own_conf, tmp_path) -> None:
     command = words(own_conf, "model=affine", "-m", "seed=0,1")
     bench_call(*command)

@@ -40,6 +40,7 @@ def lines_of(build: Build) -> list[str]:
     return lines
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cls", "skipped"), SOUND.items())
 def test_a_sound_entry_passes_every_contract_it_is_subject_to(cls, skipped):
     lines = lines_of(builder(cls))
@@ -49,6 +50,7 @@ def test_a_sound_entry_passes_every_contract_it_is_subject_to(cls, skipped):
     assert lines[-1] == f"passes: {held} of {held} contracts"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cls", SOUND_PICTURES)
 def test_a_sound_entry_of_an_unusual_sort_passes_as_many_contracts_as_apply(cls):
     lines = lines_of(builder(cls))

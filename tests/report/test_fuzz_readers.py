@@ -23,6 +23,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "DPI", 30)
 
 
+@pytest.mark.long
 def test_a_mutated_study_is_reported_or_refused(made: Path, tmp_path: Path) -> None:
     for seed in range(CASES):
         case(made, tmp_path / "case", seed, drawn=seed % DRAWN == 0)
