@@ -5,6 +5,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.helpers import TINY, records, repeatable
 
 
@@ -20,6 +22,7 @@ def write_table(study: Path) -> None:
         writer.writerows(rows)
 
 
+@pytest.mark.long
 def test_a_row_of_the_committed_table_is_finished_without_a_run_folder(own_conf, bench_call, tmp_path) -> None:
     command = words(own_conf, "model=affine", "seed=0,1")
     assert bench_call(*command).code == 0

@@ -67,6 +67,7 @@ def both_ways(call, conf: Path, *overrides: str) -> tuple[Answer, Answer]:
     return packed, alone
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "model", ["realnvp", "vae", "noisy", "flow_matching", "cnf_fast model.steps=2 model.tableau=rk4"]
 )
