@@ -64,29 +64,16 @@ class Flow(Entry):
         return torch.cat([a, b], 1) * torch.exp(self.log_scale) + self.shift
 
 
-class Latent(Entry):
-    """A VAE with Gaussian or Bernoulli pixels."""
+class Weighted(Entry):
+    """A VAE by its importance weights alone: a subclass has encoder, decoder and `observed`, log p(x | z)."""
 
     family = "VAE"
     kinds = frozenset({"continuous", "discrete", "binary"})
-
-    def __init__(self, data, *, width: int) -> None:
-        super().__init__(data, width=width)
-        self.encoder = nn.Sequential(nn.Linear(data.dim, width), nn.Tanh(), nn.Linear(width, 4))
-        self.decoder = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, data.dim))
-        if data.kind != "binary":
-            self.log_noise = nn.Parameter(torch.zeros(data.dim))
+    latent_size = 2
 
     def moments(self, x):
         mean, log_scale = self.encoder(x).chunk(2, 1)
         return mean, log_scale.clamp(-5, 5)
-
-    def observed(self, x, z):
-        if self.data.kind == "binary":
-            return -nn.functional.binary_cross_entropy_with_logits(
-                self.decoder(z), x.expand(*z.shape[:-1], -1), reduction="none"
-            ).sum(-1)
-        return standard_normal((x - self.decoder(z)) * torch.exp(-self.log_noise)) - self.log_noise.sum()
 
     def log_weights(self, x, samples, context=None):
         mean, log_scale = self.moments(x)
@@ -97,14 +84,35 @@ class Latent(Entry):
     def loss(self, x, context=None):
         return -self.log_weights(x, 1)[0]
 
-    def log_prob(self, x, context=None):
-        return iwae(self.log_weights(x, 64))
+    def prior(self, n):
+        return torch.randn(n, self.latent_size)
 
     def sample(self, n, context=None):
-        decoded = self.decoder(torch.randn(n, 2))
+        decoded = self.decoder(self.prior(n))
         if self.data.kind == "binary":
             return torch.bernoulli(torch.sigmoid(decoded))
         return decoded + torch.randn_like(decoded) * torch.exp(self.log_noise)
+
+
+class Latent(Weighted):
+    """A VAE with Gaussian or Bernoulli pixels."""
+
+    def __init__(self, data, *, width: int) -> None:
+        super().__init__(data, width=width)
+        self.encoder = nn.Sequential(nn.Linear(data.dim, width), nn.Tanh(), nn.Linear(width, 4))
+        self.decoder = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, data.dim))
+        if data.kind != "binary":
+            self.log_noise = nn.Parameter(torch.zeros(data.dim))
+
+    def observed(self, x, z):
+        if self.data.kind == "binary":
+            return -nn.functional.binary_cross_entropy_with_logits(
+                self.decoder(z), x.expand(*z.shape[:-1], -1), reduction="none"
+            ).sum(-1)
+        return standard_normal((x - self.decoder(z)) * torch.exp(-self.log_noise)) - self.log_noise.sum()
+
+    def log_prob(self, x, context=None):
+        return iwae(self.log_weights(x, 64))
 
     def encode(self, x, context=None):
         return self.moments(x)[0]

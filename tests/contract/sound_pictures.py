@@ -8,15 +8,13 @@ from torch import nn
 
 from bench.errors import NotApplicable
 from bench.models.entry import Entry, LogProb
-from tests.contract.sound import Flow, standard_normal
+from tests.contract.sound import Flow, Weighted, standard_normal
 
 
-class PictureVAE(Entry):
+class PictureVAE(Weighted):
     """A convolutional VAE of pictures alone, with batch normalisation, dropout and no `log_prob`."""
 
-    family = "VAE"
     own_shape = True
-    kinds = frozenset({"continuous", "discrete", "binary"})
     latent_size = 4
 
     def __init__(self, data, *, width: int) -> None:
@@ -40,34 +38,12 @@ class PictureVAE(Entry):
         if data.kind != "binary":
             self.log_noise = nn.Parameter(torch.zeros(data.image_shape))
 
-    def moments(self, x):
-        mean, log_scale = self.encoder(x).chunk(2, 1)
-        return mean, log_scale.clamp(-5, 5)
-
     def observed(self, x, z):
         decoded = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
         if self.data.kind == "binary":
             given = x.expand_as(decoded)
             return -nn.functional.binary_cross_entropy_with_logits(decoded, given, reduction="none").flatten(2).sum(2)
         return standard_normal(((x - decoded) * torch.exp(-self.log_noise)).flatten(2)) - self.log_noise.sum()
-
-    def log_weights(self, x, samples, context=None):
-        mean, log_scale = self.moments(x)
-        noise = torch.randn(samples, *mean.shape)
-        z = mean + noise * torch.exp(log_scale)
-        return self.observed(x, z) + standard_normal(z) - standard_normal(noise) + log_scale.sum(1)
-
-    def loss(self, x, context=None):
-        return -self.log_weights(x, 1)[0]
-
-    def prior(self, n):
-        return torch.randn(n, self.latent_size)
-
-    def sample(self, n, context=None):
-        decoded = self.decoder(self.prior(n))
-        if self.data.kind == "binary":
-            return torch.bernoulli(torch.sigmoid(decoded))
-        return decoded + torch.randn_like(decoded) * torch.exp(self.log_noise)
 
 
 class PictureFlow(Flow):
