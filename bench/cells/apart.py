@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench.cells.ends import LONGEST_WAIT
+from bench.cells.ends import GARBLED, LONGEST_WAIT
 from bench.cells.pool import Pool, Process
 from bench.errors import BenchError
 
@@ -34,14 +34,15 @@ def verdict(task: dict[str, Any], say: Callable[[str], None]) -> bool:
                     sound = bool(content)
                 elif kind == "mistake":
                     raise BenchError(content)
-                elif kind == "raised":
-                    end = content
+                else:
+                    end = content if kind == "raised" else GARBLED
+                    process.kill()
     finally:
         pool.end()
     sys.stderr.write(process.printed())
-    if sound is None:
+    if sound is None or end is not None:
         say(f"fails: {end or last_words(process)}")
-    return bool(sound)
+    return bool(sound) and end is None
 
 
 def last_words(process: Process) -> str:

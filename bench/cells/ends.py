@@ -14,6 +14,9 @@ GRACE = 3.0
 LONGEST_WAIT = 1.0
 """Seconds between two looks at the clocks."""
 
+GARBLED = "its code wrote into the messages of its process"
+"""Reason of a process that said what is no message."""
+
 
 @dataclass
 class Watch:

@@ -306,7 +306,10 @@ class Server:
         """Its last words."""
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
-        return ServerEnded(f"the server of the cells ended ({lines[-1] if lines else self.process.returncode}); again")
+        return ServerEnded(
+            f"the process that cells are forked from ended ({lines[-1] if lines else self.process.returncode}); "
+            "run the command again"
+        )
 
 
 @cache

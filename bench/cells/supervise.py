@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.cells.ends import LONGEST_WAIT, Watch, reason_of
+from bench.cells.ends import GARBLED, LONGEST_WAIT, Watch, reason_of
 from bench.cells.finished import Finished
 from bench.cells.lock import BEAT, Lock, locked
 from bench.cells.order import Order
@@ -136,7 +136,7 @@ class Supervisor:
             return
         ((kind, content),) = event.message.items()
         if kind not in MESSAGES:
-            job.watch.raised = "its code wrote into the messages of its process"
+            job.watch.raised = GARBLED
             event.process.kill()
             return
         MESSAGES[kind](self, job, content)

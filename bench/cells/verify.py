@@ -1,5 +1,6 @@
 """`bench verify`: makes random rows of a study's table again, in a folder of their own, and says whether they agree."""
 
+import math
 import random
 import shlex
 import tempfile
@@ -89,10 +90,10 @@ def compared(row: dict[str, str], folders: list[Path]) -> Comparison:
     nll, before = record.get("nll_nats"), row.get("nll_nats")
     if nll is None or not before:
         return Comparison("differs", f"{name}{renamed}: {', '.join(unequal)}")
-    gap, error = abs(nll - float(before)), float(row.get("nll_standard_error") or 0.0)
+    gap, error = abs(nll - number(before)), number(row.get("nll_standard_error") or "0")
     far = [column for column in unequal if column != "nll_nats" and not close(row.get(column, ""), record.get(column))]
     verdict = "agrees" if gap <= error and not far else "differs"
-    beside = f"NLL {nll:.6g} beside {float(before):.6g} nats, standard error {error:.2g}"
+    beside = f"NLL {nll:.6g} beside {number(before):.6g} nats, standard error {error:.2g}"
     others = "".join(f"; {column} {record.get(column)} beside {row.get(column) or 'none'}" for column in far)
     return Comparison(verdict, f"{name}{renamed}: {beside}{others}")
 
@@ -108,9 +109,9 @@ def close(text: str, value: Any) -> bool:
 
     Counts and words have no rounding: those of another processor are the same.
     """
-    if not isinstance(value, float) or value.is_integer() or text == "":
+    if not isinstance(value, float) or value.is_integer():
         return False
-    return abs(float(text) - value) <= ROUNDING * max(abs(value), 1e-2)
+    return abs(number(text) - value) <= ROUNDING * max(abs(value), 1e-2)
 
 
 def same(text: str, value: Any) -> bool:
@@ -119,4 +120,12 @@ def same(text: str, value: Any) -> bool:
         return text == ""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return text == str(value)
-    return text != "" and float(text) == float(value)
+    return number(text) == float(value)
+
+
+def number(text: str) -> float:
+    """The number in a cell of a table; NaN, which equals none, where it says another thing."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

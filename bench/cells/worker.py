@@ -73,12 +73,11 @@ def take_surroundings(surroundings: dict[str, Any]) -> None:
 
 def plan_cells(words: dict[str, Any], send: Send) -> None:
     """Resolves cells: a message for each setting, for each refusal, and for cells that need a process of their own."""
-    config_dir = None if words["config_dir"] is None else Path(words["config_dir"])
     only = None if words["only"] is None else set(words["only"])
     planned = plan(
         words["arguments"],
         words["multirun"],
-        config_dir,
+        config_dir_of(words),
         lambda line: send("say", line),
         only=only,
         apart=only is None,
@@ -106,12 +105,16 @@ def resolve_stored(words: dict[str, Any], send: Send) -> None:
     send("stored", {"setting": asdict(setting_of(cell)), "seed": config.seed, "command": command})
 
 
+def config_dir_of(words: dict[str, Any]) -> Path | None:
+    """The user's folder of configurations that the task names."""
+    return None if words["config_dir"] is None else Path(words["config_dir"])
+
+
 def check(words: dict[str, Any], send: Send) -> None:
     """Holds what a name stands for against its contract: a message for each line, and a last one with the verdict."""
-    config_dir = None if words["config_dir"] is None else Path(words["config_dir"])
     sound = True
     for group in words["groups"]:
-        config = compose([f"{group}={words['name']}", *words["overrides"]], config_dir)
+        config = compose([f"{group}={words['name']}", *words["overrides"]], config_dir_of(words))
         if group == "data":
             sound &= check_data(config, lambda line: send("say", line))
         else:
@@ -122,8 +125,7 @@ def check(words: dict[str, Any], send: Send) -> None:
 
 def list_data(words: dict[str, Any], send: Send) -> None:
     """What `bench list data NAME` says of a data set."""
-    config_dir = None if words["config_dir"] is None else Path(words["config_dir"])
-    for line in data_lines(words["name"], config_dir):
+    for line in data_lines(words["name"], config_dir_of(words)):
         send("say", line)
     send("verdict", True)
 

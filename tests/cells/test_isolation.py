@@ -238,6 +238,7 @@ def test_an_entry_that_changes_its_data_fails_and_the_next_is_as_ever(
     [
         ("exits_hard", "fails: exited with code 0 before the verdict"),
         ("crashes", "fails: killed by signal 11"),
+        ("garbles", "fails: its code wrote into the messages of its process"),
     ],
 )
 def test_a_check_of_an_entry_that_leaves_fails(model: str, end: str, bench_call, rough_conf) -> None:

@@ -74,6 +74,7 @@ def test_cells_of_a_table_are_compared_by_value() -> None:
     assert same("3", 3.0)
     assert same("True", True)
     assert not same("", 0.0)
+    assert not same("many", 1.5)
     assert not same("1.5", 1.5000001)
 
 
@@ -82,4 +83,5 @@ def test_counts_and_words_are_the_same_on_any_processor() -> None:
     assert close("0.0012", 0.0011)
     assert not close("0.123", 1.599)
     assert not close("7", 5)
+    assert not close("many", 1.5)
     assert not close("exact", "iwae-10")
