@@ -25,8 +25,8 @@ NOTES = {
     "variants": "In brackets: what tells a row from the others of its model; a row without them has the settings that "
     "most of these share. Each run's command says all of them.",
     "bound": "≤ marks an upper bound: the true value may be lower.",
-    "floor": "In brackets: the same metric between real training and real test examples. That is one draw, itself "
-    "uncertain and the same for every seed: a good model can fall below it by chance.",
+    "floor": "In brackets: the same metric between real training and real test examples, itself uncertain and the same "
+    "for every seed: a good model can fall below it by chance.",
     "prior": "In brackets: the same between two sets of draws from the prior, once.",
     "examples": "Models measured on different numbers of test examples are not compared with each other: another part "
     "of the test split may be easier for all of them.",
