@@ -69,7 +69,7 @@ def run(
     keep_sources(cell, folder)
     with ending(record, folder):
         entry, dataset = prepared(cell)
-        record |= size(cell, entry)
+        record |= size(cell, entry) | {"train_examples": len(dataset.train), "varies": dataset.varies or None}
         tell(record)
         memory, watched = PeakMemory(device), splits(dataset)
         learn(entry, dataset, config, history, folder, deadline, telling(report, tell, record, watched))
@@ -129,8 +129,9 @@ WEIGHTS = "weights.safetensors"
 """In a run's folder: parameters and buffers of the trained entry."""
 
 TRAINING_COLUMNS = (
-    "family", "parameters", "width", "matched_to", "steps", "best_step", "selected_by", "train_seconds",
-    "step_milliseconds", "train_flops", "train_nfe", "shared_machine", "packed", "compiled", "compile_seconds",
+    "family", "parameters", "width", "matched_to", "train_examples", "varies", "steps", "best_step", "selected_by",
+    "train_seconds", "step_milliseconds", "train_flops", "train_nfe", "shared_machine", "packed", "compiled",
+    "compile_seconds",
 )  # fmt: skip
 """Columns that a new evaluation takes over from the run."""
 
@@ -230,7 +231,7 @@ def learn(
 
 
 def prepared(cell: Cell) -> tuple[Entry, Dataset]:
-    """The entry, initialised from the run's seed, and the data set, both on the cell's device.
+    """The entry, initialised from the run's seed, and the data set of that seed, both on the cell's device.
 
     Raises:
         NotApplicable: the entry cannot model this kind of data, or has nothing for `eval.estimator`.
@@ -238,7 +239,7 @@ def prepared(cell: Cell) -> tuple[Entry, Dataset]:
     torch.manual_seed(stream_seed(cell.config.seed, "initialisation"))
     entry = cell.entry().to(cell.device)
     check_estimator(entry, cell.config.eval.estimator)
-    return entry, cell.dataset.to(cell.device)
+    return entry, cell.dataset.of_seed(cell.config.seed).to(cell.device)
 
 
 def size(cell: Cell, entry: Entry) -> Record:

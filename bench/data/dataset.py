@@ -1,5 +1,6 @@
 """A data set: three splits of raw tensors, the space entries see them in, and the truth where it is known."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -9,6 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from bench.data.spaces import Reshaped, Space
+from bench.errors import BenchError
 from bench.spec import DataSpec
 
 
@@ -65,6 +67,8 @@ class Dataset:
         files: that the examples were read from; their bytes count in a run's key.
         version: of a generator of the project's, raised when its examples change on purpose.
         warnings: why numbers of its runs are to be read with care, a line each; filled in by `bench.data.inspection`.
+        by_seed: the data set of a run's seed, where runs differ in more than their initialisation; see `of_seed`.
+        varies: what that changes: `training draw` or `fold`; empty where all runs have the same splits.
     """
 
     name: str
@@ -80,6 +84,8 @@ class Dataset:
     files: tuple[Path, ...] = ()
     version: int = 1
     warnings: tuple[str, ...] = ()
+    by_seed: "Callable[[int], Dataset] | None" = None
+    varies: str = ""
 
     def __post_init__(self) -> None:
         """Tells entries the shape of a picture and the number of training examples."""
@@ -101,6 +107,21 @@ class Dataset:
             labels=None if self.labels is None else tuple(part.to(device) for part in self.labels),
             labelled=None if self.labelled is None else self.labelled.to(device),
         )
+
+    def of_seed(self, seed: int) -> "Dataset":
+        """The data set that a run of this seed trains and is tested on; the same for all where nothing varies.
+
+        Raises:
+            BenchError: its events are of another kind or shape.
+        """
+        if self.by_seed is None:
+            return self
+        drawn = self.by_seed(seed)
+        if drawn.spec.event_shape != self.spec.event_shape:
+            drawn = drawn.shaped()
+        if replace(drawn.spec, examples=0) != replace(self.spec, examples=0) or drawn.train.dtype != self.train.dtype:
+            raise BenchError(f"data={self.name}: by_seed({seed}) gives events of another kind; let it keep the spec")
+        return replace(drawn, warnings=self.warnings)
 
     def shaped(self) -> "Dataset":
         """The same data set with events in their own shape: pictures `(channels, height, width)` in place of flat.

@@ -62,7 +62,7 @@ def linear_gaussian(
     """A linear-Gaussian data set: float32 splits of shape `(n, dim)`, a `LinearGaussian` as the truth.
 
     W has entries N(0, 1 / latent), so that each coordinate has a signal of variance near 1; it depends on `dim`,
-    `latent` and `seed` alone, and the examples are drawn after it from the same generator.
+    `latent` and `seed` alone, and the test split is drawn after it from the same generator.
 
     Raises:
         BenchError: `latent` outside 1, ..., dim; `noise` not positive; or a size that is not a positive integer.

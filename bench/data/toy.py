@@ -32,7 +32,7 @@ def toy(name: str, *, train: int = 20_000, validation: int = 2_000, test: int = 
     Args:
         name: a key of `TOYS`.
         train, validation, test: sizes of the splits.
-        seed: of the draws; the run's own seed does not touch the data.
+        seed: of the test split, which all runs share; training examples are drawn by it and the run's own seed.
 
     Raises:
         BenchError: an unknown name, or a size that is not a positive integer.

@@ -47,6 +47,10 @@ COLUMNS: dict[str, Column] = {
     "parameters": Column("parameters", "trainable parameters of the entry as trained", averaged="cost"),
     "matched_to": Column("", "the budget asked for; the achieved numbers stand beside it", kind="text"),
     "width": Column("", "the size knob that the matching chose"),
+    "train_examples": Column("examples", "training examples of the run"),
+    "varies": Column(
+        "", "what the seed changes beside initialisation, order and noise: training draw or fold", kind="text"
+    ),
     "steps": Column("steps", "optimisation steps taken", averaged="cost"),
     "best_step": Column("steps", "step whose weights were kept, by validation"),
     "selected_by": Column("", "the validation quantity that chose the weights", kind="text"),

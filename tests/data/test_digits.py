@@ -5,7 +5,7 @@ import torch
 from omegaconf import OmegaConf
 from sklearn.datasets import load_digits
 
-from bench.data.digits import digits
+from bench.data.digits import FOLDS, digits, splits
 from bench.errors import BenchError
 from bench.spec import DataSpec
 
@@ -67,3 +67,35 @@ def test_the_configuration_builds_the_data_set(name: str) -> None:
 def test_an_alpha_out_of_range_is_refused() -> None:
     with pytest.raises(BenchError, match=r"alpha=0\.7"):
         digits("digits", alpha=0.7)
+
+
+def test_the_folds_test_on_every_example_once_and_share_none_with_training() -> None:
+    n = 1_797
+    parts = [splits(fold, n) for fold in range(FOLDS)]
+    assert sorted(torch.cat([test for _, _, test in parts]).tolist()) == list(range(n))
+    for train, validation, test in parts:
+        assert len(train) == 1_077
+        assert {len(validation), len(test)} <= {359, 360, 361}
+        assert sorted(torch.cat([train, validation, test]).tolist()) == list(range(n))
+
+
+def test_the_seed_chooses_the_fold_unless_one_is_given() -> None:
+    data = digits("digits")
+    assert data.varies == "fold"
+    assert torch.equal(data.of_seed(8).test, digits("digits", fold=3).test)
+    assert not torch.equal(data.of_seed(8).test, data.of_seed(9).test)
+    given = digits("digits", fold=3)
+    assert given.varies == ""
+    assert given.of_seed(1) is given
+
+
+def test_a_fold_beyond_the_last_is_refused() -> None:
+    with pytest.raises(BenchError, match=r"data\.fold=5: there are the folds 0 to 4"):
+        digits("digits", fold=5)
+
+
+def test_a_fold_keeps_shape_and_labels_in_sight() -> None:
+    data = digits("digits", labelled=100).shaped().of_seed(2)
+    assert data.test.shape == (len(splits(2, 1_797)[2]), 1, 8, 8)
+    assert data.labelled is not None
+    assert len(data.labelled) == 100

@@ -160,6 +160,16 @@ def test_more_training_data_leave_the_test_split_alone() -> None:
     assert torch.equal(few.validation, many.validation)
 
 
+def test_runs_share_the_test_split_and_draw_their_own_training_examples() -> None:
+    data = toy("moons", train=40, validation=20, test=30)
+    first, again, other = data.of_seed(1), data.of_seed(1), data.of_seed(2)
+    assert data.varies == "training draw"
+    assert torch.equal(first.test, other.test)
+    for split in ("train", "validation"):
+        assert torch.equal(getattr(first, split), getattr(again, split))
+        assert not torch.equal(getattr(first, split), getattr(other, split))
+
+
 def test_mistakes_are_told_in_one_line() -> None:
     with pytest.raises(BenchError, match=r"unknown toy 'mons'.*moons"):
         toy("mons")
