@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.config import Eval
+from bench.data.content import rows_hash
 from bench.data.dataset import Dataset
 from bench.data.watched import Watched
 from bench.machine.clock import Neighbours, Stopwatch
@@ -84,7 +85,8 @@ def evaluate(
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
         watched = Watched({"the test examples": x})
         warnings = {"warning": "; ".join(dataset.warnings)} if dataset.warnings else {}
-        record = joined(warnings, likelihood(entry, dataset, x, settings, deadline))
+        density, arrays = likelihood(entry, dataset, x, settings, deadline)
+        record = joined(warnings, density)
         watched.check("its likelihood")
         for metric in (reconstruction, sampling, latent_use):
             deadline.check()
@@ -93,17 +95,19 @@ def evaluate(
         deadline.check()
         record |= classes(entry, dataset, x, settings, run_seed)
         deadline.check()
-        arrays: Arrays = {"samples.npz": picture_samples(entry, dataset, x)}
+        arrays["samples.npz"] = picture_samples(entry, dataset, x)
         watched.check("its classes or pictures")
         if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
             arrays["density.npz"] = density_grid(entry, dataset, x, settings)
     return record | {"eval_seconds": watch.seconds, "shared_machine": neighbours.shared()}, arrays
 
 
-def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadline: Deadline) -> Record:
+def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadline: Deadline) -> tuple[Record, Arrays]:
     """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth.
 
-    Where annealed importance sampling is asked for, all of that is of the first `settings.ais_examples` alone.
+    `likelihoods.npz` holds the examples' own: `log_prob`, `(n,)` float64 in the order of the test split; `nll_nats` is
+    minus its mean. Where annealed importance sampling is asked for, all of that is of the first
+    `settings.ais_examples` alone.
     """
     annealing = Annealing(settings.ais_chains, settings.ais_steps) if settings.estimator == "ais" else None
     if annealing is not None:
@@ -119,17 +123,18 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
             tick=deadline.check,
         )
     if estimated is None:
-        return {}
-    log_det = dataset.space.log_det(x)
-    log_prob = estimated.log_prob + log_det
+        return {}, {}
+    log_det = dataset.space.log_det(x).double()
+    log_prob = estimated.log_prob.double() + log_det
     nll, error = mean_and_error(-log_prob)
-    offset = float(log_det.double().mean())
+    offset = float(log_det.mean())
     record: Record = {
         "nll_nats": nll,
         "nll_standard_error": error,
         "nll_estimator": estimated.estimator,
         "nll_is_bound": estimated.is_bound,
         "nll_examples": len(x),
+        "test_hash": rows_hash(dataset.test[: len(x)]),
         "nll_space": REPORT_SPACE[dataset.spec.kind],
         "nll_seconds_per_1k": watch.seconds * 1000 / len(x),
     } | effective_samples(estimated)
@@ -153,7 +158,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         record["eval_nfe"] = (field_evaluations(entry) or 0) - before
     if isinstance(entry, HasReference):
         record |= solver_errors(entry, x[: settings.batch_rows])
-    return record
+    return record, {"likelihoods.npz": {"log_prob": log_prob.cpu().numpy()}}
 
 
 def levels_of(dataset: Dataset, x: Tensor) -> Tensor | None:

@@ -129,6 +129,20 @@ def test_what_the_latent_is_used_for(own_conf) -> None:
     assert record["sharpness_sample_means"] < record["sharpness_samples"]
 
 
+@pytest.mark.parametrize("words", [[*PLANE, "model=affine"], [*DIGITS, "model=affine"], [*DIGITS, "model=vae"]])
+def test_stored_likelihoods_are_those_of_the_row(words: list[str], own_conf) -> None:
+    entry, dataset, config = built(own_conf, *words)
+    record, arrays = evaluate(entry, dataset, config.eval, Deadline(None))
+    log_prob = arrays["likelihoods.npz"]["log_prob"]
+    assert log_prob.dtype == "float64"
+    assert log_prob.shape == (record["nll_examples"],)
+    # Two means of the same float64 numbers.
+    assert record["nll_nats"] == pytest.approx(-log_prob.mean(), rel=1e-12)
+    other = evaluate(entry, replace(dataset, test=dataset.test.flip(0)), config.eval, Deadline(None))[0]
+    assert record["test_hash"] == evaluate(entry, dataset, config.eval, Deadline(None))[0]["test_hash"]
+    assert record["test_hash"] != other["test_hash"]
+
+
 def test_every_run_meets_the_same_noise(own_conf) -> None:
     words = [*TINY_DATA, "budget.parameters=null", "model=vae", "model.width=6"]
     one = measured(own_conf, *words)

@@ -45,6 +45,7 @@ def test_a_run_leaves_its_files_and_no_others(noisy) -> None:
     assert files_of_run(folder.path) == {
         "config.yaml",
         "history.csv",
+        "likelihoods.npz",
         "samples.npz",
         "weights.safetensors",
         "record.json",
@@ -125,6 +126,7 @@ def test_a_row_of_an_entry_that_is_fitted_says_of_no_steps_and_no_budget(tmp_pat
         assert record.get(name) is None, name
     assert files_of_run(folder_of(config, tmp_path).path) == {
         "config.yaml",
+        "likelihoods.npz",
         "samples.npz",
         "weights.safetensors",
         "record.json",

@@ -223,7 +223,14 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
     begun = [line.split()[0] for line in log.read_text().splitlines()]
     assert len(begun) == len(set(begun)) == 3
     left = {name for folder in (tmp_path / "results/scratch/runs").iterdir() for name in files_of_run(folder)}
-    assert left == {"config.yaml", "history.csv", "samples.npz", "weights.safetensors", "record.json"}
+    assert left == {
+        "config.yaml",
+        "history.csv",
+        "likelihoods.npz",
+        "samples.npz",
+        "weights.safetensors",
+        "record.json",
+    }
 
 
 @pytest.fixture

@@ -68,6 +68,11 @@ def tensor_hash(tensor: Tensor) -> str:
     return hashlib.sha256(head.encode() + plain.flatten().view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
+def rows_hash(rows: Tensor) -> str:
+    """Eight hexadecimal digits that tell raw examples, and their order, from others; events count laid flat."""
+    return tensor_hash(rows.flatten(1))[:8]
+
+
 def file_hash(path: Path, memory: Path | None = None) -> str:
     """SHA-256 of a file, remembered until its size, inode or time of change differ.
 

@@ -111,6 +111,9 @@ COLUMNS: dict[str, Column] = {
     "nll_examples": Column(
         "examples", "test examples, the first so many, that nll_nats is the mean of", averaged="likelihood"
     ),
+    "test_hash": Column(
+        "", "hash of the raw test examples that nll_nats is the mean of: rows that share it are paired", kind="text"
+    ),
     "nll_space": Column("", "the report space: what one nat is a nat of", kind="text"),
     "bits_per_dim": Column(
         "bits/dim", "nll_nats / (D ln 2); empty for data that are not images", averaged="likelihood", bounded=True

@@ -19,10 +19,11 @@ Content = dict[str, Any]
 TRAINING_VERSION = 1
 """Raised when a default of the schema or the training loop changes weights on purpose."""
 
-EVALUATION_VERSION = 2
+EVALUATION_VERSION = 3
 """Raised when an evaluation changes the numbers of the same weights on purpose.
 
-2: floors of sample metrics are means over random draws of training examples, no longer of the first of the file."""
+2: floors of sample metrics are means over random draws of training examples, no longer of the first of the file.
+3: likelihoods are means over draws of the dequantisation noise."""
 
 SEED_PLACE = "the seed stands here"
 DIGITS = 8

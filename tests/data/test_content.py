@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from bench.data.content import arrays_of, content_of, file_hash, words_of
+from bench.data.content import arrays_of, content_of, file_hash, rows_hash, words_of
 from bench.data.dataset import Dataset
 from bench.data.spaces import DequantisedLogit, Identity, Reshaped
 from bench.spec import DataSpec
@@ -92,3 +92,11 @@ def test_a_memory_that_cannot_be_written_costs_nothing(tmp_path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"one")
     assert len(file_hash(path, path / "hashes.json")) == 64
+
+
+def test_the_hash_of_rows_tells_them_their_order_and_their_number_apart_and_not_their_shape() -> None:
+    rows = made().train
+    known = {rows_hash(each) for each in (rows, rows.flip(0), rows[:9], rows + 1e-7, made(2.0).train)}
+    assert len(known) == 5
+    assert {len(each) for each in known} == {8}
+    assert rows_hash(rows.reshape(10, 1, 3)) == rows_hash(rows)
