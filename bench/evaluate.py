@@ -105,9 +105,9 @@ def evaluate(
 def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadline: Deadline) -> tuple[Record, Arrays]:
     """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth.
 
-    `likelihoods.npz` holds the examples' own: `log_prob`, `(n,)` float64 in the order of the test split; `nll_nats` is
-    minus its mean. Where annealed importance sampling is asked for, all of that is of the first
-    `settings.ais_examples` alone.
+    `likelihoods.npz` holds the examples' own: `log_prob`, `(n,)` float64 in the order of the test split, and `truth`,
+    the same under the true density where that is known; `nll_nats` is minus the mean of the first. Where annealed
+    importance sampling is asked for, all of that is of the first `settings.ais_examples` alone.
     """
     annealing = Annealing(settings.ais_chains, settings.ais_steps) if settings.estimator == "ais" else None
     if annealing is not None:
@@ -146,11 +146,13 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if estimated.elbo is not None:
         record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(estimated.elbo + log_det)
         record["k_curve"] = [[k, -(value + offset)] for k, value in estimated.k_curve]
+    each = {"log_prob": log_prob.cpu().numpy()}
     if dataset.truth is not None:
         true_log_prob = dataset.truth.log_prob(x)
         record["oracle_nll_nats"], record["oracle_standard_error"] = mean_and_error(-true_log_prob)
         # Paired by example: what both densities owe to the examples that were drawn cancels.
         record["kl_to_truth"], record["kl_standard_error"] = mean_and_error(true_log_prob - log_prob)
+        each["truth"] = true_log_prob.double().cpu().numpy()
     check_likelihood(record, dataset.spec.dim, levels_of(dataset, x))
     before = field_evaluations(entry)
     if before is not None and isinstance(entry, HasLogProb):
@@ -158,7 +160,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         record["eval_nfe"] = (field_evaluations(entry) or 0) - before
     if isinstance(entry, HasReference):
         record |= solver_errors(entry, x[: settings.batch_rows])
-    return record, {"likelihoods.npz": {"log_prob": log_prob.cpu().numpy()}}
+    return record, {"likelihoods.npz": each}
 
 
 def levels_of(dataset: Dataset, x: Tensor) -> Tensor | None:

@@ -137,6 +137,11 @@ COLUMNS: dict[str, Column] = {
         error="elbo_standard_error",
     ),
     "elbo_standard_error": Column("nats", "standard error of elbo_nats over test examples"),
+    "nll_slack_nats": Column(
+        "nats",
+        "how much lower the NLL that nll_nats bounds may be, by what the estimator shows; empty: not known, or exact",
+        averaged="bound",
+    ),
     "ess_median": Column(
         "samples", "effective sample size of an example's importance weights, median over examples", averaged="bound"
     ),

@@ -1,4 +1,4 @@
-"""The first half of a report: run folders -> four tidy files that can be committed."""
+"""The first half of a report: run folders -> the files that can be committed."""
 
 import hashlib
 import json
@@ -17,6 +17,7 @@ from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder
 from bench.record.typed import printable
 from bench.report.committed_rows import VERSIONS, kept_beside
 from bench.report.picture_archive import archive, pictures_of
+from bench.report.products import PRODUCTS, from_runs, merged, packed
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -57,9 +58,9 @@ class Collected:
 
 
 def collect(folder: Path) -> Collected:
-    """Writes table.csv, histories.csv, curves.csv and pictures.npz of the study in `folder` from its runs/.
+    """Writes table.csv, histories.csv, curves.csv, pictures.npz and products.npz of a study from its runs/.
 
-    A study without runs/, as in a fresh clone, or without any finished run keeps the four files that it has. A record
+    A study without runs/, as in a fresh clone, or without any finished run keeps the files that it has. A record
     that cannot be read is left as it is, named in a warning and has no row. Rows of runs that are not there stay, so
     that a study grows in pieces, over days and machines.
 
@@ -76,11 +77,15 @@ def collect(folder: Path) -> Collected:
     kept = kept_beside(folder, runs)
     histories = {run["run_id"]: _history(folder / "runs", run["run_id"], collected.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", collected.warnings)
+    test_sets = from_runs(runs, folder / "runs", collected.warnings)
+    test_sets = merged(kept.test_sets, test_sets, {run["run_id"] for run in kept.runs})
     runs = in_order([*runs, *kept.runs])
     write_atomically(folder / TABLE, table_text(runs))
     write_atomically(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), each(runs, histories, kept.histories)))
     write_atomically(folder / CURVES, write_csv(CURVE_COLUMNS, each(runs, curves, kept.curves)))
     write_atomically(folder / PICTURES, archive(kept.with_pictures(pictures)))
+    if test_sets or kept.test_sets:
+        write_atomically(folder / PRODUCTS, archive(packed(test_sets)))
     return collected
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.record.store import TABLE
+from bench.report.products import TestSet
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -24,12 +25,13 @@ VERSIONS = {"source_hash": "source", "data_hash": "content", "entry_version": "v
 
 @dataclass
 class CommittedRows:
-    """Rows and pictures of a study's four files that stay: those of runs that are not here, as written there."""
+    """Rows and pictures of a study's files that stay: those of runs that are not here, as written there."""
 
     runs: list[Run]
     histories: list[list[str]]
     curves: list[list[str]]
     pictures: dict[str, Array]
+    test_sets: dict[str, TestSet]
 
     def with_pictures(self, new: dict[str, Array]) -> dict[str, Array]:
         """All pictures: of a data set those that were there, of a model on it the new ones."""
@@ -44,7 +46,7 @@ def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
         BenchError: one of the files cannot be read as what it should be.
     """
     if not (folder / TABLE).exists():
-        return CommittedRows([], [], [], {})
+        return CommittedRows([], [], [], {}, {})
     study = load(folder)
     known = {run["run_id"] for run in new}
     again = {(kind(run), run["seed"]) for run in new}
@@ -59,6 +61,7 @@ def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
         [row for row in rows_of(folder / HISTORIES, ("run_id", *HISTORY_COLUMNS)) if row[0] in ids],
         [row for row in rows_of(folder / CURVES, CURVE_COLUMNS) if row[0] in ids],
         {key: value for key, value in study.pictures.items() if key.partition("/")[2] in cells},
+        study.test_sets,
     )
 
 

@@ -4,21 +4,48 @@ Means are ordered, and the best is tested against the worst, the second worst an
 entry at rank r is tested by the range of the r means from the best down to it (Newman 1939, Keuls 1952), the error of
 the difference its own. Any entries that are equal to the best lie within such a range, so that in at most 5 % of data
 sets one of them is told apart from it. All pairs at once would need more: they are not what a table says.
+
+A bound may show its model better, never worse. An entry measured by a bound is behind another by no more than what is
+left of the gap when its slack, what the bound may lie too low by, is taken away.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from scipy.special import stdtrit
 from scipy.stats import studentized_range
 
 from bench.report.intervals import LEVEL, Interval
-from bench.report.variance import Part, Products, Variance, of_difference, of_mean, pooled_seeds
+from bench.report.variance import Variance
 
 DEGREES = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 30, 45, 60, 120, 1000)
 """Degrees of freedom at which quantiles are computed, a tenth of a second each."""
+
+
+class Measured(Protocol):
+    """Log-likelihoods of the entries of a data set, and how sure they are; `None` where nothing says so."""
+
+    def mean(self, entry: str) -> float:
+        """Mean log-likelihood in nats."""
+        ...
+
+    def runs(self, entry: str) -> int:
+        """Number of runs, or of folds."""
+        ...
+
+    def gap(self, a: str, b: str) -> float:
+        """Mean of `a` minus that of `b`."""
+        ...
+
+    def of_mean(self, entry: str) -> Variance | None:
+        """The variance of the mean."""
+        ...
+
+    def of_difference(self, a: str, b: str) -> Variance | None:
+        """The variance of the gap."""
+        ...
 
 
 class Comparison(NamedTuple):
@@ -40,61 +67,49 @@ class Comparison(NamedTuple):
         return self.best if len(self.worse) == len(self.differences) > 0 else None
 
 
-def mean_interval(products: Products, runs: Sequence[int], pooled: Part | None = None) -> Interval:
-    """Mean log-likelihood of an entry over its runs, with an interval over seeds and test examples.
-
-    One run has no interval: its examples say nothing about another seed.
-    """
-    mean = products.mean(runs)
-    if len(runs) < 2:
-        return Interval(mean, None, len(runs))
-    return interval(mean, of_mean(products, runs, pooled), len(runs))
+def mean_interval(measured: Measured, entry: str) -> Interval:
+    """Mean log-likelihood of an entry with its 95 % interval."""
+    return interval(measured.mean(entry), measured.of_mean(entry), measured.runs(entry))
 
 
-def interval(mean: float, variance: Variance, n: int) -> Interval:
+def interval(mean: float, variance: Variance | None, n: int) -> Interval:
     """mean ± t_{0.975, df} of its standard error; no half-width where the variance has no estimate above 0."""
-    error = variance.standard_error
-    if error is None or error == 0:
+    error = None if variance is None else variance.standard_error
+    if variance is None or error is None or error == 0:
         return Interval(mean, error, n)
     return Interval(mean, float(stdtrit(variance.df, (1 + LEVEL) / 2)) * error, n)
 
 
-def comparison(products: Products, entries: Mapping[str, Sequence[int]]) -> Comparison:
+def comparison(measured: Measured, slack: Mapping[str, float | None]) -> Comparison:
     """The best of some entries, and those it is told apart from.
 
     Args:
-        products: of the data set's runs.
-        entries: the runs of each, at least one entry; those with fewer than two runs are told apart from none.
+        measured: the entries.
+        slack: of each, in nats: 0 for an exact likelihood, None for a bound of unknown slack, behind which none is.
     """
-    order = sorted(entries, key=lambda name: (-products.mean(entries[name]), name))
+    order = sorted(slack, key=lambda name: (-measured.mean(name), name))
     best, *others = order
-    pooled = pooled_of(products, entries)
-    variances = {
-        name: of_difference(products, entries[best], entries[name], pooled)
-        for name in others
-        if min(len(entries[best]), len(entries[name])) > 1
-    }
-    gaps = {name: products.mean(entries[best]) - products.mean(entries[name]) for name in others}
-    runs = {name: min(len(entries[best]), len(entries[name])) for name in others}
-    worse = set()
-    for rank in range(len(order), 1, -1):
-        name = order[rank - 1]
-        if name in variances and not differ(gaps[name], variances[name], rank):
+    gaps = {name: measured.gap(best, name) for name in others}
+    variances = {name: measured.of_difference(best, name) for name in others}
+    # What each is behind at the least: entries of which nothing is known to be behind are not among those tested.
+    least = {name: gaps[name] - loose for name in others if (loose := slack[name]) is not None and variances[name]}
+    worse: set[str] = set()
+    for place, name in enumerate(sorted(least, key=lambda name: (-least[name], name))):
+        if not differ(least[name], variances[name], len(least) + 1 - place):
             break
-        worse |= {name} & variances.keys()
+        worse.add(name)
     differences = {
-        name: interval(gaps[name], variances[name], runs[name])
-        if name in variances
-        else Interval(gaps[name], None, runs[name])
-        for name in others
+        name: interval(gaps[name], variances[name], min(measured.runs(best), measured.runs(name))) for name in others
     }
     return Comparison(best, frozenset(worse), differences)
 
 
-def differ(gap: float, variance: Variance, means: int) -> bool:
+def differ(gap: float, variance: Variance | None, means: int) -> bool:
     """True where the gap between the first and the last of so many means is more than equal ones would have."""
-    error = variance.standard_error
-    return error is not None and gap > quantile(means, rounded_down(variance.df)) * error
+    error = None if variance is None else variance.standard_error
+    if variance is None or error is None:
+        return False
+    return gap > quantile(means, rounded_down(variance.df)) * error
 
 
 @cache
@@ -107,10 +122,3 @@ def rounded_down(df: float) -> float:
     """The next lower number of `DEGREES`, as tables are read: Satterthwaite's are estimates, and this errs to the safe
     side."""
     return max((degrees for degrees in DEGREES if degrees <= df), default=DEGREES[0])
-
-
-def pooled_of(products: Products, entries: Mapping[str, Sequence[int]]) -> Part | None:
-    """The variance of run means pooled over the entries whose runs differ at all; None where there is no common one."""
-    repeated = [runs for runs in entries.values() if len(runs) > 1]
-    varied = [runs for runs in repeated if float(products.means[list(runs)].var()) > 0]
-    return pooled_seeds(products, varied) if varied and len(varied) == len(repeated) else None

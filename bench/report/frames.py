@@ -37,7 +37,8 @@ def summary(study: str, results_dir: str | Path = "results") -> pd.DataFrame:
     Raises:
         BenchError: there is no such study (the nearest names are given), or its table is absent or damaged.
     """
-    header, rows = summary_rows(summarise(load(_tabled_folder(study, results_dir)).runs))
+    stored = load(_tabled_folder(study, results_dir))
+    header, rows = summary_rows(summarise(stored.runs, stored.test_sets))
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     return pd.DataFrame({name: series(list(values)) for name, values in zip(header, columns, strict=True)})
 

@@ -1,11 +1,15 @@
-"""One model on one data set: its runs, and the interval of each metric over their seeds."""
+"""One model on one data set, at one budget and setting: its runs, and the interval of each metric."""
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.record.columns import STATUSES
 from bench.report.intervals import Interval
 from bench.report.study import Run
+
+LOOSE = 0.1
+"""Nats of slack from which on a bound is marked as loose."""
 
 ORACLE = "oracle"
 """The name of the true density's row."""
@@ -20,8 +24,11 @@ class ModelSummary:
         runs: all of them, failed ones too; none for the oracle.
         intervals: metric -> its interval over the finished runs that have it.
         oracle: whether this is the true density and not a model.
-        best: whether its NLL is lower than that of every other model, by the paired difference; False where another
-            has one on other test examples, or any bound is loose.
+        rung: share of the study's budget; None where its runs do not say.
+        setting: `default`, `tuned` or, where what was chosen is the default, `default=tuned`; empty for older runs.
+        best: whether its NLL is told apart from that of every other model at its budget and setting; False where
+            another was measured on other test examples.
+        estimated: whether its interval takes standard errors for want of per-example likelihoods.
     """
 
     data: str
@@ -29,7 +36,27 @@ class ModelSummary:
     runs: list[Run]
     intervals: dict[str, Interval]
     oracle: bool = False
+    rung: float | None = None
+    setting: str = ""
     best: bool = field(default=False, compare=False)
+    estimated: bool = field(default=False, compare=False)
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Data set, budget, setting and model: no two summaries of a study share it."""
+        return self.data, self.rung, self.setting, self.model
+
+    @property
+    def is_floor(self) -> bool:
+        """True for an entry that is fitted: it has no budget, and stands beside the others at each of theirs."""
+        return all(run.get("matched_to") is None for run in self.finished)
+
+    @property
+    def slack(self) -> float | None:
+        """Nats that its NLL may lie too high by: 0 where it is exact, None where some run does not say."""
+        bounds = [run.get("nll_slack_nats") for run in self.with_column("nll_nats") if run["nll_is_bound"]]
+        known = [slack for slack in bounds if slack is not None]
+        return None if len(known) < len(bounds) else max(known, default=0.0)
 
     @property
     def finished(self) -> list[Run]:
@@ -48,8 +75,8 @@ class ModelSummary:
 
     @property
     def loose(self) -> bool:
-        """True where any finished run warns that its bound is loose."""
-        return any("bound is loose" in (run["warning"] or "") for run in self.finished)
+        """True where it is not known how much a bound is too high by, or that is more than `LOOSE`."""
+        return self.is_bound and (self.slack is None or self.slack > LOOSE)
 
     @property
     def packed(self) -> bool:
@@ -68,8 +95,12 @@ class ModelSummary:
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
     def comparable(self, other: "ModelSummary") -> bool:
-        """True where both NLLs are means over the same test examples, the first so many."""
+        """True where both NLLs are means over as many test examples."""
         return self.measured_on() == other.measured_on()
+
+    def with_column(self, column: str) -> list[Run]:
+        """The finished runs that have a value there."""
+        return [run for run in self.finished if run[column] is not None]
 
     def measured_on(self) -> set[int | None]:
         """Numbers of test examples that the NLLs are means of."""

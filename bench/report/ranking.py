@@ -1,46 +1,159 @@
-"""Differences between models, paired by seed, and the model that is best of its data set: what tables print bold."""
+"""The best entry of a data set and what it is told apart from: what tables print bold and differences.csv holds."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import combinations
 from typing import Any, NamedTuple
 
-from bench.report.intervals import Interval, paired_difference
+from bench.report.comparison import Comparison, Measured, comparison, mean_interval
+from bench.report.intervals import Interval
+from bench.report.likelihoods import by_error, comparable_groups, kl_measured, measured
 from bench.report.model_summary import ModelSummary
+from bench.report.products import TestSet
 from bench.report.study import write_csv
+
+TestSets = Mapping[str, TestSet]
 
 
 class Difference(NamedTuple):
-    """NLL of `a` minus NLL of `b` in nats, paired by seed."""
+    """How far an entry is behind the best of those measured on the same examples.
 
-    data: str
-    a: ModelSummary
-    b: ModelSummary
+    Attributes:
+        rung, setting: at which they are compared.
+        best, other: the entries.
+        interval: NLL of `other` minus that of `best` in nats.
+        told_apart: whether the two differ, by the simultaneous tests of all entries against the best.
+    """
+
+    rung: float | None
+    setting: str
+    best: ModelSummary
+    other: ModelSummary
     interval: Interval
+    told_apart: bool
 
 
-def differences(cells: list[ModelSummary]) -> list[Difference]:
-    """Every pair of models measured on the same examples of the same data set that share a finished seed."""
-    entries = [cell for cell in cells if not cell.oracle]
-    pairs = [(a, b) for a, b in combinations(entries, 2) if a.data == b.data and a.comparable(b)]
-    intervals = [(a, b, paired_difference(a.by_seed("nll_nats"), b.by_seed("nll_nats"))) for a, b in pairs]
-    return [Difference(a.data, a, b, interval) for a, b, interval in intervals if interval is not None]
+class Contest(NamedTuple):
+    """Entries that are compared with each other: on one data set, at one budget and setting.
+
+    Attributes:
+        rung, setting: of the contest.
+        cells: by name.
+    """
+
+    rung: float | None
+    setting: str
+    cells: dict[str, ModelSummary]
+
+
+def contests(cells: list[ModelSummary]) -> list[Contest]:
+    """Every contest of one data set; a floor, which has no budget, takes part in each."""
+    floors = [cell for cell in cells if cell.is_floor]
+    by_place: dict[tuple[float | None, str], list[ModelSummary]] = defaultdict(list)
+    for cell in cells:
+        if not cell.is_floor:
+            for setting in cell.setting.split("="):
+                by_place[cell.rung, setting].append(cell)
+    places = by_place or {(None, ""): []}
+    return [
+        Contest(rung, setting, {cell.model: cell for cell in [*own, *floors]})
+        for (rung, setting), own in places.items()
+    ]
+
+
+def with_likelihoods(cells: list[ModelSummary], test_sets: TestSets) -> list[ModelSummary]:
+    """The entries of one data set with intervals over seeds and test examples.
+
+    `best` is one that wins every contest it takes part in.
+    """
+    outcomes: dict[tuple[Any, ...], list[bool]] = defaultdict(list)
+    for contest in contests(cells):
+        groups = groups_of(contest)
+        for group in groups:
+            take_intervals(group, contest, test_sets)
+        result = compared(groups[0], contest, test_sets) if len(groups) == 1 else None
+        for name, cell in contest.cells.items():
+            outcomes[cell.place].append(result is not None and result.winner == name)
+    known = {row for one in test_sets.values() for row in one.rows}
+    return [
+        replace(
+            cell, best=bool(outcomes[cell.place]) and all(outcomes[cell.place]), estimated=is_estimated(cell, known)
+        )
+        for cell in cells
+    ]
+
+
+def is_estimated(cell: ModelSummary, known: set[str]) -> bool:
+    """True where an interval over seeds and examples rests on standard errors."""
+    runs = cell.with_column("nll_nats")
+    return len(runs) > 1 and not all(run["run_id"] in known or run.get("varies") == "fold" for run in runs)
+
+
+def groups_of(contest: Contest) -> list[dict[str, Any]]:
+    """The finished runs of a contest's entries, divided into groups measured on the same examples."""
+    return comparable_groups(
+        {name: runs for name, cell in contest.cells.items() if (runs := cell.with_column("nll_nats"))}
+    )
+
+
+def take_intervals(group: dict[str, Any], contest: Contest, test_sets: TestSets) -> None:
+    """Gives the entries of a group their intervals of NLL, of bits a dimension, and of the distance to the truth."""
+    likelihoods = measured(group, test_sets)
+    divergences = kl_measured(group, test_sets) or by_error(group, "kl_to_truth", "kl_standard_error")
+    for name in group:
+        cell = contest.cells[name]
+        if likelihoods is not None and likelihoods.runs(name) > 1:
+            nll = negative(likelihoods, name)
+            bits = cell.intervals.get("bits_per_dim")
+            if bits is not None and cell.intervals["nll_nats"].mean:
+                scale = bits.mean / cell.intervals["nll_nats"].mean
+                half = None if nll.half_width is None else nll.half_width * abs(scale)
+                cell.intervals["bits_per_dim"] = Interval(bits.mean, half, nll.n)
+            cell.intervals["nll_nats"] = nll
+        if divergences is not None and "kl_to_truth" in cell.intervals and divergences.runs(name) > 1:
+            cell.intervals["kl_to_truth"] = negative(divergences, name)
+
+
+def negative(measure: Measured, name: str) -> Interval:
+    """The interval of minus the mean."""
+    interval = mean_interval(measure, name)
+    return interval._replace(mean=-interval.mean)
+
+
+def compared(group: dict[str, Any], contest: Contest, test_sets: TestSets) -> Comparison | None:
+    """The comparison of a group; None where nothing is known of its errors."""
+    likelihoods = measured(group, test_sets)
+    slack = {name: contest.cells[name].slack for name in group}
+    return None if likelihoods is None else comparison(likelihoods, slack)
+
+
+def differences(cells: list[ModelSummary], test_sets: TestSets) -> list[Difference]:
+    """Every entry behind the best of its contest, among those measured on the same test examples."""
+    by_data: dict[str, list[ModelSummary]] = defaultdict(list)
+    for cell in cells:
+        if not cell.oracle:
+            by_data[cell.data].append(cell)
+    rows = []
+    for entries in by_data.values():
+        for contest in contests(entries):
+            for group in groups_of(contest):
+                result = compared(group, contest, test_sets)
+                if result is not None:
+                    best = contest.cells[result.best]
+                    rows += [
+                        Difference(contest.rung, contest.setting, best, contest.cells[name], gap, name in result.worse)
+                        for name, gap in sorted(result.differences.items(), key=lambda item: item[1].mean)
+                    ]
+    return rows
 
 
 def differences_csv(differences: list[Difference]) -> str:
-    """differences.csv: model_a minus model_b in nats, with its 95 % t interval over the seeds that both finished."""
-    header = ["data", "model_a", "model_b", "n", "difference_nats", "ci95", "low", "high", "a_is_bound", "b_is_bound"]
+    """differences.csv: NLL of each entry minus that of the best in nats, with its own 95 % interval."""
+    header = ["data", "rung", "setting", "best", "model", "n", "difference_nats", "ci95", "low", "high"]
+    header += ["best_is_bound", "model_is_bound", "slack_nats", "told_apart"]
     rows: list[list[Any]] = []
-    for data, a, b, (mean, half_width, n) in differences:
+    for rung, setting, best, other, (mean, half_width, n), told_apart in differences:
         ends = [None, None] if half_width is None else [mean - half_width, mean + half_width]
-        rows.append([data, a.model, b.model, n, mean, half_width, *ends, a.is_bound, b.is_bound])
+        names = [best.data, rung, setting or None, best.model, other.model]
+        rows.append([*names, n, mean, half_width, *ends, best.is_bound, other.is_bound, other.slack, told_apart])
     return write_csv(header, rows)
-
-
-def with_best(cell: ModelSummary, entries: list[ModelSummary]) -> ModelSummary:
-    """The model with `best` set: its NLL is lower than every other's, and no bound among them is loose."""
-    own = cell.by_seed("nll_nats")
-    others = [other for other in entries if other is not cell and "nll_nats" in other.intervals]
-    paired = [paired_difference(own, o.by_seed("nll_nats")) if o.comparable(cell) else None for o in others]
-    tight = not any(each.loose for each in (cell, *others))
-    best = tight and bool(paired) and all(d is not None and d.mean < 0 and d.excludes_zero for d in paired)
-    return replace(cell, best=best)

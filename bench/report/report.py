@@ -19,10 +19,10 @@ from bench.report.tables import difference_table, markdown, study_tables, tex, t
 def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
-    With runs/ there, table.csv, histories.csv, curves.csv and pictures.npz are collected from it first; everything
-    else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those four files, so that it
-    can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file` the page
-    holds its plots. Equal records give equal bytes. Warnings go to stderr.
+    With runs/ there, table.csv, histories.csv, curves.csv, pictures.npz and products.npz are collected from it first;
+    everything else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those five files, so
+    that it can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file`
+    the page holds its plots. Equal records give equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -40,8 +40,8 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     if not stored.runs:
         raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={study}`")
 
-    cells = summarise(stored.runs)
-    pairs = differences(cells)
+    cells = summarise(stored.runs, stored.test_sets)
+    pairs = differences(cells, stored.test_sets)
     tables = [*study_tables(cells), difference_table(pairs)]
     plots = draw(stored, cells)
     write_atomically(folder / "summary.csv", summary_csv(cells))

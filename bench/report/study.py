@@ -1,4 +1,4 @@
-"""A study as the report sees it: four tidy files from which every table, plot and page is drawn."""
+"""A study as the report sees it: five files from which every table, plot and page is drawn."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bench.record.reading import NUMBER_LENGTH, Unreadable, arrays_of, csv_rows,
 from bench.record.store import TABLE
 from bench.record.typed import LARGEST, TEXT_LENGTH, cut, typed
 from bench.report.picture_shapes import check_pictures
+from bench.report.products import PRODUCTS, TestSet, read_products
 
 Run = dict[str, Any]
 Array = NDArray[Any]
@@ -32,7 +33,7 @@ CURVE_COLUMNS = ("run_id", "curve", "x", "y")
 
 @dataclass(frozen=True)
 class Study:
-    """The four files, read.
+    """The five files, read.
 
     Attributes:
         name: the study's folder under results/.
@@ -42,6 +43,7 @@ class Study:
         pictures: `samples/<data>/<label>`, `by-class/<data>/<label>`, `density/<data>/<label>`,
             `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as
             `bench.report.picture_archive` makes them.
+        test_sets: hash of test examples -> the runs measured on them, see `bench.report.products`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Study:
     histories: dict[str, Array]
     curves: dict[tuple[str, str], Array]
     pictures: dict[str, Array]
+    test_sets: dict[str, TestSet] = field(default_factory=dict)
 
 
 def label(run: Run) -> str:
@@ -141,7 +144,7 @@ def study_folder(study: str, results_dir: Path) -> Path:
 
 
 def load(folder: Path) -> Study:
-    """Reads the four files of a study; only table.csv must be there.
+    """Reads the five files of a study; only table.csv must be there.
 
     Raises:
         BenchError: one of them cannot be read as what it should be.
@@ -152,12 +155,14 @@ def load(folder: Path) -> Study:
     curves: dict[tuple[str, str], list[list[float]]] = {}
     for run_id, curve, x, y in rows_of(folder / CURVES, CURVE_COLUMNS):
         curves.setdefault((run_id, curve), []).append([_finite(folder / CURVES, field) for field in (x, y)])
+    runs = _read_table(folder / TABLE)
     return Study(
         name=folder.name,
-        runs=_read_table(folder / TABLE),
+        runs=runs,
         histories={name: np.array(rows) for name, rows in histories.items()},
         curves={name: np.array(rows) for name, rows in curves.items()},
         pictures=_read_pictures(folder / PICTURES),
+        test_sets=read_products(folder / PRODUCTS, runs),
     )
 
 

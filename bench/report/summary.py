@@ -1,24 +1,39 @@
-"""From runs to one row per data set and model: means over seeds, intervals, failures, the oracle."""
+"""From runs to one row per data set, budget, setting and model: means, intervals, failures, the oracle."""
 
+import math
 from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bench.record.columns import averaged, errors
 from bench.report.intervals import Interval, normal_interval, t_interval
+from bench.report.likelihoods import FOLD
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
-from bench.report.ranking import with_best
+from bench.report.products import TestSet
+from bench.report.ranking import with_likelihoods
 from bench.report.study import Run, label, write_csv
 
+NONE: Mapping[str, TestSet] = MappingProxyType({})
 
-def summarise(runs: list[Run]) -> list[ModelSummary]:
-    """One cell per data set and model in the order of `runs`, and behind each data set its oracle where it is known."""
-    groups: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+Place = tuple[float | None, str, str]
+"""Rung, setting and label of a model's runs."""
+
+
+def summarise(runs: list[Run], test_sets: Mapping[str, TestSet] = NONE) -> list[ModelSummary]:
+    """One cell per data set, budget, setting and model in the order of `runs`; behind each data set its oracle.
+
+    Args:
+        runs: rows of the study.
+        test_sets: of its products.npz; without one, intervals take standard errors.
+    """
+    groups: dict[str, dict[Place, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        groups[run["data"]][label(run)].append(run)
+        groups[run["data"]][run.get("rung"), run.get("setting") or "", label(run)].append(run)
     cells: list[ModelSummary] = []
     for data, models in groups.items():
-        entries = [_cell(data, model, group) for model, group in models.items()]
-        cells += [with_best(entry, entries) for entry in entries]
+        entries = [_cell(data, place, group) for place, group in models.items()]
+        cells += with_likelihoods(entries, test_sets)
         cells += _oracle(data, [run for group in models.values() for run in group])
     return cells
 
@@ -31,20 +46,49 @@ def summary_csv(models: list[ModelSummary]) -> str:
 def summary_rows(models: list[ModelSummary]) -> tuple[list[str], list[list[Any]]]:
     """The names of the columns of summary.csv, and its rows."""
     about = ("nll_estimator", "nll_space", "recon_kind", "matched_to")
-    header = ["data", "model", "n_ok", "n_runs", "statuses", *about, "nll_is_bound", "shared_machine", "best_nll"]
+    header = [
+        "data",
+        "rung",
+        "setting",
+        "model",
+        "n_ok",
+        "n_runs",
+        "statuses",
+        *about,
+        "nll_is_bound",
+        "shared_machine",
+        "best_nll",
+    ]
     header += [f"{metric}{suffix}" for metric in averaged() for suffix in ("", "_ci95", "_n")]
     return header, [_summary_row(model, about) for model in models]
 
 
-def _cell(data: str, model: str, runs: list[Run]) -> ModelSummary:
-    cell = ModelSummary(data, model, runs, {})
-    values = {metric: list(cell.by_seed(metric).values()) for metric in averaged()}
-    cell.intervals.update({metric: t_interval(of_seeds) for metric, of_seeds in values.items() if of_seeds})
+def _cell(data: str, place: Place, runs: list[Run]) -> ModelSummary:
+    """The intervals of all metrics over runs; `bench.report.ranking` replaces those of the likelihood."""
+    rung, setting, model = place
+    cell = ModelSummary(data, model, runs, {}, rung=rung, setting=setting)
+    for metric in averaged():
+        having = cell.with_column(metric)
+        if having:
+            cell.intervals[metric] = widened(t_interval([run[metric] for run in having]), having)
     for metric, column in errors().items():
-        if len(values[metric]) == 1:
+        if metric in cell.intervals and cell.intervals[metric].n == 1:
             error = next(iter(cell.by_seed(column).values()), None)
-            cell.intervals[metric] = normal_interval(values[metric][0], error)
+            cell.intervals[metric] = normal_interval(cell.intervals[metric].mean, error)
     return cell
+
+
+def widened(interval: Interval, runs: list[Run]) -> Interval:
+    """The interval of a mean over folds, whose training sets overlap; that of other runs as it is."""
+    ratios = [run["nll_examples"] / run["train_examples"] for run in runs if is_fold(run)]
+    if not ratios or interval.half_width is None:
+        return interval
+    return interval._replace(half_width=interval.half_width * math.sqrt(1 + interval.n * max(ratios)))
+
+
+def is_fold(run: Run) -> bool:
+    """True for a run on one of several test folds, whose sizes are known."""
+    return run.get("varies") == FOLD and bool(run.get("train_examples")) and bool(run.get("nll_examples"))
 
 
 def _oracle(data: str, runs: list[Run]) -> list[ModelSummary]:
@@ -58,7 +102,7 @@ def _oracle(data: str, runs: list[Run]) -> list[ModelSummary]:
 
 
 def _summary_row(cell: ModelSummary, about: tuple[str, ...]) -> list[Any]:
-    row: list[Any] = [cell.data, cell.model]
+    row: list[Any] = [cell.data, cell.rung, cell.setting or None, cell.model]
     if cell.oracle:
         row += [None, None, None, "exact", None, None, None, False, None, None]
     else:

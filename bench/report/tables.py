@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import NamedTuple
 
 from bench.record.columns import bounded
@@ -12,15 +13,18 @@ from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
 
-DAGGER, DOUBLE_DAGGER, SECTION = "†", "‡", "§"
+DAGGER, DOUBLE_DAGGER, SECTION, PILCROW = "†", "‡", "§", "¶"
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 BOLD_RULE = (
-    "Bold: the lowest NLL of a data set, where the 95 % interval of its difference to every other model, paired by "
-    "seed, excludes 0 (not corrected for the number of pairs; bounds count with the number shown, and loose ones leave "
-    "nothing bold)."
+    "Bold: the NLL that is told apart from that of every other model at its budget and setting, by simultaneous tests "
+    "at 5 % over seeds and test examples. A bound may show its model better, never worse: a model with a bound is "
+    "behind by what is left of the gap without the bound's slack."
 )
 NOTES = {
-    "interval": "± is the half-width of the 95 % t interval of the mean over seeds; a single seed has none over seeds.",
+    "interval": "± is the half-width of the 95 % interval of the mean: of a likelihood over seeds and test examples, "
+    "of all else over seeds. A single seed has none over seeds.",
+    "estimated": "¶ not every run's per-example likelihoods are kept: the interval takes their standard errors, and is "
+    "at least as wide as it should be.",
     "single": "Of a single seed, ± behind a likelihood is the 95 % interval of the mean over test examples.",
     "variants": "In brackets: what tells a row from the others of its model; a row without them has the settings that "
     "most of these share. Each run's command says all of them.",
@@ -32,8 +36,7 @@ NOTES = {
     "of the test split may be easier for all of them.",
     "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",
     "shared": f"{DAGGER} timed while other processes used the machine.",
-    "loose": f"{SECTION} few importance weights count in some run: the bound is loose, and that alone may put a model "
-    "behind another.",
+    "loose": f"{SECTION} the bound may be too high by more than 0.1 nats, or it is not known by how much.",
     "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
 }
 
@@ -68,29 +71,59 @@ def belongs(layout: Layout, cell: ModelSummary) -> bool:
 
 
 def difference_table(differences: list[Difference]) -> Table:
-    """The NLL differences, paired by seed."""
+    """How far each entry is behind the best of its contest."""
     rows = []
-    for data, a, b, interval in differences:
-        verdict = (a.model if interval.mean < 0 else b.model) if interval.excludes_zero else "not told apart"
+    places = place_headings([(pair.rung, pair.setting) for pair in differences])
+    for rung, setting, best, other, interval, told_apart in differences:
+        verdict = "behind" if told_apart else "not told apart"
         if interval.half_width is None:
-            verdict = "one seed"
-        names = [TableCell(text, text) for text in (data, signed(a), signed(b))]
-        number = TableCell(quantity(interval), interval.mean, interval.excludes_zero and not (a.loose or b.loose))
+            verdict = "one seed" if interval.n < 2 else "no interval"
+        names = [TableCell(best.data, best.data), *place_cells(rung, setting, places)]
+        names += [TableCell(text, text) for text in (signed(other), signed(best))]
+        number = TableCell(quantity(interval), interval.mean, told_apart)
         rows.append([*names, TableCell(str(interval.n), interval.n), number, TableCell(verdict, verdict)])
-    headings = ["data", "model A", "model B", "seeds", "NLL A - NLL B, nats", "lower number"]
-    bounds = [NOTES["bound"].replace("≤ marks an upper bound", "(≤) marks a model whose NLL is an upper bound")]
+    headings = ["data", *places, "model", "best", "seeds", "NLL behind the best, nats", "verdict"]
+    pairs = [cell for pair in differences for cell in (pair.best, pair.other)]
     notes = [
-        "Each seed gives one difference; ± is the half-width of the 95 % t interval of their mean, not corrected for "
-        "the number of pairs. Bold: the interval excludes 0, and neither bound is loose.",
-        *(bounds if any(a.is_bound or b.is_bound for _, a, b, _ in differences) else []),
-        *([NOTES["loose"]] if any(a.loose or b.loose for _, a, b, _ in differences) else []),
+        "± is the half-width of each difference's own 95 % interval, over seeds and test examples. Bold: behind, by "
+        "tests that hold for all models of a data set, budget and setting at once.",
+        *([BOUND_NOTE] if any(cell.is_bound for cell in pairs) else []),
+        *([NOTES["loose"]] if any(cell.loose for cell in pairs) else []),
+        *([NOTES["estimated"]] if any(cell.estimated for cell in pairs) else []),
     ]
-    return Table("differences", "Differences between models, paired by seed", headings, rows, notes)
+    return Table("differences", "Distance from the best model", headings, rows, notes)
+
+
+BOUND_NOTE = (
+    "(≤) marks a model whose NLL is an upper bound: the true value may be lower. It is behind another only by what is "
+    "left without the slack of its bound."
+)
+
+PLACES = {"rung": "budget", "setting": "setting"}
+"""Attributes that place a row beside its data set, and their headings."""
+
+
+def place_headings(places: list[tuple[float | None, str]]) -> list[str]:
+    """Headings of budget and setting, where rows differ in them."""
+    columns = zip(PLACES.values(), zip(*places, strict=True), strict=True) if places else ()
+    return [heading for heading, values in columns if len(set(values)) > 1]
+
+
+def place_cells(rung: float | None, setting: str, headings: list[str]) -> list[TableCell]:
+    """The cells of budget and setting under those headings."""
+    cells = {"budget": TableCell(share(rung), rung), "setting": TableCell(setting, setting or None)}
+    return [cells[heading] for heading in headings]
+
+
+def share(rung: float | None) -> str:
+    """A share of the budget as a fraction, such as `1/16`."""
+    return "" if rung is None else str(Fraction(rung).limit_denominator(10_000))
 
 
 def signed(cell: ModelSummary) -> str:
-    """The model's name, (≤) behind it for a bound and § for a loose one."""
-    return cell.model + (" (≤)" if cell.is_bound else "") + (f" {SECTION}" if cell.loose else "")
+    """The model's name, behind it (≤) for a bound, § for a loose one and ¶ for an estimated interval."""
+    marks = (" (≤)" if cell.is_bound else "", f" {SECTION}" if cell.loose else "", f" {PILCROW}" * cell.estimated)
+    return cell.model + "".join(marks)
 
 
 def text_summary(cells: list[ModelSummary]) -> list[str]:
@@ -145,8 +178,9 @@ def _table(layout: Layout, models: list[ModelSummary]) -> Table:
     metrics = [metric for metric in layout.metrics if any(metric.column in model.intervals for model in models)]
     about = {column: heading for column, heading in layout.about if any(model.named(column) for model in models)}
     shown = [model for model in models if not model.oracle or _has_any(model, metrics)]
-    rows = [_row(model, metrics, about) for model in shown]
-    headings = ["data", "model", "seeds", *(metric.heading for metric in metrics), *about.values()]
+    places = place_headings([(model.rung, model.setting) for model in shown if not model.oracle])
+    rows = [_row(model, places, metrics, about) for model in shown]
+    headings = ["data", *places, "model", "seeds", *(metric.heading for metric in metrics), *about.values()]
     bold = [BOLD_RULE] if any(cell.bold for row in rows for cell in row) else []
     return Table(layout.name, layout.title, headings, rows, _notes(layout, metrics, shown) + bold)
 
@@ -156,9 +190,10 @@ def _has_any(model: ModelSummary, metrics: list[Metric]) -> bool:
     return any(metric.column in model.intervals for metric in metrics)
 
 
-def _row(model: ModelSummary, metrics: list[Metric], about: Iterable[str]) -> list[TableCell]:
-    """A model's row: its names, its seeds, its metrics, its text columns."""
-    names = [TableCell(model.data, model.data), TableCell(model.model, model.model), _seeds(model)]
+def _row(model: ModelSummary, places: list[str], metrics: list[Metric], about: Iterable[str]) -> list[TableCell]:
+    """A model's row: its names, its budget and setting, its seeds, its metrics, its text columns."""
+    names = [TableCell(model.data, model.data), *place_cells(model.rung, model.setting, places)]
+    names += [TableCell(model.model, model.model), _seeds(model)]
     texts = [TableCell(model.named(column), model.named(column) or None) for column in about]
     return [*names, *(_number(metric, model) for metric in metrics), *texts]
 
@@ -173,6 +208,7 @@ def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> 
         ("single", lambda model: any(is_single(model, column) for column in columns)),
         ("bound", lambda model: bounds and model.is_bound),
         ("loose", lambda model: bounds and model.loose),
+        ("estimated", lambda model: bounds and model.estimated),
         (layout.floor, lambda model: any(metric.floor in model.intervals for metric in metrics)),
         ("shared", lambda model: timed and model.shared_machine),
         ("packed", lambda model: packed and model.packed),
@@ -180,7 +216,25 @@ def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> 
     notes = [name for name, stands in marks if any(map(stands, shown))] + [*layout.notes]
     if "nll_examples" in columns and several_sizes(shown):
         notes.append("examples")
-    return [NOTES[name] for name in notes]
+    return [NOTES[name] for name in notes] + what_varies(shown)
+
+
+VARIES = {
+    "training draw": "a training set of its own, drawn from the same law",
+    "fold": "a test fold of its own; training sets overlap, for which intervals are widened (Nadeau & Bengio 2003)",
+    "": "initialisation, batch order and noise alone: no interval says what another training set would give",
+}
+
+
+def what_varies(cells: Iterable[ModelSummary]) -> list[str]:
+    """A sentence for each way in which seeds differ, with the data sets it is of."""
+    of: dict[str, list[str]] = defaultdict(list)
+    for cell in cells:
+        for run in cell.finished:
+            word = run.get("varies") or ""
+            if run.get("train_examples") is not None and cell.data not in of[word]:
+                of[word].append(cell.data)
+    return [f"Each seed of {', '.join(of[word])} has {VARIES[word]}." for word in VARIES if of[word]]
 
 
 def is_single(cell: ModelSummary, column: str) -> bool:
@@ -219,14 +273,14 @@ def _number(metric: Metric, cell: ModelSummary) -> TableCell:
         text += f" {DAGGER}"
     if metric.column in PACKED_TIMES and cell.packed:
         text += f" {DOUBLE_DAGGER}"
-    if metric.column in bounded() and cell.loose:
-        text += f" {SECTION}"
+    if metric.column in bounded():
+        text += f" {SECTION}" * cell.loose + f" {PILCROW}" * cell.estimated
     return TableCell(text, interval.mean, cell.best and metric.column in bounded())
 
 
 TEX = {
     "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "·": r"$\cdot$", "²": r"$^2$",
-    "§": r"$^\S$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "§": r"$^\S$", "¶": r"$^\P$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},
 }  # fmt: skip

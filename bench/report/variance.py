@@ -155,3 +155,10 @@ def pooled_seeds(products: Products, entries: Sequence[Sequence[int]]) -> Part |
         return None
     df = sum(len(sample) - 1 for sample in samples)
     return Part(math.fsum(float(sample.var(ddof=1)) * (len(sample) - 1) for sample in samples) / df, df) if df else None
+
+
+def less_truth(products: Products, truth: int) -> Products:
+    """Products of log-likelihoods less those of the true density, its own row `truth` with them (all zero)."""
+    square, column = products.products, products.products[:, truth]
+    less = square - column[:, None] - column[None, :] + column[truth]
+    return Products(products.examples, products.means - products.means[truth], less)

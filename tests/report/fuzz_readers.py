@@ -224,8 +224,8 @@ def hold(folder: Path, *, drawn: bool, table_may_be_damaged: bool) -> None:
     check_table(folder, stored)
     for run in stored.runs:
         obtained([run], PUBLISHED)
-    cells = summarise(stored.runs)
-    pairs = differences(cells)
+    cells = summarise(stored.runs, stored.test_sets)
+    pairs = differences(cells, stored.test_sets)
     tables = [*study_tables(cells), difference_table(pairs)]
     plots = []
     if drawn:

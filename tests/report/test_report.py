@@ -50,7 +50,11 @@ def test_the_committed_study_is_drawn_without_its_runs_and_without_torch(tmp_pat
         (tmp_path / "quick").mkdir(exist_ok=True)
         shutil.copy(committed / name, tmp_path / "quick")
     script = (
-        "import sys; from pathlib import Path; sys.modules['torch'] = None\n"
+        "import sys\n"
+        "class NoTorch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch': raise ImportError(name)\n"
+        "sys.meta_path.insert(0, NoTorch())\n"
         f"from bench.cli import main; sys.exit(main(['report', 'quick', '--results-dir', {str(tmp_path)!r}]))"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

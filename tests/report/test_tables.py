@@ -65,11 +65,10 @@ def test_models_that_tell_classes_apart_have_a_table_of_their_own() -> None:
 
 
 def test_a_loose_bound_is_marked_where_the_likelihood_is_read() -> None:
-    warning = "effective sample size 2.1 of 1000: the bound is loose"
-    runs = [validated(record("toy", "vae", seed, warning=warning if seed else None)) for seed in range(2)]
+    runs = [validated(record("toy", "vae", seed, nll_slack_nats=0.3 if seed else 0.0)) for seed in range(2)]
     (likelihood, *_) = study_tables(summarise([*runs, validated(record("toy", "cnf", 0))]))
-    assert row(likelihood, "vae")["NLL, nats"].text.endswith(" §")
-    assert not row(likelihood, "cnf")["NLL, nats"].text.endswith("§")
+    assert " §" in row(likelihood, "vae")["NLL, nats"].text
+    assert "§" not in row(likelihood, "cnf")["NLL, nats"].text
     assert any(note.startswith("§") for note in likelihood.notes)
     assert not any(note.startswith("§") for table in study_tables(summarise(RUNS)) for note in table.notes)
     assert tex([likelihood]).isascii()
@@ -84,7 +83,7 @@ def test_the_terminal_gets_a_line_per_model() -> None:
 
 def test_markdown_and_tex_escape_names() -> None:
     cells = summarise([validated(record("a_b", "x|y", seed)) for seed in range(2)])
-    tables = [*study_tables(cells), difference_table(differences(cells))]
+    tables = [*study_tables(cells), difference_table(differences(cells, {}))]
     assert "x\\|y" in markdown(tables)
     text = tex(tables)
     assert r"a\_b" in text

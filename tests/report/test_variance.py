@@ -5,9 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from bench.report.comparison import comparison, interval, mean_interval
-from bench.report.intervals import t_interval
-from bench.report.variance import Products, Variance, example_part, of_difference, of_mean, rest_part, seed_part
+from bench.report.comparison import Comparison, comparison, interval, mean_interval
+from bench.report.intervals import Interval, t_interval
+from bench.report.shared_test_set import SharedTestSet
+from bench.report.variance import (
+    Products,
+    Variance,
+    example_part,
+    less_truth,
+    of_difference,
+    of_mean,
+    rest_part,
+    seed_part,
+)
 
 REPEATS = 2_000
 EXAMPLES = 300
@@ -33,6 +43,16 @@ def drawn(rng: np.random.Generator, entries: int, seeds: int, ratio: float, shif
 
 def runs_of(entries: int, seeds: int) -> dict[str, range]:
     return {str(entry): range(entry * seeds, (entry + 1) * seeds) for entry in range(entries)}
+
+
+def interval_of(values: np.ndarray) -> Interval:
+    """The interval of one entry's runs."""
+    return mean_interval(SharedTestSet(Products.of(values), {"one": range(len(values))}), "one")
+
+
+def compared(values: np.ndarray, runs: dict[str, range]) -> Comparison:
+    """The comparison of entries with exact likelihoods."""
+    return comparison(SharedTestSet(Products.of(values), runs), dict.fromkeys(runs, 0.0))
 
 
 def error_of_difference(seeds: int, ratio: float) -> float:
@@ -81,7 +101,7 @@ def test_a_means_interval_covers_the_mean(seeds: int, ratio: float) -> None:
     rng = np.random.default_rng(2)
     covered = 0
     for _ in range(REPEATS):
-        low = mean_interval(Products.of(drawn(rng, 1, seeds, ratio, [0.0])), range(seeds))
+        low = interval_of(drawn(rng, 1, seeds, ratio, [0.0]))
         covered += low.half_width is not None and abs(low.mean) <= low.half_width
     assert 0.92 <= covered / REPEATS <= 0.98
 
@@ -108,8 +128,7 @@ def test_equal_entries_are_told_apart_in_one_of_twenty_data_sets(seeds: int, rat
     for shifts in ([0.0] * 9, [high] * 5 + [0.0] * 4):
         equal = {str(entry) for entry in range(9) if shifts[entry] == max(shifts)}
         for _ in range(repeats):
-            products = Products.of(drawn(rng, 9, seeds, ratio, shifts))
-            false += bool(comparison(products, entries).worse & equal)
+            false += bool(compared(drawn(rng, 9, seeds, ratio, shifts), entries).worse & equal)
     assert false / (2 * repeats) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / (2 * repeats))
 
 
@@ -120,27 +139,25 @@ def test_four_standard_errors_are_seen(ratio: float) -> None:
     rng = np.random.default_rng(5)
     repeats, entries = 200, runs_of(9, 3)
     shifts = [4 * error_of_difference(3, ratio)] + [0.0] * 8
-    told = sum(len(comparison(Products.of(drawn(rng, 9, 3, ratio, shifts)), entries).worse) for _ in range(repeats))
+    told = sum(len(compared(drawn(rng, 9, 3, ratio, shifts), entries).worse) for _ in range(repeats))
     assert told / repeats / 8 >= 0.8
 
 
 def test_equal_values_have_an_interval_of_no_width() -> None:
-    products = Products.of(np.full((3, 20), -1.5))
-    assert mean_interval(products, range(3)) == (-1.5, 0.0, 3)
+    assert interval_of(np.full((3, 20), -1.5)) == (-1.5, 0.0, 3)
 
 
 def test_runs_that_are_all_alike_leave_the_examples_error() -> None:
     values = np.random.default_rng(6).standard_normal(200)
-    low = mean_interval(Products.of(np.stack([values] * 3)), range(3))
+    low = interval_of(np.stack([values] * 3))
     assert low.half_width == pytest.approx(t_interval(list(values)).half_width, rel=1e-9)
 
 
 def test_one_run_has_no_interval_and_is_told_apart_from_none() -> None:
     rng = np.random.default_rng(7)
     values = rng.standard_normal((4, 100)) + np.array([[50.0], [50.0], [50.0], [0.0]])
-    products = Products.of(values)
-    assert mean_interval(products, [3]).half_width is None
-    result = comparison(products, {"many": range(3), "one": [3]})
+    assert interval_of(values[3:]).half_width is None
+    result = compared(values, {"many": range(3), "one": range(3, 4)})
     assert result.best == "many"
     assert result.worse == frozenset()
     assert result.winner is None
@@ -150,11 +167,31 @@ def test_one_run_has_no_interval_and_is_told_apart_from_none() -> None:
 def test_a_winner_differs_from_every_other() -> None:
     rng = np.random.default_rng(8)
     high = drawn(rng, 3, 3, 1.0, [30.0, 0.0, 0.0])
-    result = comparison(Products.of(high), runs_of(3, 3))
+    result = compared(high, runs_of(3, 3))
     assert result.winner == "0"
     assert all(each.excludes_zero for each in result.differences.values())
-    assert comparison(Products.of(drawn(rng, 3, 3, 1.0, [0.0] * 3)), runs_of(3, 3)).winner is None
+    assert compared(drawn(rng, 3, 3, 1.0, [0.0] * 3), runs_of(3, 3)).winner is None
 
 
 def test_an_interval_needs_a_variance_above_0() -> None:
     assert interval(1.0, Variance(-0.1, 2.0), 3).half_width is None
+
+
+def test_a_bound_is_behind_by_no_more_than_its_slack_leaves() -> None:
+    """Three entries 10 nats apart each: the last two are behind, unless their bounds may lie as much too low."""
+    rng = np.random.default_rng(9)
+    values = drawn(rng, 3, 3, 0.25, [20.0, 10.0, 0.0])
+    measured = SharedTestSet(Products.of(values), runs_of(3, 3))
+    assert comparison(measured, {"0": 0.0, "1": 0.0, "2": 0.1}).worse == {"1", "2"}
+    assert comparison(measured, {"0": 0.0, "1": 12.0, "2": 0.1}).worse == {"2"}
+    assert comparison(measured, {"0": 0.0, "1": 0.0, "2": None}).worse == {"1"}
+    # The best is one whatever its own bound is: the truth can only be better.
+    assert comparison(measured, {"0": None, "1": 0.0, "2": 0.0}).winner == "0"
+
+
+def test_less_the_truth_are_the_products_of_differences() -> None:
+    rng = np.random.default_rng(10)
+    table = 3 + rng.standard_normal((4, 60))
+    less, direct = less_truth(Products.of(table), 3), Products.of(table - table[3])
+    np.testing.assert_allclose(less.means, direct.means, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(less.products, direct.products, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,78 @@
+"""Entries measured on disjoint test folds, each by runs of its own, whose training sets overlap.
+
+The means over S folds are not independent: their training sets share examples. The variance of a mean over folds is
+taken as s² (1/S + n_test / n_train) with s² the variance between folds (Nadeau & Bengio 2003, section 3). Entries are
+paired by fold: what makes a fold easy is easy for all.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.stats import bartlett
+
+from bench.report.variance import EQUAL_LEVEL, Part, Variance
+
+
+class Folds:
+    """Log-likelihoods by entry and fold.
+
+    Attributes:
+        values: entry -> fold -> mean log-likelihood over its test examples, in nats.
+        ratio: n_test / n_train.
+    """
+
+    def __init__(self, values: Mapping[str, Mapping[str, float]], ratio: float) -> None:
+        self.values, self.ratio = values, ratio
+        self.pooled = self.pooled_residual()
+
+    def mean(self, entry: str) -> float:
+        """Mean over folds."""
+        return float(np.mean(list(self.values[entry].values())))
+
+    def runs(self, entry: str) -> int:
+        """Number of folds."""
+        return len(self.values[entry])
+
+    def of_mean(self, entry: str) -> Variance | None:
+        """The variance of the mean; None of a single fold."""
+        values = list(self.values[entry].values())
+        return self.of(values) if len(values) > 1 else None
+
+    def gap(self, a: str, b: str) -> float:
+        """Mean of `a` minus that of `b` over the folds that both have; over all where they share none."""
+        shared = self.shared(a, b)
+        return float(np.mean([self.values[a][fold] - self.values[b][fold] for fold in shared])) if shared else math.nan
+
+    def of_difference(self, a: str, b: str) -> Variance | None:
+        """The variance of `gap`; None where entries share fewer than two folds."""
+        shared = self.shared(a, b)
+        if len(shared) < 2:
+            return None
+        if self.pooled is not None and len(shared) == self.runs(a) == self.runs(b):
+            return Variance(2 * self.pooled.value * (1 / len(shared) + self.ratio), self.pooled.df)
+        return self.of([self.values[a][fold] - self.values[b][fold] for fold in shared])
+
+    def shared(self, a: str, b: str) -> list[str]:
+        """Folds that both have."""
+        return sorted(self.values[a].keys() & self.values[b].keys())
+
+    def of(self, values: Sequence[float]) -> Variance:
+        """Nadeau and Bengio's variance of the mean of values by fold."""
+        return Variance(float(np.var(values, ddof=1)) * (1 / len(values) + self.ratio), len(values) - 1)
+
+    def pooled_residual(self) -> Part | None:
+        """The variance that entries have around the folds' means, shared by all.
+
+        None where some fold is missing, or where Bartlett's test (1937) says that entries differ in it.
+        """
+        folds = sorted(set[str]().union(*self.values.values()))
+        if len(self.values) < 2 or len(folds) < 2 or any(len(own) < len(folds) for own in self.values.values()):
+            return None
+        table = np.array([[own[fold] for fold in folds] for own in self.values.values()])
+        residual = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()
+        df = (len(table) - 1) * (len(folds) - 1)
+        alike = [row for row in residual if float(row.var()) > 0]
+        if len(alike) < len(table) or float(bartlett(*residual).pvalue) < EQUAL_LEVEL:
+            return None
+        return Part(float((residual**2).sum()) / df, df)

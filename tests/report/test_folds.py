@@ -1,0 +1,82 @@
+"""Intervals over disjoint test folds whose training sets overlap."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bench.report.comparison import comparison, mean_interval
+from bench.report.folds import Folds
+
+RATIO = 360 / 1_077
+REPEATS = 4_000
+
+
+def drawn(rng: np.random.Generator, shifts: list[float], folds: int = 5, ratio: float = RATIO) -> Folds:
+    """Entries whose fold means have the correlation that overlapping training sets give, by the model of the paper.
+
+    Errors of two folds share the part rho = n_test / (n_test + n_train) of their variance; what makes a fold easy is
+    shared by all entries.
+    """
+    rho = ratio / (1 + ratio)
+    easy = 3 * rng.standard_normal(folds)
+    values = {}
+    for name, shift in enumerate(shifts):
+        own = math.sqrt(rho) * rng.standard_normal() + math.sqrt(1 - rho) * rng.standard_normal(folds)
+        values[str(name)] = {str(fold): float(shift + easy[fold] + own[fold]) for fold in range(folds)}
+    return Folds(values, ratio)
+
+
+def test_the_variance_is_that_of_nadeau_and_bengio() -> None:
+    values = [1.0, 2.0, 4.0, 3.0, 2.5]
+    folds = Folds({"a": {str(n): value for n, value in enumerate(values)}}, RATIO)
+    variance = folds.of_mean("a")
+    assert variance is not None
+    assert variance.value == pytest.approx(np.var(values, ddof=1) * (1 / 5 + RATIO), rel=1e-12)
+    assert variance.df == 4
+
+
+def test_two_entries_have_the_variance_of_their_paired_differences() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 5))
+    folds = Folds({"a": dict(zip("01234", a, strict=True)), "b": dict(zip("01234", b, strict=True))}, RATIO)
+    variance = folds.of_difference("a", "b")
+    assert variance is not None
+    assert variance.value == pytest.approx(np.var(a - b, ddof=1) * (1 / 5 + RATIO), rel=1e-9)
+    assert variance.df == 4
+
+
+@pytest.mark.parametrize("folds", [3, 5])
+def test_the_interval_of_a_difference_covers_it(folds: int) -> None:
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(REPEATS):
+        low = comparison(drawn(rng, [0.0, 1.0], folds), {"0": 0.0, "1": 0.0})
+        ((name, interval),) = low.differences.items()
+        truth = 1.0 if name == "0" else -1.0
+        covered += interval.half_width is not None and abs(interval.mean - truth) <= interval.half_width
+    assert 0.92 <= covered / REPEATS <= 0.98
+
+
+def test_equal_entries_are_told_apart_in_one_of_twenty_data_sets() -> None:
+    rng = np.random.default_rng(2)
+    slack = {str(name): 0.0 for name in range(5)}
+    false = sum(bool(comparison(drawn(rng, [0.0] * 5), slack).worse) for _ in range(1_000))
+    assert false / 1_000 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1_000)
+
+
+def test_a_clear_gap_is_seen_through_folds_that_differ() -> None:
+    """Folds differ by 3 nats, entries around them by 1: pairing sees a gap of 6."""
+    rng = np.random.default_rng(3)
+    result = comparison(drawn(rng, [6.0, 0.0, 0.0]), {"0": 0.0, "1": 0.0, "2": 0.0})
+    assert result.winner == "0"
+
+
+def test_missing_folds_and_single_ones_have_no_wrong_interval() -> None:
+    folds = Folds({"a": {"0": 1.0, "1": 2.0, "2": 1.5}, "b": {"0": 0.0, "1": 1.1}, "c": {"3": 0.0}}, RATIO)
+    assert folds.gap("a", "b") == pytest.approx(0.95)
+    variance = folds.of_difference("a", "b")
+    assert variance is not None
+    assert variance.df == 1
+    assert folds.of_difference("a", "c") is None
+    assert mean_interval(folds, "c").half_width is None
