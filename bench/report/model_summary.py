@@ -115,3 +115,18 @@ def count_words(runs: list[Run]) -> str:
     """Counts by status in words, such as `2 ok, 1 diverged`."""
     counts = Counter(run["status"] for run in runs)
     return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+
+
+def finals(cells: list[ModelSummary]) -> list[ModelSummary]:
+    """Of each data set and model the cell at the largest budget, tuned where it was; oracles as they are."""
+    best: dict[tuple[str, str], ModelSummary] = {}
+    for cell in cells:
+        known = best.get((cell.data, cell.model))
+        if known is None or standing(cell) > standing(known):
+            best[cell.data, cell.model] = cell
+    return list(best.values())
+
+
+def standing(cell: ModelSummary) -> tuple[float, bool]:
+    """The order of one model's cells: by budget, and at one budget the tuned one last."""
+    return 1.0 if cell.rung is None else cell.rung, "tuned" in cell.setting

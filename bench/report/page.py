@@ -66,6 +66,7 @@ def render(
         runs=study.runs,
         models=sorted({cell.model for cell in cells if not cell.oracle}),
         tables=tables,
+        data_sets=len({cell.data for cell in cells}),
         sections=_sections(cells, plots),
         unhappy=[(run, label(run)) for run in study.runs if run["status"] != "ok"],
         run_table=_run_table(study.runs),
@@ -86,10 +87,10 @@ def embedded(plot: Plot) -> str:
 
 
 def _sections(cells: list[ModelSummary], plots: list[Plot]) -> dict[str, list[Plot]]:
-    """data set -> its plots, in the order of the tables."""
+    """data set -> its plots, in the order of the tables; those of all data sets last."""
     sections: dict[str, list[Plot]] = {cell.data: [] for cell in cells}
     for plot in plots:
-        sections[plot.data].append(plot)
+        sections.setdefault(plot.data, []).append(plot)
     return {data: plots for data, plots in sections.items() if plots}
 
 

@@ -1,4 +1,4 @@
-"""Every plot of a study, data set by data set."""
+"""Every plot of a study: over all data sets, then data set by data set."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -6,8 +6,8 @@ from functools import partial
 
 from matplotlib import style
 
-from bench.report import plots_curves, plots_likelihood, plots_pictures
-from bench.report.model_summary import ModelSummary
+from bench.report import plots_curves, plots_likelihood, plots_pictures, plots_ranks
+from bench.report.model_summary import ModelSummary, finals
 from bench.report.study import Study
 from bench.report.style import RC, Plot, Style, styles
 
@@ -25,11 +25,14 @@ def draw(study: Study, cells: list[ModelSummary]) -> list[Plot]:
     else:
         with ProcessPoolExecutor(workers) as pool:
             drawn = list(pool.map(plots_of, by_data.values()))
-    return [plot for group in drawn for plot in group]
+    with style.context(["default", RC]):
+        over_all = plots_ranks.ranks(finals(cells), look)
+    return [*([] if over_all is None else [over_all]), *(plot for group in drawn for plot in group)]
 
 
 def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSummary]) -> list[Plot]:
-    """The plots of one data set, likelihood first."""
+    """The plots of one data set, likelihood first; of each model those at the largest budget, tuned where it was."""
+    group = finals(group)
     with style.context(["default", RC]):
         drawn = [
             plots_likelihood.dots(group, look),

@@ -19,7 +19,7 @@ ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "line
 FAR = 10.0
 NAME_WIDTH, LONGEST_LINE = 22, 40  # characters of a name on one line, of one without a space
 Line = tuple[str, Run, Array]  # model, run, its `(points, 2)` seconds and validation NLL
-INTERVAL_WORDS = "Bars are 95 % t intervals of the mean over seeds; faint points are single seeds."
+INTERVAL_WORDS = "Bars are 95 % intervals of the mean over seeds and test examples; faint points are single seeds."
 
 
 def dots(models: list[ModelSummary], look: dict[str, Style]) -> Plot | None:

@@ -24,7 +24,7 @@ def test_every_kind_of_plot_is_there_with_words(made: Path) -> None:
         assert b"Software" not in plot.png
         assert plot.data in plot.alt
     (bars,) = [p for p in plots if p.name == "nll-digits"]
-    assert "95 % t interval" in bars.caption
+    assert "95 % interval" in bars.caption
     assert "upper bound" in bars.caption
 
 

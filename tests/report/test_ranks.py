@@ -1,0 +1,61 @@
+"""Mean ranks over independent data sets."""
+
+import math
+
+import pytest
+
+from bench.report.intervals import Interval
+from bench.report.model_summary import ModelSummary, finals
+from bench.report.plots_ranks import ranks
+from bench.report.ranks import critical_difference, ranks_of
+from bench.report.style import styles
+
+
+def cell(data: str, model: str, nll: float, *, toy: bool = False, rung: float | None = None, setting: str = ""):
+    intervals = {"nll_nats": Interval(nll, 0.1, 3)} | ({"kl_to_truth": Interval(0.1, 0.1, 3)} if toy else {})
+    return ModelSummary(data, model, [], intervals, rung=rung, setting=setting)
+
+
+def over(data_sets: int) -> list[ModelSummary]:
+    return [cell(f"d{n}", model, nll) for n in range(data_sets) for model, nll in (("a", 1.0), ("b", 2.0), ("c", 3.0))]
+
+
+def test_the_critical_difference_is_that_of_the_table() -> None:
+    # Demšar's table 5 has 2.343 for 3 classifiers and 2.728 for 5.
+    assert critical_difference(3, 10) == pytest.approx(2.343 * math.sqrt(3 * 4 / 60), rel=1e-3)
+    assert critical_difference(5, 14) == pytest.approx(2.728 * math.sqrt(5 * 6 / 84), rel=1e-3)
+
+
+def test_toys_are_one_data_set() -> None:
+    toys = [cell(f"t{n}", model, nll, toy=True) for n in range(8) for model, nll in (("a", 2.0), ("b", 1.0))]
+    real = [cell("digits", "a", 90.0), cell("digits", "b", 95.0)]
+    found = ranks_of(toys + real)
+    assert found is not None
+    assert found.blocks == 2
+    assert found.means == {"a": 1.5, "b": 1.5}
+    assert ranks_of(toys) is None
+
+
+def test_below_ten_data_sets_the_figure_says_that_ranks_decide_nothing() -> None:
+    look = styles(["a", "b", "c"])
+    few, enough = ranks(over(9), look), ranks(over(10), look)
+    assert few is not None
+    assert enough is not None
+    assert "ranks decide nothing" in few.caption
+    assert "decide nothing" not in enough.caption
+
+
+def test_only_entries_measured_everywhere_have_ranks() -> None:
+    found = ranks_of([*over(3), cell("d0", "d", 0.5)])
+    assert found is not None
+    assert list(found.means) == ["a", "b", "c"]
+
+
+def test_the_cell_that_stands_for_a_model_is_tuned_and_of_the_largest_budget() -> None:
+    cells = [
+        cell("d", "a", 3.0, rung=1.0, setting="default"),
+        cell("d", "a", 2.0, rung=1.0, setting="tuned"),
+        cell("d", "a", 1.0, rung=0.25, setting="tuned"),
+        cell("d", "b", 4.0, rung=1.0, setting="default=tuned"),
+    ]
+    assert [one.intervals["nll_nats"].mean for one in finals(cells)] == [2.0, 4.0]
