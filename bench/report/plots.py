@@ -1,4 +1,4 @@
-"""Every plot of a study: over all data sets, then data set by data set."""
+"""Every plot of a study: data set by data set, then over all of them."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -27,7 +27,7 @@ def draw(study: Study, cells: list[ModelSummary]) -> list[Plot]:
             drawn = list(pool.map(plots_of, by_data.values()))
     with style.context(["default", RC]):
         over_all = plots_ranks.ranks(finals(cells), look)
-    return [*([] if over_all is None else [over_all]), *(plot for group in drawn for plot in group)]
+    return [*(plot for group in drawn for plot in group), *([] if over_all is None else [over_all])]
 
 
 def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSummary]) -> list[Plot]:
