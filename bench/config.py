@@ -1,6 +1,7 @@
 """The schema of every configuration group. Plain dataclasses: importing this is cheap and needs no torch."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from typing import Any
 
 from bench.errors import BenchError, unknown
@@ -22,6 +23,8 @@ NOT_IDENTITY = frozenset(
         "compile",
         "data.root",
         "budget.timeout_seconds",
+        "budget.ladder",
+        "budget.rung",
         "train.checkpoint_seconds",
     }
 )
@@ -39,6 +42,9 @@ class Budget:
         seconds: training seconds (validation and compilation not counted).
         flops: training FLOPs, matrix products and convolutions, forward and backward.
         timeout_seconds: wall-clock seconds after which a run gives up and its row says `timeout`.
+        ladder: shares of these limits, numbers or fractions such as `1/16`, that every trained entry gets in turn.
+        rung: share of `steps`, `seconds` and `flops` that this run has, above 0, at most 1; once composed they are
+            the run's own, so that a rung is an ordinary run. An entry that is fitted has rung 1.
     """
 
     parameters: int | None = 50_000
@@ -47,6 +53,8 @@ class Budget:
     seconds: float | None = None
     flops: float | None = None
     timeout_seconds: float | None = None
+    ladder: list[Any] | None = None
+    rung: Any = 1.0
 
 
 @dataclass
@@ -237,6 +245,41 @@ def check_budget(config: Config) -> None:
         raise BenchError(
             "pack=seeds: packed runs share a clock; in place of budget.seconds set budget.steps or budget.flops"
         )
+
+
+def at_rung(budget: Budget) -> Budget:
+    """The budget of the rung that it names: its limits are those of the top times the share, steps rounded.
+
+    Raises:
+        BenchError: a share that is none, or a ladder with equal rungs.
+    """
+    rung = share("budget.rung", budget.rung)
+    ladder = None if budget.ladder is None else [share("budget.ladder", one) for one in budget.ladder]
+    if ladder is not None and (not ladder or len(set(ladder)) < len(ladder)):
+        raise BenchError(f"budget.ladder={budget.ladder}: give rungs that differ, such as [1/16,1/4,1], or null")
+    return replace(
+        budget,
+        steps=None if budget.steps is None else max(1, round(budget.steps * rung)),
+        seconds=None if budget.seconds is None else budget.seconds * rung,
+        flops=None if budget.flops is None else budget.flops * rung,
+        ladder=ladder,
+        rung=rung,
+    )
+
+
+def share(option: str, value: Any) -> float:
+    """A share of the budget: a number, or text such as `1/16`.
+
+    Raises:
+        BenchError: it is no number above 0 and at most 1.
+    """
+    try:
+        number = float(Fraction(value)) if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise BenchError(f"{option}: '{value}' is no share of the budget; write 0.25 or 1/4") from error
+    if not 0 < number <= 1:
+        raise BenchError(f"{option}: {value} is no share of the budget; give numbers above 0 and at most 1")
+    return number
 
 
 def check_shares(optimiser: Optimiser) -> None:

@@ -23,7 +23,7 @@ class Setting:
     """
 
     config: dict[str, Any]
-    place: dict[str, str]
+    place: dict[str, Any]
     content: dict[str, Any]
     evaluation: dict[str, Any]
     pack: str | None = None

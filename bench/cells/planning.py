@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.cells.ends import Watch, reason_of
@@ -140,6 +140,5 @@ def died(row: Record, task: dict[str, Any]) -> Exception:
 def ended(unresolved: dict[str, Any], row: Record) -> list[Order]:
     """The orders of cells that ended before they were resolved, with the row that says so."""
     key = configuration_key(from_plain(unresolved["config"]))
-    place = {"study": key.place.study, "data": key.place.data, "model": key.place.model}
-    setting = Setting(unresolved["config"], place, key.content, key.evaluation, None, row)
+    setting = Setting(unresolved["config"], asdict(key.place), key.content, key.evaluation, None, row)
     return [Order(setting, seed, number, command) for number, seed, command in unresolved["cells"]]

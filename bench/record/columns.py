@@ -46,6 +46,7 @@ COLUMNS: dict[str, Column] = {
     "seed": Column("", "seed of initialisation, batch order and noise"),
     "parameters": Column("parameters", "trainable parameters of the entry as trained", averaged="cost"),
     "matched_to": Column("", "the budget asked for; the achieved numbers stand beside it", kind="text"),
+    "rung": Column("", "share of the study's top budget that the run had; 1 where there is no ladder"),
     "width": Column("", "the size knob that the matching chose"),
     "train_examples": Column("examples", "training examples of the run"),
     "varies": Column(

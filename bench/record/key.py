@@ -47,11 +47,13 @@ class Place:
     Attributes:
         study: folder under results/.
         data, model: names of the YAMLs.
+        rung: share of the top budget that the run has.
     """
 
     study: str
     data: str
     model: str
+    rung: float = 1.0
 
 
 class RunKey:
@@ -90,6 +92,7 @@ class RunKey:
             "data": self.place.data,
             "model": self.place.model,
             "seed": seed,
+            "rung": self.place.rung,
             "evaluation": self.evaluation_hash(seed),
             "data_hash": short(self.content.get("data")),
             "source_hash": short(self.content["source"]) if self.content.get("source") else None,
@@ -104,4 +107,5 @@ def configuration_key(config: Config) -> RunKey:
     content = asdict(config)
     for name in ("seed", "study", "results_dir", "data_root", "grid"):
         content.pop(name)
-    return RunKey(Place(config.study, config.data["name"], config.model["name"]), {"unresolved": content}, {})
+    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung)
+    return RunKey(place, {"unresolved": content}, {})

@@ -20,7 +20,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from omegaconf.resolvers import oc
 from yaml import YAMLError
 
-from bench.config import Config, check
+from bench.config import Config, at_rung, check
 from bench.errors import BenchError, unknown
 from bench.paths import check_own_names, conf_dir
 from bench.record.reading import CONFIG_BYTES, text_of
@@ -76,6 +76,7 @@ class Composer:
             if "name" in group:
                 group["name"] = str(group["name"])
         check(config)
+        config.budget = at_rung(config.budget)
         return config
 
     def overrides(self, words: list[str]) -> list[Override]:

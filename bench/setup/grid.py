@@ -11,24 +11,32 @@ from hydra.core.override_parser.types import Override, RangeSweep, ValueType
 from bench.errors import BenchError
 from bench.setup.compose import parse, quoted
 
-Grid = list[dict[str, list[Any]]]
+Grid = Sequence[Mapping[str, Sequence[Any]]]
 
 LISTS = (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.RANGE_SWEEP)
 
 
-def expand(arguments: Sequence[str], grid: Grid, multirun: bool) -> list[list[str]]:
+RUNG = "budget.rung"
+"""The axis that a ladder of budgets adds to a grid."""
+
+
+def expand(
+    arguments: Sequence[str], grid: Grid, multirun: bool, ladder: Sequence[float] | None = None
+) -> list[list[str]]:
     """The overrides of every cell that a command asks for.
 
     A study's grid is a list of products of lists; its cells are the union of them. An argument that names an axis of
-    the grid replaces that axis.
+    the grid replaces that axis. A ladder is one more axis, of `budget.rung`, in front of those of each product.
 
     Args:
         arguments: overrides as typed; with `multirun` they may be sweeps such as `seed=0,1` or `width=range(8)`.
         grid: the study's own grid, empty for a plain run.
         multirun: whether sweeps were allowed by `-m`.
+        ladder: rungs that each cell is made at, where neither an argument nor its product gives a rung.
 
     Raises:
-        BenchError: an override that does not parse, a sweep without `-m`, or one of a kind that makes no list of cells.
+        BenchError: an override that does not parse, a sweep without `-m`, one of a kind that makes no list of cells, or
+            a ladder within the grid.
     """
     typed = parse(list(arguments))
     check_sweeps(typed)
@@ -38,6 +46,9 @@ def expand(arguments: Sequence[str], grid: Grid, multirun: bool) -> list[list[st
     named = {override.get_key_element() for override in typed}
     cells: dict[tuple[str, ...], list[str]] = {}
     for product in grid or [{}]:
+        if "budget.ladder" in product:
+            raise BenchError("grid: budget.ladder stands for the whole study; give this list budget.rung instead")
+        product = {**({RUNG: ladder} if ladder else {}), **product}
         axes = [f"{key}={','.join(map(literal, values))}" for key, values in product.items() if key not in named]
         (batch,) = BasicSweeper.split_arguments(parse([*axes, *arguments]), max_batch_size=None)
         cells |= {tuple(cell): cell for cell in batch if tuple(cell) not in cells}
@@ -79,6 +90,11 @@ def reads_as_itself(text: str) -> bool:
     except BenchError:
         return False
     return not override.is_sweep_override() and text != "" and override.value() == text
+
+
+def without_rung(overrides: Sequence[str]) -> tuple[str, ...]:
+    """The overrides but for that of the rung."""
+    return tuple(word for word in overrides if not word.lstrip("+").startswith(f"{RUNG}="))
 
 
 def alone(overrides: Sequence[str], grid: Grid) -> list[str]:

@@ -45,7 +45,7 @@ def run_key(
     if source:
         content["source"] = source
     evaluation = {"version": EVALUATION_VERSION, "eval": changed(config.eval, "eval")}
-    place = Place(config.study, config.data["name"], config.model["name"])
+    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung)
     return RunKey(place, content, evaluation)
 
 

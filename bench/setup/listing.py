@@ -78,12 +78,12 @@ def configurations(overrides: list[str], multirun: bool, config_dir: Path | None
     from bench.setup.build import data_options, entry_class, model_options
     from bench.setup.compose import Composer, as_yaml
     from bench.setup.grid import alone, command_line, expand
+    from bench.setup.plan import about_grid
 
     composer = Composer(config_dir)
-    grid = (
-        composer.config([word for word in overrides if word.startswith(("study=", "grid="))]).grid if multirun else []
-    )
-    for cell in expand(overrides, grid, multirun):
+    asking = composer.config(about_grid(overrides))
+    grid, ladder = (asking.grid, asking.budget.ladder) if multirun else ([], None)
+    for cell in expand(overrides, grid, multirun, ladder):
         config = composer.config(cell)
         data_options(config)
         model_options(config, entry_class(config))

@@ -14,6 +14,7 @@ from bench.record.store import check_writable
 from bench.setup.cell import Cell, Resolver
 from bench.setup.compose import Composer, parse
 from bench.setup.grid import alone, command_line, expand
+from bench.setup.rungs import Rungs, at_top, names_rung
 
 WORTH_SAYING = 100
 """Cells from which on a line says that they are being planned."""
@@ -101,12 +102,10 @@ def plan(
     Raises:
         BenchError: a mistake in the command itself, in one line; that of a cell is among the refusals.
     """
-    about_grid = [argument for argument in arguments if argument.startswith(("study=", "grid="))]
-    if any(override.is_sweep_override() for override in parse(about_grid)):
-        raise BenchError(f"{' '.join(about_grid)}: run one study at a time")
-    composer, resolver, planned = Composer(config_dir), Resolver(), Plan()
-    grid = composer.config(about_grid).grid
-    overrides = expand(arguments, grid, multirun)
+    composer, resolver, planned, rungs = Composer(config_dir), Resolver(), Plan(), Rungs()
+    asking = composer.config(about_grid(arguments))
+    grid = asking.grid
+    overrides = expand(arguments, grid, multirun, asking.budget.ladder)
     planned.count = len(overrides)
     if planned.count >= WORTH_SAYING and only is None:
         say(f"planning {planned.count} runs")
@@ -121,6 +120,13 @@ def plan(
             if apart and not is_projects(config):
                 planned.others.append(unresolved(config, asked, composer, extra))
                 continue
+            if names_rung(words) and resolver.entry_class(config).fitted:
+                if rungs.repeats_fitted(words):
+                    continue
+                asked = [replace(one, overrides=at_top(one.overrides)) for one in asked]
+                config = composer.config(asked[0].overrides)
+            elif names_rung(words):
+                rungs.add(words, config.budget)
             cells |= resolved(config, asked, composer, resolver, extra)
         except CannotWrite:
             raise
@@ -134,6 +140,19 @@ def plan(
     for line in warnings_of(planned.cells):
         say(line)
     return planned
+
+
+def about_grid(arguments: list[str]) -> list[str]:
+    """The arguments that say which study, grid and ladder a command is about.
+
+    Raises:
+        BenchError: lists of them.
+    """
+    about = [word for word in arguments if word.startswith(("study=", "grid=", "budget.ladder="))]
+    if any(override.is_sweep_override() for override in parse(about)):
+        raise BenchError(f"{' '.join(about)}: run one study at a time")
+    budget = [word for word in arguments if word.startswith("budget=")]
+    return about if any(override.is_sweep_override() for override in parse(budget)) else [*about, *budget]
 
 
 def warnings_of(cells: Iterable[Cell]) -> list[str]:
