@@ -20,8 +20,8 @@ NOTE = (
     f"obtained: mean and {LEVEL:.0%} interval, of a single seed or the data that over test examples alone.",
     "published: with the error that was given and what it is of; log-likelihoods are turned round for nll_nats.",
     f"verdict: within, where the {LEVEL:.0%} interval of the difference holds 0, above or below where it does not.",
-    "  Both errors are in it: a published one of unknown kind is taken for a standard error, and one seed of ours to vary",
-    "  as published runs do. No error given: by the publication or by ours.",
+    "  Both errors are in it: a published one of unknown kind counts as a standard error, one seed of ours varies as",
+    "  published runs do. No error given: by the publication or by ours.",
     "published by: source; certainty (read, quoted, recalled or computed); what differs, by its number below.",
 )
 
