@@ -133,8 +133,8 @@ def parser() -> argparse.ArgumentParser:
     speed.add_argument("--results-dir", type=Path, default=Path("results"))
     speed.set_defaults(call=call_speed)
 
-    reproduce = commands.add_parser("reproduce", help="obtained beside published, from a study's stored table")
-    reproduce.add_argument("study", metavar="STUDY")
+    reproduce = commands.add_parser("reproduce", help="obtained beside published, from stored tables")
+    reproduce.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, all of them")
     reproduce.add_argument("--results-dir", type=Path, default=Path("results"))
     reproduce.set_defaults(call=call_reproduce)
     return top
@@ -271,9 +271,10 @@ def call_speed(arguments: argparse.Namespace) -> int:
 
 def call_reproduce(arguments: argparse.Namespace) -> int:
     """`bench reproduce`."""
-    from bench.report.reproduce import reproduce
+    from bench.report.reproduce import reproduce, reproduce_all
 
-    for line in reproduce(arguments.study, arguments.results_dir):
+    root = arguments.results_dir
+    for line in reproduce_all(root) if arguments.study is None else reproduce(arguments.study, root):
         print(line)
     return 0
 

@@ -115,6 +115,8 @@ class Eval:
         trees: of the forest of the classifier two-sample test.
         noise_scales: standard deviations of the latent noise of reconstruction at equal noise.
         batch_rows: examples that one evaluated chunk holds, importance samples counted in: what bounds the memory.
+        outside: a data set of conf/data, with options behind its name such as `data.seed=1`, whose test examples the
+            likelihood is asked to tell from the entry's own; null asks nothing.
     """
 
     seed: int = 20_240_101
@@ -129,6 +131,7 @@ class Eval:
     trees: int = 100
     noise_scales: list[float] = field(default_factory=lambda: [0.0, 0.05, 0.1, 0.2, 0.5, 1.0])
     batch_rows: int = 2_048
+    outside: str | None = None
 
 
 @dataclass

@@ -19,10 +19,12 @@ from bench.machine.deadline import Deadline
 from bench.metrics import labels as label_metrics
 from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
+from bench.metrics.calibration import calibration
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import Likelihood, bits_per_dim, estimate, evaluating, mean_and_error
 from bench.metrics.not_measured import joined
+from bench.metrics.outside import against_outside
 from bench.metrics.picture_arrays import density_grid, picture_samples
 from bench.metrics.possible import check_likelihood
 from bench.metrics.reconstruction import noise_curve
@@ -65,12 +67,18 @@ Arrays = dict[str, dict[str, Any]]
 
 
 def evaluate(
-    entry: Entry, dataset: Dataset, settings: Eval, deadline: Deadline, run_seed: int = 0
+    entry: Entry,
+    dataset: Dataset,
+    settings: Eval,
+    deadline: Deadline,
+    run_seed: int = 0,
+    outside: Dataset | None = None,
 ) -> tuple[Record, Arrays]:
     """The evaluation half of a run's record, and the arrays that its pictures are drawn from.
 
     Every draw comes from `settings.seed`, so that all runs meet the same noise; torch's random state is left as it was.
-    Only the supervised baseline, which is trained here, starts from `run_seed` as the entry did.
+    Only the supervised baseline, which is trained here, starts from `run_seed` as the entry did. `outside` is the data
+    set of `settings.outside`.
 
     Raises:
         Diverged: a likelihood, a sample or a reconstruction is not finite, or an ODE's solve is too far off.
@@ -99,6 +107,9 @@ def evaluate(
         watched.check("its classes or pictures")
         if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
             arrays["density.npz"] = density_grid(entry, dataset, x, settings)
+        record |= calibration(entry, x, settings.batch_rows)
+        record = joined(record, against_outside(entry, dataset, outside, settings, deadline.check))
+        watched.check("its calibration or outside data")
     return record | {"eval_seconds": watch.seconds, "shared_machine": neighbours.shared()}, arrays
 
 

@@ -20,6 +20,7 @@ from bench.machine.deadline import Deadline
 from bench.machine.heap import keep_freed_memory
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator
+from bench.metrics.weights import weight_statistics
 from bench.models.entry import Entry
 from bench.record.provenance import device_name, git_commit, memory_bytes, now, versions
 from bench.record.store import Record, RunFolder, write_atomically
@@ -81,6 +82,7 @@ def run(
         watched.check_content("the run")
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
         write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
+        folder.write_text("weights.json", weight_statistics(entry))
         record |= {"peak_memory_bytes": peak, "status": "ok"}
     record |= spent(history, record)
     if history.rows:
@@ -173,7 +175,9 @@ def measured(cell: Cell, entry: Entry, dataset: Dataset, deadline: Deadline, fol
         TimedOut: the deadline passed.
         ChangedData: the entry changed the test examples.
     """
-    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, cell.config.seed)
+    seed = cell.config.seed
+    outside = None if cell.outside is None else cell.outside.of_seed(seed).to(cell.device)
+    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, seed, outside)
     check_averageable(numbers)
     for name, content in arrays.items():
         folder.write_arrays(name, **content)

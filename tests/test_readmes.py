@@ -19,6 +19,7 @@ import pytest
 
 from bench import DataSpec, config
 from bench.report.intervals import t_interval
+from bench.report.published import counterparts
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = sorted(
@@ -121,15 +122,19 @@ def paired(study: str, data: str, models: list[str], columns: list[str]) -> Quan
 
 
 def published(data: str, label: str) -> Quantity | None:
+    """The first published likelihood that stands beside a model and can be compared."""
     model, _, variant = label.rstrip(")").partition(" (")
-    rows = pd.read_csv(ROOT / "bench" / "report" / "published.csv", keep_default_na=False, dtype=str)
-    rows = rows[(rows["data"] == data) & (rows["model"] == model) & (rows["column"] == "nll_nats")]
-    if variant:
-        rows = rows[rows["options"].map(lambda options: f"model.{variant}" in options.split())]
-    if not len(rows):
+    beside = [
+        each
+        for each in counterparts()
+        if (each.data, each.model, each.column) == (data, model, "nll_nats")
+        and (not variant or f"model.{variant}" in each.options)
+        and not each.not_comparable
+    ]
+    if not beside:
         return None
-    error = rows.iloc[0]["error"]
-    return Quantity(float(rows.iloc[0]["value"]), float(error) if error else None)
+    error = beside[0].published["error"]
+    return Quantity(beside[0].value, float(error) if error else None)
 
 
 def as_written(value: float, written: str) -> str:

@@ -47,6 +47,7 @@ def test_a_run_leaves_its_files_and_no_others(noisy) -> None:
         "history.csv",
         "likelihoods.npz",
         "samples.npz",
+        "weights.json",
         "weights.safetensors",
         "record.json",
     }
@@ -107,6 +108,7 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
         "recon_mse_sampled",
     }
     lacking |= {"solver_error_nats", "grid_error_nats", "grid_error_refined_nats"}
+    lacking |= {"outside", "outside_examples", *(name for name in COLUMNS if name.startswith("outside_auroc"))}
     lacking |= {"aggregate_mmd2", "aggregate_kl_nats", "aggregate_kl_floor", "gradient_noise"}
     lacking |= {f"sharpness_{name}" for name in ("samples", "sample_means", "reconstructions", "data")}
     # A checkout may be none, a second may be too short to see neighbours, and some kernels hide the peak memory.
@@ -128,6 +130,7 @@ def test_a_row_of_an_entry_that_is_fitted_says_of_no_steps_and_no_budget(tmp_pat
         "config.yaml",
         "likelihoods.npz",
         "samples.npz",
+        "weights.json",
         "weights.safetensors",
         "record.json",
     }

@@ -228,6 +228,7 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
         "history.csv",
         "likelihoods.npz",
         "samples.npz",
+        "weights.json",
         "weights.safetensors",
         "record.json",
     }

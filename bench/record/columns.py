@@ -7,7 +7,20 @@ from typing import Literal, NamedTuple
 
 ColumnKind = Literal["number", "text", "flag"]
 
-PARTS = ("likelihood", "solver", "bound", "samples", "latent", "draws", "sharpness", "classes", "cost", "memory")
+PARTS = (
+    "likelihood",
+    "solver",
+    "bound",
+    "samples",
+    "latent",
+    "draws",
+    "sharpness",
+    "classes",
+    "outside",
+    "calibration",
+    "cost",
+    "memory",
+)
 """Parts of summary.csv in their order; within a part the averaged columns stand as they do in `COLUMNS`."""
 
 
@@ -218,6 +231,30 @@ COLUMNS: dict[str, Column] = {
     "cluster_nmi": Column(
         "", "normalised mutual information of clusters and classes of the test split; 1 is the same", averaged="classes"
     ),
+    "outside": Column("", "data of eval.outside; AUROC above 0.5 tells their test examples from its own", kind="text"),
+    "outside_examples": Column("examples", "test examples of the outside data"),
+    "outside_auroc": Column(
+        "",
+        "AUROC of own against outside test examples by NLL; below 0.5 the outside ones have the better likelihood",
+        averaged="outside",
+        error="outside_auroc_error",
+    ),
+    "outside_auroc_error": Column("", "standard error of outside_auroc over test examples"),
+    "outside_auroc_typicality": Column(
+        "",
+        "the same by |NLL - its mean over validation examples|, the distance from the typical set",
+        averaged="outside",
+        error="outside_auroc_typicality_error",
+    ),
+    "outside_auroc_typicality_error": Column("", "standard error of outside_auroc_typicality over test examples"),
+    "latent_radius_ks": Column(
+        "",
+        "Kolmogorov-Smirnov distance of |z|² over test examples from chi², exact latents: 0 where calibrated",
+        averaged="calibration",
+    ),
+    "latent_radius_ks_95": Column("", "95 % quantile of it where the flow is exact", averaged="calibration"),
+    "latent_pit_ks": Column("", "the same of Phi(z) over all coordinates from the uniform law", averaged="calibration"),
+    "latent_pit_ks_95": Column("", "95 % quantile of it where the flow is exact", averaged="calibration"),
     "sample_seconds_per_1k": Column("s", "seconds to draw 1,000 samples", averaged="cost"),
     "nll_seconds_per_1k": Column("s", "seconds to evaluate the density of 1,000 examples", averaged="cost"),
     "command": Column("", "the command that makes this row again", kind="text"),

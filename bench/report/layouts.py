@@ -154,6 +154,28 @@ LAYOUTS = (
         having=("accuracy", "cluster_accuracy"),
         notes=("labels",),
     ),
+    Layout(
+        "outside",
+        "Outside data: AUROC of own against outside test examples",
+        (
+            Metric("outside_auroc", "by NLL"),
+            Metric("outside_auroc_typicality", "by typicality"),
+        ),
+        parts=("outside",),
+        about=(("outside", "outside data"),),
+        having=("outside_auroc",),
+    ),
+    Layout(
+        "calibration",
+        "Calibration of exact latents: Kolmogorov-Smirnov distances on test examples",
+        (
+            Metric("latent_radius_ks", "|z|² from chi² (95 %)", floor="latent_radius_ks_95"),
+            Metric("latent_pit_ks", "Φ(z) from uniform (95 %)", floor="latent_pit_ks_95"),
+        ),
+        parts=("calibration",),
+        having=("latent_radius_ks",),
+        floor="calibrated",
+    ),
 )
 
 

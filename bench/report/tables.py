@@ -32,6 +32,7 @@ NOTES = {
     "floor": "In brackets: the same metric between real training and real test examples, itself uncertain and the same "
     "for every seed: a good model can fall below it by chance.",
     "prior": "In brackets: the same between two sets of draws from the prior, once.",
+    "calibrated": "In brackets: the 95 % quantile of the distance where the flow is exact.",
     "examples": "Models measured on different numbers of test examples are not compared with each other: another part "
     "of the test split may be easier for all of them.",
     "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",

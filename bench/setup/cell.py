@@ -18,6 +18,7 @@ from bench.record.key import Content, RunKey
 from bench.record.store import Record, RunFolder
 from bench.setup import build
 from bench.setup.identity import data_content, run_key
+from bench.setup.outside import outside_config, outside_dataset
 from bench.setup.sources import Source, fingerprints, user_sources
 from bench.training.batches import Batches
 from bench.training.compile_step import chosen_mode
@@ -39,6 +40,7 @@ class Cell:
         results: the folder of studies, absolute: an entry may change the folder of its process.
         sources: the user's own modules that were loaded when the cell was resolved.
         command: the command that makes this row again.
+        outside: the data set of `eval.outside`, in the shape that the entry asks for.
     """
 
     config: Config
@@ -51,6 +53,7 @@ class Cell:
     results: Path
     sources: tuple[Source, ...] = ()
     command: str = "bench run"
+    outside: Dataset | None = None
 
     @property
     def width(self) -> int:
@@ -107,6 +110,7 @@ class Resolver:
         self.widths: dict[str, int] = {}
         self.trainable: set[str] = set()
         self.contents: dict[str, Content] = {}
+        self.others: dict[str, tuple[Dataset, Content]] = {}
         self.loaded: dict[int, tuple[Source, ...]] = {}
 
     def cell(self, config: Config, command: str = "bench run") -> Cell:
@@ -132,8 +136,11 @@ class Resolver:
             except NotApplicable as reason:
                 refusal = str(reason)
         sources = self.sources(config)  # last: whatever the user's code imports has been imported
-        key = run_key(config, device.type, cls, options, self.data_content(config, returned), fingerprints(sources))
-        return Cell(config, device, cls, sized, dataset, refusal, key, results, sources, command)
+        outside, content = self.outside(config, returned)
+        data = self.data_content(config, returned)
+        key = run_key(config, device.type, cls, options, data, fingerprints(sources), content)
+        shaped = outside.shaped() if outside is not None and cls.own_shape else outside
+        return Cell(config, device, cls, sized, dataset, refusal, key, results, sources, command, shaped)
 
     def dataset(self, config: Config) -> Dataset:
         """The data set, built once."""
@@ -148,6 +155,21 @@ class Resolver:
         if key not in self.contents:
             self.contents[key] = data_content(config, dataset)
         return self.contents[key]
+
+    def outside(self, config: Config, dataset: Dataset) -> tuple[Dataset | None, Content | None]:
+        """The data set of `eval.outside` and its part of the evaluation's key, built once for each data set of a run.
+
+        Raises:
+            BenchError: there is none of that name, or its examples are of another shape or kind.
+        """
+        if config.eval.outside is None:
+            return None, None
+        key = repr((config.eval.outside, config.data_root, sorted(config.data.items())))
+        if key not in self.others:
+            other = outside_config(config)
+            outside = outside_dataset(other, dataset)
+            self.others[key] = outside, data_content(other, outside)
+        return self.others[key]
 
     def sources(self, config: Config) -> tuple[Source, ...]:
         """The user's own modules, read again when more are loaded; none where model and data are the project's."""

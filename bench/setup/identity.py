@@ -16,7 +16,13 @@ NEVER = {"_target_", "name"}
 
 
 def run_key(
-    config: Config, device_type: str, cls: type[Entry], options: dict[str, Any], data: Content, source: Content
+    config: Config,
+    device_type: str,
+    cls: type[Entry],
+    options: dict[str, Any],
+    data: Content,
+    source: Content,
+    outside: Content | None = None,
 ) -> RunKey:
     """The keys of all runs of a configuration.
 
@@ -27,6 +33,7 @@ def run_key(
         options: of its constructor, converted to the types of its signature.
         data: content of the data set, see `data_content`.
         source: module -> hash of its syntax tree, of the user's own modules.
+        outside: content of the data set of `eval.outside`.
     """
     target = config.model["_target_"]
     matched = config.budget.parameters is not None and not cls.fitted
@@ -44,7 +51,9 @@ def run_key(
         content["device"] = device_type
     if source:
         content["source"] = source
-    evaluation = {"version": EVALUATION_VERSION, "eval": changed(config.eval, "eval")}
+    evaluation: Content = {"version": EVALUATION_VERSION, "eval": changed(config.eval, "eval")}
+    if outside is not None:
+        evaluation["outside"] = outside
     place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung)
     return RunKey(place, content, evaluation)
 

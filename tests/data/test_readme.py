@@ -7,15 +7,24 @@ from collections.abc import Callable
 import pytest
 import yaml
 
+from bench.data.averaged import averaged_images
 from bench.data.digits import digits
 from bench.data.images import idx_images
 from bench.data.linear_gaussian import linear_gaussian
+from bench.data.permuted import permuted_digits
 from bench.data.toy import toy
 from tests.helpers import ROOT
 
 README = (ROOT / "bench" / "data" / "README.md").read_text()
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", README, flags=re.MULTILINE | re.DOTALL))
-FUNCTIONS = {"Toys": toy, "`linear_gaussian`": linear_gaussian, "Digits": digits, "MNIST and its kin": idx_images}
+FUNCTIONS = {
+    "Toys": toy,
+    "`linear_gaussian`": linear_gaussian,
+    "Digits": digits,
+    "Permuted digits": permuted_digits,
+    "MNIST and its kin": idx_images,
+    "Averaged MNIST": averaged_images,
+}
 CONFIGS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "data").glob("*.yaml"))]
 
 
