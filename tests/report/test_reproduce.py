@@ -73,17 +73,17 @@ def test_an_entry_stands_beside_the_numbers_of_its_own_options(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("nll", "warning", "verdict"),
+    ("nll", "slack", "verdict"),
     [
-        (93.0, None, "within"),
+        (93.0, 0.05, "within"),
+        (90.0, 0.05, "below (better)"),
+        (97.0, 0.05, "above (worse)"),
+        (97.0, 2.0, "not comparable: our bound is loose"),
         (90.0, None, "below (better)"),
-        (97.0, None, "above (worse)"),
-        (97.0, "effective sample size 2.0 of 1000: the bound is loose", "not comparable: our bound is loose"),
-        (90.0, "effective sample size 2.0 of 1000: the bound is loose", "below (better)"),
     ],
 )
-def test_the_verdict_is_that_of_the_interval(tmp_path: Path, nll: float, warning: str | None, verdict: str) -> None:
-    latent_run(tmp_path / "mine", nll, warning=warning, latent_size=10)
+def test_the_verdict_is_that_of_the_interval(tmp_path: Path, nll: float, slack: float | None, verdict: str) -> None:
+    latent_run(tmp_path / "mine", nll, nll_slack_nats=slack, latent_size=10)
     assert davidson(tmp_path / "mine")[0][6] == verdict
 
 
