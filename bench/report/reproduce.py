@@ -79,7 +79,8 @@ def reproduce_all(results_dir: Path) -> list[str]:
 
 def finished_models(folder: Path) -> list[ModelSummary]:
     """The models of a study's table of which a run has finished."""
-    return [model for model in summarise(load(folder).runs) if model.finished]
+    stored = load(folder)
+    return [model for model in summarise(stored.runs, stored.test_sets) if model.finished]
 
 
 def obtained(study: str, models: list[ModelSummary], counterpart: Counterpart) -> list[Obtained]:
