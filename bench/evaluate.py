@@ -20,6 +20,7 @@ from bench.metrics import labels as label_metrics
 from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.calibration import calibration
+from bench.metrics.clusters import cluster_use
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import Likelihood, bits_per_dim, estimate, evaluating, mean_and_error
@@ -96,7 +97,7 @@ def evaluate(
         density, arrays = likelihood(entry, dataset, x, settings, deadline)
         record = joined(warnings, density)
         watched.check("its likelihood")
-        for metric in (reconstruction, sampling, latent_use):
+        for metric in (reconstruction, sampling, latent_use, cluster_use):
             deadline.check()
             record = joined(record, metric(entry, dataset, x, settings))
             watched.check(metric.__name__.replace("_", " "))

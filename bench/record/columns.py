@@ -255,6 +255,11 @@ COLUMNS: dict[str, Column] = {
     "latent_radius_ks_95": Column("", "95 % quantile of it where the flow is exact", averaged="calibration"),
     "latent_pit_ks": Column("", "the same of Phi(z) over all coordinates from the uniform law", averaged="calibration"),
     "latent_pit_ks_95": Column("", "95 % quantile of it where the flow is exact", averaged="calibration"),
+    "clusters_used": Column(
+        "clusters",
+        "exp of the mutual information of example and cluster, or component: 1 where a mixture collapsed to one",
+        averaged="classes",
+    ),
     "sample_seconds_per_1k": Column("s", "seconds to draw 1,000 samples", averaged="cost"),
     "nll_seconds_per_1k": Column("s", "seconds to evaluate the density of 1,000 examples", averaged="cost"),
     "command": Column("", "the command that makes this row again", kind="text"),

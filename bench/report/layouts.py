@@ -149,9 +149,10 @@ LAYOUTS = (
             Metric("accuracy_supervised", "the same net without unlabelled examples"),
             Metric("cluster_accuracy", "clustering accuracy"),
             Metric("cluster_nmi", "clustering NMI"),
+            Metric("clusters_used", "clusters in use"),
         ),
         parts=("classes",),
-        having=("accuracy", "cluster_accuracy"),
+        having=("accuracy", "cluster_accuracy", "clusters_used"),
         notes=("labels",),
     ),
     Layout(
