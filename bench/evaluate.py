@@ -179,9 +179,10 @@ def effective_samples(estimated: Likelihood) -> Record:
 
 
 def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
-    """Error of decode(encode(x)), as it is and at equal latent noise."""
+    """Error of decode(encode(x)), as it is and at equal latent noise, over the first `settings.sample_size` of x."""
     if not isinstance(entry, HasLatent):
         return {}
+    x = x[: settings.sample_size]
     generator = torch.Generator(x.device).manual_seed(stream_seed(settings.seed, "latent noise"))
     scales = sorted({0.0, COLUMN_NOISE, *settings.noise_scales})
     curve = noise_curve(entry, x, dataset.space.to_data, scales, generator, settings.batch_rows)

@@ -70,12 +70,12 @@ def likelihood_over_draws(
     The noise is the same for all entries. Data without such noise have one draw.
     """
 
-    def estimator(examples: Tensor, *, cheap: bool) -> Likelihood | None:
+    def estimator(x: Tensor, *, cheap: bool) -> Likelihood | None:
         if cheap and not isinstance(entry, HasLogWeights):
             return None
         return estimate(
             entry,
-            examples,
+            x,
             importance_samples=max(1, settings.importance_samples // (CONTROL_SHARE if cheap else 1)),
             batch_rows=settings.batch_rows,
             annealing=None if cheap else annealing,
