@@ -106,7 +106,9 @@ class Eval:
         test_examples: first so many examples of the test split; null takes them all.
         estimator: of the likelihood. `iwae` takes importance weights; `ais` annealed importance sampling, for entries
             with a decoder density; `auto` importance weights where the entry has them, else its own density.
-        importance_samples: K of IWAE-K.
+        dequantisation_draws: draws of the noise on levels that the likelihood is averaged over, the same for every run;
+            of continuous and binary data there is one.
+        importance_samples: K of IWAE-K; draws of the noise after the first take a tenth.
         ais_chains: annealed chains of each example.
         ais_steps: distributions from the prior to the posterior that each of them passes.
         ais_examples: first so many test examples that are annealed, as it is slow; the row's likelihood is theirs.
@@ -122,6 +124,7 @@ class Eval:
     seed: int = 20_240_101
     test_examples: int | None = None
     estimator: str = "auto"
+    dequantisation_draws: int = 8
     importance_samples: int = 1_000
     ais_chains: int = 16
     ais_steps: int = 1_000

@@ -22,8 +22,9 @@ from bench.metrics.ais import Annealing
 from bench.metrics.calibration import calibration
 from bench.metrics.clusters import cluster_use
 from bench.metrics.compute import seconds_per_1k
+from bench.metrics.draws import likelihood_over_draws
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
-from bench.metrics.likelihood import Likelihood, bits_per_dim, estimate, evaluating, mean_and_error
+from bench.metrics.likelihood import Likelihood, bits_per_dim, evaluating, mean_and_error
 from bench.metrics.not_measured import joined
 from bench.metrics.outside import against_outside
 from bench.metrics.picture_arrays import density_grid, picture_samples
@@ -124,40 +125,33 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     annealing = Annealing(settings.ais_chains, settings.ais_steps) if settings.estimator == "ais" else None
     if annealing is not None:
         x = x[: settings.ais_examples]
-    watch = Stopwatch(x.device)
-    with watch:
-        estimated = estimate(
-            entry,
-            x,
-            importance_samples=settings.importance_samples,
-            batch_rows=settings.batch_rows,
-            annealing=annealing,
-            tick=deadline.check,
-        )
-    if estimated is None:
+    over = likelihood_over_draws(entry, dataset, x, settings, annealing, deadline.check)
+    if over is None:
         return {}, {}
-    log_det = dataset.space.log_det(x).double()
-    log_prob = estimated.log_prob.double() + log_det
+    estimated, log_prob = over.mean, over.mean.log_prob
     nll, error = mean_and_error(-log_prob)
-    offset = float(log_det.mean())
     record: Record = {
         "nll_nats": nll,
         "nll_standard_error": error,
         "nll_estimator": estimated.estimator,
         "nll_is_bound": estimated.is_bound,
         "nll_examples": len(x),
+        "nll_draws": over.draws,
         "test_hash": rows_hash(dataset.test[: len(x)]),
         "nll_space": REPORT_SPACE[dataset.spec.kind],
-        "nll_seconds_per_1k": watch.seconds * 1000 / len(x),
+        "nll_seconds_per_1k": over.seconds_per_1k,
     } | effective_samples(estimated)
+    if over.log_mean is not None and dataset.spec.kind != "continuous":
+        record["discrete_nll_nats"], record["discrete_nll_standard_error"] = mean_and_error(-over.log_mean)
+        record["discrete_nll_estimator"] = over.estimators
     if estimated.standard_error is not None:
         # Examples are estimated independently: the error of their mean is the root of the mean square over √n.
         record["nll_estimator_error"] = float(estimated.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
     if dataset.image_shape is not None:
         record["bits_per_dim"] = bits_per_dim(nll, dataset.spec.dim)
     if estimated.elbo is not None:
-        record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(estimated.elbo + log_det)
-        record["k_curve"] = [[k, -(value + offset)] for k, value in estimated.k_curve]
+        record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(estimated.elbo)
+        record["k_curve"] = [[k, -value] for k, value in estimated.k_curve]
     each = {"log_prob": log_prob.cpu().numpy()}
     if dataset.truth is not None:
         true_log_prob = dataset.truth.log_prob(x)
@@ -197,9 +191,10 @@ def effective_samples(estimated: Likelihood) -> Record:
 
 
 def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
-    """Error of decode(encode(x)), as it is and at equal latent noise."""
+    """Error of decode(encode(x)), as it is and at equal latent noise, over the first `settings.sample_size` of x."""
     if not isinstance(entry, HasLatent):
         return {}
+    x = x[: settings.sample_size]
     generator = torch.Generator(x.device).manual_seed(stream_seed(settings.seed, "latent noise"))
     scales = sorted({0.0, COLUMN_NOISE, *settings.noise_scales})
     curve = noise_curve(entry, x, dataset.space.to_data, scales, generator, settings.batch_rows)

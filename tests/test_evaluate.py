@@ -13,6 +13,7 @@ from bench.machine.deadline import Deadline
 from bench.models.entry import Entry, HasLogProb, LogProb
 from bench.record.columns import COLUMNS
 from bench.record.store import Record
+from bench.seeds import stream_seed
 from bench.setup import build
 from bench.setup.compose import compose
 from tests.helpers import CLOCKS, TINY, TINY_DATA, tiny
@@ -78,11 +79,9 @@ def test_the_density_is_drawn_where_there_are_two_coordinates(truth) -> None:
 @pytest.mark.parametrize("model", ["affine", "vae"])
 def test_digits_are_reported_as_pixels(model: str, own_conf) -> None:
     """log p(pixels) = log p(model space) + log det, added up by hand here; the space itself has tests of its own."""
-    entry, dataset, config = built(own_conf, *DIGITS, f"model={model}")
+    entry, dataset, config = built(own_conf, *DIGITS, f"model={model}", "eval.dequantisation_draws=1")
     if model == "affine":
         record = evaluate(entry, dataset, config.eval, Deadline(None))[0]
-        from bench.seeds import stream_seed
-
         x = dataset.fixed(dataset.test[:40], stream_seed(config.eval.seed, "test"))
         with torch.no_grad():
             model_space = -entry.log_prob(x).value.double().mean()
@@ -141,6 +140,30 @@ def test_stored_likelihoods_are_those_of_the_row(words: list[str], own_conf) -> 
     other = evaluate(entry, replace(dataset, test=dataset.test.flip(0)), config.eval, Deadline(None))[0]
     assert record["test_hash"] == evaluate(entry, dataset, config.eval, Deadline(None))[0]["test_hash"]
     assert record["test_hash"] != other["test_hash"]
+
+
+def test_draws_of_the_noise_move_the_likelihood_and_no_other_metric(own_conf) -> None:
+    one, eight = (measured(own_conf, *DIGITS, "model=vae", f"eval.dequantisation_draws={n}") for n in (1, 8))
+    moved = {"nll", "bits", "elbo", "discrete", "k"}
+    changed = {name for name, value in without_clocks(one).items() if eight[name] != value}
+    assert {name.split("_")[0] for name in changed} == moved
+    assert (one["nll_draws"], eight["nll_draws"]) == (1, 8)
+    assert one["discrete_nll_nats"] == one["nll_nats"]
+    assert eight["discrete_nll_nats"] < eight["nll_nats"] - 1
+    assert eight["discrete_nll_estimator"] == "8 draws: iwae-10, then iwae-1"
+    assert eight["k_curve"][-1] == [10, pytest.approx(eight["nll_nats"], rel=1e-9)]
+    assert eight["k_curve"][0] == [1, pytest.approx(-eight["elbo_nats"], rel=1e-9)]
+
+
+def test_binary_pixels_have_one_draw_and_their_own_probability_and_continuous_data_none(own_conf) -> None:
+    words = ["data=digits_binary", "budget.parameters=null", "eval.test_examples=40", "model=vae", "model.width=6"]
+    binary = measured(own_conf, *words)
+    assert binary["nll_draws"] == 1
+    for name in ("nll_nats", "nll_standard_error", "nll_estimator"):
+        assert binary[f"discrete_{name}"] == binary[name]
+    plane = measured(own_conf, *PLANE, "model=affine", "eval.test_examples=40")
+    assert plane["nll_draws"] == 1
+    assert not {name for name in plane if name.startswith("discrete")}
 
 
 def test_every_run_meets_the_same_noise(own_conf) -> None:

@@ -15,7 +15,7 @@ IMAGES = 64
 POINTS = 2_000
 CLASS_ROWS = 6
 GRID = 128
-GRID_IMPORTANCE_SAMPLES = 256
+GRID_IMPORTANCE_SAMPLES = 64
 
 
 def picture_samples(entry: Entry, dataset: Dataset, x: Tensor) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def flat_array(events: Tensor) -> Any:
 def density_grid(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> dict[str, Any]:
     """`log_density` (and `log_truth` where known) on a square grid around the test examples, rows along y.
 
-    An entry with importance weights is evaluated by IWAE-256. Where a density is zero the logarithm is -inf.
+    An entry with importance weights is evaluated by IWAE-64. Where a density is zero the logarithm is -inf.
     """
     half = 1.1 * float(x.abs().max())
     axis = torch.linspace(-half, half, GRID, device=x.device)

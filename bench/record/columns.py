@@ -125,10 +125,20 @@ COLUMNS: dict[str, Column] = {
     "nll_examples": Column(
         "examples", "test examples, the first so many, that nll_nats is the mean of", averaged="likelihood"
     ),
+    "nll_draws": Column("", "draws of the dequantisation noise that nll_nats is the mean over"),
     "test_hash": Column(
         "", "hash of the raw test examples that nll_nats is the mean of: rows that share it are paired", kind="text"
     ),
     "nll_space": Column("", "the report space: what one nat is a nat of", kind="text"),
+    "discrete_nll_nats": Column(
+        "nats",
+        "mean test -log of the mean of p over draws of the noise: it bounds -log P of the levels from above; of binary "
+        "data nll_nats itself",
+        averaged="likelihood",
+        error="discrete_nll_standard_error",
+    ),
+    "discrete_nll_standard_error": Column("nats", "standard error of discrete_nll_nats over test examples"),
+    "discrete_nll_estimator": Column("", "draws of discrete_nll_nats, and how p was obtained", kind="text"),
     "bits_per_dim": Column(
         "bits/dim", "nll_nats / (D ln 2); empty for data that are not images", averaged="likelihood", bounded=True
     ),
