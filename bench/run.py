@@ -125,13 +125,14 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
         record |= measured(cell, entry, dataset, deadline, folder)
         watched.check_content("the evaluation")
         record["status"] = "ok"
-    folder.write_record(record | early_warning(record))
+    record |= early_warning(record)
+    folder.write_record(record)
     return record
 
 
 def early_warning(record: Record) -> Record:
-    """The row's warnings with one of best weights that lie far from the end of the budget."""
-    lines = [record.get("warning"), far_from_end(record.get("best_at"))]
+    """The row's warnings and, where training came to its end, one of best weights that lie far from it."""
+    lines = [record.get("warning"), far_from_end(record.get("best_at")) if record["status"] == "ok" else None]
     return {"warning": "; ".join(filter(None, lines))} if any(lines) else {}
 
 
