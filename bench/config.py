@@ -80,19 +80,19 @@ class Train:
 
     Attributes:
         batch_size: examples a step.
-        validate_every: steps between validations.
+        validate_every: steps between validations; null validates after every 2 % of the budget.
         validation_examples: first so many examples of the validation split that a validation looks at.
         validation_importance_samples: K of the bound that validates an entry with importance weights.
-        patience: validations without improvement before an early stop; null never stops early.
+        patience: share of the budget without improvement after which training stops early; null never does.
         checkpoint_seconds: training seconds between checkpoints, written at the next validation.
         optimiser: how an entry learns from one batch.
     """
 
     batch_size: int = 256
-    validate_every: int = 100
+    validate_every: int | None = None
     validation_examples: int = 2_000
     validation_importance_samples: int = 16
-    patience: int | None = 10
+    patience: float | None = 0.2
     checkpoint_seconds: float = 30.0
     optimiser: Optimiser = field(default_factory=Optimiser)
 
@@ -194,7 +194,7 @@ def check(config: Config) -> None:
         check_group(config, group)
     check_words(config)
     check_budget(config)
-    check_shares(config.train.optimiser)
+    check_shares(config.train)
     check_sizes(config.eval)
     check_names(config)
 
@@ -282,12 +282,15 @@ def share(option: str, value: Any) -> float:
     return number
 
 
-def check_shares(optimiser: Optimiser) -> None:
+def check_shares(train: Train) -> None:
     """Refuses shares of the budget and of the learning rate that are none.
 
     Raises:
         BenchError: it names the option.
     """
+    optimiser = train.optimiser
+    if train.patience is not None and not train.patience <= 1:
+        raise BenchError(f"train.patience={train.patience:g}: must be a share of the budget, at most 1, or null")
     if not optimiser.warmup < 1:
         raise BenchError("train.optimiser.warmup must be a share of the budget below 1")
     if not optimiser.final <= 1:

@@ -29,6 +29,7 @@ from bench.setup.compose import as_yaml
 from bench.setup.match import parameter_count
 from bench.setup.sources import Source, distributions_of, user_sources
 from bench.training.best_weights import copied_weights
+from bench.training.early_stopping import far_from_end
 from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
 from bench.training.history import History
@@ -83,6 +84,7 @@ def run(
         write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
         record |= {"peak_memory_bytes": peak, "status": "ok"}
     record |= spent(history, record)
+    record |= early_warning(record)
     if history.rows:
         folder.write_text("history.csv", history.csv_text())
     folder.write_record(record)
@@ -121,17 +123,23 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
         record |= measured(cell, entry, dataset, deadline, folder)
         watched.check_content("the evaluation")
         record["status"] = "ok"
-    folder.write_record(record)
+    folder.write_record(record | early_warning(record))
     return record
+
+
+def early_warning(record: Record) -> Record:
+    """The row's warnings with one of best weights that lie far from the end of the budget."""
+    lines = [record.get("warning"), far_from_end(record.get("best_at"))]
+    return {"warning": "; ".join(filter(None, lines))} if any(lines) else {}
 
 
 WEIGHTS = "weights.safetensors"
 """In a run's folder: parameters and buffers of the trained entry."""
 
 TRAINING_COLUMNS = (
-    "family", "parameters", "width", "matched_to", "train_examples", "varies", "steps", "best_step", "selected_by",
-    "train_seconds", "step_milliseconds", "train_flops", "train_nfe", "shared_machine", "packed", "compiled",
-    "compile_seconds",
+    "family", "parameters", "width", "matched_to", "train_examples", "varies", "steps", "best_step", "best_at",
+    "val_nll_nats", "selected_by", "train_seconds", "step_milliseconds", "train_flops", "train_nfe", "shared_machine",
+    "packed", "compiled", "compile_seconds",
 )  # fmt: skip
 """Columns that a new evaluation takes over from the run."""
 
@@ -285,6 +293,8 @@ def spent(history: History, record: Record) -> Record:
     return {
         "steps": history.step,
         "best_step": history.best_step if history.rows else None,
+        "best_at": history.best_at if history.rows else None,
+        "val_nll_nats": history.val_nll_nats,
         "selected_by": history.selected_by,
         "train_seconds": history.seconds,
         "eval_seconds": history.validation_seconds + record.get("eval_seconds", 0.0),

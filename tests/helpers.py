@@ -25,7 +25,13 @@ TINY_DATA = [
     "data.validation=64",
     "data.test=64",
 ]
-TINY_BUDGET = ["budget.parameters=60", "budget.steps=20", "train.validate_every=5", "train.batch_size=32"]
+TINY_BUDGET = [
+    "budget.parameters=60",
+    "budget.steps=20",
+    "train.validate_every=5",
+    "train.patience=null",
+    "train.batch_size=32",
+]
 TINY_EVAL = [
     "eval.importance_samples=10",
     "eval.sample_size=32",

@@ -14,7 +14,7 @@ from bench.config import Config
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
 from bench.record.store import FINISHED, Record, RunFolder
-from bench.run import run
+from bench.run import evaluate_again, run
 from bench.setup.cell import resolve
 from bench.setup.compose import compose
 from tests.helpers import CLOCKS, TINY, cell_in, files_of_run, repeatable, tiny
@@ -22,6 +22,11 @@ from tests.helpers import CLOCKS, TINY, cell_in, files_of_run, repeatable, tiny
 
 class Killed(BaseException):
     """Stands for a kill: nothing in the package catches it."""
+
+
+STEEP = ["train.optimiser.learning_rate=3", "train.optimiser.warmup=0", "train.optimiser.final=1"]
+OVERSHOOTS = ["model=affine", "train.validate_every=1", *STEEP]
+"""A run that validates best after a quarter of its budget and climbs from there."""
 
 
 def made(config: Config, root: Path, report=lambda history, share: None) -> Record:
@@ -472,3 +477,26 @@ def test_data_tell_an_entry_the_shape_of_a_picture_and_the_number_of_examples() 
     assert spec.examples == 1077
     toy = resolve(compose(["data=moons", "data.train=500", "model=vae", "budget.parameters=null"])).dataset.spec
     assert (toy.image_shape, toy.examples) == (None, 500)
+
+
+def test_a_row_says_where_its_best_weights_lie_and_what_they_validated_at(noisy, own_conf, tmp_path) -> None:
+    _, folder, record = noisy
+    assert record["best_at"] == record["best_step"] / 20
+    best = min(float(row["val_nll_nats"]) for row in csv.DictReader((folder.path / "history.csv").open()))
+    assert record["val_nll_nats"] == best
+    early = made(tiny(own_conf, *OVERSHOOTS), tmp_path)
+    assert early["best_at"] < 0.8
+    assert f"its best weights lie at {100 * early['best_at']:.0f} % of the budget" in early["warning"]
+
+
+def test_a_row_that_no_likelihood_selected_has_no_validation_nll(tmp_path) -> None:
+    record = made(compose([*TINY, "model=gan", "budget.parameters=null", "model.width=8"]), tmp_path)
+    assert record["selected_by"] == "mmd2"
+    assert record["val_nll_nats"] is None
+
+
+def test_another_evaluation_keeps_the_warning_of_the_training(own_conf, tmp_path) -> None:
+    made(tiny(own_conf, *OVERSHOOTS), tmp_path)
+    again = evaluate_again(cell_in(tiny(own_conf, *OVERSHOOTS, "eval.seed=1"), tmp_path))
+    assert "its best weights lie at" in again["warning"]
+    assert again["best_at"] < 0.8

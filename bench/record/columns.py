@@ -54,6 +54,8 @@ COLUMNS: dict[str, Column] = {
     ),
     "steps": Column("steps", "optimisation steps taken", averaged="cost"),
     "best_step": Column("steps", "step whose weights were kept, by validation"),
+    "best_at": Column("", "share of the budget at that step; far below 1 a shorter schedule may do better"),
+    "val_nll_nats": Column("nats", "validation NLL of those weights; empty where another value chose them"),
     "selected_by": Column("", "the validation quantity that chose the weights", kind="text"),
     "train_seconds": Column("s", "optimisation alone: no validation, no compilation", averaged="cost"),
     "note": Column("", "how the entry computes, in its own words", kind="text"),

@@ -16,8 +16,10 @@ from bench.record.store import Record
 Content = dict[str, Any]
 """What a key hashes, as JSON."""
 
-TRAINING_VERSION = 1
-"""Raised when a default of the schema or the training loop changes weights on purpose."""
+TRAINING_VERSION = 2
+"""Raised when a default of the schema or the training loop changes weights on purpose.
+
+2: validation after every 2 % of the budget, and patience as a share of it."""
 
 EVALUATION_VERSION = 3
 """Raised when an evaluation changes the numbers of the same weights on purpose.

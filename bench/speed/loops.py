@@ -12,11 +12,13 @@ from bench.training.history import History
 from bench.training.loop import Loop
 
 ENDLESS = 10**9
+STEPS = 100
+"""Steps between two validations, of which an endless budget would have none."""
 
 
 def endless(overrides: list[str]) -> Config:
     """The configuration of a run whose budget no timing uses up."""
-    return compose([*overrides, f"budget.steps={ENDLESS}"])
+    return compose([f"train.validate_every={STEPS}", *overrides, f"budget.steps={ENDLESS}"])
 
 
 def loop_on(dataset: Dataset, config: Config, device: torch.device) -> Loop:
@@ -24,6 +26,12 @@ def loop_on(dataset: Dataset, config: Config, device: torch.device) -> Loop:
     torch.manual_seed(0)
     entry = build.entry(config, dataset.spec).to(device)
     return Loop(entry, dataset.to(device), config, History(), Deadline(None))
+
+
+def interval_steps(config: Config) -> int:
+    """Steps of an interval of an endless run."""
+    assert config.train.validate_every is not None
+    return config.train.validate_every
 
 
 def interval(loop: Loop) -> Block:

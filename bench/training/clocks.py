@@ -66,13 +66,15 @@ class IntervalClock:
         self.laps.append(now - self.last)
         self.last = now
 
-    def stop(self) -> tuple[float, float]:
+    def stop(self, before: float = 0.0) -> tuple[float, float]:
         """Seconds of the interval and of a typical step in it.
+
+        A step aside that has no others beside it is charged at `before`, seconds of a typical step of an earlier one.
 
         On CUDA a lap says only how long it took to ask for a step, so that the typical one is the mean.
         """
         synchronise(self.device)
         elapsed = self.now() - self.began
         laps = [elapsed / len(self.laps)] if self.device.type == "cuda" and self.laps else self.laps
-        typical = statistics.median(laps) if laps else self.aside_seconds
+        typical = statistics.median(laps) if laps else before or self.aside_seconds
         return elapsed + (typical if self.aside_seconds else 0.0), typical

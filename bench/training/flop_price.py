@@ -30,9 +30,9 @@ class FlopPrice:
         """The entry's running count of field evaluations; 0 for an entry that solves no ODE."""
         return (field_evaluations(self.entry) or 0) if self.solves_ode else 0
 
-    def count_due(self, validate_every: int) -> bool:
-        """True when the next step begins an interval whose first step is counted."""
-        return self.history.step % (COUNT_EVERY * validate_every) == 0
+    def count_due(self, intervals: int) -> bool:
+        """True when the first step of the next interval is counted, after so many."""
+        return intervals % COUNT_EVERY == 0
 
     def count(self, step: Callable[[], Tensor]) -> Tensor:
         """The loss of `step`, taken under the FLOP counter and charged at what was counted."""

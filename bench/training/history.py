@@ -18,7 +18,7 @@ class History:
         counted_flops, counted_evaluations: FLOPs and field evaluations of the last step taken under the FLOP counter.
         field_evaluations: of all steps; None for an entry that solves no ODE.
         best_step, best_value: step of the kept weights and their validation value.
-        stale: validations since then.
+        best_at: share of the budget that was used by then.
         ended: whether a limit was met or training stopped early.
         selected_by: the name of the validation value, such as `nll(exact)`, which is in nats, or `mmd2`.
         shared_machine: whether others used the machine while training ran; None while too short to tell.
@@ -38,7 +38,7 @@ class History:
     field_evaluations: int | None = None
     best_step: int = 0
     best_value: float = float("inf")
-    stale: int = 0
+    best_at: float = 0.0
     ended: bool = False
     selected_by: str | None = None
     shared_machine: bool | None = None
@@ -47,6 +47,16 @@ class History:
     compile_seconds: float | None = None
     packed: int = 1
     rows: list[tuple[int, float, float, float, float]] = field(default_factory=list)
+
+    @property
+    def val_nll_nats(self) -> float | None:
+        """The validation NLL of the kept weights; None where another value chose them."""
+        return self.best_value if self.rows and self.by_likelihood else None
+
+    @property
+    def by_likelihood(self) -> bool:
+        """True where the validation value is an NLL."""
+        return (self.selected_by or "").startswith("nll")
 
     @property
     def step_milliseconds(self) -> float | None:
@@ -66,6 +76,5 @@ class History:
 
     def csv_text(self) -> str:
         """history.csv: a line for each validation; val_nll_nats is empty where it is not what validates."""
-        likelihood = (self.selected_by or "").startswith("nll")
-        lines = [",".join([*map(repr, row[:3]), repr(row[3]) if likelihood else ""]) for row in self.rows]
+        lines = [",".join([*map(repr, row[:3]), repr(row[3]) if self.by_likelihood else ""]) for row in self.rows]
         return "\n".join([HISTORY_HEADER, *lines]) + "\n"

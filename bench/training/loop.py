@@ -22,12 +22,15 @@ from bench.training.best_weights import BestWeights
 from bench.training.checkpoint import load_state, save_state
 from bench.training.clocks import CompileClock, IntervalClock
 from bench.training.compile_step import Compiled, chosen_mode, compile_step, eager_step
-from bench.training.early_stopping import is_best, out_of_patience
+from bench.training.early_stopping import ROUNDING, is_best, out_of_patience
 from bench.training.flop_price import FlopPrice
 from bench.training.history import History
 from bench.training.validation import Validation
 
 Report = Callable[[History, float], None]
+
+VALIDATIONS = 50
+"""Validations of a whole budget, where `train.validate_every` does not say: the best step is resolved to 2 % of it."""
 
 
 def train(
@@ -84,7 +87,7 @@ class Loop:
 
     compile_clock: CompileClock | None = None
     mean_loss: float
-    typical_milliseconds: float
+    typical_milliseconds: float = 0.0
 
     def __init__(self, entry: Entry, dataset: Dataset, config: Config, history: History, deadline: Deadline) -> None:
         self.entry, self.dataset, self.config = entry, dataset, config
@@ -111,6 +114,11 @@ class Loop:
             history.flops / budget.flops if budget.flops else 0.0,
         )
 
+    def intervals(self, seconds: float) -> int:
+        """Whole intervals between validations when the training clock shows `seconds`."""
+        every = self.config.train.validate_every
+        return self.history.step // every if every else int(VALIDATIONS * self.progress(seconds) + ROUNDING)
+
     def interval(self) -> None:
         """Steps until the next validation is due or the budget is met.
 
@@ -123,21 +131,21 @@ class Loop:
         """
         history, price, losses = self.history, self.price, list[Tensor]()
         first_step, evaluations = history.step + 1, price.evaluations()
-        every = self.config.train.validate_every
+        begun = self.intervals(history.seconds)
         self.entry.train()
         clock = IntervalClock(self.device, self.compiled)
-        if price.count_due(every):
+        if price.count_due(begun):
             with clock.aside():
                 progress = self.progress(history.seconds)
                 # A compiled graph would hide its operations from the counter.
                 losses.append(price.count(lambda: self.step(progress, eager=True)))
-        while not losses or history.step % every:
+        while not losses or self.intervals(history.seconds + clock.elapsed) == begun:
             progress = self.progress(history.seconds + clock.elapsed)
             if losses and progress >= 1:
                 break
             losses.append(self.step(progress))
             clock.lap()
-        seconds, typical = clock.stop()
+        seconds, typical = clock.stop(self.typical_milliseconds / 1e3)
         history.seconds += seconds
         if price.solves_ode:
             history.field_evaluations = (history.field_evaluations or 0) + price.evaluations() - evaluations
@@ -204,7 +212,7 @@ class Loop:
         Raises:
             Diverged: the validation value is NaN or infinite.
         """
-        history, patience = self.history, self.config.train.patience
+        history, patience, share = self.history, self.config.train.patience, self.progress(self.history.seconds)
         watch = Stopwatch(self.device)
         with watch:
             try:
@@ -213,10 +221,10 @@ class Loop:
                 raise Diverged(f"{reason} in the validation after step {history.step}", history.step) from reason
         history.validation_seconds += watch.seconds
         history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
-        if is_best(history, value):
+        if is_best(history, value, share):
             self.best.keep(self.entry)
         history.shared_machine = either(history.shared_machine, self.neighbours.shared())
-        history.ended = out_of_patience(history, patience) or self.progress(history.seconds) >= 1
+        history.ended = out_of_patience(history, patience, share) or share >= 1
 
     def state_dict(self) -> dict[str, Any]:
         """The checkpoint: all state from which training goes on, to the same end bit for bit."""

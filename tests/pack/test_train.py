@@ -111,7 +111,7 @@ def test_a_run_that_diverges_does_so_alone(own_conf, bench_call, tmp_path) -> No
 
 def test_patience_ends_where_it_does_alone(own_conf, bench_call, tmp_path) -> None:
     """The slowest run learns nothing, the fastest overshoots, those between still improve at the end."""
-    rest = ["model=affine", "train.patience=1", "train.optimiser.warmup=0", "train.optimiser.final=1"]
+    rest = ["model=affine", "train.patience=0.25", "train.optimiser.warmup=0", "train.optimiser.final=1"]
     packed, alone = both_ways(bench_call, own_conf, *rest, "train.optimiser.learning_rate=1e-30,0.001,0.01,1.5")
     assert packed.code == alone.code == 0
     found = made(tmp_path, "packed")
@@ -130,7 +130,7 @@ def test_runs_of_one_shape_are_packed_together_and_others_apart(own_conf) -> Non
     one = key("pack=seeds")
     assert one is not None
     optimiser = ["train.optimiser.learning_rate=0.1", "train.optimiser.clip_norm=2", "train.optimiser.final=0.1"]
-    assert one == key("pack=seeds", "seed=3", "train.patience=2", *optimiser)
+    assert one == key("pack=seeds", "seed=3", "train.patience=0.5", *optimiser)
     assert key("pack=seeds", "model=vae") == key("pack=seeds", "model=vae", "model.beta=0.5")
     others = ["model.width=5", "model=noisy", "budget.steps=19", "data.dim=4", "eval.seed=1"]
     assert len({one, *(key("pack=seeds", other) for other in others)}) == 6
@@ -139,7 +139,7 @@ def test_runs_of_one_shape_are_packed_together_and_others_apart(own_conf) -> Non
 @pytest.mark.long
 def test_runs_with_settings_of_their_own_are_the_runs_alone(own_conf, bench_call, tmp_path) -> None:
     """A weight of the loss, a schedule, a norm to clip at and a patience."""
-    rest = ["model=vae", "budget.parameters=null", "model.width=32", "model.beta=0.5,2", "train.patience=1,null"]
+    rest = ["model=vae", "budget.parameters=null", "model.width=32", "model.beta=0.5,2", "train.patience=0.25,null"]
     packed, alone = both_ways(
         bench_call, own_conf, *rest, "train.optimiser.warmup=0.3,0.5", "train.optimiser.clip_norm=0.5"
     )
@@ -299,7 +299,7 @@ def test_an_impossible_pack_is_a_mistake_in_the_command(bench_call, own_conf) ->
 @pytest.mark.long
 def test_a_compiled_pack_goes_on_with_idle_slots_to_the_same_records(own_conf, bench_call, tmp_path) -> None:
     """One run of three learns nothing and ends early; compiling anew without it would take longer than its share."""
-    small = ["model=realnvp", "model.layers=1", "model.width=8", "budget.parameters=null", "train.patience=1"]
+    small = ["model=realnvp", "model.layers=1", "model.width=8", "budget.parameters=null", "train.patience=0.25"]
     rest = words(own_conf, *small, "train.optimiser.warmup=0", "train.optimiser.learning_rate=1e-30,0.002,0.003")
     assert bench_call(*rest, "results_dir=alone").code == 0
     packed = bench_call(*rest, "results_dir=packed", "pack=seeds", "compile=step")

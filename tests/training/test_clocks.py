@@ -40,6 +40,7 @@ def test_a_counted_step_alone_is_charged_as_it_was(wall) -> None:
     with clock.aside():
         wall.seconds += 50
     assert clock.stop() == (50, 50)
+    assert clock.stop(before=4) == (4, 4)
 
 
 def test_seconds_of_compiling_are_on_a_clock_of_their_own(wall) -> None:

@@ -1,4 +1,6 @@
+import math
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def weights(entry: Entry) -> list[Tensor]:
 
 def without_clocks(history: History) -> dict:
     rows = [(step, loss, value) for step, _, loss, value, *_ in history.rows]
-    counted = {"step", "flops", "field_evaluations", "best_step", "best_value", "stale", "ended", "selected_by"}
+    counted = {"step", "flops", "field_evaluations", "best_step", "best_value", "best_at", "ended", "selected_by"}
     return {"rows": rows, **{name: getattr(history, name) for name in counted}}
 
 
@@ -94,7 +96,7 @@ def test_patience_stops_early(own_conf, tmp_path) -> None:
         own_conf,
         "model=affine",
         "budget.steps=1000",
-        "train.patience=2",
+        "train.patience=0.01",
         "train.optimiser.learning_rate=3",
         "train.optimiser.warmup=0",
     )
@@ -269,3 +271,52 @@ def test_field_evaluations_are_counted_over_a_kill(own_conf, tmp_path) -> None:
 def test_a_history_holds_only_likelihoods_as_likelihoods(selected_by: str, cell: str) -> None:
     history = History(selected_by=selected_by, rows=[(10, 0.5, 3.0, 2.5, 1.0)])
     assert history.csv_text() == f"step,train_seconds,train_loss_nats,val_nll_nats\n10,0.5,3.0,{cell}\n"
+
+
+def test_half_a_hundred_validations_share_a_budget_of_steps(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=noisy", "budget.steps=130", "train.validate_every=null")
+    _, _, history = trained(config, tmp_path / "c")
+    steps = [row[0] for row in history.rows]
+    assert steps == [math.ceil(130 * share / 50) for share in range(1, 51)]
+    assert history.best_at == history.best_step / 130
+
+
+def test_a_short_budget_is_validated_after_every_step(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=noisy", "budget.steps=31", "train.validate_every=null")
+    assert [row[0] for row in trained(config, tmp_path / "c")[2].rows] == list(range(1, 32))
+
+
+def test_half_a_hundred_validations_share_a_budget_of_flops(own_conf, tmp_path) -> None:
+    step = 5 * 2 * 32 * 3 * 10  # as counted by hand above
+    words = ["model=linear", "model.width=10", "budget.steps=null", "train.validate_every=null"]
+    history = trained(tiny(own_conf, *words, f"budget.flops={100 * step}"), tmp_path / "c")[2]
+    assert [row[0] for row in history.rows] == list(range(2, 101, 2))
+
+
+def test_validations_share_a_budget_of_seconds(own_conf, tmp_path) -> None:
+    """Of a budget of 100 steps of 5 ms; one that takes longer makes the next validation late, none is early."""
+    words = [
+        "model=slow",
+        "model.seconds=0.005",
+        "budget.steps=null",
+        "budget.seconds=0.5",
+        "train.validate_every=null",
+    ]
+    history = trained(tiny(own_conf, *words), tmp_path / "c")[2]
+    shares = [row[1] / 0.5 for row in history.rows]
+    assert all(int(50 * later) > int(50 * earlier) for earlier, later in pairwise(shares))
+    assert 10 <= len(shares) <= 50
+
+
+def test_a_run_killed_between_validations_at_shares_goes_on_to_the_same_end(own_conf, tmp_path) -> None:
+    words = ["model=noisy", "budget.steps=70", "train.validate_every=null", "train.checkpoint_seconds=1e-9"]
+    config = tiny(own_conf, *words)
+    whole = trained(config, tmp_path / "whole")[2]
+
+    def report(history: History, share: float) -> None:
+        if len(history.rows) == 13:
+            raise Killed
+
+    with pytest.raises(Killed):
+        trained(config, tmp_path / "c", report)
+    assert without_clocks(trained(config, tmp_path / "c")[2]) == without_clocks(whole)

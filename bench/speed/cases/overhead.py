@@ -13,7 +13,7 @@ from bench.metrics.compute import count_flops
 from bench.setup import build
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, Spread, interleave
-from bench.speed.loops import endless, loop_on
+from bench.speed.loops import endless, interval_steps, loop_on
 from bench.training.flop_price import COUNT_EVERY
 
 CASE = "overhead"
@@ -47,7 +47,7 @@ def shares(config: Config, device: torch.device, effort: Effort) -> list[Figure]
     On CUDA the watches wait for the device, so that nothing of the harness hides behind it: an upper bound.
     """
     loop = loop_on(build.dataset(config), config, device)
-    steps = config.train.validate_every
+    steps = interval_steps(config)
     batches = [loop.batches.next() for _ in range(steps)]
     step = loop.trainer.step
     on_trainer, on_batches = Stopwatch(device), Stopwatch(device)

@@ -15,7 +15,7 @@ from bench.pack.loop import Member, PackedLoop
 from bench.setup import build
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, interleave, ratios
-from bench.speed.loops import endless, interval, loop_on
+from bench.speed.loops import endless, interval, interval_steps, loop_on
 
 CASE = "pack"
 
@@ -41,7 +41,7 @@ def step_time(config: Config, seeds: int, runs: int, target: Target, device: tor
     together = packed_loop(config, seeds, device)
     seconds = interleave([together.interval, interval(alone)], device, effort)
     ours, theirs = seconds[0], [runs * one for one in seconds[1]]
-    steps = config.train.validate_every
+    steps = interval_steps(config)
     return Figure(
         CASE,
         f"realnvp of width {config.model['width']}: a step of {seeds} seeds at once, and of {runs} alone",

@@ -26,7 +26,7 @@ from bench.models.realnvp import CONDITIONER_SIZES, ActivationNorm, AffineCoupli
 from bench.setup import build
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
-from bench.speed.loops import endless, interval, loop_on
+from bench.speed.loops import endless, interval, interval_steps, loop_on
 from bench.training.batches import Batches
 
 CASE = "realnvp-nflows"
@@ -56,7 +56,7 @@ def step_time(config: Config, device: torch.device, effort: Effort, target: Targ
     dataset = build.dataset(config)
     loop = loop_on(dataset, even(config, dataset), device)
     assert isinstance(loop.entry, RealNVP)
-    steps = config.train.validate_every
+    steps = interval_steps(config)
     batches = Batches(loop.batches.dataset, config.train.batch_size, config.seed)
     settings = config.train.optimiser
     theirs = eager_loop(same_layers(loop.entry), nflows_loss, batches, steps, settings)

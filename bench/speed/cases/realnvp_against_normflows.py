@@ -10,7 +10,7 @@ from bench.setup import build
 from bench.speed.cases.realnvp_against_nflows import eager_loop, even
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, interleave, ratios
-from bench.speed.loops import endless, interval, loop_on
+from bench.speed.loops import endless, interval, interval_steps, loop_on
 from bench.training.batches import Batches
 
 CASE = "realnvp-normflows"
@@ -35,7 +35,7 @@ def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
     dataset = build.dataset(config)
     loop = loop_on(dataset, even(config, dataset), device)
     assert isinstance(loop.entry, RealNVP)
-    steps = config.train.validate_every
+    steps = interval_steps(config)
     batches = Batches(loop.batches.dataset, config.train.batch_size, config.seed)
     theirs = eager_loop(same_layers(loop.entry), loss, batches, steps, config.train.optimiser)
     ours_seconds, theirs_seconds = interleave([interval(loop), theirs], device, effort)

@@ -13,7 +13,7 @@ from bench.data.dataset import Dataset
 from bench.models.parts.latent import LatentEntry
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
-from bench.speed.loops import endless, interval, loop_on
+from bench.speed.loops import endless, interval, interval_steps, loop_on
 from bench.speed.pixels import pixels
 from bench.training.loop import Loop
 
@@ -89,9 +89,10 @@ def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort
         import bench.speed.rivals.pythae_vaes  # noqa: F401
     except ImportError as error:
         return [not_timed(pair, f"not timed: {error}; pip install pythae") for pair in configs]
-    train = next(iter(configs.values())).train
-    examples = train.validate_every * train.batch_size
-    dataset, source = pixels(next(iter(configs.values())), examples)
+    first = next(iter(configs.values()))
+    train = first.train
+    examples = interval_steps(first) * train.batch_size
+    dataset, source = pixels(first, examples)
     with tempfile.TemporaryDirectory() as folder:
         sides = [both_sides(config, dataset, device, Path(folder)) for config in configs.values()]
         seconds = interleave([block for loop, epoch in sides for block in (interval(loop), epoch)], device, effort)
