@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.record.store import TABLE
 from bench.report.products import TestSet
+from bench.report.run_settings import unchosen_words
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -16,7 +17,6 @@ from bench.report.study import (
     label,
     load,
     rows_of,
-    words_of,
 )
 
 VERSIONS = {"source_hash": "source", "data_hash": "content", "entry_version": "version"}
@@ -91,7 +91,7 @@ def tell_apart(new: list[Run], kept: list[Run]) -> None:
 
 def kind(run: Run) -> tuple[str, str, frozenset[str]]:
     """Data, model and the words of the command, without the seed and the folder of configurations."""
-    words = words_of(run)
+    words = unchosen_words(run)
     if "--config-dir" in words:
         place = words.index("--config-dir")
         del words[place : place + 2]
