@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.config import NOT_IDENTITY, TUNED
+from bench.config import NOT_IDENTITY
 from bench.record.reading import CONFIG_BYTES, Unreadable, csv_rows, shown, text_of, yaml_mapping
 from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, row_folder, write_atomically
 from bench.record.typed import printable
 from bench.report.committed_rows import VERSIONS, kept_beside
 from bench.report.picture_archive import archive, pictures_of
 from bench.report.products import PRODUCTS, from_runs, merged, packed
-from bench.report.run_settings import with_tuning, without_choices
+from bench.report.run_settings import at, with_tuning, without_choices
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -187,8 +187,6 @@ def _name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> N
         without_choices(group, settings)
         for run, variant in zip(group, variants(settings), strict=True):
             run["variant"] = variant and shortened(variant)
-            if run.get("setting") == TUNED:
-                run["variant"] = ", ".join(filter(None, (run["variant"], TUNED)))
         _tell_apart(group)
 
 
@@ -261,10 +259,10 @@ def natural(text: str) -> list[str | int]:
 
 def _tell_apart(group: list[Run]) -> None:
     """Runs that share even their seed, for want of a configuration, get their hash as variant."""
-    seen: dict[tuple[str, Any], int] = defaultdict(int)
+    seen: dict[tuple[Any, ...], int] = defaultdict(int)
     for run in group:
-        seen[label(run), run["seed"]] += 1
-    clashing = [run for run in group if seen[label(run), run["seed"]] > 1]
+        seen[label(run), run["seed"], *at(run)] += 1
+    clashing = [run for run in group if seen[label(run), run["seed"], *at(run)] > 1]
     for run in clashing:
         run["variant"] = run["run_id"].rsplit("-", 1)[-1]
 

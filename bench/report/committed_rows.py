@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.record.store import TABLE
 from bench.report.products import TestSet
-from bench.report.run_settings import unchosen_words
+from bench.report.run_settings import at, unchosen_words
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -73,7 +73,7 @@ def tell_apart(new: list[Run], kept: list[Run]) -> None:
     """
     variants = {(kind(run), version(run)): run["variant"] for run in kept}
     of_command = {kind(run): version(run) for run in kept}
-    names = {(run["data"], label(run)) for run in kept}
+    names = {(run["data"], label(run), *at(run)) for run in kept}
     for run in new:
         if (kind(run), version(run)) not in variants:
             own = run["variant"]
@@ -81,11 +81,11 @@ def tell_apart(new: list[Run], kept: list[Run]) -> None:
                 own = ", ".join(filter(None, (own, *differences_of(version(run), of_command[kind(run)]))))
                 run["variant"] = own
             number = 1
-            while (run["data"], label(run)) in names:
+            while (run["data"], label(run), *at(run)) in names:
                 number += 1
                 run["variant"] = ", ".join(filter(None, (own, f"kind {number}")))
             variants[kind(run), version(run)] = run["variant"]
-            names.add((run["data"], label(run)))
+            names.add((run["data"], label(run), *at(run)))
         run["variant"] = variants[kind(run), version(run)]
 
 

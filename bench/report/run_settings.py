@@ -27,6 +27,11 @@ def with_tuning(runs: Iterable[Run], trials: Sequence[Trial]) -> None:
             run["tuning_seconds"] = seconds.get(subject)
 
 
+def at(run: Run) -> tuple[float | None, str | None]:
+    """Rung and setting of a run: what tells rows of one label apart."""
+    return run.get("rung"), run.get("setting")
+
+
 def subject_of(run: Run) -> Subject:
     """What a run's settings are chosen for."""
     knob = (run.get("knob") or "").partition("=")[0] or None

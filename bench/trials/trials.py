@@ -9,11 +9,11 @@ from bench.cells.order import Order
 from bench.cells.planning import Orders
 from bench.errors import BenchError
 from bench.record.store import FINISHED
+from bench.trials.subjects import Tunable
 from bench.tuning import file
 from bench.tuning.choice import Subject, by_subject
 from bench.tuning.file import OTHER_CODE, OTHER_PLAN, PROVEN, Trial
 from bench.tuning.space import LOWEST
-from bench.trials.subjects import Tunable
 
 
 class Asked(NamedTuple):

@@ -8,6 +8,8 @@ from bench.cells.order import Order, Setting
 from bench.cells.planning import Orders, Untuned
 from bench.config import BOTH
 from bench.errors import BenchError
+from bench.trials.subjects import Tunable, subject_of, tunables, tuned_words
+from bench.trials.trials import Asked, Trials
 from bench.tuning import file
 from bench.tuning.choice import (
     Choice,
@@ -23,8 +25,6 @@ from bench.tuning.choice import (
 )
 from bench.tuning.file import CHOSEN, OTHER_DATA, Trial
 from bench.tuning.space import BESIDE, beside, candidates, rates
-from bench.trials.subjects import Tunable, subject_of, tunables, tuned_words
-from bench.trials.trials import Asked, Trials
 
 OfSubject = Mapping[Subject, Sequence[Trial]]
 

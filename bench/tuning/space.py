@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.seeds import FOLDS
+
 LOWEST, HIGHEST, COUNT = 5e-4, 5e-2, 6
 """Ends of the grid of learning rates, and how many there are."""
 
@@ -14,9 +16,6 @@ BESIDE = 2
 """Trials at the best rate: of the knob, or of rates beside it."""
 
 RATE = "train.optimiser.learning_rate"
-
-FOLDS = 5
-"""Folds of a data set whose YAML lists `fold`: a run's is `data.fold`, by default its seed modulo so many."""
 
 
 def rounded(rate: float) -> float:
