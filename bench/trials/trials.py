@@ -1,7 +1,7 @@
 """Trials as cells: planned, made where they are missing, and their rows in tuning.csv."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,21 +90,26 @@ class Trials:
         self.planned.add(order.run_id)
         identity = order.identity()
         self.proven[asked.tunable.subject] = tuple(identity[name] for name in PROVEN)
+        data, fold, model, options = asked.tunable.subject
+        about: dict[str, Any] = {"data": data, "fold": fold, "model": model, "options": options, "rung": asked.rung}
+        about |= {"learning_rate": asked.rate, "knob": asked.knob, "value": asked.value, "mark": ""}
         record = None if self.is_finished(order) else order.folder.read()
         if record is not None:
-            data, fold, model, options = asked.tunable.subject
-            about = {"data": data, "fold": fold, "model": model, "options": options, "rung": asked.rung}
-            about |= {"learning_rate": asked.rate, "knob": asked.knob, "value": asked.value}
             self.rows[order.run_id] = file.of_record(record, **about)
-        if order.run_id in self.rows:
-            self.rows[order.run_id] = self.rows[order.run_id].marked("")
+        elif order.run_id in self.rows:
+            self.rows[order.run_id] = replace(self.rows[order.run_id], **about)
 
-    def mark_others(self) -> None:
-        """Marks the trials of the command's subjects that its plan does not have: of other code, or of another plan."""
-        for run_id, row in self.rows.items():
-            if run_id not in self.planned and row.subject in self.proven:
-                own = tuple(getattr(row, name) for name in PROVEN)
-                self.rows[run_id] = row.marked(OTHER_PLAN if own == self.proven[row.subject] else OTHER_CODE)
+    def mark_others(self, on: Iterable[Tunable], every_rung: bool = False) -> None:
+        """Marks the trials of these subjects that the plan does not have: of other code, or of another plan.
+
+        Those of other rungs of the ladder are planned, and so judged, with `every_rung` alone.
+        """
+        for one in on:
+            own = [row for row in self.rows.values() if row.subject == one.subject and row.run_id not in self.planned]
+            for row in own:
+                same = tuple(getattr(row, name) for name in PROVEN) == self.proven.get(one.subject)
+                unjudged = same and not every_rung and row.rung != one.rung and row.rung in one.rungs
+                self.rows[row.run_id] = row if unjudged else row.marked(OTHER_PLAN if same else OTHER_CODE)
 
     def mark(self, run_ids: Iterable[str], mark: str) -> None:
         """Marks rows."""

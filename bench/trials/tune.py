@@ -61,7 +61,7 @@ def tuned(untuned: Sequence[Untuned], trials: Trials) -> Tuning:
     of_all = {subject: [*own] for subject, own in of_rates.items()}
     for subject, own in trials.made(at_best(on, of_rates, grid)).items():
         of_all[subject] += own
-    trials.mark_others()
+    trials.mark_others(one for one in on if one.subject in of_all)
     for subject, own in of_all.items():
         chosen = best(own)
         if chosen is None:
@@ -138,7 +138,8 @@ def transfer(tuning: Tuning, trials: Trials, named: Sequence[str] | None) -> Non
             continue
         choice = transferred(chosen, *subject[2:])
         if choice is not None:
-            tuning.choices[subject] = choice
+            known = choice.knob == tuning.tunables[subject].knob
+            tuning.choices[subject] = choice if known else Choice(choice.learning_rate)
         elif subject[2:] not in trained and trials.is_fitted(tuning.tunables[subject]):
             tuning.fitted.add(subject)
         elif not trials.dry:
@@ -149,10 +150,11 @@ def transfer(tuning: Tuning, trials: Trials, named: Sequence[str] | None) -> Non
 
 
 def rungs_made(tuning: Tuning, trials: Trials) -> None:
-    """Makes the trials of the grid at every rung: whether the rate that the middle one chose serves them all."""
+    """Makes the trials of the grid at the other rungs: whether the rate that the middle one chose serves them all."""
     grid = rates(*widened(trials.rows.values()))
-    on = [one for one in tuning.tunables.values() if one.subject in tuning.choices]
-    trials.made([Asked(one, rung, rate) for one in on for rung in one.rungs for rate in grid])
+    on = [one for one in tuning.tunables.values() if one.subject in tuning.choices and one.subject in trials.proven]
+    trials.made([Asked(one, rung, rate) for one in on for rung in one.rungs if rung != one.rung for rate in grid])
+    trials.mark_others(on, every_rung=True)
     if not trials.dry:
         file.write(trials.study, trials.rows.values())
 
