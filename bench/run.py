@@ -90,7 +90,7 @@ def run(
     record |= spent(history, record)
     record |= early_warning(record)
     if config.tune.setting == TRIAL and math.isfinite(history.best_value):
-        record["val_value"] = history.best_value
+        record["validation"] = history.best_value
     if history.rows:
         folder.write_text("history.csv", history.csv_text())
     folder.write_record(record)

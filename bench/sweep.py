@@ -219,8 +219,8 @@ def record_line(record: Record) -> str:
     if record.get("nll_nats") is not None:
         bound = "<=" if record["nll_is_bound"] else "="
         parts.append(f"NLL {bound} {record['nll_nats']:.3f} nats ({record['nll_estimator']})")
-    if record.get("val_value") is not None:
-        parts.append(f"validation {record['val_value']:.3f} ({record['selected_by']})")
+    if record.get("validation") is not None:
+        parts.append(f"validation {record['validation']:.3f} ({record['selected_by']})")
     if record.get("kl_to_truth") is not None:
         parts.append(f"KL {record['kl_to_truth']:.3f}")
     if record.get("warning") is not None:

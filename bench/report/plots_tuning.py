@@ -59,7 +59,7 @@ def mean_curves(trials: list[Trial], data: str) -> dict[str, dict[int, float]]:
     groups = at_trial_rung(short_options(trial for trial in trials if trial.used))
     for (name, _, model, options), own in groups.items():
         if name == data and all(trial.validated_by != "mmd2" for trial in own):
-            values = [trial.val_nll_nats if trial.status == "ok" else None for trial in own]
+            values = [trial.validation if trial.status == "ok" else None for trial in own]
             of_entry[f"{model} ({options})" if options else model].append(dict(expected_best(values)))
     return {
         entry: {k: sum(curve[k] for curve in curves) / len(curves) for k in curves[0] if all(k in c for c in curves)}

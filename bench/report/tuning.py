@@ -130,10 +130,10 @@ def value_cell(trial: Trial | None) -> TableCell:
     """A trial's validation value, or how it ended."""
     if trial is None:
         return TableCell("", None)
-    if trial.status != "ok" or trial.val_nll_nats is None:
+    if trial.status != "ok" or trial.validation is None:
         return TableCell(trial.status, None)
     unit = " mmd2" if trial.validated_by == "mmd2" else ""
-    return TableCell(f"{plain(trial.val_nll_nats)}{unit}", trial.val_nll_nats, trial.mark == CHOSEN)
+    return TableCell(f"{plain(trial.validation)}{unit}", trial.validation, trial.mark == CHOSEN)
 
 
 def further_cell(trial: Trial) -> TableCell:
@@ -191,9 +191,9 @@ GRID = frozenset(rates(True, True))
 
 def loss_of(lowest: Trial | None, same: Trial | None) -> float:
     """Nats that a trial lies above the lowest; infinite where it did not end well, 0 where none did."""
-    if lowest is None or lowest.val_nll_nats is None:
+    if lowest is None or lowest.validation is None:
         return 0.0
-    return float("inf") if same is None or same.val_nll_nats is None else same.val_nll_nats - lowest.val_nll_nats
+    return float("inf") if same is None or same.validation is None else same.validation - lowest.validation
 
 
 def loss_cell(lowest: Trial | None, same: Trial | None) -> TableCell:

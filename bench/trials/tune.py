@@ -118,7 +118,7 @@ def at_best(on: Sequence[Tunable], of_rates: OfSubject, grid: Sequence[float]) -
 
 def better_first(rate: float, grid: Sequence[float], own: Sequence[Trial]) -> list[float]:
     """The two rates beside the best, that on the side of the better neighbour first."""
-    losses = {trial.learning_rate: trial.val_nll_nats for trial in own if trial.status == "ok"}
+    losses = {trial.learning_rate: trial.validation for trial in own if trial.status == "ok"}
     place = grid.index(rate)
     sides = [losses.get(grid[n]) if 0 <= n < len(grid) else None for n in (place - 1, place + 1)]
     lower, upper = [float("inf") if side is None else side for side in sides]

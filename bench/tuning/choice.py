@@ -32,8 +32,8 @@ def best(trials: Iterable[Trial]) -> Trial | None:
 
     None where no trial ended ok.
     """
-    ended = [trial for trial in trials if trial.status == "ok" and trial.val_nll_nats is not None]
-    return min(ended, key=lambda trial: trial.val_nll_nats or 0.0, default=None)
+    ended = [trial for trial in trials if trial.status == "ok" and trial.validation is not None]
+    return min(ended, key=lambda trial: trial.validation or 0.0, default=None)
 
 
 def choice_of(trial: Trial) -> Choice:

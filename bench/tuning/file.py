@@ -35,7 +35,7 @@ class Trial:
         learning_rate: of the trial.
         knob, value: the option beside it that was tried, and what it was set to; empty where it was left.
         seed, run_id, status, steps, train_seconds, git_commit: of the run.
-        val_nll_nats: best validation value, smaller is better; in nats unless `validated_by` is `mmd2`.
+        validation: best validation value, smaller is better; in nats unless `validated_by` is `mmd2`.
         validated_by: the quantity that validated.
         data_hash, source_hash, entry_version, training_version: of the run's key.
         mark: empty for a trial that was not chosen, else one of this file's.
@@ -51,7 +51,7 @@ class Trial:
     value: str
     seed: int
     run_id: str
-    val_nll_nats: float | None
+    validation: float | None
     validated_by: str | None
     status: str
     steps: int | None
@@ -87,7 +87,7 @@ TEXTS = frozenset({"options", "knob", "value", "mark"})
 def of_record(record: Record, **about: Any) -> Trial:
     """The row of a trial's record; `about` are the columns that a record does not have."""
     from_record = {name: record.get(name) for name in HEADER if name in record or name in PROVEN}
-    value = {"val_nll_nats": record.get("val_value"), "validated_by": record.get("selected_by")}
+    value = {"validation": record.get("validation"), "validated_by": record.get("selected_by")}
     return Trial(**{**dict.fromkeys(HEADER), "mark": "", **from_record, **value, **about})
 
 

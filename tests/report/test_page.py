@@ -45,7 +45,13 @@ def test_messages_are_escaped(page: str) -> None:
 
 
 def test_it_says_what_failed_how_to_read_it_and_where_it_came_from(page: str) -> None:
-    for words in ("loss is NaN at step 2000", "upper bound", "test examples together", "0123456 (22 runs)", "bench run study=made"):
+    for words in (
+        "loss is NaN at step 2000",
+        "upper bound",
+        "test examples together",
+        "0123456 (22 runs)",
+        "bench run study=made",
+    ):
         assert words in page
     assert all(column in page for column in COLUMNS)
 

@@ -87,7 +87,7 @@ class Fake:
             value = self.loss(words)
             status = value if isinstance(value, str) else "ok"
             record = {**order.identity(), "status": status, "train_seconds": 1.0, "steps": 5, "selected_by": "loss"}
-            record |= {} if isinstance(value, str) else {"val_value": value}
+            record |= {} if isinstance(value, str) else {"validation": value}
             RunFolder(order.folder.path).write_record(record)
 
     def trials(self) -> Trials:

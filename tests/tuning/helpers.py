@@ -18,7 +18,7 @@ def trial(rate: float, loss: float | None = 1.0, **changes: Any) -> Trial:
         "value": "",
         "seed": 1000,
         "run_id": f"moons-flow-s1000-{changes.get('model', '')}{changes.get('value', '')}{rate:g}",
-        "val_nll_nats": loss,
+        "validation": loss,
         "validated_by": "nll(exact)",
         "status": "ok",
         "steps": 10,
