@@ -78,6 +78,14 @@ def parser() -> argparse.ArgumentParser:
     add_config_dir(run)
     run.set_defaults(call=call_run)
 
+    tune = commands.add_parser("tune", help="the same number of trials for every entry of a study; what they choose")
+    tune.add_argument("study", metavar="STUDY")
+    tune.add_argument("overrides", nargs="*", help="such as model=mine data=digits workers=2")
+    tune.add_argument("--every-rung", action="store_true", help="the grid of rates at every rung of the ladder")
+    tune.add_argument("--dry-run", action="store_true", help="how many trials are finished, and how many to make")
+    add_config_dir(tune)
+    tune.set_defaults(call=call_tune)
+
     evaluate = commands.add_parser("evaluate", help="evaluate stored weights anew, with other eval.* options")
     evaluate.add_argument("what", metavar="STUDY|RUN", help="a study, a run's id or its folder")
     evaluate.add_argument("overrides", nargs="*", help="such as eval.importance_samples=5000")
@@ -173,6 +181,14 @@ def call_run(arguments: argparse.Namespace) -> int:
         print("---\n".join(configurations(arguments.overrides, arguments.multirun, config_dir)), end="")
         return 0
     return run_command(arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir)
+
+
+def call_tune(arguments: argparse.Namespace) -> int:
+    """`bench tune`: 1 when an entry has no trial that ended ok."""
+    from bench.sweep import tune_command
+
+    config_dir = existing(arguments.config_dir)
+    return tune_command(arguments.study, arguments.overrides, arguments.every_rung, arguments.dry_run, config_dir)
 
 
 def call_evaluate(arguments: argparse.Namespace) -> int:

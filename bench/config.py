@@ -9,6 +9,13 @@ from bench.errors import BenchError, unknown
 DEVICES = ("auto", "cpu", "cuda")
 ESTIMATORS = ("auto", "iwae", "ais")
 
+DEFAULT, TUNED, TRIAL = "default", "tuned", "trial"
+"""Settings of an entry: as it comes, as its trials chose, and within a trial."""
+BOTH = f"{DEFAULT}={TUNED}"
+"""The setting of a run whose chosen values are those that the entry comes with."""
+DECLARED = ("learning_rate", "knob")
+"""What `tuning` in a model's YAML may say."""
+
 PACKS = ("seeds",)
 COMPILES = ("off", "auto", "step", "graph")
 
@@ -26,6 +33,11 @@ NOT_IDENTITY = frozenset(
         "budget.ladder",
         "budget.rung",
         "train.checkpoint_seconds",
+        "tune.settings",
+        "tune.setting",
+        "tune.data",
+        "tune.seed",
+        "tune.knob",
     }
 )
 """Options that decide nothing in a record but where it lies and how long it takes: no part of a run's id."""
@@ -59,19 +71,21 @@ class Budget:
 
 @dataclass
 class Optimiser:
-    """The optimiser: Adam with a warm-up and a cosine decay.
+    """The optimiser: Adam with a warm-up and a cosine decay, AdamW where weights decay.
 
     Attributes:
         learning_rate: Adam's, at the end of the warm-up.
         warmup: share of the budget over which the rate rises from 0.
         final: share of the rate that is left at the end of its cosine decay; 1 keeps it constant.
         clip_norm: largest norm of the gradient of all parameters.
+        weight_decay: share of the learning rate by which every weight shrinks at a step, apart from its gradient.
     """
 
     learning_rate: float = 2e-3
     warmup: float = 0.05
     final: float = 0.0
     clip_norm: float = 10.0
+    weight_decay: float = 0.0
 
 
 @dataclass
@@ -138,6 +152,25 @@ class Eval:
 
 
 @dataclass
+class Tune:
+    """Equal tuning of the entries of a study.
+
+    Attributes:
+        settings: of each cell of the grid: `default`, as the entry comes, and `tuned`, with what its trials chose.
+        setting: of this one cell: `default`, `tuned`, or `trial`, which is trained and validated alone.
+        data: data sets that are tuned on, others take the median of what those chose; null tunes on each of the study.
+        seed: of the trials, none of a final run; those of fold f of a data set have this one plus f.
+        knob: the one option beside the learning rate, and its values; from the model's YAML.
+    """
+
+    settings: list[str] = field(default_factory=lambda: [DEFAULT])
+    setting: str = DEFAULT
+    data: list[str] | None = None
+    seed: int = 1_000
+    knob: dict[str, list[Any]] | None = None
+
+
+@dataclass
 class Config:
     """One run, wholly resolved.
 
@@ -161,6 +194,7 @@ class Config:
     budget: Budget
     train: Train
     eval: Eval
+    tune: Tune = field(default_factory=Tune)
     study: str = "scratch"
     seed: int = 0
     device: str = "auto"
@@ -176,17 +210,22 @@ class Config:
 FEWEST = 10
 """Examples below which a sample metric means nothing."""
 
-MAY_BE_ZERO = {"seed", "warmup", "final", "noise_scales"}
+MAY_BE_ZERO = {"seed", "warmup", "final", "noise_scales", "weight_decay"}
 
 
-GROUPS = ("budget", "train", "train.optimiser", "eval", "")
+GROUPS = ("budget", "train", "train.optimiser", "eval", "tune", "")
 """The groups of the schema, the empty name for the options that belong to none."""
 
 
 def from_plain(content: dict[str, Any]) -> Config:
     """The configuration that `dataclasses.asdict` turned into plain words, as JSON keeps them."""
     train = {**content["train"], "optimiser": Optimiser(**content["train"]["optimiser"])}
-    groups = {"budget": Budget(**content["budget"]), "train": Train(**train), "eval": Eval(**content["eval"])}
+    groups = {
+        "budget": Budget(**content["budget"]),
+        "train": Train(**train),
+        "eval": Eval(**content["eval"]),
+        "tune": Tune(**content["tune"]),
+    }
     return Config(**{**content, **groups})
 
 
@@ -202,6 +241,7 @@ def check(config: Config) -> None:
     check_budget(config)
     check_shares(config.train)
     check_sizes(config.eval)
+    check_tune(config.tune)
     check_names(config)
 
 
@@ -313,6 +353,51 @@ def check_sizes(settings: Eval) -> None:
         size = getattr(settings, name)
         if size is not None and size < FEWEST:
             raise BenchError(f"eval.{name}={size}: too few to compare samples with; give at least {FEWEST}")
+
+
+def check_tune(tune: Tune) -> None:
+    """Refuses settings that there are not, and a knob without values.
+
+    Raises:
+        BenchError: it names the option.
+    """
+    if not tune.settings:
+        raise BenchError(f"tune.settings: an empty list runs nothing; give {DEFAULT}, {TUNED} or both")
+    for setting in tune.settings:
+        if setting not in (DEFAULT, TUNED):
+            raise unknown("setting", setting, (DEFAULT, TUNED), "tune.settings")
+    if tune.setting not in (DEFAULT, TUNED, TRIAL, BOTH):
+        raise unknown("setting", tune.setting, (DEFAULT, TUNED, TRIAL), "tune.setting")
+    if len(tune.knob or {}) > 1:
+        raise BenchError(f"tuning.knob: {', '.join(tune.knob or {})}: an entry has one knob; take one of them")
+
+
+def take_declared(config: Config) -> None:
+    """Takes what the model's YAML declares of tuning out of the entry's own options: its knob.
+
+    Raises:
+        BenchError: it declares something else.
+    """
+    declared = config.model.pop("tuning", None) or {}
+    where = f"conf/model/{config.model.get('name')}.yaml: tuning"
+    for name in declared:
+        if name not in DECLARED:
+            raise unknown("option", str(name), DECLARED, where)
+    knob = declared.get("knob", config.tune.knob)
+    lists = isinstance(knob, dict) and all(isinstance(values, list) for values in knob.values())
+    if knob is not None and not lists:
+        raise BenchError(f"{where}.knob: give one option and a list of values, such as {{input_gain: [1.0, 2.0, 4.0]}}")
+    config.tune.knob = knob
+
+
+def place_trial(config: Config) -> None:
+    """Puts the results of a trial into the folder of its study, in `tuning`; those of any other run stay."""
+    if config.tune.setting == TRIAL:
+        config.results_dir, config.study = f"{config.results_dir}/{config.study}", TUNING
+
+
+TUNING = "tuning"
+"""In a study's folder: the folder of its trials."""
 
 
 def check_names(config: Config) -> None:

@@ -5,12 +5,13 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
 
-from bench.config import Config
+from bench.config import TRIAL, Config
 from bench.data.dataset import Dataset
 from bench.data.watched import Watched, splits
 from bench.errors import CannotWrite, ChangedData, Diverged, NotApplicable, TimedOut, one_line
@@ -35,6 +36,7 @@ from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
 from bench.training.history import History
 from bench.training.loop import Report, train
+from bench.tuning.space import fold_of, knob_text
 
 OWN_THREADS = torch.get_num_threads()
 """Threads that torch takes by itself, read before any configuration sets them."""
@@ -47,7 +49,7 @@ def run(
     shared: bool = False,
     tell: Callable[[Record], None] = lambda row: None,
 ) -> Record:
-    """Trains and evaluates one entry on one data set, and stores the record last.
+    """Trains and evaluates one entry on one data set, and stores the record last; a trial of tuning is only trained.
 
     Args:
         cell: resolved, its folder locked by the caller.
@@ -71,22 +73,26 @@ def run(
     keep_sources(cell, folder)
     with ending(record, folder):
         entry, dataset = prepared(cell)
-        record |= size(cell, entry) | {"train_examples": len(dataset.train), "varies": dataset.varies or None}
+        record |= size(cell, entry) | settings_of(cell)
+        record |= {"train_examples": len(dataset.train), "varies": dataset.varies or None}
         tell(record)
         memory, watched = PeakMemory(device), splits(dataset)
         learn(entry, dataset, config, history, folder, deadline, telling(report, tell, record, watched))
         watched.check("training")
-        finish(entry, dataset, config.seed, history, deadline)
-        watched.check("finish")
-        numbers = measured(cell, entry, dataset, deadline, folder)
-        record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
+        if config.tune.setting != TRIAL:
+            finish(entry, dataset, config.seed, history, deadline)
+            watched.check("finish")
+            numbers = measured(cell, entry, dataset, deadline, folder)
+            record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
+            write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
+            folder.write_text("weights.json", weight_statistics(entry))
         watched.check_content("the run")
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
-        write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
-        folder.write_text("weights.json", weight_statistics(entry))
         record |= {"peak_memory_bytes": peak, "status": "ok"}
     record |= spent(history, record)
     record |= early_warning(record)
+    if config.tune.setting == TRIAL and math.isfinite(history.best_value):
+        record["validation"] = history.best_value
     if history.rows:
         folder.write_text("history.csv", history.csv_text())
     folder.write_record(record)
@@ -140,9 +146,9 @@ WEIGHTS = "weights.safetensors"
 """In a run's folder: parameters and buffers of the trained entry."""
 
 TRAINING_COLUMNS = (
-    "family", "parameters", "width", "matched_to", "train_examples", "varies", "steps", "best_step", "best_at",
-    "val_nll_nats", "selected_by", "train_seconds", "step_milliseconds", "train_flops", "train_nfe", "shared_machine",
-    "packed", "compiled", "compile_seconds",
+    "family", "parameters", "width", "matched_to", "train_examples", "varies", "fold", "learning_rate", "knob", "steps",
+    "best_step", "best_at", "val_nll_nats", "selected_by", "train_seconds", "step_milliseconds", "train_flops",
+    "train_nfe", "shared_machine", "packed", "compiled", "compile_seconds",
 )  # fmt: skip
 """Columns that a new evaluation takes over from the run."""
 
@@ -263,6 +269,15 @@ def size(cell: Cell, entry: Entry) -> Record:
         "width": cell.width,
         "matched_to": None if cell.entry_class.fitted else matched_to(cell.config),
     }
+
+
+def settings_of(cell: Cell) -> Record:
+    """What tuning chooses and what it is chosen by: learning rate and knob, empty for a `fitted` entry, and fold."""
+    config = cell.config
+    settings: Record = {"fold": fold_of(config.data, config.seed)}
+    if not cell.entry_class.fitted:
+        settings |= {"learning_rate": config.train.optimiser.learning_rate, "knob": knob_text(asdict(config))}
+    return settings
 
 
 def matched_to(config: Config) -> str:

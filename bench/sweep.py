@@ -3,8 +3,9 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from bench.cells.dry_run import forecast
 from bench.cells.order import Order
@@ -14,10 +15,13 @@ from bench.cells.stored import stored_orders, stored_runs
 from bench.cells.supervise import Supervisor
 from bench.cells.terminal import say
 from bench.cells.verify import chosen_rows, comparisons
+from bench.config import TUNED
 from bench.errors import BenchError
 from bench.record.columns import STATUSES
 from bench.record.store import Record
 from bench.record.typed import cut
+from bench.trials.trials import Trials
+from bench.trials.tune import planned_tuned, rungs_made, together, tuned
 
 SHOWN_ERROR = 500
 """Characters of a row's error that its line on the terminal shows."""
@@ -36,21 +40,107 @@ def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, co
     pool = Pool()
     try:
         task = {"arguments": arguments, "multirun": multirun, "config_dir": config_dir and str(config_dir)}
-        orders = planned(task, pool, say)
-        if not orders.cells and not orders.refusals:
+        told = Once(say)
+        orders = planned(task, pool, told)
+        if not orders.cells and not orders.refusals and not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
+        if orders.untuned and not orders.refusals:
+            orders = with_tuned(orders, task, pool, told, dry)
         if dry:
             for line in forecast(orders, again):
                 say(line)
             return 1 if orders.refusals else 0
         if orders.refusals:
             return refuse(orders)
+        if not orders.cells:
+            raise BenchError("no trial ended ok, so that there are no tuned runs to make")
         outcomes = sweep(orders.cells, pool, again)
     finally:
         pool.end()
     for line in closing_lines(outcomes, orders.cells[0]):
         say(line)
     return 0 if set(outcomes) <= {"ok", "not_applicable"} else 1
+
+
+class Once:
+    """Says each line once, however often a command is planned."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.said = say, set[str]()
+
+    def __call__(self, line: str) -> None:
+        """Says the line unless it was said."""
+        if line not in self.said:
+            self.said.add(line)
+            self.say(line)
+
+
+def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Orders:
+    """The orders with the tuned cells behind the others; trials that are missing are made first.
+
+    With `dry` none is made: where trials are missing, a line says how many, and tuned cells are left out.
+
+    Raises:
+        BenchError: a trial cannot be planned.
+    """
+    trials = trials_of(orders, task, pool, told, dry)
+    tuning = tuned(orders.untuned, trials)
+    for line in tuning.said:
+        told(line)
+    if trials.missing:
+        waiting = sum(len(untuned.cells) for untuned in orders.untuned)
+        told(
+            f"tuning: {trials.missing} trials of the grid to make, then two at each best rate, and {waiting} tuned runs"
+        )
+        return orders
+    cells = planned_tuned(orders.untuned, tuning, lambda listed: planned({**task, "listed": listed}, pool, told))
+    return Orders(together(orders.cells, cells.cells), [*orders.refusals, *cells.refusals])
+
+
+def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Trials:
+    """The trials of a command."""
+    config = orders.untuned[0].config
+    return Trials(
+        Path(config["results_dir"]) / config["study"],
+        lambda listed: planned({**task, "listed": listed}, pool, told),
+        lambda due: sweep(due, pool),
+        dry,
+    )
+
+
+def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, config_dir: Path | None) -> int:
+    """`bench tune`: the trials of a study's entries and what they choose; 1 where an entry has nothing to choose from.
+
+    With `every_rung` the grid of rates is made at all rungs of the ladder.
+
+    Raises:
+        BenchError: a mistake in the command.
+        CannotWrite: the results folder is not writable or full.
+        KeyboardInterrupt: the same command goes on from here.
+    """
+    pool, told = Pool(), Once(say)
+    try:
+        words = [f"study={study}", *overrides, f"tune.settings=[{TUNED}]"]
+        task = {"arguments": words, "multirun": True, "config_dir": config_dir and str(config_dir)}
+        orders = planned(task, pool, told)
+        if orders.refusals:
+            return refuse(orders)
+        if not orders.untuned:
+            raise BenchError("the grid of this study is empty; give it at least one list of cells")
+        trials = trials_of(orders, task, pool, told, dry)
+        tuning = tuned(orders.untuned, trials)
+        if every_rung:
+            rungs_made(tuning, trials)
+    finally:
+        pool.end()
+    if dry:
+        say(f"{len(trials.planned) - trials.missing} trials finished, {trials.missing} of the grid to make")
+        return 0
+    from bench.report.tuning import written
+
+    for line in [*written(trials.study), *tuning.said]:
+        say(line)
+    return 0 if len(tuning.choices) + len(tuning.fitted) == len(tuning.tunables) else 1
 
 
 def evaluate_command(what: str, overrides: list[str], results_dir: Path) -> int:
@@ -129,6 +219,8 @@ def record_line(record: Record) -> str:
     if record.get("nll_nats") is not None:
         bound = "<=" if record["nll_is_bound"] else "="
         parts.append(f"NLL {bound} {record['nll_nats']:.3f} nats ({record['nll_estimator']})")
+    if record.get("validation") is not None:
+        parts.append(f"validation {record['validation']:.3f} ({record['selected_by']})")
     if record.get("kl_to_truth") is not None:
         parts.append(f"KL {record['kl_to_truth']:.3f}")
     if record.get("warning") is not None:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.cells.ends import Watch, reason_of
 from bench.cells.order import Order, Setting
@@ -26,6 +26,13 @@ class Refused:
     reason: str
 
 
+class Untuned(NamedTuple):
+    """Cells of one setting whose learning rate and knob are to be chosen first; see `bench.setup.plan.Untuned`."""
+
+    config: dict[str, Any]
+    cells: list[tuple[list[str], int]]
+
+
 @dataclass
 class Orders:
     """What a command asks for.
@@ -33,17 +40,20 @@ class Orders:
     Attributes:
         cells: in the order of the grid.
         refusals: cells that no run could make.
+        untuned: cells that are asked for as tuned; see `bench.setup.plan.Untuned`.
     """
 
     cells: list[Order] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
+    untuned: list[Untuned] = field(default_factory=list)
 
 
 def planned(task: dict[str, Any], pool: Pool, say: Callable[[str], None]) -> Orders:
     """The orders of a command.
 
     Args:
-        task: `arguments`, `multirun` and `config_dir`, as `bench.setup.plan.plan` takes them.
+        task: `arguments`, `multirun` and `config_dir`, as `bench.setup.plan.plan` takes them, and `listed` where the
+            cells are given one by one.
         pool: of processes.
         say: takes a line that says that a large grid is being planned.
 
@@ -116,6 +126,8 @@ def attempt(
             elif kind == "setting":
                 setting = Setting(**content["setting"])
                 orders.cells += [Order(setting, seed, place, command) for place, seed, command in content["cells"]]
+            elif kind == "untuned":
+                orders.untuned.append(Untuned(content["config"], [(words, seed) for words, seed in content["cells"]]))
             elif kind == "refusal":
                 orders.refusals.append(Refused(**content))
             elif kind == "unresolved" and content["row"] is None:

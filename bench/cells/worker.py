@@ -81,6 +81,7 @@ def plan_cells(words: dict[str, Any], send: Send) -> None:
         lambda line: send("say", line),
         only=only,
         apart=only is None,
+        listed=words.get("listed"),
     )
     for group in planned.by_setting():
         cells = [(place, cell.config.seed, cell.command) for place, cell in group]
@@ -89,6 +90,8 @@ def plan_cells(words: dict[str, Any], send: Send) -> None:
         send("refusal", refusal._asdict())
     for other in planned.others:
         send("unresolved", asdict(other))
+    for untuned in planned.untuned:
+        send("untuned", asdict(untuned))
     send("planned", planned.count)
 
 

@@ -10,11 +10,11 @@ from bench.data.dataset import Dataset
 from bench.data.labelled import with_labels
 from bench.data.spaces import Binary, DequantisedLogit
 from bench.errors import BenchError
+from bench.seeds import FOLDS
 from bench.spec import DataSpec
 
 LEVELS = 17
 TRAIN = 1_077
-FOLDS = 5
 SPLIT_SEED = 1_797
 
 

@@ -1,6 +1,6 @@
 """The generative adversarial network (Goodfellow et al. 2014, arXiv:1406.2661): the reference in questions of blur."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -11,7 +11,7 @@ from bench.config import Optimiser
 from bench.errors import unknown
 from bench.models.ae import SMALLEST_SCALE, MeanDecoder
 from bench.models.entry import Context
-from bench.models.optimise import Trainer, learning_rate
+from bench.models.optimise import Trainer, adam, learning_rate
 from bench.models.parts.networks import check_shape, mlp, spread
 from bench.models.parts.prior import WithPrior
 from bench.spec import DataSpec
@@ -157,8 +157,8 @@ class AdversarialSteps:
 
     def __init__(self, entry: GAN, settings: Optimiser) -> None:
         self.entry, self.settings = entry, settings
-        self.discriminator = adam(entry.discriminator.parameters(), entry, settings)
-        self.generator = adam(entry.generator.parameters(), entry, settings)
+        self.discriminator = adam(entry.discriminator.parameters(), settings, BETAS[entry.objective])
+        self.generator = adam(entry.generator.parameters(), settings, BETAS[entry.objective])
         self.turns = 0
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
@@ -200,8 +200,3 @@ class AdversarialSteps:
         self.discriminator.load_state_dict(state["discriminator"])
         self.generator.load_state_dict(state["generator"])
         self.turns = state["turns"]
-
-
-def adam(parameters: Iterator[nn.Parameter], entry: GAN, settings: Optimiser) -> torch.optim.Adam:
-    """One player's optimiser."""
-    return torch.optim.Adam(parameters, lr=settings.learning_rate, betas=BETAS[entry.objective], fused=True)

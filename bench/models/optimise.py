@@ -1,7 +1,7 @@
 """The training step: Adam on the loss of one batch, shared by every entry that brings no trainer of its own."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -37,7 +37,7 @@ class Trainer(Protocol):
 
 
 class GradientStep:
-    """Adam on the entry's mean loss, gradients clipped by norm, a linear warm-up and a cosine decay.
+    """Adam on the entry's mean loss, gradients clipped by norm, a linear warm-up and a cosine decay of the rate.
 
     Class attributes:
         packs: whether several runs' steps may be taken as one although a subclass has a `step` of its own: where that
@@ -56,7 +56,7 @@ class GradientStep:
         self.entry = entry
         self.settings = settings
         self.parameters = [p for p in entry.parameters() if p.requires_grad]
-        self.adam = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
+        self.adam = adam(self.parameters, settings)
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
@@ -109,6 +109,17 @@ class GradientStep:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from another step's moments."""
         self.adam.load_state_dict(state)
+
+
+def adam(
+    parameters: Iterable[nn.Parameter], settings: Optimiser, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Adam:
+    """Adam at the rate of `settings`; with a decay of weights AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), which
+    takes rate · decay · w from each weight w at a step, beside Adam's own change."""
+    if settings.weight_decay == 0:
+        return torch.optim.Adam(parameters, lr=settings.learning_rate, betas=betas, fused=True)
+    decay = settings.weight_decay
+    return torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=betas, weight_decay=decay, fused=True)
 
 
 def clip(parameters: Sequence[nn.Parameter], largest: float) -> None:

@@ -29,7 +29,8 @@ def compile_update(step: PackedStep, mode: str, batch: tuple[Tensor, ...]) -> fl
     began = time.perf_counter()
     runs = len(step.states)
     drawn = [torch.zeros(runs, *draw.size, dtype=draw.dtype, device=draw.device) for draw in step.draws]
-    scales = (torch.ones_like(step.largest), step.largest.new_ones(()))
+    rates = torch.ones_like(step.largest)
+    scales = (rates, step.largest.new_ones(()), *([] if step.decay is None else [rates]))
     arguments = (step.parameters, step.first, step.second, step.buffers, batch, drawn, scales)
     step.update_by = by_inductor(step, arguments) if mode == "step" else ReplayedPack(step, arguments)
     synchronise(step.parameters.device)

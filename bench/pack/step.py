@@ -72,6 +72,7 @@ class PackedStep:
         buffers: other tensors that an entry's state holds, frozen parameters too, by name, `(runs, *shape)`.
         numbers: settings in which the runs' entries differ, by name, `(runs,)`.
         largest: each run's norm to clip at, `(runs, 1)`.
+        decay: each run's decay of weights, `(runs, 1)`; None where no run has one.
         steps_of_adam: that Adam has taken.
         update_by: slot for a compiled `update`, called in its place; None while the step is eager.
     """
@@ -95,6 +96,8 @@ class PackedStep:
         self.buffers = {name: torch.stack([tensors[name] for tensors in buffers]) for name in buffers[0]}
         self.numbers = stacked(numbers, self.parameters)
         self.largest = self.parameters.new_tensor([[trainer.settings.clip_norm] for trainer in self.trainers])
+        decay = [[trainer.settings.weight_decay] for trainer in self.trainers]
+        self.decay = self.parameters.new_tensor(decay) if any(one for (one,) in decay) else None
         self.schedules = schedules([trainer.settings for trainer in self.trainers], self.parameters)
         states_of_adam = [AdamState(trainer) for trainer in self.trainers]
         if len({state.steps_of_adam for state in states_of_adam}) != 1:
@@ -125,8 +128,9 @@ class PackedStep:
         )
         return losses
 
-    def scales(self, progress: float) -> tuple[Float[Tensor, "runs 1"], Float[Tensor, ""]]:
-        """Adam's factors at this step: each run's learning rate over the first moment's bias, the root of the other's.
+    def scales(self, progress: float) -> tuple[Tensor, ...]:
+        """Adam's factors at this step: each run's learning rate over the first moment's bias, `(runs, 1)`, and the root
+        of the other's bias. Where weights decay, the rates themselves come third.
 
         The biases are worked out in double precision, as in torch's own Adam: in single, 1 - 0.999 has four digits.
         Nothing is copied to the device, which would wait for it: runs of one schedule differ in a factor alone.
@@ -135,7 +139,9 @@ class PackedStep:
         # A run has a rate in the schedule that it follows and 0 in the others, so that their sum is each run's own
         # rate.
         scales = [rates * (learning_rate(schedule, progress) / bias) for schedule, rates in self.schedules]
-        return sum(scales[1:], scales[0]), scales[0].new_full((), square_bias**0.5)
+        rates = sum(scales[1:], scales[0])
+        root = scales[0].new_full((), square_bias**0.5)
+        return (rates, root) if self.decay is None else (rates, root, rates * bias)
 
     def update(
         self,
@@ -145,7 +151,7 @@ class PackedStep:
         buffers: dict[str, Tensor],
         batch: tuple[Tensor, ...],
         drawn: list[Tensor],
-        scales: tuple[Tensor, Tensor],
+        scales: tuple[Tensor, ...],
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
         """Parameters, moments, other tensors and losses after a step: a pure function of what it is given.
 
@@ -161,7 +167,9 @@ class PackedStep:
         second = second * square_decay + (1 - square_decay) * gradient.square()
         # ε is added after the second moment's bias is divided out, the rate has that of the first: rates (m / (√v /
         # root + ε)).
-        rates, root = scales
+        rates, root, *plain_rates = scales
+        if self.decay is not None:  # as in AdamW, before the step and whatever the gradient
+            parameters = parameters * (1 - plain_rates[0] * self.decay)
         return parameters - rates * first / (second.sqrt() / root + adam["eps"]), first, second, buffers, losses
 
     def gradients(

@@ -65,6 +65,16 @@ COLUMNS: dict[str, Column] = {
     "varies": Column(
         "", "what the seed changes beside initialisation, order and noise: training draw or fold", kind="text"
     ),
+    "fold": Column("", "test fold of the data set; empty where it has none"),
+    "setting": Column(
+        "",
+        "default: the entry as it comes; tuned: as its trials chose; default=tuned: those chose what it comes with; "
+        "trial: trained and validated alone, never evaluated",
+        kind="text",
+    ),
+    "learning_rate": Column("", "the optimiser's, at the end of the warm-up"),
+    "knob": Column("", "the option of the entry that is tuned beside the learning rate", kind="text"),
+    "tuning_seconds": Column("s", "training of the trials that chose a tuned run's settings", averaged="cost"),
     "steps": Column("steps", "optimisation steps taken", averaged="cost"),
     "best_step": Column("steps", "step whose weights were kept, by validation"),
     "best_at": Column("", "share of the budget at that step; far below 1 a shorter schedule may do better"),

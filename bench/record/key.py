@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.config import Config
+from bench.config import DEFAULT, Config
 from bench.record.store import Record
 
 Content = dict[str, Any]
@@ -50,12 +50,14 @@ class Place:
         study: folder under results/.
         data, model: names of the YAMLs.
         rung: share of the top budget that the run has.
+        setting: of the entry, see `bench.config.Tune`.
     """
 
     study: str
     data: str
     model: str
     rung: float = 1.0
+    setting: str = DEFAULT
 
 
 class RunKey:
@@ -95,6 +97,7 @@ class RunKey:
             "model": self.place.model,
             "seed": seed,
             "rung": self.place.rung,
+            "setting": self.place.setting,
             "evaluation": self.evaluation_hash(seed),
             "data_hash": short(self.content.get("data")),
             "source_hash": short(self.content["source"]) if self.content.get("source") else None,
@@ -107,7 +110,7 @@ class RunKey:
 def configuration_key(config: Config) -> RunKey:
     """The key of a cell that ended before its data and modules were known, by the words of its configuration alone."""
     content = asdict(config)
-    for name in ("seed", "study", "results_dir", "data_root", "grid"):
+    for name in ("seed", "study", "results_dir", "data_root", "grid", "tune"):
         content.pop(name)
-    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung)
+    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung, config.tune.setting)
     return RunKey(place, {"unresolved": content}, {})

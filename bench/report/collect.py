@@ -18,6 +18,7 @@ from bench.record.typed import printable
 from bench.report.committed_rows import VERSIONS, kept_beside
 from bench.report.picture_archive import archive, pictures_of
 from bench.report.products import PRODUCTS, from_runs, merged, packed
+from bench.report.run_settings import at, with_tuning, without_choices
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -31,6 +32,7 @@ from bench.report.study import (
     table_text,
     write_csv,
 )
+from bench.tuning import file
 
 HISTORY_POINTS = 20
 """Validations of a run that histories.csv holds."""
@@ -80,6 +82,7 @@ def collect(folder: Path) -> Collected:
     test_sets = from_runs(runs, folder / "runs", collected.warnings)
     test_sets = merged(kept.test_sets, test_sets, {run["run_id"] for run in kept.runs})
     runs = in_order([*runs, *kept.runs])
+    with_tuning(runs, file.read(folder))
     write_atomically(folder / TABLE, table_text(runs))
     write_atomically(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), each(runs, histories, kept.histories)))
     write_atomically(folder / CURVES, write_csv(CURVE_COLUMNS, each(runs, curves, kept.curves)))
@@ -181,6 +184,7 @@ def _name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> N
         settings = [_settings(place / "config.yaml", warnings) for place in folders]
         for run, setting in zip(group, settings, strict=True):
             setting |= versions(run, group)
+        without_choices(group, settings)
         for run, variant in zip(group, variants(settings), strict=True):
             run["variant"] = variant and shortened(variant)
         _tell_apart(group)
@@ -255,10 +259,10 @@ def natural(text: str) -> list[str | int]:
 
 def _tell_apart(group: list[Run]) -> None:
     """Runs that share even their seed, for want of a configuration, get their hash as variant."""
-    seen: dict[tuple[str, Any], int] = defaultdict(int)
+    seen: dict[tuple[Any, ...], int] = defaultdict(int)
     for run in group:
-        seen[label(run), run["seed"]] += 1
-    clashing = [run for run in group if seen[label(run), run["seed"]] > 1]
+        seen[label(run), run["seed"], *at(run)] += 1
+    clashing = [run for run in group if seen[label(run), run["seed"], *at(run)] > 1]
     for run in clashing:
         run["variant"] = run["run_id"].rsplit("-", 1)[-1]
 
@@ -272,7 +276,8 @@ def _settings(path: Path, warnings: list[str]) -> dict[str, str]:
         warnings.append(f"{said(path)} cannot be read ({reason}); its settings are not compared")
         return {}
     flat = dict(pair for key, value in config.items() for pair in _flat(str(key), value))
-    return {name: text for name, text in flat.items() if name not in NOT_A_SETTING}
+    own = {name: text for name, text in flat.items() if name not in NOT_A_SETTING}
+    return {name: text for name, text in own.items() if not name.startswith("tune.")}
 
 
 def _flat(name: str, value: Any) -> list[tuple[str, str]]:

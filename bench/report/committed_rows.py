@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.record.store import TABLE
 from bench.report.products import TestSet
+from bench.report.run_settings import at, unchosen_words
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVES,
@@ -16,7 +17,6 @@ from bench.report.study import (
     label,
     load,
     rows_of,
-    words_of,
 )
 
 VERSIONS = {"source_hash": "source", "data_hash": "content", "entry_version": "version"}
@@ -73,7 +73,7 @@ def tell_apart(new: list[Run], kept: list[Run]) -> None:
     """
     variants = {(kind(run), version(run)): run["variant"] for run in kept}
     of_command = {kind(run): version(run) for run in kept}
-    names = {(run["data"], label(run)) for run in kept}
+    names = {(run["data"], label(run), *at(run)) for run in kept}
     for run in new:
         if (kind(run), version(run)) not in variants:
             own = run["variant"]
@@ -81,17 +81,17 @@ def tell_apart(new: list[Run], kept: list[Run]) -> None:
                 own = ", ".join(filter(None, (own, *differences_of(version(run), of_command[kind(run)]))))
                 run["variant"] = own
             number = 1
-            while (run["data"], label(run)) in names:
+            while (run["data"], label(run), *at(run)) in names:
                 number += 1
                 run["variant"] = ", ".join(filter(None, (own, f"kind {number}")))
             variants[kind(run), version(run)] = run["variant"]
-            names.add((run["data"], label(run)))
+            names.add((run["data"], label(run), *at(run)))
         run["variant"] = variants[kind(run), version(run)]
 
 
 def kind(run: Run) -> tuple[str, str, frozenset[str]]:
     """Data, model and the words of the command, without the seed and the folder of configurations."""
-    words = words_of(run)
+    words = unchosen_words(run)
     if "--config-dir" in words:
         place = words.index("--config-dir")
         del words[place : place + 2]

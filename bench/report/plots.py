@@ -6,7 +6,7 @@ from functools import partial
 
 from matplotlib import style
 
-from bench.report import plots_curves, plots_likelihood, plots_pictures, plots_ranks
+from bench.report import plots_curves, plots_likelihood, plots_pictures, plots_ranks, plots_tuning
 from bench.report.model_summary import ModelSummary, finals
 from bench.report.study import Study
 from bench.report.style import RC, Plot, Style, styles
@@ -38,6 +38,7 @@ def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSumma
             plots_likelihood.dots(group, look),
             *(plots_likelihood.pareto(group, look, cost) for cost in plots_likelihood.COSTS),
             plots_likelihood.training(study, group, look),
+            plots_tuning.expected(study, group[0].data),
             plots_curves.k_curve(study, group, look),
             plots_curves.reconstruction(study, group, look),
             plots_pictures.densities(study, group),

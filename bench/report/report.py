@@ -14,6 +14,7 @@ from bench.report.study import load, study_folder
 from bench.report.style import Plot
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, markdown, study_tables, tex, text_summary
+from bench.report.tuning import tuning_tables
 
 
 def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
@@ -42,7 +43,7 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
 
     cells = summarise(stored.runs, stored.test_sets)
     pairs = differences(cells, stored.test_sets)
-    tables = [*study_tables(cells), difference_table(pairs)]
+    tables = [*study_tables(cells), difference_table(pairs), *tuning_tables(stored.trials)]
     plots = draw(stored, cells)
     write_atomically(folder / "summary.csv", summary_csv(cells))
     write_atomically(folder / "summary.md", markdown(tables))

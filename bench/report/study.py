@@ -1,4 +1,4 @@
-"""A study as the report sees it: five files from which every table, plot and page is drawn."""
+"""A study as the report sees it: tidy files from which every table, plot and page is drawn."""
 
 import csv
 import io
@@ -22,6 +22,8 @@ from bench.record.store import TABLE
 from bench.record.typed import LARGEST, TEXT_LENGTH, cut, typed
 from bench.report.picture_shapes import check_pictures
 from bench.report.products import PRODUCTS, TestSet, read_products
+from bench.tuning import file
+from bench.tuning.file import Trial
 
 Run = dict[str, Any]
 Array = NDArray[Any]
@@ -33,7 +35,7 @@ CURVE_COLUMNS = ("run_id", "curve", "x", "y")
 
 @dataclass(frozen=True)
 class Study:
-    """The five files, read.
+    """Those files, and that of its trials, read.
 
     Attributes:
         name: the study's folder under results/.
@@ -44,6 +46,7 @@ class Study:
             `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as
             `bench.report.picture_archive` makes them.
         test_sets: hash of test examples -> the runs measured on them, see `bench.report.products`.
+        trials: of tuning.csv.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Study:
     curves: dict[tuple[str, str], Array]
     pictures: dict[str, Array]
     test_sets: dict[str, TestSet] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
 
 
 def label(run: Run) -> str:
@@ -163,6 +167,7 @@ def load(folder: Path) -> Study:
         curves={name: np.array(rows) for name, rows in curves.items()},
         pictures=_read_pictures(folder / PICTURES),
         test_sets=read_products(folder / PRODUCTS, runs),
+        trials=file.read(folder),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from bench.config import BOTH, DEFAULT, TUNED
 from bench.record.columns import averaged, errors
 from bench.report.intervals import Interval, normal_interval, t_interval
 from bench.report.likelihoods import FOLD
@@ -32,10 +33,21 @@ def summarise(runs: list[Run], test_sets: Mapping[str, TestSet] = NONE) -> list[
         groups[run["data"]][run.get("rung"), run.get("setting") or "", label(run)].append(run)
     cells: list[ModelSummary] = []
     for data, models in groups.items():
+        in_both(models)
         entries = [_cell(data, place, group) for place, group in models.items()]
         cells += with_likelihoods(entries, test_sets)
         cells += _oracle(data, [run for group in models.values() for run in group])
     return cells
+
+
+def in_both(models: dict[Place, list[Run]]) -> None:
+    """Puts runs that are as they come and tuned into both groups, where other seeds of the model are in only one."""
+    for rung, setting, name in list(models):
+        places: list[Place] = [(rung, DEFAULT, name), (rung, TUNED, name)]
+        if setting == BOTH and any(place in models for place in places):
+            shared = models.pop((rung, setting, name))
+            for place in places:
+                models[place] = sorted([*models[place], *shared], key=lambda run: int(run["seed"]))
 
 
 def summary_csv(models: list[ModelSummary]) -> str:

@@ -20,7 +20,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from omegaconf.resolvers import oc
 from yaml import YAMLError
 
-from bench.config import Config, at_rung, check
+from bench.config import Config, at_rung, check, place_trial, take_declared
 from bench.errors import BenchError, unknown
 from bench.paths import check_own_names, conf_dir
 from bench.record.reading import CONFIG_BYTES, text_of
@@ -75,6 +75,8 @@ class Composer:
         for group in (config.model, config.data):
             if "name" in group:
                 group["name"] = str(group["name"])
+        take_declared(config)
+        place_trial(config)
         check(config)
         config.budget = at_rung(config.budget)
         return config
@@ -139,7 +141,7 @@ def environment_for_roots() -> Iterator[None]:
 SEED_READ = re.compile(r"\$\{[^}]*\bseed\s*\}")
 """An interpolation of the seed, such as `${seed}` or `${..seed}`."""
 
-PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", "budget", "train", "eval", "study"}
+PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", "budget", "train", "eval", "tune", "study"}
 """Options of a run that belong to no group."""
 
 
@@ -153,7 +155,7 @@ def sets_a_value(override: Override) -> bool:
 NAMED = ("model", "data")
 """Groups whose YAML is named by its file's stem."""
 
-CHOICES = (*NAMED, "study", "budget", "train", "eval")
+CHOICES = (*NAMED, "study", "budget", "train", "eval", "tune")
 """Groups of the project."""
 
 

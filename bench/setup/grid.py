@@ -97,13 +97,18 @@ def without_rung(overrides: Sequence[str]) -> tuple[str, ...]:
     return tuple(word for word in overrides if not word.lstrip("+").startswith(f"{RUNG}="))
 
 
+NOT_REPEATED = ("results_dir=", "data_root=", "workers=", "tune=", "tune.data=", "tune.seed=", "tune.settings=")
+"""Beginnings of words that a row's command leaves out."""
+
+
 def alone(overrides: Sequence[str], grid: Grid) -> list[str]:
     """The words that keep a command to one cell: `grid=[]` where the grid would add axes to its overrides."""
     return ["grid=[]"] if len(grid) > 0 and len(expand(overrides, grid, multirun=False)) > 1 else []
 
 
 def command_line(overrides: Sequence[str], config_dir: Path | None) -> str:
-    """The command that makes one cell again. Where results and data lie on this machine is left out."""
+    """The command that makes one cell again. Where results and data lie on this machine is left out, and what asks for
+    tuning: the values that it chose stand in the command."""
     where = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    portable = [word for word in overrides if not word.startswith(("results_dir=", "data_root=", "workers="))]
+    portable = [word for word in overrides if not word.startswith(NOT_REPEATED)]
     return shlex.join(["bench", "run", *where, *portable])

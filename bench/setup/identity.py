@@ -5,7 +5,7 @@ import json
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from bench.config import NOT_IDENTITY, Config
+from bench.config import NOT_IDENTITY, TRIAL, Config
 from bench.data.content import PROJECT, content_of
 from bench.data.dataset import Dataset
 from bench.models.entry import Entry
@@ -54,7 +54,9 @@ def run_key(
     evaluation: Content = {"version": EVALUATION_VERSION, "eval": changed(config.eval, "eval")}
     if outside is not None:
         evaluation["outside"] = outside
-    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung)
+    if config.tune.setting == TRIAL:
+        evaluation = {"eval": "none"}  # it is validated and never sees the test split
+    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung, config.tune.setting)
     return RunKey(place, content, evaluation)
 
 

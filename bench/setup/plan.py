@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.config import Config
+from bench.config import DEFAULT, TRIAL, TUNED, Config
 from bench.data.content import PROJECT
 from bench.errors import BenchError, CannotWrite, NotApplicable
 from bench.record.store import check_writable
 from bench.setup.cell import Cell, Resolver
 from bench.setup.compose import Composer, parse
-from bench.setup.grid import alone, command_line, expand
+from bench.setup.grid import NOT_REPEATED, alone, command_line, expand
 from bench.setup.rungs import Rungs, at_top, names_rung
 
 WORTH_SAYING = 100
@@ -54,6 +54,19 @@ class Unresolved:
 
 
 @dataclass
+class Untuned:
+    """Cells of one setting that are asked for as tuned: what their trials chose is not known here.
+
+    Attributes:
+        config: of the first of them, as the entry comes, in plain words.
+        cells: overrides and seed of each.
+    """
+
+    config: dict[str, Any]
+    cells: list[tuple[list[str], int]]
+
+
+@dataclass
 class Plan:
     """The cells of a command.
 
@@ -62,6 +75,7 @@ class Plan:
         places: of each of them in the grid.
         refusals: those that cannot.
         others: those that are not resolved here.
+        untuned: those that are asked for as tuned.
         count: cells asked for.
     """
 
@@ -69,6 +83,7 @@ class Plan:
     places: list[int] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     others: list[Unresolved] = field(default_factory=list)
+    untuned: list[Untuned] = field(default_factory=list)
     count: int = 0
 
     def by_setting(self) -> list[list[tuple[int, Cell]]]:
@@ -86,6 +101,7 @@ def plan(
     say: Callable[[str], None],
     only: Container[int] | None = None,
     apart: bool = False,
+    listed: list[list[str]] | None = None,
 ) -> Plan:
     """Every cell that a command asks for, resolved and checked.
 
@@ -98,6 +114,7 @@ def plan(
         say: takes a line that says that a large grid is being planned, and the warnings of data sets.
         only: places of the cells to plan; None plans all.
         apart: leaves cells with code of the user's unresolved, so that this process imports none.
+        listed: the overrides of every cell, in place of those that arguments and grid make.
 
     Raises:
         BenchError: a mistake in the command itself, in one line; that of a cell is among the refusals.
@@ -105,7 +122,7 @@ def plan(
     composer, resolver, planned, rungs = Composer(config_dir), Resolver(), Plan(), Rungs()
     asking = composer.config(about_grid(arguments))
     grid = asking.grid
-    overrides = expand(arguments, grid, multirun, asking.budget.ladder)
+    overrides = expand(arguments, grid, multirun, asking.budget.ladder) if listed is None else listed
     planned.count = len(overrides)
     if planned.count >= WORTH_SAYING and only is None:
         say(f"planning {planned.count} runs")
@@ -117,9 +134,16 @@ def plan(
         try:
             extra = alone(asked[0].overrides, grid)
             config = composer.config(asked[0].overrides)
+            if TUNED in settings_of(config) and only is None:
+                planned.untuned.append(untuned(config, asked))
+            if DEFAULT not in settings_of(config):
+                continue
+            extra += as_it_comes(words, config, composer)
             if apart and not is_projects(config):
                 planned.others.append(unresolved(config, asked, composer, extra))
                 continue
+            if config.tune.setting == TRIAL and resolver.entry_class(config).fitted:
+                continue  # it has no learning rate
             if names_rung(words) and resolver.entry_class(config).fitted:
                 if rungs.repeats_fitted(words):
                     continue
@@ -159,6 +183,26 @@ def warnings_of(cells: Iterable[Cell]) -> list[str]:
     """What the data sets of the cells warn of, each line once."""
     lines = {f"warning: data={cell.config.data['name']}: {line}" for cell in cells for line in cell.dataset.warnings}
     return sorted(lines)
+
+
+def settings_of(config: Config) -> list[str]:
+    """The settings that a cell is asked for at; one that names its own stands as it is."""
+    return config.tune.settings if config.tune.setting == DEFAULT else [DEFAULT]
+
+
+def untuned(config: Config, requests: "list[Requested]") -> Untuned:
+    """The cells of one setting, to be tuned."""
+    seeds = [config.seed if request.seed is None else request.seed for request in requests]
+    return Untuned(asdict(config), [(one.overrides, seed) for one, seed in zip(requests, seeds, strict=True)])
+
+
+def as_it_comes(words: Iterable[str], config: Config, composer: Composer) -> list[str]:
+    """The word that keeps a command to an entry as it comes, where the study asks for tuned ones by itself."""
+    asked = config.tune.settings != [DEFAULT] or any(word.startswith("tune") for word in words)
+    if config.tune.setting != DEFAULT or not asked:
+        return []
+    repeated = [word for word in words if not word.startswith(NOT_REPEATED)]
+    return [] if composer.config(repeated).tune.settings == [DEFAULT] else [f"tune.settings=[{DEFAULT}]"]
 
 
 def is_projects(config: Config) -> bool:

@@ -5,7 +5,7 @@ import torch
 from omegaconf import OmegaConf
 from sklearn.datasets import load_digits
 
-from bench.data.digits import FOLDS, digits, splits
+from bench.data.digits import digits, splits
 from bench.errors import BenchError
 from bench.spec import DataSpec
 

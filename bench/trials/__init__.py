@@ -1,0 +1,1 @@
+"""Trials of tuning as cells: which there are, which are missing, and what they choose."""
