@@ -6,7 +6,8 @@ from typing import Any
 from bench.errors import BenchError, unknown
 
 DEVICES = ("auto", "cpu", "cuda")
-ESTIMATORS = ("auto", "iwae", "ais")
+ESTIMATORS = ("auto", "iwae", "refined", "ais")
+COVARIANCES = ("diagonal", "full")
 
 PACKS = ("seeds",)
 COMPILES = ("off", "auto", "step", "graph")
@@ -96,9 +97,13 @@ class Eval:
     Attributes:
         seed: of dequantisation noise, importance samples, projections and classifiers; the same for every run.
         test_examples: first so many examples of the test split; null takes them all.
-        estimator: of the likelihood. `iwae` takes importance weights; `ais` annealed importance sampling, for entries
+        estimator: of the likelihood. `iwae` takes importance weights; `refined` those of proposals fitted to each
+            example, where the entry has one to fit, else as `auto`; `ais` annealed importance sampling, for entries
             with a decoder density; `auto` importance weights where the entry has them, else its own density.
         importance_samples: K of IWAE-K.
+        refine_steps: Adam steps that fit the proposal of an example.
+        refine_draws: draws of the bound that each step climbs.
+        refine_covariance: of a fitted Gaussian proposal; `diagonal` keeps its own form.
         ais_chains: annealed chains of each example.
         ais_steps: distributions from the prior to the posterior that each of them passes.
         ais_examples: first so many test examples that are annealed, as it is slow; the row's likelihood is theirs.
@@ -113,6 +118,9 @@ class Eval:
     test_examples: int | None = None
     estimator: str = "auto"
     importance_samples: int = 1_000
+    refine_steps: int = 50
+    refine_draws: int = 8
+    refine_covariance: str = "diagonal"
     ais_chains: int = 16
     ais_steps: int = 1_000
     ais_examples: int = 100
@@ -220,6 +228,8 @@ def check_words(config: Config) -> None:
         raise unknown("pack", config.pack, PACKS)
     if config.eval.estimator not in ESTIMATORS:
         raise unknown("estimator", config.eval.estimator, ESTIMATORS, "eval.estimator")
+    if config.eval.refine_covariance not in COVARIANCES:
+        raise unknown("covariance", config.eval.refine_covariance, COVARIANCES, "eval.refine_covariance")
     if config.device not in DEVICES:
         raise unknown("device", config.device, DEVICES)
 

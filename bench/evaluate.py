@@ -16,17 +16,19 @@ from bench.data.watched import Watched
 from bench.machine.clock import Neighbours, Stopwatch
 from bench.machine.deadline import Deadline
 from bench.metrics import labels as label_metrics
+from bench.metrics import refined
 from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
-from bench.metrics.likelihood import Likelihood, bits_per_dim, estimate, evaluating, mean_and_error
+from bench.metrics.likelihood import bits_per_dim, estimate, evaluating, mean_and_error
 from bench.metrics.not_measured import joined
 from bench.metrics.picture_arrays import density_grid, picture_samples
 from bench.metrics.possible import check_likelihood
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
 from bench.metrics.solver import solver_errors
+from bench.metrics.tightness import tightness
 from bench.models.entry import (
     Entry,
     HasClasses,
@@ -51,11 +53,6 @@ REPORT_SPACE = {
 }
 COLUMN_NOISE = 0.1
 """Latent noise of the column `recon_mse_noise`, in standard deviations of the latent."""
-LOW_QUANTILE = 0.05
-"""Share of test examples whose effective sample size lies below the column `ess_low`."""
-FEWEST_EFFECTIVE = 5.0
-"""Effective samples below which a row warns: the logarithm of the mean weight then lies 1 / (2 ESS) > 0.1 nats low, and
-so few large weights cannot tell how much further."""
 FLOOR_DRAWS = 3
 """Random draws of training examples that a floor is the mean over."""
 GRADIENT_BATCH = 128
@@ -117,6 +114,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
             batch_rows=settings.batch_rows,
             annealing=annealing,
             tick=deadline.check,
+            refinement=refined.asked(settings),
         )
     if estimated is None:
         return {}
@@ -132,7 +130,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         "nll_examples": len(x),
         "nll_space": REPORT_SPACE[dataset.spec.kind],
         "nll_seconds_per_1k": watch.seconds * 1000 / len(x),
-    } | effective_samples(estimated)
+    } | tightness(estimated, settings.estimator)
     if estimated.standard_error is not None:
         # Examples are estimated independently: the error of their mean is the root of the mean square over √n.
         record["nll_estimator_error"] = float(estimated.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
@@ -161,20 +159,6 @@ def levels_of(dataset: Dataset, x: Tensor) -> Tensor | None:
     if dataset.spec.kind == "continuous":
         return None
     return x if dataset.spec.kind == "binary" else dataset.test[: len(x)]
-
-
-def effective_samples(estimated: Likelihood) -> Record:
-    """Effective sample size of an example's importance weights, and a warning where it is too small for a tight bound.
-
-    With `FEWEST_EFFECTIVE` weights or fewer the estimator's name says as much.
-    """
-    if estimated.effective is None or estimated.weights is None:
-        return {}
-    median = float(estimated.effective.median())
-    record: Record = {"ess_median": median, "ess_low": float(estimated.effective.quantile(LOW_QUANTILE))}
-    if median < FEWEST_EFFECTIVE < estimated.weights:
-        record["warning"] = f"effective sample size {median:.1f} of {estimated.weights}: the bound is loose"
-    return record
 
 
 def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:

@@ -134,6 +134,11 @@ COLUMNS: dict[str, Column] = {
         "samples", "effective sample size of an example's importance weights, median over examples", averaged="bound"
     ),
     "ess_low": Column("samples", "the same, the 5 % quantile over examples"),
+    "nll_slack_nats": Column(
+        "nats",
+        "how much lower the NLL that nll_nats bounds may be, by what the estimator shows; empty: not known, or exact",
+        averaged="bound",
+    ),
     "warning": Column("", "why a number of this row is to be read with care", kind="text"),
     "recon_mse": Column(
         "", "mean squared error per coordinate of decode(encode(x)); pixels as fractions of 1", averaged="samples"
