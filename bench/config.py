@@ -7,7 +7,8 @@ from typing import Any
 from bench.errors import BenchError, unknown
 
 DEVICES = ("auto", "cpu", "cuda")
-ESTIMATORS = ("auto", "iwae", "ais")
+ESTIMATORS = ("auto", "iwae", "refined", "ais")
+COVARIANCES = ("diagonal", "full")
 
 DEFAULT, TUNED, TRIAL = "default", "tuned", "trial"
 """Settings of an entry: as it comes, as its trials chose, and within a trial."""
@@ -118,11 +119,15 @@ class Eval:
     Attributes:
         seed: of dequantisation noise, importance samples, projections and classifiers; the same for every run.
         test_examples: first so many examples of the test split; null takes them all.
-        estimator: of the likelihood. `iwae` takes importance weights; `ais` annealed importance sampling, for entries
+        estimator: of the likelihood. `iwae` takes importance weights; `refined` those of proposals fitted to each
+            example, where the entry has one to fit, else as `auto`; `ais` annealed importance sampling, for entries
             with a decoder density; `auto` importance weights where the entry has them, else its own density.
         dequantisation_draws: draws of the noise on levels that the likelihood is averaged over, the same for every run;
             of continuous and binary data there is one.
         importance_samples: K of IWAE-K; draws of the noise after the first take a tenth.
+        refine_steps: Adam steps that fit the proposal of an example.
+        refine_draws: draws of the bound that each step climbs.
+        refine_covariance: of a fitted Gaussian proposal; `diagonal` keeps its own form.
         ais_chains: annealed chains of each example.
         ais_steps: distributions from the prior to the posterior that each of them passes.
         ais_examples: first so many test examples that are annealed, as it is slow; the row's likelihood is theirs.
@@ -140,6 +145,9 @@ class Eval:
     estimator: str = "auto"
     dequantisation_draws: int = 8
     importance_samples: int = 1_000
+    refine_steps: int = 50
+    refine_draws: int = 8
+    refine_covariance: str = "diagonal"
     ais_chains: int = 16
     ais_steps: int = 1_000
     ais_examples: int = 100
@@ -274,6 +282,8 @@ def check_words(config: Config) -> None:
         raise unknown("pack", config.pack, PACKS)
     if config.eval.estimator not in ESTIMATORS:
         raise unknown("estimator", config.eval.estimator, ESTIMATORS, "eval.estimator")
+    if config.eval.refine_covariance not in COVARIANCES:
+        raise unknown("covariance", config.eval.refine_covariance, COVARIANCES, "eval.refine_covariance")
     if config.device not in DEVICES:
         raise unknown("device", config.device, DEVICES)
 

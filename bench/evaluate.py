@@ -24,7 +24,7 @@ from bench.metrics.clusters import cluster_use
 from bench.metrics.compute import seconds_per_1k
 from bench.metrics.draws import likelihood_over_draws
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
-from bench.metrics.likelihood import Likelihood, bits_per_dim, evaluating, mean_and_error
+from bench.metrics.likelihood import bits_per_dim, evaluating, mean_and_error
 from bench.metrics.not_measured import joined
 from bench.metrics.outside import against_outside
 from bench.metrics.picture_arrays import density_grid, picture_samples
@@ -32,6 +32,7 @@ from bench.metrics.possible import check_likelihood
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
 from bench.metrics.solver import solver_errors
+from bench.metrics.tightness import tightness
 from bench.models.entry import (
     Entry,
     HasClasses,
@@ -56,11 +57,6 @@ REPORT_SPACE = {
 }
 COLUMN_NOISE = 0.1
 """Latent noise of the column `recon_mse_noise`, in standard deviations of the latent."""
-LOW_QUANTILE = 0.05
-"""Share of test examples whose effective sample size lies below the column `ess_low`."""
-FEWEST_EFFECTIVE = 5.0
-"""Effective samples below which a row warns: the logarithm of the mean weight then lies 1 / (2 ESS) > 0.1 nats low, and
-so few large weights cannot tell how much further."""
 FLOOR_DRAWS = 3
 """Random draws of training examples that a floor is the mean over."""
 GRADIENT_BATCH = 128
@@ -140,7 +136,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         "test_hash": rows_hash(dataset.test[: len(x)]),
         "nll_space": REPORT_SPACE[dataset.spec.kind],
         "nll_seconds_per_1k": over.seconds_per_1k,
-    } | effective_samples(estimated)
+    } | tightness(estimated, settings.estimator)
     if over.log_mean is not None and dataset.spec.kind != "continuous":
         record["discrete_nll_nats"], record["discrete_nll_standard_error"] = mean_and_error(-over.log_mean)
         record["discrete_nll_estimator"] = over.estimators
@@ -174,20 +170,6 @@ def levels_of(dataset: Dataset, x: Tensor) -> Tensor | None:
     if dataset.spec.kind == "continuous":
         return None
     return x if dataset.spec.kind == "binary" else dataset.test[: len(x)]
-
-
-def effective_samples(estimated: Likelihood) -> Record:
-    """Effective sample size of an example's importance weights, and a warning where it is too small for a tight bound.
-
-    With `FEWEST_EFFECTIVE` weights or fewer the estimator's name says as much.
-    """
-    if estimated.effective is None or estimated.weights is None:
-        return {}
-    median = float(estimated.effective.median())
-    record: Record = {"ess_median": median, "ess_low": float(estimated.effective.quantile(LOW_QUANTILE))}
-    if median < FEWEST_EFFECTIVE < estimated.weights:
-        record["warning"] = f"effective sample size {median:.1f} of {estimated.weights}: the bound is loose"
-    return record
 
 
 def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:

@@ -38,4 +38,5 @@ def clusters_used(probabilities: Float[Tensor, "n clusters"]) -> float:
 
 def entropy(p: Float[Tensor, "*n clusters"]) -> Float[Tensor, "*n"]:
     """In nats, over the last dimension."""
-    return torch.special.entr(p).sum(-1)
+    nats: Tensor = torch.special.entr(p).sum(-1)
+    return nats

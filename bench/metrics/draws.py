@@ -21,6 +21,7 @@ from torch import Tensor
 from bench.config import Eval
 from bench.data.dataset import Dataset
 from bench.machine.clock import Stopwatch
+from bench.metrics import refined
 from bench.metrics.ais import Annealing
 from bench.metrics.likelihood import Likelihood, estimate
 from bench.models.entry import Entry, HasLogWeights
@@ -80,6 +81,7 @@ def likelihood_over_draws(
             batch_rows=settings.batch_rows,
             annealing=None if cheap else annealing,
             tick=tick,
+            refinement=None if cheap else refined.asked(settings),
         )
 
     def draw(number: int) -> Tensor:

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError, Diverged, NotApplicable
-from bench.metrics import ais
+from bench.metrics import ais, refined
 from bench.metrics.ais import Annealing
-from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, LogProb
+from bench.metrics.refined import Refinement
+from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, HasProposal, LogProb
 from bench.models.parts.importance import effective_sample_size, iwae
 
 PROBES = 256
@@ -25,10 +26,10 @@ class Likelihood:
 
     Attributes:
         log_prob: `(n,)`, finite.
-        estimator: its name in the row, such as `exact`, `iwae-1000` or `ais-16x1000`.
+        estimator: its name in the row, such as `exact`, `iwae-1000`, `refined-1000` or `ais-16x1000`.
         is_bound: True when E[log_prob] is only a lower bound of the log-density.
         standard_error: `(n,)`, the estimator's own error; None where it is exact, or not known (one weight).
-        elbo: `(n,)`, the mean log weight; None for an entry without importance weights.
+        elbo: `(n,)`, the mean log weight under the encoder's own law; None for an entry without importance weights.
         k_curve: (k, mean over examples of log p_k) for k = 1, 2, 5, 10, ..., K; empty without importance weights.
         weights: importance weights or annealed chains of each example; None where there are none.
         effective: `(n,)`, the effective sample size of each example's weights, from 1 to `weights`.
@@ -75,10 +76,12 @@ def estimate(
     batch_rows: int,
     annealing: Annealing | None = None,
     tick: Callable[[], None] = lambda: None,
+    refinement: Refinement | None = None,
 ) -> Likelihood | None:
     """The log-likelihood of each example: IWAE-K of an entry with `log_weights`, else the entry's `log_prob`.
 
     Where `annealing` is given, that of an entry with a decoder density is estimated by annealed importance sampling.
+    Where `refinement` is, IWAE-K of an entry with a `proposal` takes its weights from laws refined for each example.
 
     The entry is put into evaluation mode and back. Gradients are off, but not by inference mode: an entry that needs
     them inside, for a divergence, turns them on with `torch.enable_grad`.
@@ -90,6 +93,7 @@ def estimate(
         batch_rows: most examples in one call, importance samples counted in; of annealed chains one example's at least.
         annealing: chains and steps of annealed importance sampling; None leaves it.
         tick: called before each chunk; it may raise to stop.
+        refinement: steps and draws that refine a proposal; None leaves it.
 
     Returns:
         The likelihood, or None for an entry with neither capability.
@@ -101,6 +105,8 @@ def estimate(
     with evaluating(entry), torch.no_grad():
         if annealing is not None and isinstance(entry, HasDecoder):
             return _annealed(entry, x, annealing, batch_rows, tick)
+        if refinement is not None and isinstance(entry, HasProposal):
+            return _refined(entry, x, importance_samples, refinement, batch_rows, tick)
         if isinstance(entry, HasLogWeights):
             return _importance_sampled(entry, x, importance_samples, batch_rows, tick)
         if isinstance(entry, HasLogProb):
@@ -157,30 +163,65 @@ def _direct(entry: HasLogProb, x: Tensor, rows: int, tick: Callable[[], None]) -
 def _importance_sampled(
     entry: HasLogWeights, x: Tensor, samples: int, rows: int, tick: Callable[[], None]
 ) -> Likelihood:
-    """IWAE-K of `samples` weights, as many examples at a time as `rows` samples allow, in float64 from the weights.
+    """IWAE-K of the entry's own weights."""
+    draws = min(samples, rows)
+
+    def weights_of(here: slice) -> tuple[Tensor, Tensor]:
+        weights = _log_weights(entry, x[here], samples, draws, tick)
+        return weights, weights
+
+    return _weighed(f"iwae-{samples}", x, samples, max(1, rows // samples), weights_of)
+
+
+def _refined(
+    entry: HasProposal, x: Tensor, samples: int, refinement: Refinement, rows: int, tick: Callable[[], None]
+) -> Likelihood:
+    """IWAE-K of weights whose proposal is refined for each example."""
+    offsets: list[tuple[Tensor, ...]] = []
+    for chunk in torch.split(x, max(1, rows // refinement.draws)):
+        offsets.append(refined.refine(entry, chunk, refinement, tick))
+    joined = [torch.cat(parts) for parts in zip(*offsets, strict=True)]
+
+    def weights_of(here: slice) -> tuple[Tensor, Tensor]:
+        tick()
+        return refined.log_weights(entry, x[here], [part[here] for part in joined], samples, refinement.full)
+
+    name = refined.name_of(entry, x[:1], samples, refinement.full)
+    return _weighed(name, x, samples, max(1, rows // samples), weights_of)
+
+
+def _weighed(
+    name: str, x: Tensor, samples: int, examples: int, weights_of: Callable[[slice], tuple[Tensor, Tensor]]
+) -> Likelihood:
+    """IWAE-K of `samples` weights, `examples` at a time, in float64 from the weights.
 
     What is kept of each chunk goes into tensors made before: small ones made between the large ones of a chunk would
     leave the allocator holes too small for the next, some megabytes an example.
+
+    Args:
+        name: the estimator's.
+        x: examples in model space.
+        samples: K.
+        examples: so many at a time.
+        weights_of: log weights of some examples, `(samples, batch)`, and those of the encoder's own law among them.
     """
-    draws = min(samples, rows)
     sizes = curve_sizes(samples)
     value, error, elbo, effective = torch.empty(4, len(x), dtype=torch.float64, device=x.device)
     curve = torch.zeros(len(sizes), dtype=torch.float64, device=x.device)
-    start = 0
-    for chunk in torch.split(x, max(1, rows // samples)):
-        weights = _log_weights(entry, chunk, samples, draws, tick)
-        here = slice(start, start := start + len(chunk))
+    for start in range(0, len(x), examples):
+        here = slice(start, start + examples)
+        weights, own = weights_of(here)
         bound = iwae(weights)
         value[here] = bound.value
         error[here] = torch.nan if bound.standard_error is None else bound.standard_error
         effective[here] = effective_sample_size(weights)
-        elbo[here] = weights.mean(0)
+        elbo[here] = own.mean(0)
         curve += torch.stack([_mean_bound(weights, k).sum() for k in sizes])
     _check_log_densities("log-likelihood", value)
     _check_log_densities("ELBO", elbo)
     points = list(zip(sizes, (curve / len(x)).tolist(), strict=True))
     known = error if bool(error.isfinite().all()) else None
-    return Likelihood(value, f"iwae-{samples}", True, known, elbo, points, samples, effective)
+    return Likelihood(value, name, True, known, elbo, points, samples, effective)
 
 
 def _annealed(entry: HasDecoder, x: Tensor, annealing: Annealing, rows: int, tick: Callable[[], None]) -> Likelihood:

@@ -9,6 +9,7 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
   error, the K-curve and the ELBO;
 - `log_likelihood(x, z)`, `log_prior(z)` and `prior_sample(n)`: a decoder's density, from which the bench makes an
   estimate by annealed importance sampling where `eval.estimator=ais` asks for it;
+- `proposal(x)` beside them: a law of the latent that `eval.estimator=refined` fits to each example before it draws;
 - `posterior(x)` beside them: rate, distortion, active units and the aggregate posterior;
 - `finish(x)`: what the entry fits once, after training, such as the density of its latents;
 - `classify(x)`: probabilities of the classes of data with labels; `fresh_classifier()`: the same net anew, which the
@@ -35,6 +36,7 @@ from bench.config import Optimiser
 from bench.errors import NotApplicable
 from bench.models.optimise import GradientStep, NoStep, Trainer
 from bench.models.parts.conditional import ConditionalStep
+from bench.models.parts.proposal import Proposal
 from bench.spec import DataSpec, Kind
 
 Context = Float[Tensor, "batch context"] | None
@@ -197,6 +199,15 @@ class LatentLaw(Protocol):
 
     def draw(self, samples: int) -> tuple[Float[Tensor, "samples batch latent"], Float[Tensor, "samples batch"]]:
         """z ~ q(z | x) and log q(z | x) in nats, both with gradients."""
+        ...
+
+
+@runtime_checkable
+class HasProposal(HasDecoder, Protocol):
+    """An entry with a law to draw its latent from that can be refined for each example."""
+
+    def proposal(self, x: Tensor) -> Proposal:
+        """The encoder's own law of each example, x in model space."""
         ...
 
 

@@ -71,6 +71,10 @@ class VAE(WeightedELBO):
         law: DiagonalGaussian | FullGaussian = self.encoder(x.flatten(1))
         return law
 
+    def proposal(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian | FullGaussian:
+        """The posterior, whose mean and covariance can be refined."""
+        return self.posterior(x)
+
     def divergence(
         self,
         posterior: DivergentPosterior,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import BenchError
-from bench.laws.gaussian import DiagonalGaussian
+from bench.laws.gaussian import DiagonalGaussian, Transported
 from bench.models.parts.latent import GaussianLatentEntry
 from bench.models.parts.made import MADE
 from bench.models.parts.networks import check_shape
@@ -134,3 +134,8 @@ class IAFVAE(GaussianLatentEntry):
         features = self.encoder.trunk(x.flatten(1))
         base = DiagonalGaussian(self.encoder.mean_head(features), self.encoder.scale_head(features))
         return InverseAutoregressive(base, features, self.flow)
+
+    def proposal(self, x: Float[Tensor, "batch *event"]) -> Transported:
+        """The posterior by the law of what goes into the flow, which can be refined; the flow stays as it is."""
+        law = self.posterior(x)
+        return Transported(law.base, lambda u: self.flow(u, law.context))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -28,10 +28,14 @@ class LawEncoder(nn.Module):
         self.trunk = Encoder(dim, hidden, activation)
         self.heads = nn.ModuleList(head(hidden[-1], latent_size) for head in law.heads)
 
+    def outputs(self, x: Float[Tensor, "batch dim"]) -> list[Float[Tensor, "batch latent"]]:
+        """What the heads say, from which the law of each example is made."""
+        features = self.trunk(x)
+        return [head(features) for head in self.heads]
+
     def forward(self, x: Float[Tensor, "batch dim"]) -> Distribution:
         """The law of each example, in its own coordinates."""
-        features = self.trunk(x)
-        return self.law.posterior(*[head(features) for head in self.heads])
+        return self.law.posterior(*self.outputs(x))
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,50 @@ class Standardised:
     def kl(self) -> Float[Tensor, " batch"]:
         """KL(q || prior) in nats, the same in y and in z."""
         return kl_divergence(self.law, self.prior)
+
+
+@dataclass(frozen=True)
+class MovableLaw:
+    """The law of y that an encoder's heads say, and z = (y - shift) / scale: a proposal that is drawn and moved in y.
+
+    Attributes:
+        law: the family.
+        outputs: of the heads, `(batch, latent)` each: a location and a log-scale, or what a Dirichlet law takes.
+        shift, scale: `(latent,)`.
+        log_volume: log |dy/dz| in nats.
+    """
+
+    law: Law
+    outputs: Sequence[Float[Tensor, "batch latent"]]
+    shift: Float[Tensor, " latent"]
+    scale: Float[Tensor, " latent"]
+    log_volume: float
+
+    def draw(self, samples: int) -> tuple[Float[Tensor, "samples batch latent"], Float[Tensor, "samples batch"]]:
+        """y and log q(y) in nats, both with gradients."""
+        law = self.law.posterior(*self.outputs)
+        y = law.rsample(torch.Size([samples]))
+        return y, law.log_prob(y)  # type: ignore[no-untyped-call]
+
+    def log_prob(self, y: Float[Tensor, "samples batch latent"]) -> Float[Tensor, "samples batch"]:
+        """log q(y) in nats."""
+        log_prob: Tensor = self.law.posterior(*self.outputs).log_prob(y)  # type: ignore[no-untyped-call]
+        return log_prob
+
+    def to_latent(self, y: Float[Tensor, "samples batch latent"]) -> tuple[Tensor, float]:
+        """z and log |dz/dy| in nats."""
+        return (y - self.shift) / self.scale, -self.log_volume
+
+    def offsets(self) -> tuple[Float[Tensor, "batch latent"], ...]:
+        """Zeros for each of the heads' outputs."""
+        return tuple(torch.zeros_like(output) for output in self.outputs)
+
+    def moved(self, *offsets: Float[Tensor, "batch latent"]) -> "MovableLaw":
+        """The law of outputs so much larger, a location in units of its scale."""
+        outputs = [output + offset for output, offset in zip(self.outputs, offsets, strict=True)]
+        if len(outputs) > 1:
+            outputs[0] = torch.addcmul(self.outputs[0], torch.exp(self.outputs[1]), offsets[0])
+        return replace(self, outputs=outputs)
 
 
 class VAELatent(WeightedELBO):
@@ -142,6 +190,10 @@ class VAELatent(WeightedELBO):
     def posterior(self, x: Float[Tensor, "batch *event"]) -> Standardised:
         """q(z | x), of the prior's law."""
         return Standardised(self.encoder(x.flatten(1)), self.prior, self.shift, self.scale, self.log_volume)
+
+    def proposal(self, x: Float[Tensor, "batch *event"]) -> MovableLaw:
+        """The posterior, whose parameters can be refined."""
+        return MovableLaw(self.law, self.encoder.outputs(x.flatten(1)), self.shift, self.scale, self.log_volume)
 
     def divergence(
         self,

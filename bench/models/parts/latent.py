@@ -12,6 +12,7 @@ from bench.models.entry import Context, LatentLaw, LogProb
 from bench.models.parts.coders import Decoder, DiagonalEncoder, decoder_for, shared_sizes
 from bench.models.parts.importance import iwae_in_chunks
 from bench.models.parts.prior import WithPrior
+from bench.models.parts.proposal import Proposal
 from bench.spec import DataSpec, Kind
 
 CHUNK_ELEMENTS = 2**21
@@ -110,5 +111,10 @@ class GaussianLatentEntry(LatentEntry):
 
     def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:
         """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
+        law: DiagonalGaussian = self.encoder(x.flatten(1))
+        return law
+
+    def proposal(self, x: Float[Tensor, "batch *event"]) -> Proposal:
+        """The posterior, whose mean and scale can be refined."""
         law: DiagonalGaussian = self.encoder(x.flatten(1))
         return law
