@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import BenchError
+from bench.record.columns import bounded
 from bench.record.store import TABLE
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.model_summary import ORACLE, ModelSummary
@@ -12,6 +13,7 @@ from bench.report.numbers import quantity
 from bench.report.published import COUNTERPARTS, HIGHER, Counterpart, counterparts
 from bench.report.study import Run, load, study_folder, words_of
 from bench.report.summary import summarise
+from bench.report.tables import share
 
 ORACLE_COLUMN, ORACLE_ERROR = "oracle_nll_nats", "oracle_standard_error"
 HEADINGS = ("data", "entry", "quantity", "obtained", "published", "difference", "verdict", "published by")
@@ -34,7 +36,7 @@ class Obtained(NamedTuple):
         name: whose value it is, with what the study varied in brackets.
         interval: of it.
         over: what it is a mean over, in words.
-        loose: whether it is a bound that is known to be loose.
+        loose: whether it is a bound that is loose, or of which nobody knows how loose.
     """
 
     study: str
@@ -96,7 +98,8 @@ def obtained(study: str, models: list[ModelSummary], counterpart: Counterpart) -
     for model in same:
         interval = model.intervals.get(counterpart.column)
         if interval is not None and all(is_counterpart(run, counterpart) for run in model.finished):
-            found.append(Obtained(study, model.model, interval, measured_over(model, interval.n), model.loose))
+            loose = model.loose and counterpart.column in bounded()
+            found.append(Obtained(study, full_name(model), interval, measured_over(model, interval.n), loose))
     return found
 
 
@@ -117,6 +120,12 @@ def is_counterpart(run: Run, counterpart: Counterpart) -> bool:
     return bool(run["model"] == counterpart.model) and counterpart.options <= set(words_of(run))
 
 
+def full_name(model: ModelSummary) -> str:
+    """The model's name, with its setting and its share of the budget where its runs say them."""
+    budget = f"budget {share(model.rung)}" if model.rung is not None else ""
+    return ", ".join(filter(None, (model.model, model.setting, budget)))
+
+
 def measured_over(model: ModelSummary, runs: int) -> str:
     """Seeds that a value is a mean over, and its test examples."""
     examples = "/".join(f"{number:,}" for number in sorted(filter(None, model.measured_on())))
@@ -133,7 +142,7 @@ def verdict(counterpart: Counterpart, result: Obtained, difference: Interval) ->
         return refused(counterpart)
     worse = (difference.mean > 0) != (counterpart.column in HIGHER)
     if result.loose and worse:
-        return "not comparable: our bound is loose"
+        return "not comparable: our bound is loose, or how loose is not known"
     if difference.half_width is None:
         return "no error given"
     if not difference.excludes_zero:
