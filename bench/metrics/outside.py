@@ -28,8 +28,8 @@ def against_outside(
     """AUROC of test examples against those of outside data, by NLL and by typicality; above 0.5 finds the outside ones.
 
     Outside examples go through the space of `dataset`. All NLLs are of the report space, by one draw of noise each.
-    Typicality is |NLL - its mean over validation examples|, of which at most as many count as there are test examples:
-    training examples have lower NLLs than fresh ones. Errors leave out that of this mean.
+    Typicality is |NLL - its mean over validation examples|: training examples have lower NLLs than fresh ones. Of both
+    validation and outside examples the first count, at most as many as test examples. Errors leave out the mean's.
 
     Args:
         entry: trained.
@@ -47,7 +47,7 @@ def against_outside(
     splits = {
         "test": test_rows,
         "validation": dataset.validation[: len(test_rows)],
-        "outside": outside.test[: settings.test_examples],
+        "outside": outside.test[: len(test_rows)],
     }
     try:
         nlls = {name: nll(entry, dataset, raw, settings, name, tick) for name, raw in splits.items()}
