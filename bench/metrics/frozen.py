@@ -10,8 +10,8 @@ from torch import nn
 def frozen(entry: object) -> Iterator[None]:
     """No parameter of `entry` takes a gradient inside; outside each does as before.
 
-    Gradients in a latent are then a fifth of the cost: a layer's product with the examples, for its weight, is left
-    out. An object that is no module has none.
+    A gradient in a latent then costs a fifth on a VAE of digits: layers that write out their own gradient leave out
+    that of their weight. An object that is no module has none.
     """
     trained = [each for each in entry.parameters() if each.requires_grad] if isinstance(entry, nn.Module) else []
     for parameter in trained:

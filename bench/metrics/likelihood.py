@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from bench.errors import BenchError, Diverged, NotApplicable
 from bench.metrics import ais, refined
 from bench.metrics.ais import Annealing
+from bench.metrics.bracket import SIMULATED, bracket, chunks, rise_by_doubling
 from bench.metrics.refined import Refinement
-from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, HasProposal, LogProb
+from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, HasProposal, HasSimulator, LogProb
 from bench.models.parts.importance import effective_sample_size, iwae
 
 PROBES = 256
@@ -33,6 +34,9 @@ class Likelihood:
         k_curve: (k, mean over examples of log p_k) for k = 1, 2, 5, 10, ..., K; empty without importance weights.
         weights: importance weights or annealed chains of each example; None where there are none.
         effective: `(n,)`, the effective sample size of each example's weights, from 1 to `weights`.
+        doubling: nats by which annealing in half the steps lies lower; None for other estimators.
+        gap: nats between annealing and its bound from above, on examples drawn from the entry; None for other
+            estimators, and for an entry that cannot simulate.
     """
 
     log_prob: Float[Tensor, " n"]
@@ -43,6 +47,8 @@ class Likelihood:
     k_curve: list[tuple[int, float]]
     weights: int | None = None
     effective: Float[Tensor, " n"] | None = None
+    doubling: float | None = None
+    gap: float | None = None
 
 
 def check_estimator(entry: nn.Module, estimator: str) -> None:
@@ -227,13 +233,17 @@ def _weighed(
 def _annealed(entry: HasDecoder, x: Tensor, annealing: Annealing, rows: int, tick: Callable[[], None]) -> Likelihood:
     """The logarithm of the mean weight of annealed chains, as many examples at a time as `rows` chains allow."""
     bounds, effective = [], []
-    for chunk in torch.split(x, max(1, rows // (annealing.chains + ais.PILOTS))):
+    for chunk in chunks(x, annealing, rows):
         weights = ais.log_weights(entry, chunk, annealing, tick)
         bounds.append(iwae(weights))
         effective.append(effective_sample_size(weights))
     value, error = _joined(bounds)
     _check_log_densities("log-likelihood", value)
-    return Likelihood(value, annealing.name, True, error, None, [], annealing.chains, torch.cat(effective))
+    doubling, gap = rise_by_doubling(entry, x, value, annealing, rows, tick), None
+    if isinstance(entry, HasSimulator):
+        gap = bracket(entry, annealing, min(SIMULATED, len(x)), rows, tick).gap
+    size = torch.cat(effective)
+    return Likelihood(value, annealing.name, True, error, None, [], annealing.chains, size, doubling, gap)
 
 
 def _log_weights(entry: HasLogWeights, x: Tensor, samples: int, draws: int, tick: Callable[[], None]) -> Tensor:

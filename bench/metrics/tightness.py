@@ -36,6 +36,8 @@ def tightness(estimated: Likelihood, asked: str) -> Record:
     if estimated.effective is None or estimated.weights is None:
         return record
     median = float(estimated.effective.median())
+    if estimated.doubling is not None:
+        record = joined(record, annealed(estimated.doubling, estimated.gap))
     record |= {"ess_median": median, "ess_low": float(estimated.effective.quantile(LOW_QUANTILE))}
     fall = fall_per_doubling(estimated.k_curve)
     if median < FEWEST_EFFECTIVE < estimated.weights:
@@ -44,7 +46,17 @@ def tightness(estimated: Likelihood, asked: str) -> Record:
     if fall is not None and fall > STEEPEST_FALL and estimated.weights > FEWEST_EFFECTIVE:
         line = f"the K-curve still falls by {fall:.2f} nats a doubling: the bound is loose"
         record = joined(record, {"warning": line})
-    return record | {"nll_slack_nats": slack(estimated.k_curve) if median >= FEWEST_EFFECTIVE else None}
+    shown = None if median < FEWEST_EFFECTIVE else slack(estimated.k_curve)
+    return record if shown is None else record | {"nll_slack_nats": shown}
+
+
+def annealed(doubling: float, gap: float | None) -> Record:
+    """What annealing in half the steps and the bound from above say, and the slack where both are known and settled."""
+    record: Record = {"ais_doubling_nats": doubling, "ais_gap_nats": gap}
+    if doubling > STEEPEST_FALL:
+        line = f"annealing has not settled: half its steps give {doubling:.2f} nats more"
+        return record | {"warning": line}
+    return record if gap is None else record | {"nll_slack_nats": max(gap, doubling, 0.0)}
 
 
 def fall_per_doubling(curve: Sequence[tuple[int, float]]) -> float | None:

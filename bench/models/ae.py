@@ -166,6 +166,10 @@ class AE(WithPrior):
         """log p(x | z) of the noise model, in nats."""
         return self.decoder.log_prob(x.flatten(1), z)
 
+    def simulate(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, "n *event"]:
+        """A draw of x for each z, with the noise of `log_likelihood`."""
+        return self.decoder.sample(z).reshape(len(z), *self.data.event_shape)
+
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Decoded draws of z from the prior: means of real data, pixels of 0 or 1."""
         z = self.prior_sample(n)

@@ -9,6 +9,7 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
   error, the K-curve and the ELBO;
 - `log_likelihood(x, z)`, `log_prior(z)` and `prior_sample(n)`: a decoder's density, from which the bench makes an
   estimate by annealed importance sampling where `eval.estimator=ais` asks for it;
+- `simulate(z)` beside them: x drawn given z, on which the annealed estimate is bracketed from above;
 - `proposal(x)` beside them: a law of the latent that `eval.estimator=refined` fits to each example before it draws;
 - `posterior(x)` beside them: rate, distortion, active units and the aggregate posterior;
 - `finish(x)`: what the entry fits once, after training, such as the density of its latents;
@@ -185,6 +186,15 @@ class HasDecoder(Protocol):
 
     def prior_sample(self, n: int) -> Tensor:
         """`(n, latent)` independent draws of z from the prior."""
+        ...
+
+
+@runtime_checkable
+class HasSimulator(HasDecoder, Protocol):
+    """An entry whose p(x | z) can be drawn from."""
+
+    def simulate(self, z: Tensor) -> Tensor:
+        """`(n, *event)` draws of x, one for each z `(n, latent)`, noise included."""
         ...
 
 

@@ -138,6 +138,10 @@ class GAN(WithPrior):
             variance = (share * squared).sum(1).mean()
         self.generator.fit(variance.sqrt(), f"{len(x)} training examples around {FITTED_SAMPLES} samples")
 
+    def simulate(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, "n *event"]:
+        """A draw of x for each z, with the noise of `log_likelihood`."""
+        return self.generator.sample(z).reshape(len(z), *self.data.event_shape)
+
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Generated examples, without noise."""
         return self.generator.mean(self.prior_sample(n)).reshape(n, *self.data.event_shape)

@@ -224,9 +224,13 @@ class M2(Entry):
         chunk = CHUNK_ELEMENTS // max(1, x.numel())
         return iwae_in_chunks(lambda samples: self.log_weights(x, samples, context), self.importance_samples, chunk)
 
+    def simulate(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, "n *event"]:
+        """A draw of x for each z, with the noise of `log_likelihood`."""
+        return self.decoder.sample(z).reshape(len(z), *self.data.event_shape)
+
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Draws of x, of the class that `context` labels or else of a uniform one."""
-        return self.decoder.sample(self.prior_sample(n, context)).reshape(n, *self.data.event_shape)
+        return self.simulate(self.prior_sample(n, context))
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch latent"]:
         """The posterior mean of z and of the class's code, `(batch, latent_size + classes - 1)`; labels are known."""

@@ -60,9 +60,13 @@ class LatentEntry(WithPrior):
         chunk = CHUNK_ELEMENTS // max(1, x.numel())
         return iwae_in_chunks(lambda size: self.log_weights(x, size, context), self.importance_samples, chunk)
 
+    def simulate(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, "n *event"]:
+        """A draw of x for each z, with the noise of `log_likelihood`."""
+        return self.decoder.sample(z).reshape(len(z), *self.data.event_shape)
+
     def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
         """Draws from the model's density: z from the prior, then x from p(x | z) with its noise."""
-        return self.decoder.sample(self.prior_sample(n)).reshape(n, *self.data.event_shape)
+        return self.simulate(self.prior_sample(n))
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch latent"]:
         """The posterior mean, `(batch, latent_size)`."""
