@@ -3,13 +3,15 @@
 A number in a results README is followed by its address, `96.1<!-- digits @ realnvp @ nll_nats -->`, and a table stands
 under a line with one address a column, `<!-- table: data | model | nll_nats | digits @ . @ steps -->`. A dot is taken
 from the row. `README.md` and others outside a study name it first: `<!-- quick: digits @ realnvp @ nll_nats -->`.
-Of two models, `realnvp - vae`, or two columns, `c2st - c2st_floor`, it is the difference paired by seed.
+Of two models, `realnvp - vae`, or two columns, `c2st - c2st_floor`, it is the difference paired by seed. Of a model at
+several budgets and settings it is the one at the largest budget, tuned; `vae [1/4, default]` names another.
 """
 
 import ast
 import re
 import subprocess
 from dataclasses import fields, is_dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -35,7 +37,7 @@ BOUNDED = {"nll_nats", "bits_per_dim", "kl_to_truth"}
 TIMES = {"train_seconds", "step_milliseconds", "eval_seconds"}
 CELL = re.compile(
     r"(?P<bold>\*\*)?(?P<bound>≤ )?(?P<mean>-?[\d,]+(?:\.\d+)?(?:e-\d+)?)"
-    r"(?: ± (?P<half>[\d,]+(?:\.\d+)?(?:e-\d+)?))?(?P<marks>(?: [†§])*)(?(bold)\*\*)"
+    r"(?: ± (?P<half>[\d,]+(?:\.\d+)?(?:e-\d+)?))?(?P<marks>(?: [†§¶])*)(?(bold)\*\*)"
 )
 MARK = re.compile(r"<!-- (?:(\w+): )?(?!table)([^|>]+? @ [^|>]+? @ \w+(?: - \w+)?) -->")
 TABLE = re.compile(r"<!-- (?:(\w+) )?table: (.+) -->\n(\|.*\n)\|[-| ]+\|\n((?:\|.*\n)+)")
@@ -77,8 +79,7 @@ def looked_up(study: str, data: str, model: str, metric: str) -> Quantity | None
         return published(data, model)
     if " - " in model or " - " in metric:
         return paired(study, data, model.split(" - "), metric.split(" - "))
-    rows = summary(study)
-    rows = rows[rows["model"] == model]
+    rows = at_place(summary(study), model)
     if data == "mean":
         return Quantity(float(rows[metric].dropna().mean()), None)
     rows = rows[rows["data"] == data]
@@ -98,8 +99,34 @@ def looked_up(study: str, data: str, model: str, metric: str) -> Quantity | None
     )
 
 
+def at_place(rows: pd.DataFrame, address: str) -> pd.DataFrame:
+    """The rows of a model, of each data set one: at the budget and setting in brackets, else at the final ones."""
+    model, _, place = address.partition(" [")
+    rows = rows[rows["model"] == model]
+    if "rung" not in rows:
+        return rows
+    words = [word.strip() for word in place.rstrip("]").split(",") if word]
+    for word in words:
+        if word[0].isdigit():
+            rows = rows[abs(rows["rung"] - float(Fraction(word))) < 1e-9]
+        else:
+            rows = rows[rows["setting"].fillna("").map(lambda setting, word=word: word in setting.split("="))]
+    ordered = rows.assign(tuned=rows["setting"].fillna("").str.contains("tuned"))
+    return ordered.sort_values(["rung", "tuned"], na_position="first").groupby("data", sort=False).tail(1)
+
+
 def difference(study: str, data: str, a: str, b: str) -> Quantity:
+    """NLL of `a` minus that of `b`, of which one is the best at the final budget and setting."""
     pairs = pd.read_csv(ROOT / "results" / study / "differences.csv")
+    if "best" in pairs:
+        final = pairs[pairs["data"] == data].assign(tuned=pairs["setting"].fillna("").str.contains("tuned"))
+        final = final.sort_values(["rung", "tuned"], na_position="first")
+        for best, other, sign in ((b, a, 1), (a, b, -1)):
+            rows = final[(final["best"] == best) & (final["model"] == other)]
+            if len(rows):
+                row = rows.iloc[-1]
+                return Quantity(sign * float(row["difference_nats"]), float(row["ci95"]))
+        raise AssertionError(f"{study} has no difference of {a} and {b} on {data}")
     for first, second, sign in ((a, b, 1), (b, a, -1)):
         rows = pairs[(pairs["data"] == data) & (pairs["model_a"] == first) & (pairs["model_b"] == second)]
         if len(rows):
