@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from bench.record.steps import StepTime
 from bench.record.store import divided
 from bench.report.inert import plot_label, slug
-from bench.report.model_summary import ModelSummary
+from bench.report.model_summary import ORACLE, ModelSummary
 from bench.report.numbers import plain
 from bench.report.plots_likelihood import FAR, ORACLE_LINE, frontier, marked
 from bench.report.study import Run, Study
@@ -25,6 +25,7 @@ BETWEEN = 0.62
 BELOW = 0.5
 FLOOR_LINE: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.1, "zorder": 1}
 RING: dict[str, Any] = {"marker": "o", "ms": 13, "mfc": "none", "mec": "black", "mew": 1.1, "ls": "", "zorder": 4}
+HOLLOW = "hollow: as it comes"
 HEADROOM = 0.7
 """How far beyond the worst of the curves' best points the axis reaches, as a share of their range and the floors'."""
 
@@ -44,9 +45,7 @@ class Cost(NamedTuple):
 
 
 COSTS = (
-    Cost(
-        "seconds", "training, s (steps times the time of one, measured alone)", lambda run, step: seconds_of(run, step)
-    ),
+    Cost("seconds", "training, s (time of a step measured alone)", lambda run, step: seconds_of(run, step)),
     Cost("FLOP", "training, FLOP", lambda run, step: run["train_flops"]),
     Cost("steps", "training steps", lambda run, step: run["steps"]),
 )
@@ -92,11 +91,15 @@ def frontiers(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -
     costs = [cost for cost in COSTS if all(points(curve, cost, study.steps) for curve in curves)]
     oracle = [cell for cell in cells if cell.oracle]
     low, high, left_out = shown_range(curves, [*floors.values()], oracle)
-    fig, panels = stacked([*(curve.name for curve in curves), *(["oracle"] * bool(oracle))], len(costs))
+    names = [curve.name for curve in curves if not curve.hollow]
+    names += [HOLLOW] * any(curve.hollow for curve in curves) + [ORACLE] * bool(oracle)
+    fig, panels = stacked(names, len(costs))
     fronts = []
     for axes, cost in zip(panels, costs, strict=True):
         for curve in curves:
             draw_curve(axes, curve, points(curve, cost, study.steps), look[curve.model])
+        if HOLLOW in names:
+            axes.errorbar([], [], [], color="#555555", marker="o", mfc="white", ms=6.5, ls="", label=HOLLOW)
         fronts.append(front(curves, cost, study.steps))
         axes.step(*zip(*fronts[-1], strict=True), where="post", color="#999999", lw=1, zorder=0)
         axes.plot(*zip(*fronts[-1], strict=True), **RING)
@@ -122,12 +125,10 @@ def curves_of(cells: Sequence[ModelSummary]) -> list[Curve]:
     for cell in cells:
         grouped[cell.model, "tuned" in cell.setting].append(cell)
     names = marked([max(group, key=budget_of) for group in grouped.values()])
-    curves = []
-    for name, ((model, tuned), group) in zip(names, grouped.items(), strict=True):
-        both = (model, not tuned) in grouped
-        words = f"{name}, {'tuned' if tuned else 'as it comes'}" if both else name
-        curves.append(Curve(words, sorted(group, key=budget_of), both and not tuned))
-    return curves
+    return [
+        Curve(name, sorted(group, key=budget_of), not tuned and (model, True) in grouped)
+        for name, ((model, tuned), group) in zip(names, grouped.items(), strict=True)
+    ]
 
 
 def budget_of(cell: ModelSummary) -> float:
@@ -200,11 +201,11 @@ def stacked(names: list[str], panels: int) -> tuple[Figure, list[Axes]]:
 def draw_curve(axes: Axes, curve: Curve, at: list[tuple[float, float]], style: Style) -> None:
     """A curve with the interval of each point."""
     halves = [cell.intervals["nll_nats"].half_width or 0.0 for cell in curve.cells]
-    filling: Any = {"mfc": "white"} if curve.hollow else {}
+    filling: Any = {"mfc": "white", "alpha": 0.6} if curve.hollow else {"label": plot_label(curve.name)}
     x, y = zip(*at, strict=True)
     axes.errorbar(
         x, y, halves, color=style.colour, marker=style.marker, ls=style.line, ms=6.5, lw=1.4,
-        elinewidth=1.1, capsize=2.5, label=plot_label(curve.name), zorder=3, **filling,
+        elinewidth=1.1, capsize=2.5, zorder=3, **filling,
     )  # fmt: skip
 
 
@@ -214,11 +215,11 @@ def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[Mod
         level = floor.intervals["nll_nats"].mean
         axes.axhline(level, **FLOOR_LINE)
         axes.annotate(
-            plot_label(floor.model), (1, level), (-2, 2), ("axes fraction", "data"), "offset points", ha="right",
-            va="bottom", fontsize=8.5, color="#555555",
+            plot_label(floor.model), (0, level), (3, 0), ("axes fraction", "data"), "offset points", va="center",
+            fontsize=8.5, color="#555555", bbox={"fc": "white", "ec": "none", "pad": 1.0}, zorder=2,
         )  # fmt: skip
     for cell in oracle:
-        axes.axhline(cell.intervals["nll_nats"].mean, label="oracle", zorder=1, **ORACLE_LINE)
+        axes.axhline(cell.intervals["nll_nats"].mean, label=ORACLE, zorder=1, **ORACLE_LINE)
 
 
 def as_log(axes: Axes, values: list[float]) -> None:
@@ -245,7 +246,7 @@ def front_words(curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTim
     """The front in words, by rising cost."""
     on_front = front(curves, cost, steps)
     named = {
-        point: f"{curve.model} {plain(point[1])} nats at {plain(point[0])}"
+        point: f"{curve.model} {plain(point[1])} nats at {point[0]:.3g}"
         for curve in curves
         for point in points(curve, cost, steps)
     }
@@ -275,7 +276,7 @@ def caption(
         f"A curve is one entry at {budgets(curves)} of the budget, each a run with a schedule of its own; down and "
         "left is better. Rings and the grey line mark the points that no other beats in both mean cost and mean NLL. "
         "Bars are 95 % intervals of the mean over seeds and test examples.",
-        "Hollow: as it comes; filled: tuned." if any(curve.hollow for curve in curves) else "",
+        "Hollow: the same entry as it comes; filled: tuned." if any(curve.hollow for curve in curves) else "",
         "Dotted: entries that are fitted, at no budget." if len(floors) > len(left_out) else "",
         f"Above the axis: {far}." if far else "",
         "Parts of curves lie above the axis." if cut else "",
