@@ -175,10 +175,10 @@ def _is_point(pair: Any) -> bool:
 
 
 def _name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> None:
-    """Gives each run the `variant` that tells it from others of its data set, model, rung and setting."""
+    """Gives each run the `variant` that tells it from others of its data set, model and rung."""
     groups: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     for run in runs:
-        groups[run["data"], run["model"], run.get("rung"), run.get("setting")].append(run)
+        groups[run["data"], run["model"], run.get("rung")].append(run)
     for group in groups.values():
         folders = [row_folder(runs_folder, run["run_id"]) for run in group]
         settings = [_settings(place / "config.yaml", warnings) for place in folders]
