@@ -92,6 +92,12 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--results-dir", type=Path, default=Path("results"))
     evaluate.set_defaults(call=call_evaluate)
 
+    retime = commands.add_parser("retime", help="step times of a study's entries, measured alone and in turn")
+    retime.add_argument("study", metavar="STUDY")
+    retime.add_argument("--busy", action="store_true", help="go on where others use the machine, and mark the times")
+    retime.add_argument("--results-dir", type=Path, default=Path("results"))
+    retime.set_defaults(call=call_retime)
+
     verify = commands.add_parser("verify", help="make random rows of a study's table again and compare them")
     verify.add_argument("study", metavar="STUDY")
     verify.add_argument("--rows", type=int, default=3, help="how many; default 3")
@@ -196,6 +202,13 @@ def call_evaluate(arguments: argparse.Namespace) -> int:
     from bench.sweep import evaluate_command
 
     return evaluate_command(arguments.what, arguments.overrides, arguments.results_dir)
+
+
+def call_retime(arguments: argparse.Namespace) -> int:
+    """`bench retime`: 1 when an entry could not be timed."""
+    from bench.speed.retime import retime
+
+    return retime(arguments.study, arguments.results_dir, busy=arguments.busy, say=print)
 
 
 def call_verify(arguments: argparse.Namespace) -> int:

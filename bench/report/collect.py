@@ -175,10 +175,10 @@ def _is_point(pair: Any) -> bool:
 
 
 def _name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> None:
-    """Gives each run the `variant` that tells it from others of its data set and model."""
-    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    """Gives each run the `variant` that tells it from others of its data set, model and rung."""
+    groups: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     for run in runs:
-        groups[run["data"], run["model"]].append(run)
+        groups[run["data"], run["model"], run.get("rung")].append(run)
     for group in groups.values():
         folders = [row_folder(runs_folder, run["run_id"]) for run in group]
         settings = [_settings(place / "config.yaml", warnings) for place in folders]
@@ -199,8 +199,10 @@ def versions(run: Run, group: list[Run]) -> dict[str, str]:
 
 
 def in_order(runs: list[Run]) -> list[Run]:
-    """By data, model and seed."""
-    return sorted(runs, key=lambda run: (run["data"], natural(label(run)), run["seed"], run["run_id"]))
+    """By data, model, rung and seed."""
+    return sorted(
+        runs, key=lambda run: (run["data"], natural(label(run)), run.get("rung") or 1.0, run["seed"], run["run_id"])
+    )
 
 
 def variants(settings: list[dict[str, str]]) -> list[str | None]:

@@ -6,7 +6,7 @@ from functools import partial
 
 from matplotlib import style
 
-from bench.report import plots_curves, plots_likelihood, plots_pictures, plots_ranks, plots_tuning
+from bench.report import plots_curves, plots_frontier, plots_likelihood, plots_pictures, plots_ranks, plots_tuning
 from bench.report.model_summary import ModelSummary, finals
 from bench.report.study import Study
 from bench.report.style import RC, Plot, Style, styles
@@ -31,12 +31,18 @@ def draw(study: Study, cells: list[ModelSummary]) -> list[Plot]:
 
 
 def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSummary]) -> list[Plot]:
-    """The plots of one data set, likelihood first; of each model those at the largest budget, tuned where it was."""
-    group = finals(group)
+    """The plots of one data set, likelihood first; of each model those at the largest budget, tuned where it was.
+
+    Where there is a ladder of budgets, its plot stands in place of those against the sweep's clock.
+    """
     with style.context(["default", RC]):
+        over_budgets = plots_frontier.frontiers(study, group, look)
+        group = finals(group)
+        costs = plots_likelihood.COSTS if over_budgets is None else ()
         drawn = [
             plots_likelihood.dots(group, look),
-            *(plots_likelihood.pareto(group, look, cost) for cost in plots_likelihood.COSTS),
+            over_budgets,
+            *(plots_likelihood.pareto(group, look, cost) for cost in costs),
             plots_likelihood.training(study, group, look),
             plots_tuning.expected(study, group[0].data),
             plots_curves.k_curve(study, group, look),

@@ -18,6 +18,7 @@ from bench.errors import BenchError, unknown
 from bench.record.columns import COLUMNS
 from bench.record.csv_cells import inert_cell
 from bench.record.reading import NUMBER_LENGTH, Unreadable, arrays_of, csv_rows, shown
+from bench.record.steps import STEPS, StepTime, read_steps
 from bench.record.store import TABLE
 from bench.record.typed import LARGEST, TEXT_LENGTH, cut, typed
 from bench.report.picture_shapes import check_pictures
@@ -45,6 +46,7 @@ class Study:
         pictures: `samples/<data>/<label>`, `by-class/<data>/<label>`, `density/<data>/<label>`,
             `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as
             `bench.report.picture_archive` makes them.
+        steps: run_id -> time of a training step, measured alone.
         test_sets: hash of test examples -> the runs measured on them, see `bench.report.products`.
         trials: of tuning.csv.
     """
@@ -56,6 +58,7 @@ class Study:
     pictures: dict[str, Array]
     test_sets: dict[str, TestSet] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    steps: dict[str, StepTime] = field(default_factory=dict)
 
 
 def label(run: Run) -> str:
@@ -168,6 +171,7 @@ def load(folder: Path) -> Study:
         pictures=_read_pictures(folder / PICTURES),
         test_sets=read_products(folder / PRODUCTS, runs),
         trials=file.read(folder),
+        steps=read_steps(folder / STEPS),
     )
 
 

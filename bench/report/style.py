@@ -106,14 +106,19 @@ def png(fig: Figure) -> bytes:
 
 def plane(names: list[str], height: float = 2.6) -> tuple[Figure, Axes]:
     """A figure with one pair of axes, `height` inches high, and room above for a legend of `names`."""
-    columns = _legend_columns(names)
-    rows = sum(_wrapped(name).count("\n") + 1 for name in names) if columns == 1 else -(-len(names) // columns)
-    top, bottom, left = 0.12 + 0.21 * rows, 0.52, 0.8
+    top, bottom, left = 0.12 + legend_height(names), 0.52, 0.8
     total = bottom + height + top
     right = 0.25  # half of a number such as 10000 that stands at the end of the axis
     fig = figure(height=total)
     axes = fig.add_axes((left / WIDTH, bottom / total, (WIDTH - left - right) / WIDTH, height / total))
     return fig, axes
+
+
+def legend_height(names: list[str]) -> float:
+    """Inches of a legend of these names."""
+    columns = _legend_columns(names)
+    rows = sum(_wrapped(name).count("\n") + 1 for name in names) if columns == 1 else -(-len(names) // columns)
+    return 0.21 * rows
 
 
 def legend(axes: Axes) -> None:
