@@ -16,7 +16,8 @@ from bench.cells.supervise import Supervisor
 from bench.cells.terminal import say
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
+from bench.paths import group_choices
 from bench.record.columns import STATUSES
 from bench.record.store import Record
 from bench.record.typed import cut
@@ -98,8 +99,16 @@ def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry
 
 
 def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Trials:
-    """The trials of a command."""
+    """The trials of a command.
+
+    Raises:
+        BenchError: `tune.data` names a data set that there is not.
+    """
     config = orders.untuned[0].config
+    known = [choice.name for choice in group_choices("data", task["config_dir"] and Path(task["config_dir"]))]
+    for name in config["tune"]["data"] or []:
+        if name not in known:
+            raise unknown("data set", name, known, "tune.data")
     return Trials(
         Path(config["results_dir"]) / config["study"],
         lambda listed: planned({**task, "listed": listed}, pool, told),
