@@ -88,6 +88,11 @@ def rate_table(trials: Sequence[Trial], others: int) -> Table:
         "test split.",
         *([f"{others} trials of other code, data or options are not used; tuning.csv marks them."] if others else []),
         *at_ends(groups, grid),
+        *(
+            f"{name_of(subject)}: no trial ended ok; it has no tuned runs."
+            for subject in groups
+            if not best(groups[subject])
+        ),
         *shortfalls(made, asked_of_each(made)),
     ]
     return Table("tuning", "Tuning: validation by learning rate", headings, rows, notes)

@@ -41,11 +41,13 @@ def test_rates_by_entries_with_the_chosen_in_bold() -> None:
 def test_what_a_reader_must_know_stands_below() -> None:
     rows = [*whole("flow", 5), *whole("vae", 2)[:-1], *(one.marked(OTHER_CODE) for one in whole("old", 1))]
     rows[0] = trial(GRID[0], None, status="diverged", model="flow")
+    rows += [trial(rate, None, status="diverged", model="bad") for rate in GRID]
     (table,) = tuning_tables(rows)
     notes = " ".join(table.notes)
     assert "8 trials of other code, data or options are not used" in notes
     assert "moons flow: its best rate, 0.05, is an end of the grid." in notes
     assert "moons vae: 7 of 8 trials" in notes
+    assert "moons bad: no trial ended ok" in notes
     assert "old" not in text(table)
     assert "diverged" in text(table)
 
