@@ -194,7 +194,12 @@ def call_tune(arguments: argparse.Namespace) -> int:
     from bench.sweep import tune_command
 
     config_dir = existing(arguments.config_dir)
-    return tune_command(arguments.study, arguments.overrides, arguments.every_rung, arguments.dry_run, config_dir)
+    tuned = tune_command(arguments.study, arguments.overrides, arguments.every_rung, arguments.dry_run, config_dir)
+    if tuned.study is not None:
+        from bench.report.tuning import written
+
+        print("\n".join(written(tuned.study)))
+    return tuned.code
 
 
 def call_evaluate(arguments: argparse.Namespace) -> int:

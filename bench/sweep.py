@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.cells.dry_run import forecast
 from bench.cells.order import Order
@@ -16,7 +16,8 @@ from bench.cells.supervise import Supervisor
 from bench.cells.terminal import say
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
+from bench.paths import group_choices
 from bench.record.columns import STATUSES
 from bench.record.store import Record
 from bench.record.typed import cut
@@ -98,8 +99,16 @@ def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry
 
 
 def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Trials:
-    """The trials of a command."""
+    """The trials of a command.
+
+    Raises:
+        BenchError: `tune.data` names a data set that there is not.
+    """
     config = orders.untuned[0].config
+    known = [choice.name for choice in group_choices("data", task["config_dir"] and Path(task["config_dir"]))]
+    for name in config["tune"]["data"] or []:
+        if name not in known:
+            raise unknown("data set", name, known, "tune.data")
     return Trials(
         Path(config["results_dir"]) / config["study"],
         lambda listed: planned({**task, "listed": listed}, pool, told),
@@ -108,8 +117,20 @@ def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry:
     )
 
 
-def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, config_dir: Path | None) -> int:
-    """`bench tune`: the trials of a study's entries and what they choose; 1 where an entry has nothing to choose from.
+class Tuned(NamedTuple):
+    """What `bench tune` came to.
+
+    Attributes:
+        code: the exit code, 1 where an entry has nothing to choose from.
+        study: the folder that has tuning.csv; None where nothing was made.
+    """
+
+    code: int
+    study: Path | None = None
+
+
+def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, config_dir: Path | None) -> Tuned:
+    """`bench tune`: the trials of a study's entries and what they choose.
 
     With `every_rung` the grid of rates is made at all rungs of the ladder.
 
@@ -124,7 +145,7 @@ def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, 
         task = {"arguments": words, "multirun": True, "config_dir": config_dir and str(config_dir)}
         orders = planned(task, pool, told)
         if orders.refusals:
-            return refuse(orders)
+            return Tuned(refuse(orders))
         if not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
         trials = trials_of(orders, task, pool, told, dry)
@@ -135,12 +156,9 @@ def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, 
         pool.end()
     if dry:
         say(f"{len(trials.planned) - trials.missing} trials finished, {trials.missing} of the grid to make")
-        return 0
-    from bench.report.tuning import written
-
-    for line in [*written(trials.study), *tuning.said]:
-        say(line)
-    return 0 if len(tuning.choices) + len(tuning.fitted) == len(tuning.tunables) else 1
+        return Tuned(0)
+    chosen = len(tuning.choices) + len(tuning.fitted) == len(tuning.tunables)
+    return Tuned(0 if chosen else 1, trials.study)
 
 
 def evaluate_command(what: str, overrides: list[str], results_dir: Path) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.record.store import write_atomically
+from bench.report.inert import markdown_cell
 from bench.report.numbers import plain
 from bench.report.tables import Table, TableCell, markdown
 from bench.tuning import file
@@ -55,7 +56,8 @@ def tuning_tables(trials: Sequence[Trial]) -> list[Table]:
         return []
     tables = [rate_table(used, len(trials) - len(used))]
     several = {trial.subject for trial in used if len({one.rung for one in used if one.subject == trial.subject}) > 1}
-    return tables + [rung_table([trial for trial in used if trial.subject in several])] * bool(several)
+    tables += [rung_table([trial for trial in used if trial.subject in several])] if several else []
+    return [table._replace(notes=list(map(markdown_cell, table.notes))) for table in tables]
 
 
 def rate_table(trials: Sequence[Trial], others: int) -> Table:
@@ -86,6 +88,11 @@ def rate_table(trials: Sequence[Trial], others: int) -> Table:
         "test split.",
         *([f"{others} trials of other code, data or options are not used; tuning.csv marks them."] if others else []),
         *at_ends(groups, grid),
+        *(
+            f"{name_of(subject)}: no trial ended ok; it has no tuned runs."
+            for subject in groups
+            if not best(groups[subject])
+        ),
         *shortfalls(made, asked_of_each(made)),
     ]
     return Table("tuning", "Tuning: validation by learning rate", headings, rows, notes)

@@ -106,9 +106,11 @@ def alone(overrides: Sequence[str], grid: Grid) -> list[str]:
     return ["grid=[]"] if len(grid) > 0 and len(expand(overrides, grid, multirun=False)) > 1 else []
 
 
-def command_line(overrides: Sequence[str], config_dir: Path | None) -> str:
-    """The command that makes one cell again. Where results and data lie on this machine is left out, and what asks for
-    tuning: the values that it chose stand in the command."""
+def command_line(overrides: Sequence[str], config_dir: Path | None, extra: Sequence[str] = ()) -> str:
+    """The command that makes one cell again, by its overrides and what it needs beside them.
+
+    Where results and data lie on this machine is left out, and what asks for tuning: what that chose stands there.
+    """
     where = [] if config_dir is None else ["--config-dir", str(config_dir)]
     portable = [word for word in overrides if not word.startswith(NOT_REPEATED)]
-    return shlex.join(["bench", "run", *where, *portable])
+    return shlex.join(["bench", "run", *where, *portable, *extra])

@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 from bench.config import DEFAULT, TRIAL, TUNED, Config
 from bench.data.content import PROJECT
 from bench.errors import BenchError, CannotWrite, NotApplicable
+from bench.models.entry import Entry
 from bench.record.store import check_writable
+from bench.setup.build import model_options
 from bench.setup.cell import Cell, Resolver
 from bench.setup.compose import Composer, parse
 from bench.setup.grid import NOT_REPEATED, alone, command_line, expand
 from bench.setup.rungs import Rungs, at_top, names_rung
+from bench.tuning.space import value_of
 
 WORTH_SAYING = 100
 """Cells from which on a line says that they are being planned."""
@@ -142,8 +145,8 @@ def plan(
             if apart and not is_projects(config):
                 planned.others.append(unresolved(config, asked, composer, extra))
                 continue
-            if config.tune.setting == TRIAL and resolver.entry_class(config).fitted:
-                continue  # it has no learning rate
+            if config.tune.setting == TRIAL and not has_trials(config, resolver.entry_class(config)):
+                continue
             if names_rung(words) and resolver.entry_class(config).fitted:
                 if rungs.repeats_fitted(words):
                     continue
@@ -196,6 +199,20 @@ def untuned(config: Config, requests: "list[Requested]") -> Untuned:
     return Untuned(asdict(config), [(one.overrides, seed) for one, seed in zip(requests, seeds, strict=True)])
 
 
+def has_trials(config: Config, cls: type[Entry]) -> bool:
+    """False for an entry that is fitted: it has no learning rate.
+
+    Raises:
+        BenchError: its knob is no option, or has a value of a wrong type.
+    """
+    for knob, values in {} if cls.fitted else (config.tune.knob or {}).items():
+        if value_of(asdict(config), knob) is None and "." in knob:
+            raise BenchError(f"conf/model/{config.model['name']}.yaml: tuning.knob: there is no option {knob}")
+        for value in values if "." not in knob else []:
+            model_options(replace(config, model={**config.model, knob: value}), cls)
+    return not cls.fitted
+
+
 def as_it_comes(words: Iterable[str], config: Config, composer: Composer) -> list[str]:
     """The word that keeps a command to an entry as it comes, where the study asks for tuned ones by itself."""
     asked = config.tune.settings != [DEFAULT] or any(word.startswith("tune") for word in words)
@@ -213,7 +230,7 @@ def is_projects(config: Config) -> bool:
 def unresolved(config: Config, requests: "list[Requested]", composer: Composer, extra: list[str]) -> Unresolved:
     """The cells of one setting, left as they are."""
     seeds = [config.seed if request.seed is None else request.seed for request in requests]
-    commands = [command_line([*request.overrides, *extra], composer.config_dir) for request in requests]
+    commands = [command_line(request.overrides, composer.config_dir, extra) for request in requests]
     cells = [(one.place, seed, command) for one, seed, command in zip(requests, seeds, commands, strict=True)]
     return Unresolved(asdict(config), cells, (config.model["_target_"], config.data["_target_"]))
 
@@ -234,7 +251,7 @@ def resolved(
     """
 
     def command(request: Requested) -> str:
-        return command_line([*request.overrides, *extra], composer.config_dir)
+        return command_line(request.overrides, composer.config_dir, extra)
 
     first, *others = requests
     check_writable(Path(config.results_dir) / config.study)

@@ -142,10 +142,11 @@ def transfer(tuning: Tuning, trials: Trials, named: Sequence[str] | None) -> Non
             tuning.choices[subject] = choice if known else Choice(choice.learning_rate)
         elif subject[2:] not in trained and trials.is_fitted(tuning.tunables[subject]):
             tuning.fitted.add(subject)
-        elif not trials.dry:
+        elif not (trials.dry and any(other[0] in named for other in tuning.tunables)):
             raise BenchError(
                 f"{name_of(subject)}: the study tunes on {', '.join(named)}, where this entry has no trials"
-                f"{' that ended ok' if subject[2:] in trained else ''}; run `bench tune` without data= first"
+                f"{' that ended ok' if subject[2:] in trained else ''}; run `bench tune` without data=, and let "
+                "tune.data name data of the study"
             )
 
 

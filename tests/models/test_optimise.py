@@ -86,3 +86,36 @@ def test_gradients_are_clipped_bit_for_bit_as_torch_does(gradient: float) -> Non
         assert mine.grad is not None
         assert other.grad is not None
         torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=0, equal_nan=True)
+
+
+def test_weights_decay_by_the_rate_beside_adams_own_step() -> None:
+    """Decoupled: from equal weights and gradients the step with decay d ends rate · d · w below that without."""
+    ends = {}
+    for decay in (0.0, 3.0):
+        model = torch.nn.Linear(3, 1)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.fill_(2.0)
+        model.loss = lambda x, model=model: model(x).square().flatten()  # type: ignore[assignment]
+        step = GradientStep(model, replace(SETTINGS, warmup=0.0, weight_decay=decay))
+        assert isinstance(step.adam, torch.optim.AdamW) == (decay > 0)
+        step.step(torch.ones(4, 3), 0.0)
+        ends[decay] = [parameter.detach().clone() for parameter in model.parameters()]
+    for without, with_decay in zip(ends[0.0], ends[3.0], strict=True):
+        torch.testing.assert_close(without - with_decay, torch.full_like(without, 2e-3 * 3.0 * 2.0), rtol=1e-3, atol=0)
+
+
+def test_a_step_without_decay_is_adams_bit_for_bit() -> None:
+    """The weights of runs without the option are those of before there was one."""
+    weights = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(3, 1)
+        model.loss = lambda x, model=model: model(x).square().flatten()  # type: ignore[assignment]
+        step = GradientStep(model, SETTINGS)
+        if weights:
+            step.adam = torch.optim.Adam(step.parameters, lr=SETTINGS.learning_rate, fused=True)
+        for progress in (0.0, 0.3, 0.6):
+            step.step(torch.ones(4, 3), progress)
+        weights.append([parameter.detach() for parameter in model.parameters()])
+    assert all(map(torch.equal, *weights))

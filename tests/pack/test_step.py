@@ -21,6 +21,7 @@ RATES = (2e-3, 5e-4, 2e-3)
 WARM_UPS = (0.05, 0.5, 0.0)
 FINALS = (0.0, 0.0, 0.5)
 NORMS = (1.0, 0.1, 1e3)
+DECAYS = (0.0, 5.0, 50.0)
 
 CASES = {
     "realnvp": ["data=8gaussians", "model.width=32"],
@@ -39,10 +40,10 @@ means of batches."""
 class Side:
     """The trainers of three runs, their batches and random states: made twice, it is twice the same.
 
-    With `option` each run's model has another value of it.
+    With `option` each run's model has another value of it, with `decays` its weights decay.
     """
 
-    def __init__(self, *overrides: str, option: str | None = None) -> None:
+    def __init__(self, *overrides: str, option: str | None = None, decays: bool = False) -> None:
         self.trainers, self.states = [], []
         for seed, (rate, warmup, final, norm) in enumerate(zip(RATES, WARM_UPS, FINALS, NORMS, strict=True)):
             own = [f"{option}={0.5 + seed}"] if option else []
@@ -50,7 +51,8 @@ class Side:
             spec = build.dataset(config).spec
             torch.manual_seed(stream_seed(seed, "initialisation"))
             entry = build.entry_of_width(config, spec, None).train()
-            settings = Optimiser(learning_rate=rate, warmup=warmup, final=final, clip_norm=norm)
+            decay = DECAYS[seed] if decays else 0.0
+            settings = Optimiser(rate, warmup, final, norm, decay)
             self.trainers.append(entry.trainer(settings))
             torch.manual_seed(stream_seed(seed, "train"))
             self.states.append(RandomState(torch.device("cpu")))
@@ -97,8 +99,12 @@ def test_packed_steps_are_the_steps_of_each(case: str, option: str | None) -> No
 
     They were within 1e-4 of it. Adam makes a whole step of however small a gradient: rounding shows where one is small.
     """
-    overrides = [f"model={case.split()[0]}", *CASES[case]]
-    one_by_one, at_once = (Side(*overrides, option=option) for _ in range(2))
+    agree([f"model={case.split()[0]}", *CASES[case]], option)
+
+
+def agree(overrides: list[str], option: str | None = None, decays: bool = False) -> None:
+    """Holds packed steps against those of each run alone."""
+    one_by_one, at_once = (Side(*overrides, option=option, decays=decays) for _ in range(2))
     expected = torch.empty(STEPS, len(RATES))
     for run, state in enumerate(one_by_one.states):
         state.restore()
@@ -111,6 +117,12 @@ def test_packed_steps_are_the_steps_of_each(case: str, option: str | None) -> No
     packed.write_entries()
     for (name, value), (_, other) in zip(at_once.tensors(), one_by_one.tensors(), strict=True):
         assert (value.double() - other.double()).abs().max() <= 0.01 * STEPS * max(RATES), name
+
+
+def test_packed_steps_decay_weights_as_each_does() -> None:
+    """One run not at all, the others each by its own share."""
+    agree(["model=vae", *CASES["vae"]], decays=True)
+    assert Side("model=vae", *CASES["vae"]).packed().decay is None
 
 
 def test_a_step_goes_on_from_what_each_run_remembers() -> None:

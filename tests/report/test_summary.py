@@ -94,3 +94,19 @@ def test_differences_from_the_best_are_written_with_their_ends() -> None:
     half_width = 2.776445 * (2 * 0.01 / 3 + 2 * 0.0004) ** 0.5
     assert float(row["high"]) - float(row["difference_nats"]) == pytest.approx(half_width, rel=0.1)
     assert (row["model_is_bound"], row["slack_nats"], row["told_apart"]) == ("True", "0.05", "True")
+
+
+def test_a_run_that_is_both_settings_stands_in_the_group_of_each() -> None:
+    """Of three folds one chose what the entry comes with; where all did, there is one row."""
+    settings = ["default=tuned", "default", "tuned", "default", "tuned"]
+    made = runs(vae=[1.0, 2.0, 1.5, 4.0, 2.5])
+    for run, setting, seed in zip(made, settings, (0, 1, 1, 2, 2), strict=True):
+        run |= {"setting": setting, "seed": seed}
+    cells = {one.setting: one for one in summarise(made) if not one.oracle}
+    assert cells.keys() == {"default", "tuned"}
+    assert cells["default"].by_seed("nll_nats") == {0: 1.0, 1: 2.0, 2: 4.0}
+    assert cells["tuned"].by_seed("nll_nats") == {0: 1.0, 1: 1.5, 2: 2.5}
+    alike = runs(vae=[1.0, 2.0])
+    for run in alike:
+        run["setting"] = "default=tuned"
+    assert [one.setting for one in summarise(alike) if not one.oracle] == ["default=tuned"]

@@ -1,5 +1,6 @@
 """Cells are resolved once: look-ups and searches are counted, large grids timed; seeds share the rest."""
 
+import shlex
 import time
 from collections import Counter
 from pathlib import Path
@@ -134,3 +135,93 @@ def test_an_option_that_only_other_models_have_does_not_refuse_one_that_does_not
     result = plan([*asked, "budget.parameters=null"], True, None, silent)
     assert not result.refusals
     assert [cell.refusal is None for cell in result.cells] == [False, True]
+
+
+BOTH_STUDY = """# @package _global_
+study: both
+defaults:
+  - override /tune: "yes"
+grid:
+  - model: [affine]
+    seed: [0, 1]
+  - model: [linear]
+    tune.settings: [[default]]
+    budget.tolerance: [0.9]
+    seed: [0]
+"""
+
+
+@pytest.fixture
+def both_conf(own_conf: Path) -> Path:
+    """Configurations with a study that asks for both settings, and of one product for one of them."""
+    (own_conf / "study").mkdir(exist_ok=True)
+    (own_conf / "study" / "both.yaml").write_text(BOTH_STUDY)
+    return own_conf
+
+
+def test_a_study_asks_for_both_settings_and_each_command_makes_one_row(both_conf, tmp_path) -> None:
+    plan_of = planned(tmp_path, "study=both", config_dir=both_conf)
+    assert [(cell.config.model["name"], cell.config.seed) for cell in plan_of.cells] == [
+        ("affine", 0), ("affine", 1), ("linear", 0),
+    ]  # fmt: skip
+    assert [[seed for _, seed in one.cells] for one in plan_of.untuned] == [[0, 1]]
+    for cell in plan_of.cells:
+        words = shlex.split(cell.command)[4:]
+        (again,) = plan([*words, f"results_dir={tmp_path}"], False, both_conf, silent).cells
+        assert again.run_id == cell.run_id
+        assert plan([*words, f"results_dir={tmp_path}"], False, both_conf, silent).untuned == []
+
+
+def test_a_study_is_made_as_it_comes_on_demand(both_conf, tmp_path) -> None:
+    assert planned(tmp_path, "study=both", "tune=no", config_dir=both_conf).untuned == []
+    tuned = planned(tmp_path, "study=both", "model=affine", "tune.settings=[tuned]", config_dir=both_conf)
+    assert tuned.cells == []
+    assert tuned.untuned[0].cells[0][1] == 0
+
+
+def test_the_command_of_a_tuned_row_asks_for_no_trials(own_conf, tmp_path) -> None:
+    words = ["model=affine", "tune=yes", "tune.setting=tuned", "train.optimiser.learning_rate=0.1", "seed=0"]
+    made = planned(tmp_path, *words, config_dir=own_conf)
+    assert made.untuned == []
+    (cell,) = made.cells
+    assert "tune=yes" not in cell.command
+    assert "tune.setting=tuned" in cell.command
+
+
+def test_setting_and_declaration_are_in_no_key_and_a_rate_of_the_yaml_is(own_conf, tmp_path) -> None:
+    """The constructor receives nothing of `tuning`."""
+    ids = {}
+    for name, words in {
+        "plain": [],
+        "tuned": ["tune.setting=tuned"],
+        "knob": ["model.tuning={knob:{width:[1,2]}}"],
+        "rate": ["model.tuning.learning_rate=0.005"],
+        "same": ["train.optimiser.learning_rate=0.005"],
+        "both": ["model.tuning.learning_rate=0.02", "train.optimiser.learning_rate=0.005"],
+    }.items():
+        (cell,) = planned(tmp_path, "model=affine", *words, config_dir=own_conf).cells
+        ids[name] = cell.run_id
+        assert "tuning" not in cell.options
+    assert ids["plain"] == ids["tuned"] == ids["knob"]
+    assert ids["rate"] == ids["same"] == ids["both"] != ids["plain"]
+
+
+def test_a_trial_lies_in_the_folder_of_its_study_and_has_no_evaluation(own_conf, tmp_path) -> None:
+    (cell,) = planned(tmp_path, "model=affine", "tune.setting=trial", config_dir=own_conf).cells
+    assert cell.folder.path == tmp_path / "scratch" / "tuning" / "runs" / cell.run_id
+    (other,) = planned(tmp_path, "model=affine", "tune.setting=trial", "eval.trees=7", config_dir=own_conf).cells
+    (run,) = planned(tmp_path, "model=affine", config_dir=own_conf).cells
+    assert (cell.run_id, cell.evaluation) == (other.run_id, other.evaluation)
+    assert cell.run_id == run.run_id
+    assert cell.evaluation != run.evaluation
+
+
+def test_a_fitted_entry_has_no_trials_and_a_wrong_knob_is_refused_before_any(own_conf, tmp_path) -> None:
+    assert planned(tmp_path, "model=gaussian", "tune.setting=trial").cells == []
+    for knob, named in {
+        "shap": "unknown option 'shap'",
+        "train.optimiser.decay": "there is no option train.optimiser.decay",
+    }.items():
+        words = ["model=affine", "tune.setting=trial", f"model.tuning={{knob:{{{knob}:[1,2]}}}}"]
+        (refusal,) = planned(tmp_path, *words, config_dir=own_conf).refusals
+        assert named in refusal.reason
