@@ -24,7 +24,8 @@ def check_likelihood(record: Record, dim: int, levels: Tensor | None) -> None:
 
     A density p of dequantised levels y = raw + u has E log p(raw + u) <= log P(raw), P its mass on the unit cube of raw
     (Jensen). Over n examples the mean of log P is largest where P is their own distribution (Gibbs): no mean NLL lies
-    below the entropy of the n rows, which is 0 or more, and log n where all differ. Of binary pixels P itself is given.
+    below the entropy of the n rows, which is 0 or more, and log n where all differ. The same holds of
+    the logarithm of the mean of p over draws of u. Of binary pixels P itself is given.
 
     Args:
         record: with the columns of the likelihood.
@@ -43,6 +44,12 @@ def check_likelihood(record: Record, dim: int, levels: Tensor | None) -> None:
         if nll + ERRORS * error < least:
             raise Impossible(
                 f"nll_nats = {nll:.4g} is below {least:.4g}, the entropy of the test examples: no density of levels is"
+            )
+        discrete, discrete_error = record.get("discrete_nll_nats"), record.get("discrete_nll_standard_error")
+        if discrete is not None and discrete_error is not None and discrete + ERRORS * discrete_error < least:
+            raise Impossible(
+                f"discrete_nll_nats = {discrete:.4g} is below {least:.4g}, the entropy of the test examples: no "
+                "probability of levels is"
             )
     kl, kl_error = record.get("kl_to_truth"), record.get("kl_standard_error")
     if kl is not None and kl_error is not None and kl + ERRORS * kl_error + SLACK * dim < 0:

@@ -39,6 +39,14 @@ def test_five_standard_errors_are_allowed() -> None:
     check_likelihood(record(-4.5, None), 1, levels)
 
 
+def test_probabilities_of_levels_are_held_to_the_same_bound() -> None:
+    levels = torch.arange(100).reshape(100, 1)
+    discrete = {"discrete_nll_nats": 4.5, "discrete_nll_standard_error": 0.03}
+    check_likelihood(record(5.0, **discrete), 1, levels)
+    with pytest.raises(Impossible, match="discrete_nll_nats = 4 is below"):
+        check_likelihood(record(5.0, **discrete | {"discrete_nll_nats": 4.0}), 1, levels)
+
+
 def test_bits_below_zero_are_named() -> None:
     with pytest.raises(Impossible, match=r"bits_per_dim = -1.72 is below 0"):
         check_likelihood(record(-76.3, 1.0, bits_per_dim=-1.72), 64, torch.zeros(100, 64))
