@@ -173,12 +173,6 @@ COLUMNS: dict[str, Column] = {
         error="elbo_standard_error",
     ),
     "elbo_standard_error": Column("nats", "standard error of elbo_nats over test examples"),
-<<<<<<< HEAD
-=======
-    "ess_median": Column(
-        "samples", "effective sample size of an example's importance weights, median over examples", averaged="bound"
-    ),
-    "ess_low": Column("samples", "the same, the 5 % quantile over examples"),
     "ais_doubling_nats": Column(
         "nats", "what half the annealing steps add to the NLL; settled below 0.05", averaged="bound"
     ),
@@ -187,7 +181,6 @@ COLUMNS: dict[str, Column] = {
         "mean distance of the bounds by annealing and by annealing back, on examples drawn from the model",
         averaged="bound",
     ),
->>>>>>> 9f4613d (AIS: a gradient costs a fifth, steps need three; bracketed from above)
     "nll_slack_nats": Column(
         "nats",
         "how much lower the NLL that nll_nats bounds may be, by what the estimator shows; empty: not known, or exact",
