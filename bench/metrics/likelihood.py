@@ -224,10 +224,13 @@ def _weighed(
         elbo[here] = own.mean(0)
         curve += _mean_bounds(weights, sizes).sum(1)
     _check_log_densities("log-likelihood", value)
-    _check_log_densities("ELBO", elbo)
+    # Of one weight none may be the encoder's own.
+    told = elbo if len(own) else None
+    if told is not None:
+        _check_log_densities("ELBO", told)
     points = list(zip(sizes, (curve / len(x)).tolist(), strict=True))
     known = error if bool(error.isfinite().all()) else None
-    return Likelihood(value, name, True, known, elbo, points, samples, effective)
+    return Likelihood(value, name, True, known, told, points, samples, effective)
 
 
 def _annealed(entry: HasDecoder, x: Tensor, annealing: Annealing, rows: int, tick: Callable[[], None]) -> Likelihood:
