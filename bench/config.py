@@ -153,7 +153,7 @@ class Eval:
     ais_examples: int = 100
     sample_size: int = 2_000
     projections: int = 256
-    trees: int = 100
+    trees: int = 10
     noise_scales: list[float] = field(default_factory=lambda: [0.0, 0.05, 0.1, 0.2, 0.5, 1.0])
     batch_rows: int = 2_048
     outside: str | None = None
