@@ -131,7 +131,8 @@ class Eval:
         ais_chains: annealed chains of each example.
         ais_steps: distributions from the prior to the posterior that each of them passes.
         ais_examples: first so many test examples that are annealed, as it is slow; the row's likelihood is theirs.
-        sample_size: samples that the sample metrics compare with as many test examples.
+        sample_size: samples that the sample metrics compare with as many test examples, at most half as many as there
+            are training examples.
         projections: random directions of sliced W2.
         trees: of the forest of the classifier two-sample test.
         noise_scales: standard deviations of the latent noise of reconstruction at equal noise.

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from bench.metrics.authenticity import authenticity
 from bench.metrics.c2st import c2st
+from bench.metrics.class_shares import class_chi2
 from bench.metrics.data_copying import cell_centres, copying_z
 from bench.metrics.density_coverage import coverage, density
 from bench.metrics.energy import energy_distance
-from bench.metrics.features.classifier import Classifier, features_of
+from bench.metrics.features.classifier import Classifier, classes_of, features_of
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.kid import kernel_distance
 from bench.metrics.mmd import pair_mmd2
@@ -110,6 +111,8 @@ class Instrument:
             features, of_real = features_of(tools.classifier, samples, tools.batch_rows), self.features
             metrics["feature_frechet"] = lambda: frechet_distance(features, of_real)
             metrics["feature_kid"] = lambda: kernel_distance(features, of_real)
+            of_samples, classes = classes_of(tools.classifier, features), classes_of(tools.classifier, of_real)
+            metrics["class_chi2"] = lambda: class_chi2(of_samples, classes, tools.classifier.head.out_features)
         return measured(metrics)
 
 

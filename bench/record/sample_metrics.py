@@ -35,6 +35,10 @@ SAMPLE_METRICS = {
         "Fréchet, features", "Fréchet distance of features of a small classifier of the data, samples against test"
     ),
     "feature_kid": SampleMetric("KID, features", "unbiased kernel distance of the same features; no FID, no Inception"),
+    "class_chi2": SampleMetric(
+        "χ² of classes",
+        "chi-square / degrees of freedom of the classes that the same classifier sees; about 1 is equal",
+    ),
     "authenticity": SampleMetric(
         "authenticity", "share of samples farther from their nearest training example than that from its own nearest"
     ),

@@ -29,24 +29,34 @@ def with_controls(cells: Iterable[ModelSummary]) -> list[ModelSummary]:
 
 
 def controls(data: str, runs: list[Run]) -> list[ModelSummary]:
-    """The rows of the controls of one data set.
+    """The rows of the controls of one data set; those of runs of before there were controls have a floor alone.
 
-    That of *real* has the floors, ± half the range in which 95 % of sets of real examples lie.
+    *real* has the floors, ± half the range in which 95 % of sets of real examples lie.
     """
-    runs = [run for run in runs if any(run.get(floor_sd(name)) is not None for name in SAMPLE_METRICS)]
-    if not runs:
-        return []
-    floors, copies = {}, {}
+    floors = {name: interval for name in SAMPLE_METRICS if (interval := floor_range(runs, name)) is not None}
+    copies = {}
     for name in SAMPLE_METRICS:
-        known = [run for run in runs if run.get(floor_sd(name)) is not None]
-        if known:
-            half = half_range(fmean(run[floor_sd(name)] for run in known))
-            floors[name] = Interval(fmean(run[floor(name)] for run in known), half, len(known))
-        known = [run for run in known if run.get(copycat(name)) is not None]
-        if known:
-            copies[name] = Interval(fmean(run[copycat(name)] for run in known), None, len(known))
-    real = ModelSummary(data, REAL, [], floors, control=True)
-    return [real, ModelSummary(data, COPYCAT, runs, copies, control=True)]
+        values = known(runs, copycat(name))
+        if values:
+            copies[name] = Interval(fmean(values), None, len(values))
+    rows = [
+        ModelSummary(data, REAL, [], floors, control=True),
+        ModelSummary(data, COPYCAT, runs, copies, control=True),
+    ]
+    return [row for row in rows if row.intervals]
+
+
+def floor_range(runs: list[Run], metric: str) -> Interval | None:
+    """The mean floor of a metric over runs, ± half of its range where its spread is known."""
+    floors, deviations = known(runs, floor(metric)), known(runs, floor_sd(metric))
+    if not floors:
+        return None
+    return Interval(fmean(floors), half_range(fmean(deviations)) if deviations else None, len(floors))
+
+
+def known(runs: list[Run], column: str) -> list[float]:
+    """The values of a column over the runs that have one."""
+    return [run[column] for run in runs if run.get(column) is not None]
 
 
 def side(cell: ModelSummary, metric: str) -> int:
@@ -72,12 +82,17 @@ def distance(cell: ModelSummary, metric: str) -> float:
     return fmean(gaps) if gaps else 0.0
 
 
+def metrics_off(cell: ModelSummary) -> list[str]:
+    """The metrics by which a row lies off its floor, the farthest first."""
+    return sorted((name for name in SAMPLE_METRICS if side(cell, name)), key=lambda name: -distance(cell, name))
+
+
 def off_its_floor(cell: ModelSummary) -> str:
-    """The metrics by which a row lies off its floor in words, the farthest first; empty where there is no floor."""
+    """How many metrics a row lies off its floor by, and the farthest of them; empty where there is no floor."""
     judged = [name for name in SAMPLE_METRICS if any(run.get(floor_sd(name)) is not None for run in cell.finished)]
-    off = sorted((name for name in judged if side(cell, name)), key=lambda name: -distance(cell, name))
     if not judged:
         return ""
+    off = metrics_off(cell)
     named = ", ".join(f"{SAMPLE_METRICS[name].heading} {MARKS[side(cell, name)]}" for name in off[:FEW])
     return f"{len(off)} of {len(judged)}" + (f": {named}{', …' * (len(off) > FEW)}" if off else "")
 

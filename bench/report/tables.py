@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bench.record.columns import bounded
 from bench.record.sample_metrics import SAMPLE_METRICS, floor_sd
-from bench.report.controls import MARKS, off_its_floor, saturated, side, with_controls
+from bench.report.controls import MARKS, metrics_off, off_its_floor, saturated, side, with_controls
 from bench.report.inert import markdown_cell
 from bench.report.intervals import Interval
 from bench.report.layouts import Layout, Metric, layouts
@@ -194,7 +194,10 @@ def _table(layout: Layout, models: list[ModelSummary]) -> Table:
         shown = with_controls(shown)
         rows = [_beside_controls(model, places, metrics) for model in shown]
         start = headings.index("seeds") + 1
-        headings[start:start] = ["off the floor by"]
+        headings.insert(start, "off the floor by")
+        if not any(row[start].text for row in rows):  # runs of before floors had a spread
+            del headings[start]
+            rows = [row[:start] + row[start + 1 :] for row in rows]
     bold = [BOLD_RULE] if any(cell.bold for row in rows for cell in row) else []
     return Table(layout.name, layout.title, headings, rows, _notes(layout, metrics, shown) + bold)
 
@@ -212,14 +215,13 @@ def _row(model: ModelSummary, places: list[str], metrics: list[Metric], about: I
     return [*names, *(_number(metric, model) for metric in metrics), *texts]
 
 
-def _beside_controls(model: ModelSummary, places: tuple[str, ...], metrics: list[Metric]) -> list[TableCell]:
-    """A row with what it lies off its floor by, each such number marked; a control's numbers are not sorted by."""
-    off = off_its_floor(model)
-    row = [*_row(model, [], ()), TableCell(off, off or None)]
+def _beside_controls(model: ModelSummary, places: list[str], metrics: list[Metric]) -> list[TableCell]:
+    """A row with what it lies off its floor by, and each number that does marked."""
+    row = [*_row(model, places, [], ()), TableCell(off_its_floor(model), len(metrics_off(model)))]
     for metric in metrics:
-        text, sort, bold = _number(metric, model)
+        cell = _number(metric, model)
         mark = MARKS[side(model, metric.column)] if metric.column in SAMPLE_METRICS else ""
-        row.append(TableCell(f"{text} {mark}".rstrip(), None if model.control else sort, bold))
+        row.append(cell._replace(text=f"{cell.text} {mark}".rstrip()))
     return row
 
 

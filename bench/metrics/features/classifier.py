@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 CHANNELS = (16, 32, 32)
@@ -41,6 +41,13 @@ class Classifier(nn.Module):
         """The logits of the classes."""
         out: Tensor = self.head(self.features(pixels))
         return out
+
+
+def classes_of(classifier: Classifier, features: Float[Tensor, "n features"]) -> Int[Tensor, " n"]:
+    """The most probable class of each picture, from its features."""
+    with torch.no_grad():
+        logits: Tensor = classifier.head(features.float())
+        return logits.argmax(1)
 
 
 def features_of(
