@@ -111,8 +111,9 @@ class Instrument:
             features, of_real = features_of(tools.classifier, samples, tools.batch_rows), self.features
             metrics["feature_frechet"] = lambda: frechet_distance(features, of_real)
             metrics["feature_kid"] = lambda: kernel_distance(features, of_real)
-            of_samples, classes = classes_of(tools.classifier, features), classes_of(tools.classifier, of_real)
-            metrics["class_chi2"] = lambda: class_chi2(of_samples, classes, tools.classifier.head.out_features)
+            seen, of_test = (classes_of(tools.classifier, of) for of in (features, of_real))
+            classes = tools.classifier.head.out_features
+            metrics["class_chi2"] = lambda: class_chi2(seen, of_test, classes)
         return measured(metrics)
 
 

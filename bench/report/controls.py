@@ -18,7 +18,7 @@ SATURATED = 0.995
 """C2ST from which on its accuracy tells models apart no longer."""
 
 
-def with_controls(cells: Iterable[ModelSummary]) -> list[ModelSummary]:
+def with_controls(cells: list[ModelSummary]) -> list[ModelSummary]:
     """The models, before those of each data set its two controls, where a run has them."""
     rows: list[ModelSummary] = []
     for cell in cells:
