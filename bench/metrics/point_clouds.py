@@ -103,11 +103,15 @@ def flat(x: Float[Tensor, "n *event"]) -> Float[Tensor, "n d"]:
 
 def blocks(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Iterator[tuple[int, Float[Tensor, "rows m"]]]:
     """The distances from `a` to `b`, `BLOCK` at a time: the first row of each block, and the block."""
-    exact = a.shape[1] <= LOW_DIMENSION
-    mode = "donot_use_mm_for_euclid_dist" if exact else "use_mm_for_euclid_dist"
-    rows = max(1, BLOCK // len(b))
+    exact, rows = a.shape[1] <= LOW_DIMENSION, max(1, BLOCK // len(b))
+    norms, of_b = a.square().sum(1, keepdim=True), b.square().sum(1)
     for start in range(0, len(a), rows):
-        yield start, torch.cdist(a[start : start + rows], b, compute_mode=mode)
+        block = a[start : start + rows]
+        if exact:
+            yield start, torch.cdist(block, b, compute_mode="donot_use_mm_for_euclid_dist")
+        else:
+            squares = torch.addmm(of_b, block, b.T, alpha=-2).add_(norms[start : start + rows])
+            yield start, squares.clamp_(min=0).sqrt_()
 
 
 def median_distance(points: Float[Tensor, "n d"]) -> float:

@@ -43,7 +43,7 @@ def test_controls_are_in_no_other_table_and_in_no_difference() -> None:
     cells = summarise([run("cnf"), run("vae")])
     others = [table for table in study_tables(cells) if table.name != "quality"]
     assert not any(row[1].text in {"real", "copycat"} for table in others for row in table.rows)
-    assert {model.model for _, a, b, _ in differences(cells) for model in (a, b)} == {"cnf", "vae"}
+    assert {model.model for pair in differences(cells, {}) for model in (pair.best, pair.other)} == {"cnf", "vae"}
 
 
 def test_what_lies_off_its_floor_is_marked_and_counted() -> None:
