@@ -131,7 +131,8 @@ class Eval:
         ais_chains: annealed chains of each example.
         ais_steps: distributions from the prior to the posterior that each of them passes.
         ais_examples: first so many test examples that are annealed, as it is slow; the row's likelihood is theirs.
-        sample_size: samples that the sample metrics compare with as many test examples.
+        sample_size: samples that the sample metrics compare with as many test examples, at most half as many as there
+            are training examples.
         projections: random directions of sliced W2.
         trees: of the forest of the classifier two-sample test.
         noise_scales: standard deviations of the latent noise of reconstruction at equal noise.
@@ -153,7 +154,7 @@ class Eval:
     ais_examples: int = 100
     sample_size: int = 2_000
     projections: int = 256
-    trees: int = 100
+    trees: int = 10
     noise_scales: list[float] = field(default_factory=lambda: [0.0, 0.05, 0.1, 0.2, 0.5, 1.0])
     batch_rows: int = 2_048
     outside: str | None = None

@@ -17,7 +17,6 @@ from bench.data.watched import Watched
 from bench.machine.clock import Neighbours, Stopwatch
 from bench.machine.deadline import Deadline
 from bench.metrics import labels as label_metrics
-from bench.metrics import samples as sample_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.calibration import calibration
 from bench.metrics.clusters import cluster_use
@@ -25,11 +24,13 @@ from bench.metrics.compute import seconds_per_1k
 from bench.metrics.draws import likelihood_over_draws
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import bits_per_dim, evaluating, mean_and_error
+from bench.metrics.likelihood_gap import likelihood_gap
 from bench.metrics.not_measured import joined
 from bench.metrics.outside import against_outside
 from bench.metrics.picture_arrays import density_grid, picture_samples
 from bench.metrics.possible import check_likelihood
 from bench.metrics.reconstruction import noise_curve
+from bench.metrics.samples import sample_quality
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
 from bench.metrics.solver import solver_errors
 from bench.metrics.tightness import tightness
@@ -57,8 +58,6 @@ REPORT_SPACE = {
 }
 COLUMN_NOISE = 0.1
 """Latent noise of the column `recon_mse_noise`, in standard deviations of the latent."""
-FLOOR_DRAWS = 3
-"""Random draws of training examples that a floor is the mean over."""
 GRADIENT_BATCH = 128
 GRADIENT_DRAWS = (1, 5, 25)
 Arrays = dict[str, dict[str, Any]]
@@ -100,6 +99,10 @@ def evaluate(
             watched.check(metric.__name__.replace("_", " "))
         deadline.check()
         record |= classes(entry, dataset, x, settings, run_seed)
+        deadline.check()
+        record |= likelihood_gap(
+            entry, dataset, len(x), settings.batch_rows, stream_seed(settings.seed, "likelihood gap")
+        )
         deadline.check()
         arrays["samples.npz"] = picture_samples(entry, dataset, x)
         watched.check("its classes or pictures")
@@ -189,41 +192,30 @@ def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) ->
 
 
 def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
-    """Distances between samples and test examples, each beside that between training and test examples."""
-    n = min(settings.sample_size, len(x), len(dataset.train))
+    """Quality of samples beside floors and controls, their sharpness, and the time to draw them.
+
+    Half of the training examples at most stand for fresh ones: the others are what copies are looked for among.
+    """
+    n = min(settings.sample_size, len(x), len(dataset.train) // 2)
     to_data = dataset.space.to_data
     real = to_data(x[:n])
     drawn = to_data(entry.sample(n))
-    # scikit-learn's seeds have 32 bits.
-    seed = stream_seed(settings.seed, "sample metrics") % 2**31
-    distances = sample_metrics.compare(drawn, real, projections=settings.projections, trees=settings.trees, seed=seed)
-    floors = sample_floors(dataset, real, settings, seed)
+    quality = sample_quality(
+        drawn,
+        real,
+        dataset,
+        projections=settings.projections,
+        trees=settings.trees,
+        batch_rows=settings.batch_rows,
+        seed=stream_seed(settings.seed, "sample quality"),
+    )
     per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
     images = {"samples": drawn, "data": real}
     if not isinstance(entry, (HasLogProb, HasLogWeights)):
         images["sample_means"] = drawn  # without a density of its own, an entry adds no noise to what it draws
     elif isinstance(entry, HasPosterior) and isinstance(entry, HasLatent):
         images["sample_means"] = to_data(entry.decode(entry.prior_sample(n)))
-    return joined(distances, floors, sharpness(dataset, **images), {"sample_seconds_per_1k": per_1k})
-
-
-def sample_floors(dataset: Dataset, real: Tensor, settings: Eval, seed: int) -> Record:
-    """The same distances between training and test examples: means over `FLOOR_DRAWS` random draws of the former.
-
-    The draws depend on `settings.seed` alone. The first rows of a file need not stand for all of it.
-    """
-    generator = torch.Generator().manual_seed(stream_seed(settings.seed, "floor"))
-    floors: Record = {}
-    for draw in range(FLOOR_DRAWS):
-        rows = torch.randperm(len(dataset.train), generator=generator)[: len(real)].to(real.device)
-        noisy = dataset.fixed(dataset.train[rows], stream_seed(settings.seed, "floor", draw))
-        floor = sample_metrics.compare(
-            dataset.space.to_data(noisy), real, projections=settings.projections, trees=settings.trees, seed=seed
-        )
-        for name, value in floor.items():
-            if name != "warning":
-                floors[f"{name}_floor"] = floors.get(f"{name}_floor", 0.0) + value / FLOOR_DRAWS
-    return floors
+    return joined(quality, sharpness(dataset, **images), {"sample_seconds_per_1k": per_1k})
 
 
 def latent_use(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:

@@ -27,7 +27,7 @@ ON_PICTURES = {"realnvp", "cnf", "cnf_fast", "flow_matching", "vae", "vae_iaf", 
 def main(folder: str) -> int:
     """Runs every entry on all data; the number of runs that failed."""
     install_import_hook([f"bench.{room}" for room in ROOMS], "tests.shapes.checked")
-    from bench.metrics.samples import sliced_w2
+    from bench.metrics.sliced_w2 import sliced_w2
     from bench.paths import group_choices
     from bench.run import run
     from bench.setup.cell import resolve

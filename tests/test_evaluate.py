@@ -12,6 +12,7 @@ from bench.evaluate import evaluate
 from bench.machine.deadline import Deadline
 from bench.models.entry import Entry, HasLogProb, LogProb
 from bench.record.columns import COLUMNS
+from bench.record.sample_metrics import SAMPLE_METRICS, copycat, floor, floor_sd
 from bench.record.store import Record
 from bench.seeds import stream_seed
 from bench.setup import build
@@ -184,16 +185,19 @@ def without_clocks(record: Record) -> Record:
 @pytest.mark.parametrize("model", ["affine", "vae", "realnvp", "cnf", "loss_only"])
 def test_all_that_is_measured_is_a_finite_column_of_the_table(model: str, own_conf) -> None:
     record = measured(own_conf, *PLANE, f"model={model}", "eval.test_examples=40", "model.width=6")
-    assert record.keys() <= COLUMNS.keys() | {"k_curve", "noise_curve", "gradient_curve"}
+    assert record.keys() <= COLUMNS.keys() | {"k_curve", "noise_curve", "gradient_curve", "c2st_curve"}
     assert all(math.isfinite(value) for value in record.values() if isinstance(value, (int, float)))
-    for curve in ("k_curve", "noise_curve", "gradient_curve"):
+    for curve in ("k_curve", "noise_curve", "gradient_curve", "c2st_curve"):
         assert all(math.isfinite(number) for point in record.get(curve, []) for number in point)
 
 
 def test_an_entry_of_loss_and_samples_has_only_what_samples_tell(own_conf) -> None:
     record = measured(own_conf, *PLANE, "model=loss_only", "eval.test_examples=40")
-    distances = {"mmd2", "sliced_w2", "c2st"}
-    assert record.keys() == distances | {f"{name}_floor" for name in distances} | {
+    distances = SAMPLE_METRICS.keys() - {"feature_frechet", "feature_kid", "class_chi2"}
+    columns = {of(name) for name in distances for of in (str, floor, floor_sd, copycat)}
+    assert record.keys() == columns | {
+        "c2st_curve",
+        "c2st_examples",
         "sample_seconds_per_1k",
         "eval_seconds",
         "shared_machine",

@@ -65,8 +65,12 @@ def test_every_file_of_the_configuration_and_every_template_is_in_it(wheel: Path
     wanted |= {str(path.relative_to(ROOT)) for path in (ROOT / "bench").rglob("*.py")}
     templates = {str(path.relative_to(ROOT)) for path in (ROOT / "bench" / "report" / "templates").iterdir()}
     assert "bench/conf/config.yaml" in wanted
+    classifiers = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "bench" / "metrics" / "features").glob("*.safetensors")
+    }
     assert templates
-    assert wanted | templates <= held
+    assert classifiers
+    assert wanted | templates | classifiers <= held
     assert not [name for name in held if name.startswith(("tests/", "results/", "conf/"))]
 
 

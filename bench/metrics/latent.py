@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.errors import NotMeasured
+from bench.metrics.mmd import mmd2
 from bench.metrics.not_measured import measured
-from bench.metrics.samples import mmd2
 from bench.models.entry import Entry, HasDecoder, HasLatent, HasPosterior
 from bench.record.store import Record
 

@@ -1,135 +1,134 @@
-"""Distances between two sets of samples: squared MMD, sliced 2-Wasserstein and the accuracy of a classifier."""
+"""Quality of samples: each metric beside its floor, *real*, and beside *copycat*, training examples returned."""
 
-from collections.abc import Sequence
+import math
+from statistics import fmean, stdev
 
 import torch
 from jaxtyping import Float
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_score
 from torch import Tensor
 
-from bench.errors import Diverged, NotMeasured
-from bench.metrics.not_measured import measured
+from bench.data.dataset import Dataset
+from bench.errors import Diverged
+from bench.metrics.c2st import accuracy_curve, leaves_at, sizes_of
+from bench.metrics.features.stored import classifier_of
+from bench.metrics.instrument import Instrument, Tools
+from bench.metrics.not_measured import joined
+from bench.record.sample_metrics import FLOOR_DRAWS, copycat, floor, floor_sd, half_range
 from bench.record.store import Record
+from bench.seeds import stream_seed
 
-_BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # in medians of the real set's distances
+MOST_REFERENCE = 10_000
+"""Training examples that authenticity and C_T look for copies among."""
 
 
-def compare(
-    samples: Float[Tensor, "n *event"], real: Float[Tensor, "m *event"], *, projections: int, trees: int, seed: int
+def sample_quality(
+    samples: Float[Tensor, "n *event"],
+    real: Float[Tensor, "n *event"],
+    dataset: Dataset,
+    *,
+    projections: int,
+    trees: int,
+    batch_rows: int,
+    seed: int,
 ) -> Record:
-    """`mmd2`, `sliced_w2` and `c2st` of `samples` against as many `real` examples.
+    """Every metric of `SAMPLE_METRICS` with its floor, the floor's standard deviation and the copycat's value.
 
-    Called with training examples for `samples` and test examples for `real`, it gives the floors. Two sets of different
-    size are cut to the smaller one: all three distances depend on the size.
+    A floor is the mean over `FLOOR_DRAWS` random draws of training examples in place of samples. Authenticity and C_T
+    look for copies among training examples that the draw left; for the samples and for the copycat, whose examples
+    stay among them, among those that the first draw left. Draws depend on `seed` alone: all models meet the same.
 
     Args:
-        samples: what a model drew.
-        real: examples of the data, which also set the kernel's bandwidths.
+        samples: what a model drew, in data space.
+        real: as many test examples, at most half as many as there are training examples.
+        dataset: of both.
         projections: random directions of sliced W2.
-        trees: of the classifier.
-        seed: of the directions, the folds and the classifier.
+        trees: of the classifier of C2ST.
+        batch_rows: pictures in one call of the classifier of features.
+        seed: of all draws.
 
     Raises:
         Diverged: a sample is not finite.
 
     Returns:
-        The three, without those that mean nothing for the data; `warning` then says why.
+        The columns, with `features_hash` where there are features, and `c2st_curve`.
+    """
+    check_finite(samples)
+    n, total = len(real), len(dataset.train)
+    generator = torch.Generator().manual_seed(stream_seed(seed, "draws"))
+    orders = [torch.randperm(total, generator=generator).to(real.device) for _ in range(FLOOR_DRAWS)]
+
+    def training(rows: Tensor, name: str) -> Tensor:
+        return dataset.space.to_data(dataset.fixed(dataset.train[rows], stream_seed(seed, name)))
+
+    stored, left = classifier_of(dataset), [order[n:][:MOST_REFERENCE] for order in orders]
+    # scikit-learn's seeds have 32 bits.
+    short = stream_seed(seed, "tools") % 2**31
+    tools = Tools(projections, trees, stored.classifier if stored else None, batch_rows, short)
+    instrument = Instrument.of(real, training(left[0], "left"), tools)
+    references = [instrument.reference(training(rows, "left")) for rows in left]
+    copied = left[0][torch.randperm(len(left[0]), generator=generator)[:n].to(real.device)]
+
+    own = instrument.measure(samples, references[0])
+    copies = instrument.measure(training(copied, "copies"), references[0])
+    fresh = [
+        instrument.measure(training(order[:n], "fresh"), reference)
+        for order, reference in zip(orders, references, strict=True)
+    ]
+    floors = floor_columns(fresh, n / total)
+    return joined(
+        own,
+        floors,
+        {copycat(name): value for name, value in copies.items() if name != "warning"},
+        power(samples, real, own["c2st"], floors, tools),
+        {"features_hash": stored.content_hash} if stored else {},
+    )
+
+
+def check_finite(samples: Float[Tensor, "n *event"]) -> None:
+    """Refuses broken samples.
+
+    Raises:
+        Diverged: it says how many are.
     """
     broken = int((~samples.flatten(1).isfinite()).any(1).sum())
     if broken:
         raise Diverged(f"{broken} of {len(samples)} samples are not finite")
-    n = min(len(samples), len(real))
-    samples, real = samples[:n], real[:n]
-    generator = torch.Generator(real.device).manual_seed(seed)
-    return measured(
-        {
-            "mmd2": lambda: mmd2(samples, real),
-            "sliced_w2": lambda: sliced_w2(samples, real, projections, generator),
-            "c2st": lambda: c2st(samples, real, seed, trees),
-        }
-    )
 
 
-def mmd2(samples: Float[Tensor, "n *event"], real: Float[Tensor, "m *event"]) -> float:
-    """Squared maximum mean discrepancy by the mean of five Gaussian kernels; unbiased, so it can fall below 0.
-
-    The bandwidths are 1/4, 1/2, 1, 2 and 4 times the median distance within `real` alone, so that every model of one
-    data set is measured with the same kernel.
-
-    Raises:
-        NotMeasured: the median distance is 0.
-    """
-    points = real.flatten(1).double()
-    upper = torch.ones(len(points), len(points), dtype=torch.bool, device=points.device).triu(1)
-    median = torch.cdist(points, points)[upper].median().item()
-    if median == 0:
-        raise NotMeasured("most of the points that set its bandwidths are copies of each other")
-    return gaussian_mmd2(samples, real, [scale * median for scale in _BANDWIDTHS])
-
-
-def gaussian_mmd2(a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], bandwidths: Sequence[float]) -> float:
-    """The U-statistic of Gretton et al. (2012), equation 3, with k(x, y) = mean over σ of exp(-|x - y|² / (2σ²)).
+def floor_columns(draws: list[Record], share: float) -> Record:
+    """Mean and standard deviation of each metric that all draws have.
 
     Args:
-        a, b: two sets of at least two points.
-        bandwidths: the σ, in the units of the points.
+        draws: what was measured of each.
+        share: of the training examples that a draw holds. Draws of the same ones overlap: their variance is 1 - share
+            of that among sets of new examples, and their mean is as uncertain as the training split. The deviation is
+            widened, so that the t prediction interval of `half_range` holds for a set of new examples.
     """
-    a, b = a.flatten(1).double(), b.flatten(1).double()
-    n, m = len(a), len(b)
-    # U-statistics leave a point's pair with itself out: at an infinite distance it adds 0.
-    within_a = _kernel_sum(torch.cdist(a, a).fill_diagonal_(torch.inf), bandwidths) / (n * (n - 1))
-    within_b = _kernel_sum(torch.cdist(b, b).fill_diagonal_(torch.inf), bandwidths) / (m * (m - 1))
-    return within_a + within_b - 2 * _kernel_sum(torch.cdist(a, b), bandwidths) / (n * m)
+    k = len(draws)
+    record: Record = {}
+    widened = math.sqrt(((1 + share) / (1 - share) + 1 / k) / (1 + 1 / k))
+    for name in draws[0]:
+        values = [draw[name] for draw in draws if name in draw]
+        if name != "warning" and len(values) == k:
+            record |= {floor(name): fmean(values), floor_sd(name): widened * stdev(values)}
+    return record
 
 
-def sliced_w2(
-    a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], projections: int, generator: torch.Generator
-) -> float:
-    """The sliced 2-Wasserstein distance (Bonneel et al. 2015), in the units of the points.
+def power(
+    samples: Float[Tensor, "n *event"], real: Float[Tensor, "n *event"], largest: float, floors: Record, tools: Tools
+) -> Record:
+    """`c2st_curve`, accuracy against training examples a side, and `c2st_examples`, at which it leaves its floor.
 
-    The square root of the mean, over random unit directions, of the squared W2 of the projected points, which in one
-    dimension pairs them in sorted order.
+    The floor is that of the largest training set: between sets of one law the accuracy is a half at every size, and its
+    spread is that of the examples tested on, which are the same.
 
     Args:
-        a, b: two sets of equally many points.
-        projections: number of directions.
-        generator: the source of the directions, on the device of the points.
-
-    Raises:
-        ValueError: the sets differ in size.
+        samples, real: equally many.
+        largest: the accuracy at the largest training set, which is known.
+        floors: with those of `c2st`.
+        tools: of the metrics.
     """
-    if len(a) != len(b):
-        raise ValueError(f"sliced_w2 pairs points and needs equally many, got {len(a)} and {len(b)}")
-    a, b = a.flatten(1).double(), b.flatten(1).double()
-    directions = torch.randn(a.shape[1], projections, generator=generator, device=a.device, dtype=torch.float64)
-    directions /= directions.norm(dim=0)
-    gaps = (a @ directions).sort(0).values - (b @ directions).sort(0).values
-    return gaps.square().mean().sqrt().item()
-
-
-def c2st(a: Float[Tensor, "n *event"], b: Float[Tensor, "m *event"], seed: int, trees: int = 100) -> float:
-    """The classifier two-sample test (Lopez-Paz & Oquab 2017): cross-validated accuracy of telling `a` from `b`.
-
-    0.5 means that the classifier cannot tell them apart. Balanced: the larger set is cut to the smaller.
-
-    The classifier is a forest of 100 extremely randomised trees, chosen on pairs of 2 x 2,000 points in 2, 64 and 784
-    dimensions. Boosted trees and random forests see as much but take about two and five times as long in 784 of them;
-    small networks with early stopping miss noise of a slightly wrong scale and much of what tells digits from a
-    Gaussian of their covariance; nearest neighbours see no difference in 784 dimensions. Trees need no standardisation,
-    so no far outlier can blind them.
-    Three folds, because with five the accuracy of equal sets scatters clearly more than a binomial one.
-    """
-    n = min(len(a), len(b))
-    points = torch.cat([a[:n], b[:n]]).flatten(1).float().cpu().numpy()
-    labels = [1] * n + [0] * n
-    forest = ExtraTreesClassifier(trees, min_samples_leaf=10, random_state=seed)
-    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
-    return float(cross_val_score(forest, points, labels, cv=folds, error_score="raise").mean())
-
-
-def _kernel_sum(distances: Tensor, bandwidths: Sequence[float]) -> float:
-    """Sum over pairs of the mean kernel; a pair at infinite distance adds nothing."""
-    squared = distances.square()
-    sums = [torch.exp(squared * (-0.5 / width**2)).sum() for width in bandwidths]
-    return torch.stack(sums).mean().item()
+    *smaller, most = sizes_of(len(real))
+    curve = [*accuracy_curve(samples, real, tuple(smaller), tools.seed, tools.trees), (most, largest)]
+    leaving = leaves_at(curve, floors[floor("c2st")], half_range(floors[floor_sd("c2st")]))
+    return {"c2st_curve": [list(point) for point in curve], "c2st_examples": leaving}

@@ -5,6 +5,8 @@ A new column is one line here and one where the record is filled.
 
 from typing import Literal, NamedTuple
 
+from bench.record.sample_metrics import FLOOR_DRAWS, SAMPLE_METRICS, copycat, floor, floor_sd
+
 ColumnKind = Literal["number", "text", "flag"]
 
 PARTS = (
@@ -42,6 +44,23 @@ class Column(NamedTuple):
     averaged: str = ""
     bounded: bool = False
     error: str = ""
+
+
+def sample_columns() -> dict[str, Column]:
+    """The columns of each metric of samples: its value, its floor, the floor's spread and the copycat's value."""
+    columns: dict[str, Column] = {}
+    for name, metric in SAMPLE_METRICS.items():
+        columns |= {
+            name: Column("", metric.meaning, averaged="samples"),
+            floor(name): Column(
+                "", f"{name} of fresh training examples, mean over {FLOOR_DRAWS} random draws", averaged="samples"
+            ),
+            floor_sd(name): Column(
+                "", f"standard deviation of {floor(name)} over its draws, widened where they overlap"
+            ),
+            copycat(name): Column("", f"{name} of training examples returned as samples"),
+        }
+    return columns
 
 
 STATUSES = ("ok", "diverged", "failed", "timeout", "not_applicable")
@@ -234,18 +253,22 @@ COLUMNS: dict[str, Column] = {
     ),
     "sharpness_reconstructions": Column("", "the same of reconstructions of test examples", averaged="sharpness"),
     "sharpness_data": Column("", "the same of test examples", averaged="sharpness"),
-    "mmd2": Column(
-        "", "unbiased squared MMD, Gaussian kernels of several bandwidths, samples against test", averaged="samples"
+    **sample_columns(),
+    "c2st_examples": Column(
+        "examples",
+        "training examples a side from which on c2st lies above its floor's 95 % range; empty where it never does",
+        averaged="samples",
     ),
-    "mmd2_floor": Column(
-        "", "the same, training against test examples; mean over three random draws, for every seed", averaged="samples"
+    "likelihood_gap_nats": Column(
+        "nats",
+        "mean log p of a draw of training examples less that of test examples; far above 0: remembered",
+        averaged="samples",
+        error="likelihood_gap_error",
     ),
-    "sliced_w2": Column("", "sliced 2-Wasserstein distance, samples against test", averaged="samples"),
-    "sliced_w2_floor": Column("", "the same, training against test examples", averaged="samples"),
-    "c2st": Column(
-        "", "held-out accuracy of a classifier of samples against test; 0.5 is indistinguishable", averaged="samples"
+    "likelihood_gap_error": Column("nats", "standard error of likelihood_gap_nats over the examples of both"),
+    "features_hash": Column(
+        "", "of the classifier whose features feature_* are of: values of others do not compare", kind="text"
     ),
-    "c2st_floor": Column("", "the same, training against test examples", averaged="samples"),
     "labelled": Column(
         "examples", "training examples whose labels the entry saw; empty where it saw none", averaged="classes"
     ),

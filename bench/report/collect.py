@@ -21,6 +21,7 @@ from bench.report.products import PRODUCTS, from_runs, merged, packed
 from bench.report.run_settings import at, with_tuning, without_choices
 from bench.report.study import (
     CURVE_COLUMNS,
+    CURVE_KINDS,
     CURVES,
     HISTORIES,
     HISTORY_COLUMNS,
@@ -161,7 +162,7 @@ def _curves(record: Record) -> list[CurveRow]:
         Unreadable: a curve is not a list of pairs of numbers.
     """
     rows: list[CurveRow] = []
-    for kind in ("k", "noise"):
+    for kind in CURVE_KINDS:
         curve = record.get(f"{kind}_curve") or []
         if not isinstance(curve, list) or not all(map(_is_point, curve)) or len(curve) > CURVE_POINTS:
             raise Unreadable(f"{kind}_curve is {shown(curve)}")

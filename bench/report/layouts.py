@@ -6,6 +6,7 @@ A column that needs no heading of its own needs no line here: the table that sho
 from typing import NamedTuple
 
 from bench.record.columns import COLUMNS, averaged
+from bench.record.sample_metrics import SAMPLE_METRICS, floor
 
 
 class Metric(NamedTuple):
@@ -17,6 +18,7 @@ class Metric(NamedTuple):
         scale: factor from the record's unit to the heading's.
         floor: the column that stands in brackets behind it.
         timing: whether sharing the machine spoils it.
+        absent: what stands where a finished run measured it in vain; empty leaves the cell empty.
     """
 
     column: str
@@ -24,6 +26,7 @@ class Metric(NamedTuple):
     scale: float = 1.0
     floor: str | None = None
     timing: bool = False
+    absent: str = ""
 
 
 class Layout(NamedTuple):
@@ -38,6 +41,7 @@ class Layout(NamedTuple):
         floor: key of `bench.report.tables.NOTES` that says what its floors are.
         notes: keys of those that always apply.
         left_out: columns of its parts that stand in summary.csv alone.
+        controls: whether rows of controls stand above the models, and marks where a model lies off its floor.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Layout(NamedTuple):
     floor: str = "floor"
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    controls: bool = False
 
 
 LAYOUTS = (
@@ -68,16 +73,15 @@ LAYOUTS = (
     ),
     Layout(
         "quality",
-        "Samples and reconstruction",
+        "Samples beside real examples and copies",
         (
-            Metric("sliced_w2", "sliced W2 (floor)", floor="sliced_w2_floor"),
-            Metric("mmd2", "MMD² (floor)", floor="mmd2_floor"),
-            Metric("c2st", "C2ST (floor)", floor="c2st_floor"),
-            Metric("recon_mse", "reconstruction MSE"),
-            Metric("recon_mse_noise", "MSE at latent noise 0.1"),
+            *(Metric(name, metric.heading) for name, metric in SAMPLE_METRICS.items()),
+            Metric("c2st_examples", "examples until C2ST leaves its floor", absent="never"),
+            Metric("likelihood_gap_nats", "log p, train - test, nats"),
         ),
         parts=("samples",),
-        about=(("recon_kind", "reconstruction by"),),
+        left_out=tuple(floor(name) for name in SAMPLE_METRICS),
+        controls=True,
     ),
     Layout(
         "cost",
@@ -95,6 +99,16 @@ LAYOUTS = (
         ),
         parts=("cost", "memory"),
         left_out=("compile_seconds", "eval_seconds"),
+    ),
+    Layout(
+        "reconstruction",
+        "Reconstruction",
+        (
+            Metric("recon_mse", "reconstruction MSE"),
+            Metric("recon_mse_noise", "MSE at latent noise 0.1"),
+        ),
+        about=(("recon_kind", "reconstruction by"),),
+        having=("recon_mse",),
     ),
     Layout(
         "solver",

@@ -24,6 +24,7 @@ class ModelSummary:
         runs: all of them, failed ones too; none for the oracle.
         intervals: metric -> its interval over the finished runs that have it.
         oracle: whether this is the true density and not a model.
+        control: whether this is real examples or copies of them and not a model: it has no rank.
         rung: share of the study's budget; None where its runs do not say.
         setting: `default`, `tuned` or, where what was chosen is the default, `default=tuned`; empty for older runs.
         best: whether its NLL is told apart from that of every other model at its budget and setting; False where
@@ -36,6 +37,7 @@ class ModelSummary:
     runs: list[Run]
     intervals: dict[str, Interval]
     oracle: bool = False
+    control: bool = False
     rung: float | None = None
     setting: str = ""
     best: bool = field(default=False, compare=False)

@@ -32,6 +32,8 @@ Array = NDArray[Any]
 HISTORIES, CURVES, PICTURES = "histories.csv", "curves.csv", "pictures.npz"
 HISTORY_COLUMNS = ("step", "train_seconds", "train_loss_nats", "val_nll_nats")
 CURVE_COLUMNS = ("run_id", "curve", "x", "y")
+CURVE_KINDS = ("k", "noise", "c2st")
+"""Curves of a record that curves.csv holds: `k_curve` and so on."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Study:
         name: the study's folder under results/.
         runs: one dict a run, sorted by data, model and seed; a missing quantity is None.
         histories: run_id -> `(validations, 4)` float64, columns `HISTORY_COLUMNS`; NaN where a field is empty.
-        curves: (run_id, `k` or `noise`) -> `(points, 2)` float64, x and y.
+        curves: (run_id, one of `CURVE_KINDS`) -> `(points, 2)` float64, x and y.
         pictures: `samples/<data>/<label>`, `by-class/<data>/<label>`, `density/<data>/<label>`,
             `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as
             `bench.report.picture_archive` makes them.
@@ -86,7 +88,7 @@ def row_of(record: dict[str, Any]) -> Run:
             raise Unreadable(f"{name} is missing")
     scalars = {name: record.get(name) for name in COLUMNS}
     for name, value in record.items():
-        if name not in COLUMNS and name not in ("k_curve", "noise_curve"):
+        if name not in COLUMNS and name not in {f"{kind}_curve" for kind in CURVE_KINDS}:
             nested = isinstance(value, (list, dict))
             scalars[name] = cut(json.dumps(value), TEXT_LENGTH) if nested else value
     return scalars

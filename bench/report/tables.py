@@ -6,6 +6,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from bench.record.columns import bounded
+from bench.record.sample_metrics import SAMPLE_METRICS, floor_sd
+from bench.report.controls import MARKS, metrics_off, off_its_floor, saturated, side, with_controls
 from bench.report.inert import markdown_cell
 from bench.report.intervals import Interval
 from bench.report.layouts import Layout, Metric, layouts
@@ -31,6 +33,12 @@ NOTES = {
     "bound": "≤ marks an upper bound: the true value may be lower.",
     "floor": "In brackets: the same metric between real training and real test examples, itself uncertain and the same "
     "for every seed: a good model can fall below it by chance.",
+    "off": "Rows real and copycat are controls without rank. real: fresh training examples in place of samples, the "
+    "floor; ± is half of the range in which 95 % of sets of real examples lie. copycat: training examples returned as "
+    "samples. ↑ and ↓ mark numbers above and below that range, for most seeds; each metric alone is there for 5 % of "
+    "perfect models.",
+    "saturated": "C2ST tells every model of {data} from the data at its largest training set: its accuracy orders "
+    "nobody there. The examples until it leaves its floor do, where they differ.",
     "prior": "In brackets: the same between two sets of draws from the prior, once.",
     "calibrated": "In brackets: the 95 % quantile of the distance where the flow is exact.",
     "examples": "Models measured on different numbers of test examples are not compared with each other: another part "
@@ -182,6 +190,14 @@ def _table(layout: Layout, models: list[ModelSummary]) -> Table:
     places = place_headings([(model.rung, model.setting) for model in shown if not model.oracle])
     rows = [_row(model, places, metrics, about) for model in shown]
     headings = ["data", *places, "model", "seeds", *(metric.heading for metric in metrics), *about.values()]
+    if layout.controls:
+        shown = with_controls(shown)
+        rows = [_beside_controls(model, places, metrics) for model in shown]
+        start = headings.index("seeds") + 1
+        headings.insert(start, "off the floor by")
+        if not any(row[start].text for row in rows):  # runs of before floors had a spread
+            del headings[start]
+            rows = [row[:start] + row[start + 1 :] for row in rows]
     bold = [BOLD_RULE] if any(cell.bold for row in rows for cell in row) else []
     return Table(layout.name, layout.title, headings, rows, _notes(layout, metrics, shown) + bold)
 
@@ -199,6 +215,16 @@ def _row(model: ModelSummary, places: list[str], metrics: list[Metric], about: I
     return [*names, *(_number(metric, model) for metric in metrics), *texts]
 
 
+def _beside_controls(model: ModelSummary, places: list[str], metrics: list[Metric]) -> list[TableCell]:
+    """A row with what it lies off its floor by, and each number that does marked."""
+    row = [*_row(model, places, [], ()), TableCell(off_its_floor(model), len(metrics_off(model)))]
+    for metric in metrics:
+        cell = _number(metric, model)
+        mark = MARKS[side(model, metric.column)] if metric.column in SAMPLE_METRICS else ""
+        row.append(cell._replace(text=f"{cell.text} {mark}".rstrip()))
+    return row
+
+
 def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> list[str]:
     """The notes on marks that stand somewhere in the table, and those that the layout always has."""
     columns = {metric.column for metric in metrics}
@@ -206,7 +232,8 @@ def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> 
     marks: list[tuple[str, Callable[[ModelSummary], bool]]] = [
         ("interval", lambda model: _has_any(model, metrics)),
         ("variants", lambda model: not model.oracle and " (" in model.model),
-        ("single", lambda model: any(is_single(model, column) for column in columns)),
+        ("single", lambda model: not model.control and any(is_single(model, column) for column in columns)),
+        ("off", lambda model: layout.controls and model.control),
         ("bound", lambda model: bounds and model.is_bound),
         ("loose", lambda model: bounds and model.loose),
         ("estimated", lambda model: bounds and model.estimated),
@@ -217,7 +244,8 @@ def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> 
     notes = [name for name, stands in marks if any(map(stands, shown))] + [*layout.notes]
     if "nll_examples" in columns and several_sizes(shown):
         notes.append("examples")
-    return [NOTES[name] for name in notes] + what_varies(shown)
+    flat = [NOTES["saturated"].format(data=data) for data in saturated(shown)] if layout.controls else []
+    return [NOTES[name] for name in notes] + flat + what_varies(shown)
 
 
 VARIES = {
@@ -254,7 +282,7 @@ def several_sizes(cells: Iterable[ModelSummary]) -> bool:
 
 def _seeds(cell: ModelSummary) -> TableCell:
     """Finished of all seeds, and what became of the others."""
-    if cell.oracle:
+    if cell.oracle or cell.control:
         return TableCell("", None)
     done, total = len(cell.finished), len(cell.runs)
     return TableCell(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.failures})", done)
@@ -264,8 +292,11 @@ def _number(metric: Metric, cell: ModelSummary) -> TableCell:
     """A metric's cell: bound mark, interval, floor, dagger."""
     interval: Interval | None = cell.intervals.get(metric.column)
     if interval is None:
-        return TableCell("", None)
+        in_vain = metric.absent and any(run.get(floor_sd("c2st")) is not None for run in cell.finished)
+        return TableCell(metric.absent if in_vain and not cell.control else "", None)
     text = quantity(interval, metric.scale)
+    if metric.absent and interval.n < len(cell.finished):
+        text += f" ({interval.n} of {len(cell.finished)} seeds, others {metric.absent})"
     if cell.is_bound and metric.column in bounded():
         text = f"≤ {text}"
     if metric.floor in cell.intervals:
@@ -281,6 +312,7 @@ def _number(metric: Metric, cell: ModelSummary) -> TableCell:
 
 TEX = {
     "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "·": r"$\cdot$", "²": r"$^2$",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "§": r"$^\S$", "¶": r"$^\P$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},

@@ -10,7 +10,7 @@ from bench.data.watched import Watched
 from bench.errors import Diverged
 from bench.machine.deadline import Deadline
 from bench.metrics.likelihood import estimate, evaluating
-from bench.metrics.samples import mmd2
+from bench.metrics.mmd import mmd2
 from bench.models.entry import Entry
 from bench.seeds import stream_seed
 

@@ -35,7 +35,7 @@ def test_a_scalar_in_a_text_column_becomes_text(name: Any, text: str) -> None:
         ({"k_curve": [[1, math.inf]]}, "k_curve is not finite"),
         ({"own": {"deep": [math.nan]}}, "own is not finite"),
         ({"run_id": "a\x1b[31m"}, "run_id is"),
-        ({f"own{n}": n for n in range(600)}, "columns"),
+        ({f"own{n}": n for n in range(900)}, "columns"),
     ],
 )
 def test_what_no_run_writes_is_refused(change: dict[str, Any], reason: str) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from bench.errors import Diverged
 from bench.machine.deadline import Deadline
-from bench.metrics.samples import mmd2
+from bench.metrics.mmd import mmd2
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.training.validation import Validation

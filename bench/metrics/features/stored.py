@@ -1,0 +1,60 @@
+"""The classifiers that come with the package: one safetensors file a data set, in half precision, named by its hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bench.data.dataset import Dataset
+from bench.metrics.features.classifier import Classifier
+from bench.record.store import write_atomically
+
+FOLDER = Path(__file__).parent
+HASH_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A classifier from its file.
+
+    Attributes:
+        classifier: in evaluation mode, without gradients.
+        content_hash: first digits of the SHA-256 of the file: values of features compare where it is the same.
+    """
+
+    classifier: Classifier
+    content_hash: str
+
+
+def classifier_of(dataset: Dataset, folder: Path = FOLDER) -> Stored | None:
+    """The classifier of a data set, on its device; None where there is none.
+
+    One belongs to a data set by name; data of levels with labels and with pictures of the same shape alone have one, so
+    that binary forms and a user's data of another shape have none.
+    """
+    path = folder / f"{dataset.name}.safetensors"
+    if dataset.spec.kind != "discrete" or dataset.labels is None or dataset.image_shape is None or not path.is_file():
+        return None
+    content = path.read_bytes()
+    with safe_open(path, "pt") as stored:
+        about = json.loads(stored.metadata()["about"])
+        weights = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+    if about["image_shape"] != list(dataset.image_shape):
+        return None
+    classifier = Classifier(tuple(about["image_shape"]), about["classes"])
+    classifier.load_state_dict(weights)
+    classifier.requires_grad_(False).eval().to(dataset.test.device)
+    return Stored(classifier, hashlib.sha256(content).hexdigest()[:HASH_DIGITS])
+
+
+def write(path: Path, weights: Mapping[str, Tensor], image_shape: tuple[int, ...], classes: int) -> None:
+    """Writes a classifier in half precision."""
+    about = json.dumps({"image_shape": list(image_shape), "classes": classes})
+    halves = {name: tensor.to(torch.float16).contiguous() for name, tensor in weights.items()}
+    write_atomically(path, save(halves, {"about": about}))

@@ -1,0 +1,106 @@
+"""Floors and controls of the metrics of samples: the rows *real* and *copycat*, and who lies off its floor by what."""
+
+from collections import Counter
+from collections.abc import Iterable
+from statistics import fmean
+
+from bench.record.sample_metrics import SAMPLE_METRICS, copycat, floor, floor_sd, half_range, off_floor
+from bench.report.intervals import Interval
+from bench.report.model_summary import ModelSummary
+from bench.report.study import Run
+
+REAL, COPYCAT = "real", "copycat"
+"""Names of the rows: fresh training examples, and training examples of which copies are looked for."""
+MARKS = {1: "↑", -1: "↓", 0: ""}
+FEW = 3
+"""Metrics that are named one by one."""
+SATURATED = 0.995
+"""C2ST from which on its accuracy tells models apart no longer."""
+
+
+def with_controls(cells: list[ModelSummary]) -> list[ModelSummary]:
+    """The models, before those of each data set its two controls, where a run has them."""
+    rows: list[ModelSummary] = []
+    for cell in cells:
+        if not rows or rows[-1].data != cell.data:
+            rows += controls(cell.data, [run for each in cells if each.data == cell.data for run in each.finished])
+        rows.append(cell)
+    return rows
+
+
+def controls(data: str, runs: list[Run]) -> list[ModelSummary]:
+    """The rows of the controls of one data set; those of runs of before there were controls have a floor alone.
+
+    *real* has the floors, ± half the range in which 95 % of sets of real examples lie.
+    """
+    floors = {name: interval for name in SAMPLE_METRICS if (interval := floor_range(runs, name)) is not None}
+    copies = {}
+    for name in SAMPLE_METRICS:
+        values = known(runs, copycat(name))
+        if values:
+            copies[name] = Interval(fmean(values), None, len(values))
+    rows = [
+        ModelSummary(data, REAL, [], floors, control=True),
+        ModelSummary(data, COPYCAT, runs, copies, control=True),
+    ]
+    return [row for row in rows if row.intervals]
+
+
+def floor_range(runs: list[Run], metric: str) -> Interval | None:
+    """The mean floor of a metric over runs, ± half of its range where its spread is known."""
+    floors, deviations = known(runs, floor(metric)), known(runs, floor_sd(metric))
+    if not floors:
+        return None
+    return Interval(fmean(floors), half_range(fmean(deviations)) if deviations else None, len(floors))
+
+
+def known(runs: list[Run], column: str) -> list[float]:
+    """The values of a column over the runs that have one."""
+    return [run[column] for run in runs if run.get(column) is not None]
+
+
+def side(cell: ModelSummary, metric: str) -> int:
+    """1 where most finished runs lie above their floor's 95 % range, -1 where most lie below, else 0."""
+    column = copycat(metric) if cell.control else metric
+    sides = [
+        off_floor(run[column], run[floor(metric)], run[floor_sd(metric)])
+        for run in cell.finished
+        if run.get(column) is not None and run.get(floor_sd(metric)) is not None
+    ]
+    (most, count), *_ = Counter(sides).most_common(1) or [(0, 0)]
+    return most if 2 * count > len(sides) else 0
+
+
+def distance(cell: ModelSummary, metric: str) -> float:
+    """How far a model lies from its floor, in halves of the floor's range; largest possible where that has no width."""
+    column = copycat(metric) if cell.control else metric
+    gaps = [
+        abs(run[column] - run[floor(metric)]) / max(half_range(run[floor_sd(metric)]), 1e-12)
+        for run in cell.finished
+        if run.get(column) is not None and run.get(floor_sd(metric)) is not None
+    ]
+    return fmean(gaps) if gaps else 0.0
+
+
+def metrics_off(cell: ModelSummary) -> list[str]:
+    """The metrics by which a row lies off its floor, the farthest first."""
+    return sorted((name for name in SAMPLE_METRICS if side(cell, name)), key=lambda name: -distance(cell, name))
+
+
+def off_its_floor(cell: ModelSummary) -> str:
+    """How many metrics a row lies off its floor by, and the farthest of them; empty where there is no floor."""
+    judged = [name for name in SAMPLE_METRICS if any(run.get(floor_sd(name)) is not None for run in cell.finished)]
+    if not judged:
+        return ""
+    off = metrics_off(cell)
+    named = ", ".join(f"{SAMPLE_METRICS[name].heading} {MARKS[side(cell, name)]}" for name in off[:FEW])
+    return f"{len(off)} of {len(judged)}" + (f": {named}{', …' * (len(off) > FEW)}" if off else "")
+
+
+def saturated(cells: Iterable[ModelSummary]) -> list[str]:
+    """Data sets of two models or more, all of which C2ST tells from the data nearly without error."""
+    values: dict[str, list[float]] = {}
+    for cell in cells:
+        if "c2st" in cell.intervals and not cell.control:
+            values.setdefault(cell.data, []).append(cell.intervals["c2st"].mean)
+    return [data for data, means in values.items() if len(means) > 1 and min(means) >= SATURATED]
