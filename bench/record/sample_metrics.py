@@ -32,9 +32,9 @@ SAMPLE_METRICS = {
     "density": SampleMetric("density", "test examples' balls that hold a sample, mean / 5; 1 where the laws agree"),
     "coverage": SampleMetric("coverage", "share of test examples whose ball of 5 neighbours holds a sample"),
     "feature_frechet": SampleMetric(
-        "Fréchet, features", "Fréchet distance of features of a small classifier of the data, samples against test"
+        "feature Fréchet", "Fréchet distance of features of a small classifier of the data, samples against test"
     ),
-    "feature_kid": SampleMetric("KID, features", "unbiased kernel distance of the same features; no FID, no Inception"),
+    "feature_kid": SampleMetric("feature KID", "unbiased kernel distance of the same features; no FID, no Inception"),
     "class_chi2": SampleMetric(
         "χ² of classes",
         "chi-square / degrees of freedom of the classes that the same classifier sees; about 1 is equal",
