@@ -179,7 +179,7 @@ def rung_table(trials: Sequence[Trial]) -> Table:
             same = best(one for one in of_rung[rung] if served and one.learning_rate == served.learning_rate)
             cells.append(loss_cell(lowest, same))
             if loss_of(lowest, same) > ENOUGH_TO_SAY:
-                notes.append(f"{name_of(subject)}: at rung {rung:g} the middle rung's rate loses {cells[-1].text}.")
+                notes.append(said_loss(subject, rung, served, lowest, loss_of(lowest, same)))
         name = name_of(subject)
         rows.append([TableCell(name, name), *cells])
     rule = f"No loss is above {ENOUGH_TO_SAY:g} nats." if not notes else ""
@@ -190,6 +190,14 @@ def rung_table(trials: Sequence[Trial]) -> Table:
     ]
     headings = ["entry", *(f"rung {rung:g}" for rung in rungs)]
     return Table("rungs", "Does one rate serve all rungs?", headings, rows, notes)
+
+
+def said_loss(subject: Subject, rung: float, served: Trial | None, lowest: Trial | None, loss: float) -> str:
+    """A line on a rung that the rate of the trials' rung does not serve."""
+    rate = "no rate of the middle rung" if served is None else f"{served.learning_rate:g}"
+    lost = "diverged" if loss == float("inf") else f"loses {loss:.2f} nats"
+    best_there = "" if lowest is None else f" to {lowest.learning_rate:g}"
+    return f"{name_of(subject)}: at rung {rung:g} {rate} {lost}{best_there}, more than {ENOUGH_TO_SAY:g}."
 
 
 GRID = frozenset(rates(True, True))

@@ -66,7 +66,7 @@ def test_a_rate_that_does_not_serve_a_rung_is_said() -> None:
     high = [trial(rate, abs(n - 4.0), model="flow", rung=0.0625, run_id=f"b{n}") for n, rate in enumerate(GRID)]
     _, table = tuning_tables([*whole("flow", 2), *low, *high])
     assert text(table) == "moons flow|0.0199 (2.00)|0.00315 (0.00)|0.00315 (0.00)"
-    assert "moons flow: at rung 0.0625 the middle rung's rate loses 0.0199 (2.00)." in table.notes
+    assert "moons flow: at rung 0.0625 0.00315 loses 2.00 nats to 0.0199, more than 0.1." in table.notes
     _, table = tuning_tables([*whole("flow", 2), *low])
     assert "No loss is above 0.1 nats." in table.notes[0]
 
