@@ -190,7 +190,7 @@ def _refined(
 
     def weights_of(here: slice) -> tuple[Tensor, Tensor]:
         tick()
-        return refined.log_weights(entry, x[here], [part[here] for part in joined], samples, refinement.full)
+        return refined.log_weights(entry, x[here], [part[here] for part in joined], samples, refinement.full, rows)
 
     name = refined.name_of(entry, x[:1], samples, refinement.full)
     return _weighed(name, x, samples, max(1, rows // samples), weights_of)

@@ -133,6 +133,7 @@ def log_weights(
     offsets: Sequence[Float[Tensor, "batch *parameter"]],
     samples: int,
     full: bool,
+    rows: int,
 ) -> tuple[Float[Tensor, "samples batch"], Float[Tensor, "own batch"]]:
     """Log weights of fresh draws by the mixture's density, in random order, in nats and float64; exp has mean p(x).
 
@@ -140,16 +141,18 @@ def log_weights(
 
     Args:
         entry: in evaluation mode, on the device of `x`.
-        x: examples in model space; `samples` rows each are held at once.
+        x: examples in model space.
         offsets: of `refine`, for the same examples and `full`.
         samples: K.
         full: as in `Refinement`.
+        rows: most draws that meet the decoder at once, one of each example at least.
     """
     law = start(entry, x, full)
     refined, own = law.moved(*offsets), own_draws(samples)
     (from_own, _), (from_refined, _) = law.draw(own), refined.draw(samples - own)
     u = torch.cat([from_own, from_refined])
-    joint, log_own, log_refined = log_joint(entry, x, law, u), law.log_prob(u), refined.log_prob(u)
+    joint = torch.cat([log_joint(entry, x, law, part) for part in torch.split(u, max(1, rows // len(x)))])
+    log_own, log_refined = law.log_prob(u), refined.log_prob(u)
     share = torch.tensor(own / samples, dtype=torch.float64, device=x.device)
     mixture = torch.logaddexp(log_own.double() + torch.log(share), log_refined.double() + torch.log1p(-share))
     # In random order, any so many of the weights are draws of the mixture, as a K-curve takes them.

@@ -13,6 +13,7 @@ from tests.contract.mutants_latent import (
     BatchClusters,
     ClassesThatDoNotSum,
     CodeBesideTheMean,
+    DensityWithoutScale,
     HugeLogPrior,
     ImpossibleDraws,
     LikelihoodPlusConstant,
@@ -25,6 +26,7 @@ from tests.contract.mutants_latent import (
     ShiftedLogPrior,
     ShiftedOnTheSphere,
     SignedClusters,
+    VolumeForgotten,
 )
 from tests.contract.mutants_training import (
     BroadcastLoss,
@@ -258,6 +260,8 @@ BROKEN: dict[type[Entry], str] = {
     NoisierDecoder: "marginal",
     AnotherPosterior: "posterior",
     CodeBesideTheMean: "posterior",
+    VolumeForgotten: "proposal",
+    DensityWithoutScale: "proposal",
     ClassesThatDoNotSum: "classes",
     OneLogit: "classes",
     NanClusters: "clusters",

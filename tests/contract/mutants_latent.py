@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from bench.laws.gaussian import DiagonalGaussian
 from bench.models.svae import SVAE
 from tests.contract.sound import Decoded, Labelled, Whole, standard_normal
 
@@ -42,6 +43,36 @@ class ShiftedOnTheSphere(SVAE):
 
     def log_weights(self, x, samples, context=None):
         return super().log_weights(x, samples) - 0.3
+
+
+# Proposal
+
+
+class Squeezed(DiagonalGaussian):
+    """Its draws are twice as large in the latent, and no volume says so."""
+
+    def to_latent(self, u):
+        return 2 * u, 0.0
+
+    def moved(self, *offsets):
+        law = super().moved(*offsets)
+        return Squeezed(law.mean, law.log_scale)
+
+
+class VolumeForgotten(Whole):
+    def proposal(self, x):
+        mean, log_scale = self.moments(x)
+        return Squeezed(mean / 2, log_scale - math.log(2))
+
+
+class ForgetsItsScale(DiagonalGaussian):
+    def log_prob(self, z):
+        return super().log_prob(z) + self.log_scale.sum(-1)
+
+
+class DensityWithoutScale(Whole):
+    def proposal(self, x):
+        return ForgetsItsScale(*self.moments(x))
 
 
 # Decoder

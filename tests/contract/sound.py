@@ -141,6 +141,9 @@ class Whole(Decoded):
     def posterior(self, x):
         return DiagonalGaussian(*self.moments(x))
 
+    def proposal(self, x):
+        return self.posterior(x)
+
     def cluster(self, x):
         centres = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
         return torch.softmax(-(self.encode(x)[:, None] - centres).square().sum(2), 1)

@@ -117,6 +117,10 @@ def test_annealed_chains_meet_the_evidence_and_no_call_holds_more_rows_than_it_m
     # Log weights have an sd of 0.3: the bias is 0.006 nats, and the mean of 800 chains errs by 0.01.
     assert abs((found.log_prob - entry.evidence(x)).mean()) < 0.05
     assert {count * batch for count, batch in entry.calls} == {rows, 10 * (PILOTS + 8)}
+    assert found.doubling is not None
+    assert abs(found.doubling) < 0.05
+    # Nothing draws x given z here.
+    assert found.gap is None
 
 
 def test_annealing_is_only_for_decoders() -> None:
@@ -133,7 +137,8 @@ def test_annealing_is_only_for_decoders() -> None:
 def test_an_estimator_that_the_entry_has_nothing_for_is_not_applicable() -> None:
     for estimator in ("auto", "iwae", "ais"):
         check_estimator(LinearGaussian(), estimator)
-    check_estimator(WithLogProb(standard_normal), "auto")
+    for estimator in ("auto", "refined"):
+        check_estimator(WithLogProb(standard_normal), estimator)
     with pytest.raises(NotApplicable, match=r"WithLogProb has no importance weights for eval\.estimator=iwae"):
         check_estimator(WithLogProb(standard_normal), "iwae")
     with pytest.raises(NotApplicable, match=r"FixedWeights has no decoder density for eval\.estimator=ais"):

@@ -66,7 +66,10 @@ def assert_unbiased(entry: Linear, x: Tensor, offsets: tuple[Tensor, ...], sampl
     """The mean over repeats of the mean weight is p(x) of each example."""
     truth = entry.law.log_prob(x).double()
     means = torch.stack(
-        [torch.exp(log_weights(entry, x, offsets, samples, full=False)[0] - truth).mean(0) for _ in range(repeats)]
+        [
+            torch.exp(log_weights(entry, x, offsets, samples, full=False, rows=16_384)[0] - truth).mean(0)
+            for _ in range(repeats)
+        ]
     )
     errors = (means.mean(0) - 1) / (means.std(0) / math.sqrt(repeats))
     assert errors.abs().max() < LEVEL
@@ -96,7 +99,7 @@ def test_the_refined_bound_is_a_bound_and_its_weights_have_the_mean_p_of_x(sampl
     with torch.no_grad():
         for _ in range(300):
             offsets = refine(entry, x, Refinement(steps=4, draws=3))
-            weights, _ = log_weights(entry, x, offsets, samples, full=False)
+            weights, _ = log_weights(entry, x, offsets, samples, full=False, rows=16_384)
             ratios.append(torch.exp(weights - truth).mean(0))
             values.append(weights.logsumexp(0) - math.log(samples) - truth)
     ratio, value = torch.stack(ratios).mean(1), torch.stack(values).mean(1)
@@ -172,6 +175,15 @@ def test_chunks_take_their_own_offsets() -> None:
     # Three examples of final draws at a time, seven of refinement: another's offsets would miss by nats. With 20
     # effective samples the mean of 30 errs by 0.04.
     assert (entry.law.log_prob(x).double() - found.log_prob).mean() < 0.2
+
+
+def test_no_call_holds_more_rows_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry, rows = Linear(4, 2), []
+    likelihood = entry.log_likelihood
+    monkeypatch.setattr(entry, "log_likelihood", lambda x, z: rows.append(z[..., 0].numel()) or likelihood(x, z))
+    assert estimate(entry, entry.data(7), importance_samples=50, batch_rows=32, refinement=Refinement(2, 8)) is not None
+    # Four examples of eight draws, then three; one example's fifty draws in two parts.
+    assert set(rows) == {4 * 8, 3 * 8, 32, 18}
 
 
 def test_a_point_where_the_density_overflows_leaves_the_example_where_it_is() -> None:
