@@ -25,9 +25,10 @@ BETWEEN = 0.62
 BELOW = 0.5
 FLOOR_LINE: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.1, "zorder": 1}
 RING: dict[str, Any] = {"marker": "o", "ms": 13, "mfc": "none", "mec": "black", "mew": 1.1, "ls": "", "zorder": 4}
+NO_SECONDS = "Seconds are left out"
 HOLLOW = "hollow: as it comes"
-HEADROOM = 0.7
-"""How far beyond the worst of the curves' best points the axis reaches, as a share of their range and the floors'."""
+HEADROOM = 2.0
+"""How far beyond the worst of the curves' best points the axis may reach, as a share of their range and the floors'."""
 
 
 class Cost(NamedTuple):
@@ -97,9 +98,9 @@ def frontiers(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -
     fronts = []
     for axes, cost in zip(panels, costs, strict=True):
         for curve in curves:
-            draw_curve(axes, curve, points(curve, cost, study.steps), look[curve.model])
+            draw_curve(axes, curve, points(curve, cost, study.steps), look[curve.model], high)
         if HOLLOW in names:
-            axes.errorbar([], [], [], color="#555555", marker="o", mfc="white", ms=6.5, ls="", label=HOLLOW)
+            axes.plot([], [], "o", color="#555555", mfc="white", ms=6.5, label=HOLLOW)
         fronts.append(front(curves, cost, study.steps))
         axes.step(*zip(*fronts[-1], strict=True), where="post", color="#999999", lw=1, zorder=0)
         axes.plot(*zip(*fronts[-1], strict=True), **RING)
@@ -198,15 +199,15 @@ def stacked(names: list[str], panels: int) -> tuple[Figure, list[Axes]]:
     return fig, [fig.add_axes((left / WIDTH, bottom / total, width, PANEL / total)) for bottom in bottoms]
 
 
-def draw_curve(axes: Axes, curve: Curve, at: list[tuple[float, float]], style: Style) -> None:
-    """A curve with the interval of each point."""
+def draw_curve(axes: Axes, curve: Curve, at: list[tuple[float, float]], style: Style, high: float) -> None:
+    """A curve with the interval of each point; a point above the axis has none."""
     halves = [cell.intervals["nll_nats"].half_width or 0.0 for cell in curve.cells]
+    inside = [(x, y, half) for (x, y), half in zip(at, halves, strict=True) if y <= high]
+    x, y, bars = zip(*inside, strict=True)
     filling: Any = {"mfc": "white", "alpha": 0.6} if curve.hollow else {"label": plot_label(curve.name)}
-    x, y = zip(*at, strict=True)
-    axes.errorbar(
-        x, y, halves, color=style.colour, marker=style.marker, ls=style.line, ms=6.5, lw=1.4,
-        elinewidth=1.1, capsize=2.5, zorder=3, **filling,
-    )  # fmt: skip
+    line: Any = {"color": style.colour, "zorder": 3}
+    axes.errorbar(x, y, bars, ls="", elinewidth=1.0, capsize=2.5, alpha=0.5, **line)
+    axes.plot(*zip(*at, strict=True), marker=style.marker, ls=style.line, ms=6.5, lw=1.4, **line, **filling)
 
 
 def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary]) -> None:
@@ -269,7 +270,7 @@ def caption(
         f"Seconds are a run's steps times the time of one step of its entry, measured alone on {where}; of ODE flows "
         "in proportion to their field evaluations."
         if any(cost.name == "seconds" for cost in costs)
-        else f"Seconds are left out: `bench retime {study.name}` measures the steps that they are made of."
+        else f"{NO_SECONDS}: `bench retime {study.name}` measures the steps that they are made of."
     )
     far = ", ".join(f"{cell.model} {plain(cell.intervals['nll_nats'].mean)}" for cell in left_out)
     sentences = [
@@ -280,13 +281,20 @@ def caption(
         "Dotted: entries that are fitted, at no budget." if len(floors) > len(left_out) else "",
         f"Above the axis: {far}." if far else "",
         "Parts of curves lie above the axis." if cut else "",
-        NOTES["bound"] if any(cell.is_bound for curve in curves for cell in curve.cells) else "",
+        f"{NOTES['bound']} It may lie on the front."
+        if any(c.is_bound for curve in curves for c in curve.cells)
+        else "",
         NOTES["loose"] if any(SECTION in curve.name for curve in curves) else "",
         seconds,
         f"{DAGGER} Others used the machine while steps were timed." if any(one.shared_machine for one in timed) else "",
         "FLOPs count matrix products and convolutions, forward and backward.",
     ]
     return " ".join(filter(None, sentences))
+
+
+def lacks_seconds(plots: Sequence[Plot]) -> bool:
+    """True where a plot of these has no seconds, for want of step times."""
+    return any(NO_SECONDS in plot.caption for plot in plots if plot.name.startswith("frontier-"))
 
 
 def ids_of(cell: ModelSummary) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
+from bench.report import plots_frontier
 from bench.report.collect import collect
 from bench.report.model_summary import count_words
 from bench.report.page import render
@@ -59,6 +60,7 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
         f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}{unfinished}",
         f"table: {folder / 'summary.md'}",
         f"page:  {folder / 'report.html'}",
+        *(["seconds of the ladder: bench retime " + study] if plots_frontier.lacks_seconds(plots) else []),
     ]
 
 

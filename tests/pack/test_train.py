@@ -122,6 +122,20 @@ def test_patience_ends_where_it_does_alone(own_conf, bench_call, tmp_path) -> No
         assert_same_run(tmp_path, run_id, "packed", "alone")
 
 
+def test_packed_runs_are_validated_after_shares_of_the_budget_as_alone(own_conf, bench_call, tmp_path) -> None:
+    """Of 30 steps each is more than 2 %, of 130 steps every second or third validates."""
+    rest = ["model=affine", "train.validate_every=null", "train.patience=0.5", "seed=0,1"]
+    for steps, validations in ((30, 30), (130, 50)):
+        packed, alone = both_ways(bench_call, own_conf, *rest, f"budget.steps={steps}")
+        assert packed.code == alone.code == 0
+        for run_id, record in made(tmp_path, "packed").items():
+            assert record["packed"] == 2
+            # at the end the rate is next to nothing: of values equal to rounding either may be the best
+            assert_same_run(tmp_path, run_id, "packed", "alone", but={"best_step", "best_at"})
+            if record["steps"] == steps:
+                assert len(history(tmp_path, "packed", run_id)) == validations
+
+
 def test_runs_of_one_shape_are_packed_together_and_others_apart(own_conf) -> None:
     def key(*overrides: str) -> str | None:
         return pack_key(resolve(tiny(own_conf, "model=affine", "budget.tolerance=0.9", *overrides)))

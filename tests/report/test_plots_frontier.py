@@ -7,7 +7,7 @@ import pytest
 from bench.record.steps import StepTime
 from bench.report.model_summary import ModelSummary
 from bench.report.plots import draw
-from bench.report.plots_frontier import COSTS, above, comparable, curves_of, front, points, shown_range
+from bench.report.plots_frontier import COSTS, above, comparable, curves_of, front, lacks_seconds, points, shown_range
 from bench.report.study import Run, Study, validated
 from bench.report.style import Plot
 from bench.report.summary import summarise
@@ -88,9 +88,11 @@ def test_a_point_is_the_mean_over_seeds() -> None:
 def test_without_step_times_the_plot_says_how_to_get_them() -> None:
     plot = drawn(RUNS, {})
     assert "`bench retime made`" in plot.caption
+    assert lacks_seconds([plot])
     assert "On the front by seconds" not in plot.alt
     assert "On the front by FLOP: realnvp 3 nats at 2e+11; cnf 2 nats at 8e+11." in plot.alt
     whole = drawn(RUNS, TIMES)
+    assert not lacks_seconds([whole])
     assert "measured alone on a processor, 1 thread" in whole.caption
     assert "On the front by seconds: vae 5 nats at 0.2; realnvp 3 nats at 0.8" in whole.alt
     assert len(whole.png) > len(plot.png)

@@ -109,3 +109,10 @@ def test_a_study_without_steps_is_refused(tmp_path) -> None:
     with pytest.raises(BenchError, match="no row of it took a step"):
         retime("none", tmp_path, busy=True, say=print)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_refuses_a_study_that_is_not_there_in_one_line(bench_call) -> None:
+    answer = bench_call("retime", "nothing")
+    assert answer.code == 2
+    assert answer.err.count("\n") == 1
+    assert "make some with: bench run study=nothing" in answer.err
