@@ -256,6 +256,40 @@ def test_a_row_warns_of_few_effective_samples_of_many(gap: float, samples: int, 
     assert record.get("warning") == warning
 
 
+REFINED = ("eval.estimator=refined", "eval.refine_steps=3", "eval.importance_samples=100", "eval.test_examples=40")
+
+
+@pytest.mark.parametrize(
+    ("words", "estimator", "warning"),
+    [
+        (["model=vae"], "refined-100", None),
+        (["model=vae", "eval.refine_covariance=full"], "refined-full-100", None),
+        (["model=svae"], "iwae-100", "no proposal to refine: iwae-100 instead"),
+        (["model=affine"], "exact", None),
+    ],
+)
+def test_a_row_names_the_refined_bound_or_says_why_it_has_another(
+    words: list[str], estimator: str, warning: str | None, own_conf
+) -> None:
+    record = measured(own_conf, *PLANE, *REFINED, *words, "model.width=20")
+    assert record["nll_estimator"] == estimator
+    assert (warning or "") in record.get("warning", "")
+    assert ("no proposal" in record.get("warning", "")) == (warning is not None)
+    assert record["nll_is_bound"] == (estimator != "exact")
+    # Of an entry that has learnt nothing few weights count, and the slack is not known.
+    assert record["nll_is_bound"] or "nll_slack_nats" not in record
+
+
+def test_an_annealed_row_shows_how_far_it_may_be_off(own_conf) -> None:
+    words = ["model=vae", "model.width=20", "eval.estimator=ais", "eval.ais_steps=80", "eval.ais_examples=20"]
+    record = measured(own_conf, *PLANE, *words, "eval.test_examples=40")
+    assert record["nll_estimator"] == "ais-16x80"
+    settled = record["ais_doubling_nats"] <= 0.05
+    assert ("annealing has not settled" in record.get("warning", "")) != settled
+    # The examples of the bracket are the model's own, easier than data that it has not learnt.
+    assert -0.3 < record["ais_gap_nats"] < 1
+
+
 def test_examples_and_samples_are_as_many_as_asked_for(own_conf) -> None:
     entry, dataset, config = built(own_conf, *PLANE, "model=affine", "eval.test_examples=37", "eval.sample_size=5000")
     record, arrays = evaluate(entry, dataset, config.eval, Deadline(None))

@@ -265,7 +265,10 @@ NO_LIKELIHOOD = (
 )
 
 DECODER = "no log_likelihood, log_prior and prior_sample"
-NO_POSTERIOR = ("posterior: no posterior beside log_likelihood, log_prior and prior_sample",)
+NO_POSTERIOR = (
+    "posterior: no posterior beside log_likelihood, log_prior and prior_sample",
+    "proposal: no proposal beside log_likelihood, log_prior and prior_sample",
+)
 NO_DECODER = (f"prior: {DECODER}", f"decoder: {DECODER}", f"marginal: {DECODER}", *NO_POSTERIOR)
 NO_LABELS = ("classes: no classify", "clusters: no cluster")
 VAE = ("finishes: no finish", "inverse: latent is posterior_mean")
