@@ -65,7 +65,8 @@ def test_training_lowers_the_loss(own_conf, tmp_path) -> None:
 
 def test_the_weights_that_validated_best_are_kept(own_conf, tmp_path) -> None:
     """At this learning rate the validation value goes up and down."""
-    config = tiny(own_conf, "model=affine", "budget.steps=60", "train.optimiser.learning_rate=1.5")
+    rate = ["train.optimiser.learning_rate=3", "train.optimiser.final=1"]
+    config = tiny(own_conf, "model=affine", "budget.steps=60", *rate)
     entry, dataset, history = trained(config, tmp_path / "c")
     values = {row[0]: row[3] for row in history.rows}
     assert history.best_value == min(values.values()) == values[history.best_step]
