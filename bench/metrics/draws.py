@@ -165,7 +165,10 @@ def averaged(draws: Sequence[Likelihood]) -> Likelihood:
 
 
 def moved(first: Likelihood, cheap: Sequence[Likelihood]) -> Likelihood:
-    """The bound of the first draw, moved by the mean of cheaper ones over all draws less that of the first draw."""
+    """The bound of the first draw, moved by the mean of cheaper ones over all draws less that of the first draw.
+
+    The standard error stays that of the first draw's weights.
+    """
     curves = [dict(each.k_curve) for each in cheap]
     most = max(curves[0], default=0)
 
