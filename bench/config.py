@@ -98,7 +98,8 @@ class Train:
         validate_every: steps between validations; null validates after every 2 % of the budget.
         validation_examples: first so many examples of the validation split that a validation looks at.
         validation_importance_samples: K of the bound that validates an entry with importance weights.
-        patience: share of the budget without improvement after which training stops early; null never does.
+        patience: share of the budget without improvement after which training stops early; null never does: the rate
+            falls to the end of the budget, and much is gained late.
         checkpoint_seconds: training seconds between checkpoints, written at the next validation.
         optimiser: how an entry learns from one batch.
     """
@@ -107,7 +108,7 @@ class Train:
     validate_every: int | None = None
     validation_examples: int = 2_000
     validation_importance_samples: int = 16
-    patience: float | None = 0.2
+    patience: float | None = None
     checkpoint_seconds: float = 30.0
     optimiser: Optimiser = field(default_factory=Optimiser)
 

@@ -108,7 +108,7 @@ def evaluate(
         watched.check("its classes or pictures")
         if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
             arrays["density.npz"] = density_grid(entry, dataset, x, settings)
-        record |= calibration(entry, x, settings.batch_rows)
+        record |= calibration(entry, x[: settings.sample_size], settings.batch_rows)
         record = joined(record, against_outside(entry, dataset, outside, settings, deadline.check))
         watched.check("its calibration or outside data")
     return record | {"eval_seconds": watch.seconds, "shared_machine": neighbours.shared()}, arrays
