@@ -16,7 +16,11 @@ CONFIGS = {path.stem: path for path in sorted((ROOT / "conf" / "model").glob("*.
 
 def options(path: Path) -> dict[str, object]:
     """An entry's options and their defaults, as its YAML has them."""
-    return {key: value for key, value in yaml.safe_load(path.read_text()).items() if key not in {"_target_", "name"}}
+    return {
+        key: value
+        for key, value in yaml.safe_load(path.read_text()).items()
+        if key not in {"_target_", "name", "tuning"}
+    }
 
 
 def described(section: str) -> dict[str, object]:
