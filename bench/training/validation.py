@@ -14,17 +14,20 @@ from bench.metrics.mmd import mmd2
 from bench.models.entry import Entry
 from bench.seeds import stream_seed
 
+SEED = 20_240_101
+"""Of the noise and the draws of every validation, the same for all runs. It is no option of `eval`: what an evaluation
+is asked for must not change the weights that are evaluated."""
+
+BATCH_ROWS = 2_048
+"""Examples that one validated chunk holds, importance samples counted in; no option either, as draws go by chunks."""
+
 
 class Validation:
-    """The first examples of the validation split, with noise fixed by the evaluation's seed."""
+    """The first examples of the validation split, with noise that is the same for all runs."""
 
     def __init__(self, dataset: Dataset, config: Config) -> None:
-        self.seed = config.eval.seed
         self.importance_samples = config.train.validation_importance_samples
-        self.batch_rows = config.eval.batch_rows
-        self.x = dataset.fixed(
-            dataset.validation[: config.train.validation_examples], stream_seed(self.seed, "validation")
-        )
+        self.x = dataset.fixed(dataset.validation[: config.train.validation_examples], stream_seed(SEED, "validation"))
         self.log_det = dataset.space.log_det(self.x)
         self.to_data = dataset.space.to_data
         self.watched = Watched({"the validation examples": self.x})
@@ -48,13 +51,13 @@ class Validation:
         """The value and its name; see `value`."""
         devices = [self.x.device] if self.x.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.no_grad():
-            torch.manual_seed(stream_seed(self.seed, "validation", "estimate"))
+            torch.manual_seed(stream_seed(SEED, "validation", "estimate"))
             if entry.validated_by == "likelihood":
                 likelihood = estimate(
                     entry,
                     self.x,
                     importance_samples=self.importance_samples,
-                    batch_rows=self.batch_rows,
+                    batch_rows=BATCH_ROWS,
                     tick=deadline.check,
                 )
                 if likelihood is not None:
@@ -68,7 +71,7 @@ class Validation:
 
     def loss(self, entry: Entry) -> float:
         """Mean loss in nats of the report space."""
-        losses = torch.cat([entry.loss(chunk) for chunk in torch.split(self.x, self.batch_rows)])
+        losses = torch.cat([entry.loss(chunk) for chunk in torch.split(self.x, BATCH_ROWS)])
         return float((losses - self.log_det).mean())
 
     def distance(self, entry: Entry) -> float:
