@@ -94,7 +94,10 @@ def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry
             f"tuning: {trials.missing} trials of the grid to make, then two at each best rate, and {waiting} tuned runs"
         )
         return orders
-    cells = planned_tuned(orders.untuned, tuning, lambda listed: planned({**task, "listed": listed}, pool, told))
+    default = {order.run_id for order in orders.cells}
+    cells = planned_tuned(
+        orders.untuned, tuning, default, lambda listed: planned({**task, "listed": listed}, pool, told)
+    )
     return Orders(together(orders.cells, cells.cells), [*orders.refusals, *cells.refusals])
 
 

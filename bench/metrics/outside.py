@@ -16,6 +16,7 @@ from torch import Tensor
 from bench.config import Eval
 from bench.data.dataset import Dataset
 from bench.errors import Diverged
+from bench.metrics import refined
 from bench.metrics.ais import Annealing
 from bench.metrics.likelihood import estimate
 from bench.models.entry import Entry
@@ -89,6 +90,7 @@ def nll(
         batch_rows=settings.batch_rows,
         annealing=annealing,
         tick=tick,
+        refinement=refined.asked(settings),
     )
     return None if estimated is None else -(estimated.log_prob.double() + dataset.space.log_det(x).double())
 

@@ -46,6 +46,8 @@ def tightness(estimated: Likelihood, asked: str) -> Record:
     if fall is not None and fall > STEEPEST_FALL and estimated.weights > FEWEST_EFFECTIVE:
         line = f"the K-curve still falls by {fall:.2f} nats a doubling: the bound is loose"
         record = joined(record, {"warning": line})
+    if estimated.doubling is not None:
+        return record  # its slack is that of annealing, where it is known at all
     shown = None if median < FEWEST_EFFECTIVE else slack(estimated.k_curve)
     return record if shown is None else record | {"nll_slack_nats": shown}
 

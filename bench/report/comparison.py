@@ -31,6 +31,10 @@ class Measured(Protocol):
         """Mean log-likelihood in nats."""
         ...
 
+    def standing(self, entry: str) -> float:
+        """The mean that entries are ordered by: over what all of them have."""
+        ...
+
     def runs(self, entry: str) -> int:
         """Number of runs, or of folds."""
         ...
@@ -73,7 +77,7 @@ def mean_interval(measured: Measured, entry: str) -> Interval:
 
 
 def interval(mean: float, variance: Variance | None, n: int) -> Interval:
-    """mean ± t_{0.975, df} of its standard error; no half-width where the variance has no estimate above 0."""
+    """mean ± t_{0.975, df} of its standard error; no half-width where the variance has no usable estimate."""
     error = None if variance is None else variance.standard_error
     if variance is None or error is None or error == 0:
         return Interval(mean, error, n)
@@ -87,7 +91,7 @@ def comparison(measured: Measured, slack: Mapping[str, float | None]) -> Compari
         measured: the entries.
         slack: of each, in nats: 0 for an exact likelihood, None for a bound of unknown slack, behind which none is.
     """
-    order = sorted(slack, key=lambda name: (-measured.mean(name), name))
+    order = sorted(slack, key=lambda name: (-measured.standing(name), name))
     best, *others = order
     gaps = {name: measured.gap(best, name) for name in others}
     variances = {name: measured.of_difference(best, name) for name in others}
@@ -95,7 +99,7 @@ def comparison(measured: Measured, slack: Mapping[str, float | None]) -> Compari
     least = {name: gaps[name] - loose for name in others if (loose := slack[name]) is not None and variances[name]}
     worse: set[str] = set()
     for place, name in enumerate(sorted(least, key=lambda name: (-least[name], name))):
-        if not differ(least[name], variances[name], len(least) + 1 - place):
+        if not differ(least[name], variances[name], len(order) - place):
             break
         worse.add(name)
     differences = {

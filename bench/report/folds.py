@@ -19,16 +19,22 @@ class Folds:
 
     Attributes:
         values: entry -> fold -> mean log-likelihood over its test examples, in nats.
+        common: folds that all entries have.
         ratio: n_test / n_train.
     """
 
     def __init__(self, values: Mapping[str, Mapping[str, float]], ratio: float) -> None:
         self.values, self.ratio = values, ratio
+        self.common = sorted(set.intersection(*(set(own) for own in values.values())))
         self.pooled = self.pooled_residual()
 
     def mean(self, entry: str) -> float:
         """Mean over folds."""
         return float(np.mean(list(self.values[entry].values())))
+
+    def standing(self, entry: str) -> float:
+        """Mean over the folds that all entries have; over its own where they share none."""
+        return float(np.mean([self.values[entry][fold] for fold in self.common or self.values[entry]]))
 
     def runs(self, entry: str) -> int:
         """Number of folds."""
@@ -49,13 +55,13 @@ class Folds:
         shared = self.shared(a, b)
         if len(shared) < 2:
             return None
-        if self.pooled is not None and len(shared) == self.runs(a) == self.runs(b):
+        if self.pooled is not None:
             return Variance(2 * self.pooled.value * (1 / len(shared) + self.ratio), self.pooled.df)
         return self.of([self.values[a][fold] - self.values[b][fold] for fold in shared])
 
     def shared(self, a: str, b: str) -> list[str]:
-        """Folds that both have."""
-        return sorted(self.values[a].keys() & self.values[b].keys())
+        """Folds that both have: those that all have, where there are two, so that an order has no cycles."""
+        return self.common if len(self.common) > 1 else sorted(self.values[a].keys() & self.values[b].keys())
 
     def of(self, values: Sequence[float]) -> Variance:
         """Nadeau and Bengio's variance of the mean of values by fold."""
@@ -64,10 +70,10 @@ class Folds:
     def pooled_residual(self) -> Part | None:
         """The variance that entries have around the folds' means, shared by all.
 
-        None where some fold is missing, or where Bartlett's test (1937) says that entries differ in it.
+        Over the folds that all have. None for fewer than two, or where Bartlett's test (1937) says that entries differ.
         """
-        folds = sorted(set[str]().union(*self.values.values()))
-        if len(self.values) < 2 or len(folds) < 2 or any(len(own) < len(folds) for own in self.values.values()):
+        folds = self.common
+        if len(self.values) < 2 or len(folds) < 2:
             return None
         table = np.array([[own[fold] for fold in folds] for own in self.values.values()])
         residual = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()

@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.report.comparison import Measured
 from bench.report.folds import Folds
+from bench.report.model_summary import examples_of
 from bench.report.products import TRUTH, TestSet
 from bench.report.shared_test_set import SharedTestSet
 from bench.report.variance import Products, less_truth
@@ -35,11 +36,6 @@ def comparable_groups(entries: Group) -> list[dict[str, list[Run]]]:
             examples, own = examples | other, of_other | own
         groups = [group for group in groups if group not in touching] + [(examples, own)]
     return [{entry: own[entry] for entry in entries if entry in own} for _, own in groups]
-
-
-def examples_of(run: Run) -> str:
-    """The examples a run was measured on, by their hash; of rows older than that, how many."""
-    return run.get("test_hash") or f"first {run['nll_examples']}"
 
 
 def measured(entries: Group, test_sets: Mapping[str, TestSet]) -> Measured | None:

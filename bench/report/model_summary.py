@@ -51,7 +51,7 @@ class ModelSummary:
     @property
     def is_floor(self) -> bool:
         """True for an entry that is fitted: it has no budget, and stands beside the others at each of theirs."""
-        return all(run.get("matched_to") is None for run in self.finished)
+        return bool(self.finished) and all(run.get("matched_to") is None for run in self.finished)
 
     @property
     def slack(self) -> float | None:
@@ -97,8 +97,9 @@ class ModelSummary:
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
     def comparable(self, other: "ModelSummary") -> bool:
-        """True where both NLLs are means over as many test examples."""
-        return self.measured_on() == other.measured_on()
+        """True where both NLLs are of the same test examples, or some of the same folds."""
+        own, others = ({examples_of(run) for run in cell.with_column("nll_nats")} for cell in (self, other))
+        return bool(own & others) or own == others
 
     def with_column(self, column: str) -> list[Run]:
         """The finished runs that have a value there."""
@@ -111,6 +112,11 @@ class ModelSummary:
     def by_seed(self, column: str) -> dict[int, float]:
         """seed -> value, over the finished runs that have one."""
         return {run["seed"]: run[column] for run in self.finished if run[column] is not None}
+
+
+def examples_of(run: Run) -> str:
+    """The examples a run was measured on, by their hash; of rows older than that, how many."""
+    return run.get("test_hash") or f"first {run['nll_examples']}"
 
 
 def count_words(runs: list[Run]) -> str:

@@ -56,7 +56,7 @@ def contests(cells: list[ModelSummary]) -> list[Contest]:
                 by_place[cell.rung, setting].append(cell)
     places = by_place or {(None, ""): []}
     return [
-        Contest(rung, setting, {cell.model: cell for cell in [*own, *floors]})
+        Contest(rung, setting, {cell.model: cell for cell in [*floors, *own]})
         for (rung, setting), own in places.items()
     ]
 

@@ -36,14 +36,14 @@ class Obtained(NamedTuple):
         name: whose value it is, with what the study varied in brackets.
         interval: of it.
         over: what it is a mean over, in words.
-        loose: whether it is a bound that is loose, or of which nobody knows how loose.
+        slack: how much too high it may be, in its unit: 0 for no bound, None for one of which nobody knows.
     """
 
     study: str
     name: str
     interval: Interval
     over: str
-    loose: bool
+    slack: float | None
 
 
 def reproduce(study: str, results_dir: Path) -> list[str]:
@@ -98,8 +98,8 @@ def obtained(study: str, models: list[ModelSummary], counterpart: Counterpart) -
     for model in same:
         interval = model.intervals.get(counterpart.column)
         if interval is not None and all(is_counterpart(run, counterpart) for run in model.finished):
-            loose = model.loose and counterpart.column in bounded()
-            found.append(Obtained(study, full_name(model), interval, measured_over(model, interval.n), loose))
+            slack = slack_of(model, counterpart.column)
+            found.append(Obtained(study, full_name(model), interval, measured_over(model, interval.n), slack))
     return found
 
 
@@ -112,7 +112,16 @@ def of_data(study: str, runs: list[Run], column: str) -> list[Obtained]:
     first = next(iter(by_seed.values()))
     alone = normal_interval(values[0], first[ORACLE_ERROR] if column == ORACLE_COLUMN else None)
     interval = t_interval(values) if len(set(values)) > 1 else alone
-    return [Obtained(study, ORACLE, interval, "", False)]
+    return [Obtained(study, ORACLE, interval, "", 0.0)]
+
+
+def slack_of(model: ModelSummary, column: str) -> float | None:
+    """How much too high a bound may be, in the column's unit: 0 for what is none, None where it is not known."""
+    if column not in bounded() or model.slack is None:
+        return 0.0 if column not in bounded() else None
+    nll, value = model.intervals.get("nll_nats"), model.intervals[column]
+    scale = value.mean / nll.mean if column == "bits_per_dim" and nll is not None and nll.mean else 1.0
+    return model.slack * abs(scale)
 
 
 def is_counterpart(run: Run, counterpart: Counterpart) -> bool:
@@ -136,17 +145,19 @@ def measured_over(model: ModelSummary, runs: int) -> str:
 def verdict(counterpart: Counterpart, result: Obtained, difference: Interval) -> str:
     """What the difference says, in a word or two.
 
-    A loose bound may show its model better than what was published, never worse.
+    A bound may show its model better than what was published; worse, only by what is left without its slack.
     """
     if counterpart.not_comparable:
         return refused(counterpart)
     worse = (difference.mean > 0) != (counterpart.column in HIGHER)
-    if result.loose and worse:
-        return "not comparable: our bound is loose, or how loose is not known"
+    if worse and result.slack is None:
+        return "not comparable: how loose our bound is is not known"
     if difference.half_width is None:
         return "no error given"
     if not difference.excludes_zero:
         return "within"
+    if worse and abs(difference.mean) - (result.slack or 0.0) <= difference.half_width:
+        return "not comparable: our bound may be as much too high"
     side = "above" if difference.mean > 0 else "below"
     return f"{side} ({'worse' if worse else 'better'})" if counterpart.model else side
 

@@ -26,7 +26,12 @@ from scipy.stats import bartlett
 Floats = NDArray[np.float64]
 
 EQUAL_LEVEL = 0.05
-"""Level of the test that entries have seeds' variances of one size."""
+"""Level of the test that entries have seeds' variances of one size. Of three seeds each it sees little: of equal
+entries whose seeds' deviations differ by five, one is told apart in 8 to 12 % of data sets. A higher level would see
+fewer than 80 % of true differences of four standard errors."""
+
+FEWEST_DEGREES = 0.5
+"""Degrees of freedom below which a variance is the small difference of large ones, and no estimate."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,8 @@ class Variance(NamedTuple):
 
     @property
     def standard_error(self) -> float | None:
-        """Its root; None where there is no estimate above 0, and 0 where all values are equal."""
-        return math.sqrt(self.value) if self.value >= 0 else None
+        """Its root; 0 where all values are equal, None where mean squares cancel so that nothing is left to go by."""
+        return math.sqrt(self.value) if self.value >= 0 and self.df >= FEWEST_DEGREES else None
 
 
 def total(parts: Sequence[Part]) -> Variance:
@@ -93,6 +98,17 @@ def total(parts: Sequence[Part]) -> Variance:
 def seed_part(products: Products, runs: Sequence[int]) -> Part:
     """MS_seed / (S n): the variance of run means over their number."""
     return Part(float(products.means[list(runs)].var(ddof=1)) / len(runs), len(runs) - 1)
+
+
+def seed_parts(products: Products, entries: Sequence[Sequence[int]], pooled: Part | None) -> list[Part]:
+    """The seeds' parts of some entries; those with runs that differ take the pooled one together, where there is one.
+
+    An entry whose runs are all alike has none.
+    """
+    if pooled is None:
+        return [seed_part(products, runs) for runs in entries]
+    varied = [runs for runs in entries if float(products.means[list(runs)].var()) > 0]
+    return [Part(pooled.value * math.fsum(1 / len(runs) for runs in varied), pooled.df)]
 
 
 def rest_part(products: Products, runs: Sequence[int]) -> Part:
@@ -120,9 +136,9 @@ def of_mean(products: Products, runs: Sequence[int], pooled: Part | None = None)
         runs: of the entry; at least two.
         pooled: the variance of run means, pooled over entries; the entry's own by default.
     """
-    seeds = seed_part(products, runs) if pooled is None else Part(pooled.value / len(runs), pooled.df)
     rest = rest_part(products, runs)
-    return total([seeds, example_part(products, runs), Part(-rest.value, rest.df)])
+    seeds = seed_parts(products, [runs], pooled)
+    return total([*seeds, example_part(products, runs), Part(-rest.value, rest.df)])
 
 
 def of_difference(products: Products, a: Sequence[int], b: Sequence[int], pooled: Part | None = None) -> Variance:
@@ -133,9 +149,7 @@ def of_difference(products: Products, a: Sequence[int], b: Sequence[int], pooled
         a, b: runs; at least two of each.
         pooled: the variance of run means, pooled over entries; those of both by default.
     """
-    seeds = [seed_part(products, runs) for runs in (a, b)]
-    if pooled is not None:
-        seeds = [Part(pooled.value / len(a) + pooled.value / len(b), pooled.df)]
+    seeds = seed_parts(products, [a, b], pooled)
     rests = [rest_part(products, runs) for runs in (a, b)]
     return total([*seeds, example_part(products, a, b), *(Part(-rest.value, rest.df) for rest in rests)])
 

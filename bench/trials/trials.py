@@ -12,7 +12,7 @@ from bench.record.store import FINISHED
 from bench.trials.subjects import Tunable
 from bench.tuning import file
 from bench.tuning.choice import Subject, by_subject
-from bench.tuning.file import OTHER_CODE, OTHER_PLAN, PROVEN, Trial
+from bench.tuning.file import CODE, OTHER_CODE, OTHER_PLAN, PROVEN, Trial
 from bench.tuning.space import LOWEST
 
 
@@ -39,6 +39,7 @@ class Trials:
         planned: ids of the trials that were asked for.
         proven: subject -> the parts of its key that tell code and content of the data.
         missing: trials that are not made yet.
+        code: subject -> the parts of its key that tell code, of entries that are not tuned where they are trained.
     """
 
     study: Path
@@ -49,6 +50,7 @@ class Trials:
     planned: set[str] = field(default_factory=set)
     proven: dict[Subject, tuple[Any, ...]] = field(default_factory=dict)
     missing: int = 0
+    code: dict[Subject, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = {row.run_id: row for row in file.read(self.study)}
@@ -79,6 +81,14 @@ class Trials:
         """True for an entry that is not trained: none of its trials is planned."""
         orders = self.plan([tunable.trial(tunable.rung, LOWEST, "", "")])
         return not orders.cells and not orders.refusals
+
+    def is_of_this_code(self, row: Trial, tunable: Tunable) -> bool:
+        """True where a row on other data was made by the code that would make a trial of this entry now."""
+        if tunable.subject not in self.code:
+            orders = self.plan([tunable.trial(tunable.rung, LOWEST, "", "")])
+            identity = orders.cells[0].identity() if orders.cells else {}
+            self.code[tunable.subject] = tuple(identity.get(name) for name in CODE)
+        return tuple(getattr(row, name) for name in CODE) == self.code[tunable.subject]
 
     def is_finished(self, order: Order) -> bool:
         """True where the trial's row says that a second attempt would only repeat it."""

@@ -1,6 +1,6 @@
 """Tuning of a study's entries: the grid of rates, wider where the best lies at its end, then two trials at the best."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from bench.tuning.choice import (
     transferred,
     widened,
 )
-from bench.tuning.file import CHOSEN, OTHER_DATA, Trial
+from bench.tuning.file import CHOSEN, OTHER_CODE, OTHER_DATA, Trial
 from bench.tuning.space import BESIDE, beside, candidates, rates
 
 OfSubject = Mapping[Subject, Sequence[Trial]]
@@ -131,6 +131,9 @@ def transfer(tuning: Tuning, trials: Trials, named: Sequence[str] | None) -> Non
     Raises:
         BenchError: none has.
     """
+    for subject, tunable in tuning.tunables.items():
+        if named is not None and subject[0] not in named:
+            mark_other_code(subject, tunable, trials)
     chosen = {row.subject: choice_of(row) for row in trials.rows.values() if row.mark == CHOSEN} | tuning.choices
     trained = {subject[2:] for subject in chosen} | {row.subject[2:] for row in trials.rows.values()}
     for subject in tuning.tunables:
@@ -148,6 +151,13 @@ def transfer(tuning: Tuning, trials: Trials, named: Sequence[str] | None) -> Non
                 f"{' that ended ok' if subject[2:] in trained else ''}; run `bench tune` without data=, and let "
                 "tune.data name data of the study"
             )
+
+
+def mark_other_code(subject: Subject, tunable: Tunable, trials: Trials) -> None:
+    """Marks chosen trials of this entry on other data that its code of today did not make."""
+    for row in [row for row in trials.rows.values() if row.mark == CHOSEN and row.subject[2:] == subject[2:]]:
+        if not trials.is_of_this_code(row, tunable):
+            trials.mark([row.run_id], OTHER_CODE)
 
 
 def rungs_made(tuning: Tuning, trials: Trials) -> None:
@@ -171,8 +181,13 @@ def tuned_cells(untuned: Sequence[Untuned], tuning: Tuning) -> Iterator[tuple[li
                 yield tuned_words(words, choice), subject
 
 
-def planned_tuned(untuned: Sequence[Untuned], tuning: Tuning, plan: Callable[[list[list[str]]], Orders]) -> Orders:
-    """The orders of the tuned cells."""
+def planned_tuned(
+    untuned: Sequence[Untuned], tuning: Tuning, default: Container[str], plan: Callable[[list[list[str]]], Orders]
+) -> Orders:
+    """The orders of the tuned cells; one that is among the `default` runs, by its id, is of both settings.
+
+    So is that of a fitted entry, which has nothing to tune.
+    """
     cells = list(tuned_cells(untuned, tuning))
     if not cells:
         return Orders()
@@ -181,7 +196,7 @@ def planned_tuned(untuned: Sequence[Untuned], tuning: Tuning, plan: Callable[[li
     for place, order in enumerate(orders.cells):
         subject = cells[order.number][1]
         choice = tuning.choices.get(subject)
-        if choice is None or tuning.tunables[subject].comes_with(choice):
+        if choice is None or (order.run_id in default and tuning.tunables[subject].comes_with(choice)):
             orders.cells[place] = replace(order, setting=as_both(order.setting, known))
     return orders
 

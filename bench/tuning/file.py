@@ -21,7 +21,8 @@ CHOSEN, OTHER_CODE, OTHER_DATA, OTHER_PLAN = "chosen", "other code", "other data
 
 NOT_USED = frozenset({OTHER_CODE, OTHER_DATA, OTHER_PLAN})
 
-PROVEN = ("data_hash", "source_hash", "entry_version", "training_version")
+CODE = ("source_hash", "entry_version", "training_version")
+PROVEN = ("data_hash", *CODE)
 """Columns by which trials of other code or data are told."""
 
 

@@ -72,8 +72,17 @@ def test_a_clear_gap_is_seen_through_folds_that_differ() -> None:
     assert result.winner == "0"
 
 
+def test_entries_are_ordered_by_the_folds_that_all_have() -> None:
+    """The fold that b lacks is the hardest: over its own two it looks better, and is worse on both."""
+    folds = Folds({"a": {"0": -90.0, "1": -92.0, "2": -99.0}, "b": {"0": -90.5, "1": -92.4}}, RATIO)
+    result = comparison(folds, {"a": 0.0, "b": 0.0})
+    assert result.best == "a"
+    assert result.differences["b"].mean == pytest.approx(0.45)
+
+
 def test_missing_folds_and_single_ones_have_no_wrong_interval() -> None:
     folds = Folds({"a": {"0": 1.0, "1": 2.0, "2": 1.5}, "b": {"0": 0.0, "1": 1.1}, "c": {"3": 0.0}}, RATIO)
+    assert folds.common == []
     assert folds.gap("a", "b") == pytest.approx(0.95)
     variance = folds.of_difference("a", "b")
     assert variance is not None

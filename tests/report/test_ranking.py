@@ -97,6 +97,21 @@ def test_a_floor_that_is_first_leaves_nobody_bold() -> None:
     assert best_of(cells) == []
 
 
+def test_an_entry_that_failed_at_one_budget_keeps_its_place_at_another() -> None:
+    place = {"matched_to": "steps=1", "setting": "tuned"}
+    failed = {
+        row: ({**run, "status": "diverged"}, values)
+        for row, (run, values) in runs_of("cnf", 9.0, rung=0.25, **place).items()
+    }
+    cells, _ = summarised(
+        failed,
+        runs_of("realnvp", 3.4, rung=0.25, **place),
+        runs_of("cnf", 3.0, rung=1.0, **place),
+        runs_of("realnvp", 3.2, rung=1.0, **place),
+    )
+    assert ("cnf", 1.0, "tuned") in best_of(cells)
+
+
 def test_a_missing_seed_and_equal_values_have_no_wrong_interval() -> None:
     cells, _ = summarised(runs_of("cnf", 3.0), runs_of("realnvp", 3.5, seeds=1))
     assert best_of(cells) == []  # one run says nothing of another seed

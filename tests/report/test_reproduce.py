@@ -84,8 +84,9 @@ def test_an_entry_stands_beside_the_numbers_of_its_own_options(tmp_path: Path) -
         (93.0, 0.05, "within"),
         (90.0, 0.05, "below (better)"),
         (97.0, 0.05, "above (worse)"),
-        (97.0, None, "not comparable: our bound is loose, or how loose is not known"),
-        (97.0, 0.3, "not comparable: our bound is loose, or how loose is not known"),
+        (97.0, None, "not comparable: how loose our bound is is not known"),
+        (97.0, 0.3, "above (worse)"),
+        (97.0, 3.0, "not comparable: our bound may be as much too high"),
         (90.0, 0.3, "below (better)"),
     ],
 )

@@ -193,7 +193,7 @@ def test_an_entry_without_a_good_trial_is_said_and_has_no_tuned_cells(fake: Fake
     cells = fake.untuned("moons bad 0", "moons flow 0")
     tuning = tuned(cells, fake.trials())
     assert any("moons bad: none of its 6 trials ended ok" in line for line in tuning.said)
-    orders = planned_tuned(cells, tuning, fake.plan)
+    orders = planned_tuned(cells, tuning, set(), fake.plan)
     assert [order.setting.place["model"] for order in orders.cells] == ["flow"]
 
 
@@ -242,7 +242,7 @@ def test_a_fitted_entry_has_no_trials_and_is_as_it_comes(fake: Fake) -> None:
     cells = fake.untuned("moons floor 0", "moons flow 0")
     tuning = tuned(cells, fake.trials())
     assert {words["model"] for words in fake.runs} == {"flow"}
-    orders = planned_tuned(cells, tuning, fake.plan).cells
+    orders = planned_tuned(cells, tuning, set(), fake.plan).cells
     assert {order.setting.place["model"]: order.setting.place.get("setting") for order in orders}["floor"] == BOTH
 
 
@@ -254,7 +254,8 @@ def test_a_choice_of_what_the_entry_comes_with_is_one_run_of_both_settings(fake:
     default = fake.plan(
         [["data=moons", f"model={name}", "seed=0", "tune.setting=default"] for name in ("flow", "other")]
     )
-    cells_of_both = together(default.cells, planned_tuned(cells, tuning, fake.plan).cells)
+    ids = {order.run_id for order in default.cells}
+    cells_of_both = together(default.cells, planned_tuned(cells, tuning, ids, fake.plan).cells)
     settings = [(order.setting.place["model"], order.setting.place.get("setting")) for order in cells_of_both]
     assert settings == [("flow", BOTH), ("other", None), ("other", None)]
     assert [order.number for order in cells_of_both] == [0, 1, 2]
@@ -269,7 +270,7 @@ def test_each_fold_is_tuned_with_a_seed_of_its_own(fake: Fake) -> None:
     assert len(fake.runs) == 16
     chosen = {subject[1]: choice.learning_rate for subject, choice in tuning.choices.items()}
     assert chosen == {0: GRID[1], 1: GRID[2]}
-    words = [order.command.split() for order in planned_tuned(cells, tuning, fake.plan).cells]
+    words = [order.command.split() for order in planned_tuned(cells, tuning, set(), fake.plan).cells]
     assert [next(word for word in own if RATE in word) for own in words] == [
         f"{RATE}={GRID[1]}",
         f"{RATE}={GRID[2]}",
