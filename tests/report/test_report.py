@@ -46,9 +46,10 @@ def test_the_committed_study_is_drawn_without_its_runs_and_without_torch(tmp_pat
     project = project_dir()
     assert project is not None
     committed = project / "results" / "quick"
-    for name in ("table.csv", "histories.csv", "curves.csv", "pictures.npz"):
-        (tmp_path / "quick").mkdir(exist_ok=True)
-        shutil.copy(committed / name, tmp_path / "quick")
+    (tmp_path / "quick").mkdir()
+    for name in ("table.csv", "histories.csv", "curves.csv", "pictures.npz", "products.npz", "tuning.csv", "steps.csv"):
+        if (committed / name).exists():
+            shutil.copy(committed / name, tmp_path / "quick")
     script = (
         "import sys\n"
         "class NoTorch:\n"
