@@ -1,8 +1,8 @@
 """The entries of a data set that the best one is told apart from: simultaneous tests over all entries.
 
-Means are ordered, and the best is tested against the worst, the second worst and so on, as long as each differs. The
-entry at rank r is tested by the range of the r means from the best down to it (Newman 1939, Keuls 1952), the error of
-the difference its own. Any entries that are equal to the best lie within such a range, so that in at most 5 % of data
+The best is tested against the others in the order of how far they are behind in standard errors of the difference, the
+farthest first, as long as each differs. Where r entries are left, the best among them, it is by the range of r means
+(Newman 1939, Keuls 1952). Any entries that are equal to the best are among those left, so that in at most 5 % of data
 sets one of them is told apart from it. All pairs at once would need more: they are not what a table says.
 
 A bound may show its model better, never worse. An entry measured by a bound is behind another by no more than what is
@@ -98,7 +98,8 @@ def comparison(measured: Measured, slack: Mapping[str, float | None]) -> Compari
     # What each is behind at the least: entries of which nothing is known to be behind are not among those tested.
     least = {name: gaps[name] - loose for name in others if (loose := slack[name]) is not None and variances[name]}
     worse: set[str] = set()
-    for place, name in enumerate(sorted(least, key=lambda name: (-least[name], name))):
+    behind = {name: in_errors(gap, variances[name]) for name, gap in least.items()}
+    for place, name in enumerate(sorted(behind, key=lambda name: (-behind[name], name))):
         if not differ(least[name], variances[name], len(order) - place):
             break
         worse.add(name)
@@ -106,6 +107,14 @@ def comparison(measured: Measured, slack: Mapping[str, float | None]) -> Compari
         name: interval(gaps[name], variances[name], min(measured.runs(best), measured.runs(name))) for name in others
     }
     return Comparison(best, frozenset(worse), differences)
+
+
+def in_errors(gap: float, variance: Variance | None) -> float:
+    """A gap in standard errors: 0 where there is no gap or no estimate of that, infinite where it is 0."""
+    error = None if variance is None else variance.standard_error
+    if error is None or gap == 0:
+        return 0.0
+    return gap / error if error else math.copysign(math.inf, gap)
 
 
 def differ(gap: float, variance: Variance | None, means: int) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from bench.config import TUNED
 from bench.report.comparison import Comparison, Measured, comparison, mean_interval
 from bench.report.intervals import Interval
 from bench.report.likelihoods import by_error, comparable_groups, kl_measured, measured
@@ -47,7 +48,16 @@ class Contest(NamedTuple):
 
 
 def contests(cells: list[ModelSummary]) -> list[Contest]:
-    """Every contest of one data set; a floor, which has no budget, takes part in each."""
+    """The contests of one data set that name a best.
+
+    Where entries were tuned, they meet tuned alone: as they come, who is first hangs on whom the default rate suits.
+    """
+    every = meetings(cells)
+    return [contest for contest in every if contest.setting == TUNED] or every
+
+
+def meetings(cells: list[ModelSummary]) -> list[Contest]:
+    """The entries of one data set by budget and setting; a floor, which has no budget, is in each."""
     floors = [cell for cell in cells if cell.is_floor]
     by_place: dict[tuple[float | None, str], list[ModelSummary]] = defaultdict(list)
     for cell in cells:
@@ -67,10 +77,11 @@ def with_likelihoods(cells: list[ModelSummary], test_sets: TestSets) -> list[Mod
     `best` is one that wins every contest it takes part in.
     """
     outcomes: dict[tuple[Any, ...], list[bool]] = defaultdict(list)
+    for meeting in meetings(cells):
+        for group in groups_of(meeting):
+            take_intervals(group, meeting, test_sets)
     for contest in contests(cells):
         groups = groups_of(contest)
-        for group in groups:
-            take_intervals(group, contest, test_sets)
         result = compared(groups[0], contest, test_sets) if len(groups) == 1 else None
         for name, cell in contest.cells.items():
             outcomes[cell.place].append(result is not None and result.winner == name)
