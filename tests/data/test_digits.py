@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from bench.data.digits import digits, splits
 from bench.errors import BenchError
+from bench.seeds import FOLDS
 from bench.spec import DataSpec
 
 CONF = Path(__file__).parents[2] / "conf" / "data"

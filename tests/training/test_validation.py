@@ -8,6 +8,7 @@ from bench.machine.deadline import Deadline
 from bench.metrics.mmd import mmd2
 from bench.setup import build
 from bench.setup.compose import compose
+from bench.training import validation
 from bench.training.validation import Validation
 from tests.helpers import tiny
 from tests.own_entries import LossOnly
@@ -122,8 +123,9 @@ class Noisier(LossOnly):
         return super().loss(x) + self.training
 
 
-def test_a_loss_is_taken_in_evaluation_mode_and_in_chunks(own_conf) -> None:
-    config = tiny(own_conf, "model=loss_only", "eval.batch_rows=10")
+def test_a_loss_is_taken_in_evaluation_mode_and_in_chunks(own_conf, monkeypatch) -> None:
+    monkeypatch.setattr(validation, "BATCH_ROWS", 10)
+    config = tiny(own_conf, "model=loss_only")
     data = build.dataset(config)
     entry = Noisier(data.spec, width=4).train()
     plain = LossOnly(data.spec, width=4)
