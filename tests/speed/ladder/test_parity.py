@@ -78,8 +78,8 @@ def test_adaptive_rows_have_the_loss_and_the_gradient_of_a_tight_solve(row: Row)
     loss = method.loss(x)
     expected, slopes = by_reference(row, problem, weights, x, 64)
     # Each step may err by 1e-5, of the log-determinant in zuko by 1e-3, and there are ten or so. The gradient is solved
-    # to the same tolerance; each of its numbers is held against the largest. The seminorm leaves them out of the control
-    # of the steps, so that they err by several times as much.
+    # to the same tolerance; each of its numbers is held against the largest. The seminorm leaves them out of the
+    # control of the steps, so that they err by several times as much.
     error = 5e-3 if row.key == "zuko" else 2e-4
     assert loss == pytest.approx(expected, abs=error)
     of_gradient = 1e-3 if row.key == "seminorm" else error
