@@ -42,6 +42,17 @@ TINY_EVAL = [
 ]
 TINY = [*TINY_DATA, *TINY_BUDGET, *TINY_EVAL]
 
+RUN_FILES = {
+    "config.yaml",
+    "history.csv",
+    "likelihoods.npz",
+    "samples.npz",
+    "weights.json",
+    "weights.safetensors",
+    "record.json",
+}
+"""What a finished run leaves in its folder."""
+
 CLOCKS = {
     "train_seconds",
     "eval_seconds",

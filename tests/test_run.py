@@ -17,7 +17,7 @@ from bench.record.store import FINISHED, Record, RunFolder
 from bench.run import evaluate_again, run
 from bench.setup.cell import resolve
 from bench.setup.compose import compose
-from tests.helpers import CLOCKS, TINY, cell_in, files_of_run, repeatable, tiny
+from tests.helpers import CLOCKS, RUN_FILES, TINY, cell_in, files_of_run, repeatable, tiny
 
 
 class Killed(BaseException):
@@ -47,15 +47,7 @@ def noisy(own_conf, tmp_path_factory) -> tuple[Config, RunFolder, Record]:
 
 def test_a_run_leaves_its_files_and_no_others(noisy) -> None:
     _, folder, _ = noisy
-    assert files_of_run(folder.path) == {
-        "config.yaml",
-        "history.csv",
-        "likelihoods.npz",
-        "samples.npz",
-        "weights.json",
-        "weights.safetensors",
-        "record.json",
-    }
+    assert files_of_run(folder.path) == RUN_FILES
 
 
 def test_the_record_on_disk_is_the_one_returned(noisy) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from bench.cells.lock import Lock
 from bench.sweep import record_line
-from tests.helpers import TINY, Answer, files_of_run, files_under, records, repeatable, start
+from tests.helpers import RUN_FILES, TINY, Answer, files_of_run, files_under, records, repeatable, start
 
 STUDY = """# @package _global_
 study: mixed
@@ -223,15 +223,7 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
     begun = [line.split()[0] for line in log.read_text().splitlines()]
     assert len(begun) == len(set(begun)) == 3
     left = {name for folder in (tmp_path / "results/scratch/runs").iterdir() for name in files_of_run(folder)}
-    assert left == {
-        "config.yaml",
-        "history.csv",
-        "likelihoods.npz",
-        "samples.npz",
-        "weights.json",
-        "weights.safetensors",
-        "record.json",
-    }
+    assert left == RUN_FILES
 
 
 @pytest.fixture

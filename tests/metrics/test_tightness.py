@@ -61,6 +61,15 @@ def test_what_was_not_refined_says_so_and_an_exact_density_needs_not() -> None:
     assert tightness(exact, "refined") == {}
 
 
+def test_a_k_curve_does_not_overrule_annealing() -> None:
+    """A hundred chains and more have a K-curve long enough for a slack of its own."""
+    flat = [(k, -50.0) for k in (1, 2, 5, 10, 20, 50, 100, 128)]
+    settled = likelihood(60.0, estimator="ais-128x100", k_curve=flat, weights=128, doubling=0.02, gap=0.8)
+    unsettled = likelihood(60.0, estimator="ais-128x100", k_curve=flat, weights=128, doubling=0.9, gap=0.8)
+    assert tightness(settled, "ais")["nll_slack_nats"] == 0.8
+    assert "nll_slack_nats" not in tightness(unsettled, "ais")
+
+
 def annealed(doubling: float, gap: float | None) -> Likelihood:
     return likelihood(9.0, estimator="ais-16x100", k_curve=[], weights=16, doubling=doubling, gap=gap)
 

@@ -237,6 +237,15 @@ def test_other_data_take_what_was_chosen_before_and_say_where_nothing_was(fake: 
     assert the(tuning, "flow", "rings") == Choice(GRID[2])
 
 
+def test_trials_of_other_code_choose_nothing_for_other_data(fake: Fake) -> None:
+    tuned(fake.untuned("moons flow 0"), fake.trials())
+    fake.code = "b"
+    with pytest.raises(BenchError, match="has no trials"):
+        tuned(fake.untuned("rings flow 0", on=["moons"]), fake.trials())
+    fake.code = "a"
+    assert the(tuned(fake.untuned("rings flow 0", on=["moons"]), fake.trials()), "flow", "rings") == Choice(GRID[2])
+
+
 def test_a_fitted_entry_has_no_trials_and_is_as_it_comes(fake: Fake) -> None:
     fake.fitted = ("floor",)
     cells = fake.untuned("moons floor 0", "moons flow 0")
@@ -255,6 +264,8 @@ def test_a_choice_of_what_the_entry_comes_with_is_one_run_of_both_settings(fake:
         [["data=moons", f"model={name}", "seed=0", "tune.setting=default"] for name in ("flow", "other")]
     )
     ids = {order.run_id for order in default.cells}
+    alone = planned_tuned(cells, tuning, set(), fake.plan).cells
+    assert {order.setting.place.get("setting") for order in alone} == {None}, "no default run was asked for"
     cells_of_both = together(default.cells, planned_tuned(cells, tuning, ids, fake.plan).cells)
     settings = [(order.setting.place["model"], order.setting.place.get("setting")) for order in cells_of_both]
     assert settings == [("flow", BOTH), ("other", None), ("other", None)]
