@@ -19,8 +19,8 @@ DAGGER, DOUBLE_DAGGER, SECTION, PILCROW = "†", "‡", "§", "¶"
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 BOLD_RULE = (
     "Bold: the NLL that is told apart from every other that was measured at its budget and setting, by simultaneous "
-    "tests at 5 % over seeds and test examples. A bound may show its model better, never worse: a model with a bound is "
-    "behind by what is left of the gap without the bound's slack."
+    "tests at 5 % over seeds and test examples. A bound may show its model better, never worse: a model with a bound "
+    "is behind by what is left of the gap without the bound's slack."
 )
 NOTES = {
     "interval": "± is the half-width of the 95 % interval of the mean: of a likelihood over seeds and test examples, "
