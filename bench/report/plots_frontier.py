@@ -1,7 +1,9 @@
 """The plot of test likelihood against cost over the rungs of a ladder: seconds, FLOPs and steps, the front marked."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +100,8 @@ def frontiers(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -
     fronts = []
     for axes, cost in zip(panels, costs, strict=True):
         for curve in curves:
-            draw_curve(axes, curve, points(curve, cost, study.steps), look[curve.model], high)
+            at = points(curve, cost, study.steps)
+            draw_curve(axes, curve, at, rungs_of(curves), look[curve.model], high)
         if HOLLOW in names:
             axes.plot([], [], "o", color="#555555", mfc="white", ms=6.5, label=HOLLOW)
         fronts.append(front(curves, cost, study.steps))
@@ -199,15 +202,34 @@ def stacked(names: list[str], panels: int) -> tuple[Figure, list[Axes]]:
     return fig, [fig.add_axes((left / WIDTH, bottom / total, width, PANEL / total)) for bottom in bottoms]
 
 
-def draw_curve(axes: Axes, curve: Curve, at: list[tuple[float, float]], style: Style, high: float) -> None:
-    """A curve with the interval of each point; a point above the axis has none."""
+def draw_curve(
+    axes: Axes, curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float], style: Style, high: float
+) -> None:
+    """A curve with the interval of each point, broken at a rung that it lacks; a point above the axis has none."""
     halves = [cell.intervals["nll_nats"].half_width or 0.0 for cell in curve.cells]
     inside = [(x, y, half) for (x, y), half in zip(at, halves, strict=True) if y <= high]
     x, y, bars = zip(*inside, strict=True)
     filling: Any = {"mfc": "white", "alpha": 0.6} if curve.hollow else {"label": plot_label(curve.name)}
     line: Any = {"color": style.colour, "zorder": 3}
     axes.errorbar(x, y, bars, ls="", elinewidth=1.0, capsize=2.5, alpha=0.5, **line)
-    axes.plot(*zip(*at, strict=True), marker=style.marker, ls=style.line, ms=6.5, lw=1.4, **line, **filling)
+    axes.plot(
+        *zip(*broken(curve, at, rungs), strict=True),
+        marker=style.marker,
+        ls=style.line,
+        ms=6.5,
+        lw=1.4,
+        **line,
+        **filling,
+    )
+
+
+def broken(curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float]) -> list[tuple[float, float]]:
+    """The points with a NaN between two whose rungs are no neighbours: nothing is known of what lies between."""
+    found = at[:1]
+    for (before, cell), point in zip(pairwise(curve.cells), at[1:], strict=True):
+        skipped = rungs.index(budget_of(cell)) - rungs.index(budget_of(before)) > 1
+        found += [(math.nan, math.nan)] * skipped + [point]
+    return found
 
 
 def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary]) -> None:
@@ -232,9 +254,14 @@ def as_log(axes: Axes, values: list[float]) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+def rungs_of(curves: Sequence[Curve]) -> list[float]:
+    """The rungs that any entry was measured at, rising."""
+    return sorted({budget_of(cell) for curve in curves for cell in curve.cells})
+
+
 def budgets(curves: Sequence[Curve]) -> str:
     """The budgets in words, such as `1/16, 1/4 and 1`."""
-    return words_of(sorted({budget_of(cell) for curve in curves for cell in curve.cells}))
+    return words_of(rungs_of(curves))
 
 
 def words_of(parts: Sequence[Any]) -> str:
@@ -277,6 +304,7 @@ def caption(
         f"A curve is one entry at {budgets(curves)} of the budget, each a run with a schedule of its own; down and "
         "left is better. Rings and the grey line mark the points that no other beats in both mean cost and mean NLL. "
         "Bars are 95 % intervals of the mean over seeds and test examples.",
+        "A curve breaks where no run of that budget ended well." if has_gap(curves) else "",
         "Hollow: the same entry as it comes; filled: tuned." if any(curve.hollow for curve in curves) else "",
         "Dotted: entries that are fitted, at no budget." if len(floors) > len(left_out) else "",
         f"Above the axis: {far}." if far else "",
@@ -290,6 +318,12 @@ def caption(
         "FLOPs count matrix products and convolutions, forward and backward.",
     ]
     return " ".join(filter(None, sentences))
+
+
+def has_gap(curves: Sequence[Curve]) -> bool:
+    """True where some curve is broken."""
+    rungs = rungs_of(curves)
+    return any(len(broken(curve, [(0.0, 0.0)] * len(curve.cells), rungs)) > len(curve.cells) for curve in curves)
 
 
 def lacks_seconds(plots: Sequence[Plot]) -> bool:

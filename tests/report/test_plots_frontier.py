@@ -1,5 +1,6 @@
 """The plot over the rungs of a ladder, of runs whose costs and likelihoods are known."""
 
+import math
 from typing import Any
 
 import pytest
@@ -7,7 +8,18 @@ import pytest
 from bench.record.steps import StepTime
 from bench.report.model_summary import ModelSummary
 from bench.report.plots import draw
-from bench.report.plots_frontier import COSTS, above, comparable, curves_of, front, lacks_seconds, points, shown_range
+from bench.report.plots_frontier import (
+    COSTS,
+    Curve,
+    above,
+    broken,
+    comparable,
+    curves_of,
+    front,
+    lacks_seconds,
+    points,
+    shown_range,
+)
 from bench.report.study import Run, Study, validated
 from bench.report.style import Plot
 from bench.report.summary import summarise
@@ -138,3 +150,13 @@ def test_a_study_without_a_ladder_has_no_such_plot() -> None:
     names = {plot.name for plot in draw(Study("made", runs, {}, {}, {}), summarise(runs))}
     assert not any(name.startswith("frontier") for name in names)
     assert "pareto-toy" in names
+
+
+def test_a_curve_breaks_at_a_budget_without_a_run() -> None:
+    rungs = [1 / 16, 1 / 4, 1.0]
+    cells = [ModelSummary("toy", "cnf", [], {}, rung=rung) for rung in rungs]
+    at = [(1.0, 3.0), (4.0, 2.0), (16.0, 1.0)]
+    assert broken(Curve("cnf", cells, hollow=False), at, rungs) == at
+    first, gap, last = broken(Curve("cnf", cells[::2], hollow=False), at[::2], rungs)
+    assert (first, last) == (at[0], at[2])
+    assert all(map(math.isnan, gap))
