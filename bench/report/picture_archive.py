@@ -23,7 +23,7 @@ Reader = Callable[[dict[str, Array], str, str], dict[str, Array]]
 
 
 def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict[str, Array]:
-    """Samples, densities and data of the first finished seed of every data set and model.
+    """Samples, densities and data of the first finished seed of every data set and model, at its largest budget, tuned.
 
     Args:
         runs: all runs, sorted by data, model and seed.
@@ -36,7 +36,7 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
         log-densities `(<=200, <=200)` float16 in nats (row = y, column = x), extents `(4,)` float32.
     """
     pictures: dict[str, Array] = {}
-    for run in runs:
+    for run in sorted(runs, key=before_final):
         cell = f"{run['data']}/{label(run)}"
         if run["status"] != "ok" or f"samples/{cell}" in pictures:
             continue
@@ -51,6 +51,11 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
                 continue
             pictures |= {key: array for key, array in arrays_of_cell.items() if key not in pictures}
     return pictures
+
+
+def before_final(run: Run) -> tuple[float, bool]:
+    """The place of a run's budget and setting, the largest and tuned first."""
+    return -(run.get("rung") or 1.0), "tuned" not in (run.get("setting") or "")
 
 
 def drawable(read: Reader, arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:

@@ -201,3 +201,14 @@ def test_colour_pictures_are_drawn_grey_and_grey_ones_as_they_are() -> None:
     flat = np.arange(2 * 12, dtype=np.float32).reshape(2, 12)
     assert np.array_equal(grey(flat, [3, 4]), flat.reshape(2, 3, 4))
     assert np.array_equal(grey(flat, [3, 2, 2]), flat.reshape(2, 3, 2, 2).mean(1))
+
+
+def test_pictures_are_of_the_largest_budget_tuned(tmp_path: Path) -> None:
+    """A study at several budgets and settings draws the run that its tables put first."""
+    places = [(0.25, "tuned"), (1.0, "default"), (1.0, "tuned")]
+    for number, (rung, setting) in enumerate(places):
+        made = record("toy", "cnf", 0, rung=rung, setting=setting, run_id=f"toy-cnf-s0-0000000{number}")
+        folder = RunFolder(write_run(tmp_path, made))
+        folder.write_arrays("samples.npz", samples=np.full((20, 2), number, "f4"), data=np.zeros((20, 2), "f4"))
+    collect(tmp_path)
+    assert load(tmp_path).pictures["samples/toy/cnf"].mean() == 2
