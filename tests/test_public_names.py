@@ -52,7 +52,8 @@ def test_the_old_paths_of_third_parties_stay() -> None:
 
 def test_tables_of_a_committed_study_are_read_by_name() -> None:
     runs, models = bench.table("quick", ROOT / "results"), bench.summary("quick", ROOT / "results")
-    assert len(runs) == 45
+    committed = (ROOT / "results" / "quick" / "table.csv").read_text().splitlines()
+    assert len(runs) == len(committed) - 1
     assert {"vae", "realnvp", "cnf"} <= set(models["model"])
 
 
