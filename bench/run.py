@@ -20,9 +20,10 @@ from bench.machine.clock import either
 from bench.machine.deadline import Deadline
 from bench.machine.heap import keep_freed_memory
 from bench.metrics.compute import PeakMemory
-from bench.metrics.likelihood import check_estimator
+from bench.metrics.likelihood import check_estimator, evaluating
+from bench.metrics.solver import solver_errors
 from bench.metrics.weights import weight_statistics
-from bench.models.entry import Entry
+from bench.models.entry import Entry, HasReference
 from bench.record.provenance import device_name, git_commit, memory_bytes, now, versions
 from bench.record.store import Record, RunFolder, write_atomically
 from bench.seeds import stream_seed
@@ -36,6 +37,7 @@ from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
 from bench.training.history import History
 from bench.training.loop import Report, train
+from bench.training.validation import Validation
 from bench.tuning.space import fold_of, knob_text
 
 OWN_THREADS = torch.get_num_threads()
@@ -49,7 +51,10 @@ def run(
     shared: bool = False,
     tell: Callable[[Record], None] = lambda row: None,
 ) -> Record:
-    """Trains and evaluates one entry on one data set, and stores the record last; a trial of tuning is only trained.
+    """Trains and evaluates one entry on one data set, and stores the record last.
+
+    A trial of tuning is trained and validated alone. Where it solves an ODE, its solves are checked on the validation
+    examples as a run's are on those of the test: what would void the run is not chosen.
 
     Args:
         cell: resolved, its folder locked by the caller.
@@ -86,6 +91,9 @@ def run(
             record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
             write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
             folder.write_text("weights.json", weight_statistics(entry))
+        elif isinstance(entry, HasReference):
+            with torch.no_grad(), evaluating(entry):
+                record |= solver_errors(entry, Validation(dataset, config).x)
         watched.check_content("the run")
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
         record |= {"peak_memory_bytes": peak, "status": "ok"}

@@ -236,10 +236,24 @@ def test_clocks_are_the_only_columns_left_out_of_a_comparison() -> None:
     assert COLUMNS.keys() >= CLOCKS
 
 
+ONE_STEP = (
+    *("model=cnf_fast", "model.tableau=euler", "model.steps=1", "model.width=16", "budget.parameters=null"),
+    *("budget.steps=40", "train.optimiser.learning_rate=0.1"),
+)
+"""One step of Euler's method is no solve; the density itself is solved to its tolerance."""
+
+
+def test_a_trial_whose_solves_are_too_far_off_is_not_chosen_from(own_conf, tmp_path) -> None:
+    record = made(tiny(own_conf, *ONE_STEP, "seed=1000", "tune.setting=trial"), tmp_path)
+    assert record["status"] == "diverged"
+    assert record["error"].startswith("void: on the training grid")
+    fine = made(tiny(own_conf, *ONE_STEP, "seed=1000", "tune.setting=trial", "model.steps=64"), tmp_path)
+    assert fine["status"] == "ok"
+    assert abs(fine["grid_error_nats"]) < 0.01
+
+
 def test_a_void_row_keeps_the_errors_that_void_it(own_conf, tmp_path) -> None:
-    """One step of Euler's method is no solve; the density itself is solved to its tolerance."""
-    options = ("model=cnf_fast", "model.tableau=euler", "model.steps=1", "model.width=16", "budget.parameters=null")
-    record = made(tiny(own_conf, *options, "budget.steps=40", "train.optimiser.learning_rate=0.1"), tmp_path)
+    record = made(tiny(own_conf, *ONE_STEP), tmp_path)
     assert record["status"] == "diverged"
     assert record["error"].startswith("void: on the training grid")
     assert abs(record["grid_error_nats"]) > 0.01 > abs(record["solver_error_nats"])

@@ -1,7 +1,7 @@
 """The continuous flow of `cnf`, trained on a fixed grid with the exact divergence and a gradient written out.
 
 Same field, same parameters, same density; what differs is how the ODE is solved. Training steps along a grid that an
-embedded method chose some hundred steps ago (`bench.ode.frozen_grid`), with no error looked at on the way and no probe:
+embedded method chose some steps ago (`bench.ode.frozen_grid`), with no error looked at on the way and no probe:
 the loss is the exact log-density of the discretised flow, its gradient that of `bench.ode.fused`. The density that is
 reported is solved to a tolerance, example by example (`bench.ode.per_example`).
 """
@@ -35,12 +35,20 @@ KERNELS = ("auto", "pytorch")
 FIRST_STEPS = 4
 """Steps of the grid before any is chosen."""
 
+PARTS = 20
+"""Parts of the budget, each of which begins with a grid chosen anew: a short run's field changes much in few steps."""
+
+ROUNDING = 1e-9
+"""Of a share of the budget."""
+
 
 class CNFFast(CNF):
     """A flow along the field of `cnf` on a frozen grid. `nfe` counts evaluations of the field, one per batch.
 
     It counts those of training steps and of densities, not those of a call of `loss`.
     """
+
+    version = 2
 
     def __init__(
         self,
@@ -68,7 +76,7 @@ class CNFFast(CNF):
             tableau: the training's method, a name of `bench.ode.tableau`.
             steps: steps of equal size on a fixed grid; null lets the tolerance choose how many there are, and where.
             rtol, atol: tolerances of every training example in every step when a grid is chosen.
-            regrid_every: training steps for which a chosen grid is kept.
+            regrid_every: training steps for which a chosen grid is kept, up to the next twentieth of the budget.
             eval_rtol, eval_atol: tolerances of every example in `log_prob`, `encode`, `decode` and `sample`.
             kernel: what steps along the training grid: `auto` one Triton kernel each way where it can, see
                 `bench.ode.kernel_solve`; `pytorch` operations of torch.
@@ -224,18 +232,27 @@ class GridStep(GradientStep):
 
 
 class RegriddingStep(GridStep):
-    """A `GridStep` whose batch chooses a new grid every `regrid_every` steps, which waits for the device."""
+    """A `GridStep` whose batch chooses a new grid when the old has served its time, which waits for the device.
+
+    Attributes:
+        age: steps taken on the grid; None before any is chosen.
+        part: of the budget, in which it was chosen.
+    """
+
+    age: int | None = None
+    part: int = 0
 
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
         super().__init__(entry, settings)
-        self.step_count = 0
         entry.place_times()  # the entry may have moved to a device since it was built
 
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
-        if not self.settled():
+        part = int(PARTS * progress + ROUNDING)
+        if self.age is None or self.age >= self.entry.regrid_every or part != self.part:
             self.entry.choose_grid(x)
-        self.step_count += 1
+            self.age, self.part = 0, part
+        self.age += 1
         return super().step(x, progress)
 
     def sizes(self) -> tuple[int, ...]:
@@ -243,17 +260,17 @@ class RegriddingStep(GridStep):
         return (len(self.entry.grid),)
 
     def settled(self) -> bool:
-        """False where the next step chooses a grid."""
-        return self.step_count % self.entry.regrid_every != 0
+        """False before the first grid is chosen. Each later one waits for the step that chooses it."""
+        return self.age is not None
 
     def state_dict(self) -> dict[str, Any]:
-        """Adam's state, the steps taken and the grid."""
-        return {"adam": super().state_dict(), "taken": self.step_count, "grid": self.entry.grid}
+        """Adam's state, the grid, its age and the part it was chosen in."""
+        return {"adam": super().state_dict(), "age": self.age, "part": self.part, "grid": self.entry.grid}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from another step's state."""
         super().load_state_dict(state["adam"])
-        self.step_count, self.entry.grid = state["taken"], state["grid"]
+        self.age, self.part, self.entry.grid = state["age"], state["part"], state["grid"]
 
 
 def log_density(solution: Solution) -> Float[Tensor, " batch"]:

@@ -93,7 +93,7 @@ class GradientStep:
         return ()
 
     def settled(self) -> bool:
-        """True when the next step leaves `sizes` as they are."""
+        """True when `sizes` are those of a step, False when the next step sets them for the first time."""
         return True
 
     def hold_rate_on_device(self) -> None:

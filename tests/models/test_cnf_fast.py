@@ -79,10 +79,21 @@ def test_the_grid_follows_the_field_and_is_kept_between() -> None:
     assert grids[3] != grids[2]
 
 
+def test_a_short_run_chooses_its_grid_twenty_times() -> None:
+    model, x = fast(noise=1.0), torch.randn(8, 2, 3)
+    trainer = model.trainer(Optimiser())
+    chosen = []
+    for step in range(80):
+        before = model.grid
+        trainer.step(x, step / 80)
+        chosen += [step] if model.grid is not before else []
+    assert chosen == list(range(0, 80, 4))
+
+
 def test_training_goes_on_from_its_state_on_the_same_grid() -> None:
     torch.manual_seed(5)
     batches, ends = torch.randn(8, 32, 2, 3), []
-    for stop in (None, 5):
+    for stop in (None, 4, 6):
         torch.manual_seed(6)
         model = fast(noise=1.0, regrid_every=3)
         trainer = model.trainer(Optimiser(learning_rate=0.05))
@@ -93,10 +104,11 @@ def test_training_goes_on_from_its_state_on_the_same_grid() -> None:
                 model.load_state_dict(weights)
                 trainer = model.trainer(Optimiser(learning_rate=0.05))
                 trainer.load_state_dict(state)
-            trainer.step(x, 0.5)
+            trainer.step(x, step / 100)  # a new part of the budget begins with step 5
         ends.append((model.grid, [p.detach() for p in model.parameters()]))
-    assert ends[0][0] == ends[1][0]
-    assert all(torch.equal(a, b) for a, b in zip(ends[0][1], ends[1][1], strict=True))
+    for grid, weights in ends[1:]:
+        assert grid == ends[0][0]
+        assert all(torch.equal(a, b) for a, b in zip(ends[0][1], weights, strict=True))
 
 
 def test_evaluations_are_counted() -> None:

@@ -53,6 +53,23 @@ def test_only_examples_that_need_it_go_on_to_a_finer_grid() -> None:
     assert seen.count(3) == 6 * SIZES[0] + 1
 
 
+def test_an_error_that_asks_for_many_more_steps_skips_the_grids_between() -> None:
+    """dx/dt = cos(60 t): a step's error is far too large on 4 steps, and known well enough to name the grid."""
+    sizes: list[int] = []
+
+    def rate(t: float, x: Tensor) -> tuple[Tensor, Tensor]:
+        if t == 0:
+            sizes.append(0)
+        sizes[-1] += 1
+        return torch.full_like(x, math.cos(60 * t)), torch.zeros(len(x), dtype=x.dtype)
+
+    found = solve_per_example(rate, torch.zeros(1, 1, dtype=torch.double), DOPRI5, TIGHT)
+    assert found.x.item() == pytest.approx(math.sin(60) / 60, abs=1e-5)
+    tried = [(evaluations - 1) // 6 for evaluations in sizes]
+    assert tried[:2] == [4, 32]
+    assert set(tried) <= set(SIZES)
+
+
 def test_the_way_back_returns() -> None:
     x = torch.linspace(-2, 1.5, 9, dtype=torch.double)[:, None]
     there = solve_per_example(growth, x, DOPRI5, TIGHT)
