@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.tree import ExtraTreeClassifier
 from torch import Tensor
 
@@ -68,10 +69,11 @@ def forest_votes(
     The same as `ExtraTreesClassifier`, whose checks take longer than its trees.
     """
     votes, features = np.zeros(len(points)), min(MOST_FEATURES, points.shape[1])
-    for state in np.random.default_rng(seed).integers(2**31, size=trees):
-        tree = ExtraTreeClassifier(min_samples_leaf=LEAF, max_features=features, random_state=int(state))
-        tree.fit(training, labels, check_input=False)
-        votes += tree.predict_proba(points, check_input=False)[:, 1]
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        for state in np.random.default_rng(seed).integers(2**31, size=trees):
+            tree = ExtraTreeClassifier(min_samples_leaf=LEAF, max_features=features, random_state=int(state))
+            tree.fit(training, labels, check_input=False)
+            votes += tree.predict_proba(points, check_input=False)[:, 1]
     return votes / trees
 
 
