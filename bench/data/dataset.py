@@ -69,6 +69,7 @@ class Dataset:
         warnings: why numbers of its runs are to be read with care, a line each; filled in by `bench.data.inspection`.
         by_seed: the data set of a run's seed, where runs differ in more than their initialisation; see `of_seed`.
         varies: what that changes: `training draw` or `fold`; empty where all runs have the same splits.
+        fold: number of the test fold that these splits are of; None where there are no folds.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     by_seed: "Callable[[int], Dataset] | None" = None
     varies: str = ""
+    fold: int | None = None
 
     def __post_init__(self) -> None:
         """Tells entries the shape of a picture and the number of training examples."""

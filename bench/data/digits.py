@@ -56,6 +56,7 @@ def digits(
             image_shape=(8, 8),
             labels=(labels[train], labels[validation], labels[test]),
             version=2,
+            fold=number,
         )
         return with_labels(data, labelled)
 

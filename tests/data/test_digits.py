@@ -87,6 +87,7 @@ def test_the_seed_chooses_the_fold_unless_one_is_given() -> None:
     assert not torch.equal(data.of_seed(8).test, data.of_seed(9).test)
     given = digits("digits", fold=3)
     assert given.varies == ""
+    assert [data.of_seed(8).fold, data.shaped().of_seed(9).fold, given.fold] == [3, 4, 3]
     assert given.of_seed(1) is given
 
 

@@ -1,7 +1,9 @@
 """Trains the classifiers of features: `python -m bench.metrics.features.make digits mnist fashion_mnist`.
 
-It writes `bench/metrics/features/NAME.safetensors`. MNIST and Fashion-MNIST are read from $BENCH_DATA. The files are
-made once and committed: a new one changes every value of a feature metric, and its hash in the rows.
+It writes `bench/metrics/features/NAME.safetensors`; of digits one a test fold, `digits_fold0.safetensors` to
+`digits_fold4.safetensors`, each trained on that fold's training examples alone. MNIST and Fashion-MNIST are read from
+$BENCH_DATA. The files are made once and committed: a new one changes every value of a feature metric, and its hash in
+the rows.
 """
 
 import argparse
@@ -15,13 +17,15 @@ from bench.data.dataset import Dataset
 from bench.data.digits import digits
 from bench.data.images import idx_images
 from bench.metrics.features.classifier import Classifier
-from bench.metrics.features.stored import FOLDER, write
+from bench.metrics.features.stored import FOLDER, file_of, write
+from bench.seeds import FOLDS
 
-SETS: dict[str, Callable[[], Dataset]] = {
-    "digits": lambda: digits("digits"),
-    "mnist": lambda: idx_images("mnist", folder="mnist"),
-    "fashion_mnist": lambda: idx_images("fashion_mnist", folder="fashion_mnist"),
+SETS: dict[str, Callable[[], list[Dataset]]] = {
+    "digits": lambda: [digits("digits", fold=fold) for fold in range(FOLDS)],
+    "mnist": lambda: [idx_images("mnist", folder="mnist")],
+    "fashion_mnist": lambda: [idx_images("fashion_mnist", folder="fashion_mnist")],
 }
+"""Data sets that a classifier each is made of."""
 BATCH, RATE, DECAY = 128, 2e-3, 1e-2
 STEPS = 3_000
 
@@ -75,10 +79,9 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=FOLDER, help="folder of the files (the package's own)")
     parser.add_argument("--steps", type=int, default=STEPS, help="of training")
     words = parser.parse_args()
-    for name in words.names:
-        dataset = SETS[name]()
+    for dataset in (dataset for name in words.names for dataset in SETS[name]()):
         classifier, accuracy = trained(dataset, words.steps)
-        path = words.to / f"{name}.safetensors"
+        path = file_of(dataset, words.to)
         write(path, classifier.state_dict(), classifier_shape(dataset), classifier.head.out_features)
         print(f"{path}: {path.stat().st_size:,} bytes, validation accuracy {accuracy:.4f}")
 

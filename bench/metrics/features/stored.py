@@ -1,4 +1,8 @@
-"""The classifiers that come with the package: one safetensors file a data set, in half precision, named by its hash."""
+"""The classifiers that come with the package: a safetensors file a data set and test fold, in half precision.
+
+A fold has a classifier of its own, trained on that fold's training examples: no classifier has seen the test examples
+whose features it gives.
+"""
 
 import hashlib
 import json
@@ -33,12 +37,12 @@ class Stored:
 
 
 def classifier_of(dataset: Dataset, folder: Path = FOLDER) -> Stored | None:
-    """The classifier of a data set, on its device; None where there is none.
+    """The classifier of a data set's fold, on its device; None where there is none.
 
-    One belongs to a data set by name; data of levels with labels and with pictures of the same shape alone have one, so
-    that binary forms and a user's data of another shape have none.
+    One belongs to a data set by name and fold; data of levels with labels and with pictures of the same shape alone
+    have one, so that binary forms and a user's data of another shape have none.
     """
-    path = folder / f"{dataset.name}.safetensors"
+    path = file_of(dataset, folder)
     if dataset.spec.kind != "discrete" or dataset.labels is None or dataset.image_shape is None or not path.is_file():
         return None
     content = path.read_bytes()
@@ -51,6 +55,12 @@ def classifier_of(dataset: Dataset, folder: Path = FOLDER) -> Stored | None:
     classifier.load_state_dict(weights)
     classifier.requires_grad_(False).eval().to(dataset.test.device)
     return Stored(classifier, hashlib.sha256(content).hexdigest()[:HASH_DIGITS])
+
+
+def file_of(dataset: Dataset, folder: Path = FOLDER) -> Path:
+    """Where the classifier of a data set's fold stands, there or not."""
+    fold = "" if dataset.fold is None else f"_fold{dataset.fold}"
+    return folder / f"{dataset.name}{fold}.safetensors"
 
 
 def write(path: Path, weights: Mapping[str, Tensor], image_shape: tuple[int, ...], classes: int) -> None:
