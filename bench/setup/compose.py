@@ -20,10 +20,13 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from omegaconf.resolvers import oc
 from yaml import YAMLError
 
-from bench.config import Config, at_rung, check, place_trial, take_declared
+from bench.config import Config
 from bench.errors import BenchError, unknown
 from bench.paths import check_own_names, conf_dir
 from bench.record.reading import CONFIG_BYTES, text_of
+from bench.setup.budget import at_rung
+from bench.setup.check_config import check
+from bench.setup.tuning import place_trial, take_declared
 
 ConfigStore.instance().store(name="schema", node=Config)
 

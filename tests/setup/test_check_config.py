@@ -3,8 +3,9 @@ from operator import attrgetter
 
 import pytest
 
-from bench.config import Config, check
+from bench.config import Config
 from bench.errors import BenchError
+from bench.setup.check_config import check
 from bench.setup.compose import compose
 
 
