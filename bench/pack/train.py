@@ -13,7 +13,8 @@ from bench.machine.deadline import Deadline
 from bench.pack.agreement import agreed_draws
 from bench.pack.draws import Unpackable
 from bench.pack.loop import Member, PackedLoop
-from bench.run import compute_environment, prepared
+from bench.row import compute_environment
+from bench.run import prepared
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.training.history import History

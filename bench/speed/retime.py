@@ -27,7 +27,7 @@ from bench.record.provenance import device_name, git_commit, now
 from bench.record.reading import Unreadable
 from bench.record.steps import STEPS, StepTime, steps_csv
 from bench.record.store import RunFolder, check_writable, divided, table_rows, write_atomically
-from bench.run import OWN_THREADS
+from bench.row import OWN_THREADS
 from bench.setup import build
 from bench.setup.compose import Composer
 from bench.speed.interleave import Block, Effort, Spread, interleave
