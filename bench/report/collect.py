@@ -1,24 +1,22 @@
 """The first half of a report: run folders -> the files that can be committed."""
 
-import hashlib
-import json
 import math
 import os
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.config import NOT_IDENTITY
-from bench.record.reading import CONFIG_BYTES, Unreadable, csv_rows, shown, text_of, yaml_mapping
-from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, row_folder, write_atomically
+from bench.record.reading import Unreadable, csv_rows, shown
+from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, write_atomically
 from bench.record.typed import printable
-from bench.report.committed_rows import VERSIONS, kept_beside
+from bench.report.committed_rows import kept_beside
+from bench.report.inert import said
 from bench.report.picture_archive import archive, pictures_of
 from bench.report.products import PRODUCTS, from_runs, merged, packed
-from bench.report.run_settings import at, with_tuning, without_choices
+from bench.report.run_settings import with_tuning
 from bench.report.study import (
     CURVE_COLUMNS,
     CURVE_KINDS,
@@ -33,16 +31,14 @@ from bench.report.study import (
     table_text,
     write_csv,
 )
+from bench.report.variants import name_variants
 from bench.tuning import file
 
 HISTORY_POINTS = 20
 """Validations of a run that histories.csv holds."""
 CURVE_POINTS = 1_000
-VARIANT_LENGTH = 250
-"""Characters of the options that tell a run from others; of longer ones the rest stands as a hash."""
 CurveRow = tuple[str, str, float, float]
 """run_id, kind of curve, x and y."""
-NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
 
 
 @dataclass
@@ -75,7 +71,7 @@ def collect(folder: Path) -> Collected:
     collected.finished = len(runs)
     if not runs:
         return collected
-    _name_variants(runs, folder / "runs", collected.warnings)
+    name_variants(runs, folder / "runs", collected.warnings)
     runs = in_order(runs)
     kept = kept_beside(folder, runs)
     histories = {run["run_id"]: _history(folder / "runs", run["run_id"], collected.warnings) for run in runs}
@@ -150,11 +146,6 @@ def _run_folders(runs_folder: Path, warnings: list[str]) -> list[Path]:
     return [runs_folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
-def said(path: Path) -> str:
-    """A path in one printable line, whatever its folders are called."""
-    return printable(str(path)).replace("\n", "\ufffd")
-
-
 def _curves(record: Record) -> list[CurveRow]:
     """The rows of curves.csv of one record.
 
@@ -175,30 +166,6 @@ def _is_point(pair: Any) -> bool:
     return numbers == [True, True]
 
 
-def _name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> None:
-    """Gives each run the `variant` that tells it from others of its data set, model and rung."""
-    groups: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
-    for run in runs:
-        groups[run["data"], run["model"], run.get("rung")].append(run)
-    for group in groups.values():
-        folders = [row_folder(runs_folder, run["run_id"]) for run in group]
-        settings = [_settings(place / "config.yaml", warnings) for place in folders]
-        for run, setting in zip(group, settings, strict=True):
-            setting |= versions(run, group)
-        without_choices(group, settings)
-        for run, variant in zip(group, variants(settings), strict=True):
-            run["variant"] = variant and shortened(variant)
-        _tell_apart(group)
-
-
-def versions(run: Run, group: list[Run]) -> dict[str, str]:
-    """The versions of code and data that a run was made with, that of the run started last marked as the current."""
-    latest = max(group, key=lambda one: str(one.get("started") or ""))
-    known = {name: column for column, name in VERSIONS.items() if run.get(column) is not None}
-    current = {name: run[column] == latest.get(column) for name, column in known.items()}
-    return {name: f"{run[column]}{' (current)' * current[name]}" for name, column in known.items()}
-
-
 def in_order(runs: list[Run]) -> list[Run]:
     """By data, model, rung and seed."""
     return sorted(
@@ -206,87 +173,9 @@ def in_order(runs: list[Run]) -> list[Run]:
     )
 
 
-def variants(settings: list[dict[str, str]]) -> list[str | None]:
-    """The options that tell each of these settings from the others, such as `beta=4.0`; None for the ordinary one.
-
-    As few names as tell them apart, the model's own before the data's and those before what training and evaluation
-    were given; of these only what differs from the value that more than half of the kinds share, where they do.
-    """
-    names = {name for setting in settings for name in setting}
-    varied = sorted((n for n in names if len({s.get(n) for s in settings}) > 1), key=lambda n: (rank(n), n))
-    telling: list[str] = []
-    for name in varied:
-        if kinds(settings, [*telling, name]) > kinds(settings, telling):
-            telling.append(name)
-    each = {tuple(setting.get(name) for name in telling) for setting in settings}
-    usual = {
-        name: Counter(values).most_common(1)[0] for name, values in zip(telling, zip(*each, strict=True), strict=True)
-    }
-    ordinary = {name: value for name, (value, count) in usual.items() if 2 * count > len(each)}
-    return [
-        ", ".join(
-            f"{name.removeprefix('model.')}={setting.get(name)}"
-            for name in telling
-            if name not in ordinary or setting.get(name) != ordinary[name]
-        )
-        or None
-        for setting in settings
-    ]
-
-
-def shortened(variant: str) -> str:
-    """The variant in one line; the end of a long one is a hash of all of it."""
-    one_line = " ".join(printable(variant).split())
-    if len(one_line) <= VARIANT_LENGTH:
-        return one_line
-    return f"{one_line[:VARIANT_LENGTH]}… {hashlib.sha256(variant.encode(errors='replace')).hexdigest()[:8]}"
-
-
-def kinds(settings: list[dict[str, str]], names: list[str]) -> int:
-    """Into how many kinds these names divide the settings."""
-    return len({tuple(setting.get(name) for name in names) for setting in settings})
-
-
-def rank(name: str) -> int:
-    """The place of a setting in the order in which they are tried for telling two models apart."""
-    group = name.partition(".")[0]
-    order = ("model", "data", "eval", "budget")
-    ranked = order.index(group) if group in order else len(order)
-    return 2 * ranked + (name.endswith(("examples", "samples", "steps", "chains")) and group == "eval")
-
-
 def natural(text: str) -> list[str | int]:
     """A key by which `d=2` comes before `d=10`: words and whole numbers in turn."""
     return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", text))]
-
-
-def _tell_apart(group: list[Run]) -> None:
-    """Runs that share even their seed, for want of a configuration, get their hash as variant."""
-    seen: dict[tuple[Any, ...], int] = defaultdict(int)
-    for run in group:
-        seen[label(run), run["seed"], *at(run)] += 1
-    clashing = [run for run in group if seen[label(run), run["seed"], *at(run)] > 1]
-    for run in clashing:
-        run["variant"] = run["run_id"].rsplit("-", 1)[-1]
-
-
-def _settings(path: Path, warnings: list[str]) -> dict[str, str]:
-    """The configuration of a run, flat (`budget.steps` -> `2000`), without what does not tell models apart."""
-    try:
-        config = yaml_mapping(text_of(path, CONFIG_BYTES))
-    except (FileNotFoundError, Unreadable) as error:
-        reason = "absent" if isinstance(error, FileNotFoundError) else error
-        warnings.append(f"{said(path)} cannot be read ({reason}); its settings are not compared")
-        return {}
-    flat = dict(pair for key, value in config.items() for pair in _flat(str(key), value))
-    own = {name: text for name, text in flat.items() if name not in NOT_A_SETTING}
-    return {name: text for name, text in own.items() if not name.startswith("tune.")}
-
-
-def _flat(name: str, value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, dict):
-        return [pair for key, inner in value.items() for pair in _flat(f"{name}.{key}", inner)]
-    return [(name, value if isinstance(value, str) else json.dumps(value, default=str))]
 
 
 def _history(runs_folder: Path, run_id: str, warnings: list[str]) -> list[list[str]]:

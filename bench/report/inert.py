@@ -1,9 +1,11 @@
-"""Names and messages made inert where they are shown: file names, Markdown, labels of plots."""
+"""Names and messages made inert where they are shown: file names, paths, Markdown, labels of plots."""
 
 import hashlib
 import re
+from pathlib import Path
 
 from bench.record.csv_cells import inert_cell
+from bench.record.typed import printable
 
 SLUG_LENGTH = 60
 NOT_IN_A_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -26,3 +28,8 @@ def markdown_cell(text: str) -> str:
 def plot_label(name: str) -> str:
     """The name as matplotlib prints it letter by letter: no mathematics, and none hidden for its underscore."""
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
+
+
+def said(path: Path) -> str:
+    """A path in one printable line, whatever its folders are called."""
+    return printable(str(path)).replace("\n", "\ufffd")
