@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bench.record.columns import COLUMNS, averaged
 from bench.record.sample_metrics import SAMPLE_METRICS, floor
+from bench.report.model_summary import ModelSummary
 
 
 class Metric(NamedTuple):
@@ -38,7 +39,7 @@ class Layout(NamedTuple):
         parts: parts of summary.csv, of `bench.record.columns.PARTS`, whose other columns follow these.
         about: text columns and their headings.
         having: columns of which a model must have one to be in the table; where there are none, all models are.
-        floor: key of `bench.report.tables.NOTES` that says what its floors are.
+        floor: key of `bench.report.notes.NOTES` that says what its floors are.
         notes: keys of those that always apply.
         left_out: columns of its parts that stand in summary.csv alone.
         controls: whether rows of controls stand above the models, and marks where a model lies off its floor.
@@ -212,3 +213,8 @@ def derived(name: str) -> Metric:
     """A column of a table from the table of columns alone: its name and unit above it; a time is one by its unit."""
     unit = COLUMNS[name].unit
     return Metric(name, f"{name}, {unit}" if unit else name, timing=unit in {"s", "ms"})
+
+
+def has_any(model: ModelSummary, metrics: list[Metric]) -> bool:
+    """Any of these metrics has a value."""
+    return any(metric.column in model.intervals for metric in metrics)

@@ -15,11 +15,12 @@ from bench.record.steps import StepTime
 from bench.record.store import divided
 from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ORACLE, ModelSummary
+from bench.report.notes import DAGGER, NOTES, SECTION
 from bench.report.numbers import plain
 from bench.report.plots_likelihood import FAR, ORACLE_LINE, frontier, marked
 from bench.report.study import Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, legend_height, log_axis, png
-from bench.report.tables import DAGGER, NOTES, SECTION, share
+from bench.report.tables import share
 
 PANEL = 2.05
 """Inches that one axis of cost is high."""

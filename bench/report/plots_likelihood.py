@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
+from bench.report.notes import DAGGER, NOTES, SECTION, is_single, several_sizes
 from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
-from bench.report.tables import DAGGER, NOTES, SECTION, is_single, several_sizes
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.1}
 FAR = 10.0

@@ -7,6 +7,7 @@ from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
 from bench.report import plots_frontier
 from bench.report.collect import collect
+from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
 from bench.report.page import render
 from bench.report.plots import draw
@@ -14,7 +15,7 @@ from bench.report.ranking import differences, differences_csv
 from bench.report.study import load, study_folder
 from bench.report.style import Plot
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import difference_table, markdown, study_tables, tex, text_summary
+from bench.report.tables import difference_table, study_tables, text_summary
 from bench.report.tuning import tuning_tables
 
 

@@ -1,53 +1,29 @@
-"""The summary as tables for a page, a paper, a README and a terminal."""
+"""The summary as tables, ready for a page, a paper, a README and a terminal."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
 from bench.record.columns import bounded
 from bench.record.sample_metrics import SAMPLE_METRICS, floor_sd
-from bench.report.controls import MARKS, metrics_off, off_its_floor, saturated, side, with_controls
-from bench.report.inert import markdown_cell
+from bench.report.controls import MARKS, metrics_off, off_its_floor, side, with_controls
 from bench.report.intervals import Interval
-from bench.report.layouts import Layout, Metric, layouts
+from bench.report.layouts import Layout, Metric, has_any, layouts
 from bench.report.model_summary import ModelSummary
+from bench.report.notes import (
+    BOLD_RULE,
+    BOUND_NOTE,
+    DAGGER,
+    DOUBLE_DAGGER,
+    NOTES,
+    PACKED_TIMES,
+    PILCROW,
+    SECTION,
+    notes_of,
+    several_sizes,
+)
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
-
-DAGGER, DOUBLE_DAGGER, SECTION, PILCROW = "†", "‡", "§", "¶"
-PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
-BOLD_RULE = (
-    "Bold: the NLL that is told apart from every other that was measured at its budget and setting, by simultaneous "
-    "tests at 5 % over seeds and test examples. A bound may show its model better, never worse: a model with a bound "
-    "is behind by what is left of the gap without the bound's slack."
-)
-NOTES = {
-    "interval": "± is the half-width of the 95 % interval of the mean: of a likelihood over seeds and test examples, "
-    "of all else over seeds. A single seed has none over seeds.",
-    "estimated": "¶ not every run's per-example likelihoods are kept: the interval takes their standard errors, and is "
-    "at least as wide as it should be.",
-    "single": "Of a single seed, ± behind a likelihood is the 95 % interval of the mean over test examples.",
-    "variants": "In brackets: what tells a row from the others of its model; a row without them has the settings that "
-    "most of these share. Each run's command says all of them.",
-    "bound": "≤ marks an upper bound: the true value may be lower.",
-    "floor": "In brackets: the same metric between real training and real test examples, itself uncertain and the same "
-    "for every seed: a good model can fall below it by chance.",
-    "off": "Rows real and copycat are controls without rank. real: fresh training examples in place of samples, the "
-    "floor; ± is half of the range in which 95 % of sets of real examples lie. copycat: training examples returned as "
-    "samples. ↑ and ↓ mark numbers above and below that range, for most seeds; each metric alone is there for 5 % of "
-    "perfect models.",
-    "saturated": "C2ST tells every model of {data} from the data at its largest training set: its accuracy orders "
-    "nobody there. The examples until it leaves its floor do, where they differ.",
-    "prior": "In brackets: the same between two sets of draws from the prior, once.",
-    "calibrated": "In brackets: the 95 % quantile of the distance where the flow is exact.",
-    "examples": "Models measured on different numbers of test examples are not compared with each other: another part "
-    "of the test split may be easier for all of them.",
-    "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",
-    "shared": f"{DAGGER} timed while other processes used the machine.",
-    "loose": f"{SECTION} the bound may be too high by more than 0.1 nats, or it is not known by how much.",
-    "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
-}
 
 
 class TableCell(NamedTuple):
@@ -103,11 +79,6 @@ def difference_table(differences: list[Difference]) -> Table:
     return Table("differences", "Distance from the best model", headings, rows, notes)
 
 
-BOUND_NOTE = (
-    "(≤) marks a model whose NLL is an upper bound: the true value may be lower. It is behind another only by what is "
-    "left without the slack of its bound."
-)
-
 PLACES = {"rung": "budget", "setting": "setting"}
 """Attributes that place a row beside its data set, and their headings."""
 
@@ -150,43 +121,11 @@ def text_summary(cells: list[ModelSummary]) -> list[str]:
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
-def markdown(tables: Iterable[Table]) -> str:
-    """summary.md."""
-    parts = []
-    for table in tables:
-        lines = [[markdown_cell(heading) for heading in table.headings], ["---"] * len(table.headings)]
-        lines += [[_markdown(cell) for cell in row] for row in table.rows]
-        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts.append(f"## {table.title}\n\n{body}\n\n" + "\n".join(f"- {note}" for note in table.notes) + "\n")
-    return "\n".join(parts)
-
-
-def _markdown(cell: TableCell) -> str:
-    text = cell.text if isinstance(cell.sort, (int, float)) else markdown_cell(cell.text)
-    return f"**{text}**" if cell.bold else text
-
-
-def tex(tables: Iterable[Table]) -> str:
-    """summary.tex: one booktabs table each."""
-    parts = ["% \\usepackage{booktabs}\n"]
-    for table in tables:
-        lines = [" & ".join(map(_tex, table.headings)) + r" \\", r"\midrule"]
-        lines += [" & ".join(_bold_tex(field) for field in row) + r" \\" for row in table.rows]
-        caption = _tex(f"{table.title}. " + " ".join(table.notes))
-        body = "\n".join(lines)
-        columns = "l" * len(table.headings)
-        parts.append(
-            f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{table.name}}}\n"
-            f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
-        )
-    return "\n".join(parts)
-
-
 def _table(layout: Layout, models: list[ModelSummary]) -> Table:
     """The table of a layout; its rows are those models, its columns those that any of them has."""
     metrics = [metric for metric in layout.metrics if any(metric.column in model.intervals for model in models)]
     about = {column: heading for column, heading in layout.about if any(model.named(column) for model in models)}
-    shown = [model for model in models if not model.oracle or _has_any(model, metrics)]
+    shown = [model for model in models if not model.oracle or has_any(model, metrics)]
     places = place_headings([(model.rung, model.setting) for model in shown if not model.oracle])
     rows = [_row(model, places, metrics, about) for model in shown]
     headings = ["data", *places, "model", "seeds", *(metric.heading for metric in metrics), *about.values()]
@@ -199,12 +138,7 @@ def _table(layout: Layout, models: list[ModelSummary]) -> Table:
             del headings[start]
             rows = [row[:start] + row[start + 1 :] for row in rows]
     bold = [BOLD_RULE] if any(cell.bold for row in rows for cell in row) else []
-    return Table(layout.name, layout.title, headings, rows, _notes(layout, metrics, shown) + bold)
-
-
-def _has_any(model: ModelSummary, metrics: list[Metric]) -> bool:
-    """Any of these metrics has a value."""
-    return any(metric.column in model.intervals for metric in metrics)
+    return Table(layout.name, layout.title, headings, rows, notes_of(layout, metrics, shown) + bold)
 
 
 def _row(model: ModelSummary, places: list[str], metrics: list[Metric], about: Iterable[str]) -> list[TableCell]:
@@ -223,61 +157,6 @@ def _beside_controls(model: ModelSummary, places: list[str], metrics: list[Metri
         mark = MARKS[side(model, metric.column)] if metric.column in SAMPLE_METRICS else ""
         row.append(cell._replace(text=f"{cell.text} {mark}".rstrip()))
     return row
-
-
-def _notes(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -> list[str]:
-    """The notes on marks that stand somewhere in the table, and those that the layout always has."""
-    columns = {metric.column for metric in metrics}
-    bounds, timed, packed = bool(columns & bounded()), any(m.timing for m in metrics), bool(columns & PACKED_TIMES)
-    marks: list[tuple[str, Callable[[ModelSummary], bool]]] = [
-        ("interval", lambda model: _has_any(model, metrics)),
-        ("variants", lambda model: not model.oracle and " (" in model.model),
-        ("single", lambda model: not model.control and any(is_single(model, column) for column in columns)),
-        ("off", lambda model: layout.controls and model.control),
-        ("bound", lambda model: bounds and model.is_bound),
-        ("loose", lambda model: bounds and model.loose),
-        ("estimated", lambda model: bounds and model.estimated),
-        (layout.floor, lambda model: any(metric.floor in model.intervals for metric in metrics)),
-        ("shared", lambda model: timed and model.shared_machine),
-        ("packed", lambda model: packed and model.packed),
-    ]
-    notes = [name for name, stands in marks if any(map(stands, shown))] + [*layout.notes]
-    if "nll_examples" in columns and several_sizes(shown):
-        notes.append("examples")
-    flat = [NOTES["saturated"].format(data=data) for data in saturated(shown)] if layout.controls else []
-    return [NOTES[name] for name in notes] + flat + what_varies(shown)
-
-
-VARIES = {
-    "training draw": "a training set of its own, drawn from the same law",
-    "fold": "a test fold of its own; training sets overlap, for which intervals are widened (Nadeau & Bengio 2003)",
-    "": "initialisation, batch order and noise alone: no interval says what another training set would give",
-}
-
-
-def what_varies(cells: Iterable[ModelSummary]) -> list[str]:
-    """A sentence for each way in which seeds differ, with the data sets it is of."""
-    of: dict[str, list[str]] = defaultdict(list)
-    for cell in cells:
-        for run in cell.finished:
-            word = run.get("varies") or ""
-            if run.get("train_examples") is not None and cell.data not in of[word]:
-                of[word].append(cell.data)
-    return [f"Each seed of {', '.join(of[word])} has {VARIES[word]}." for word in VARIES if of[word]]
-
-
-def is_single(cell: ModelSummary, column: str) -> bool:
-    """True where the interval is over the test examples of one seed."""
-    interval = cell.intervals.get(column)
-    return interval is not None and interval.n == 1 and interval.half_width is not None
-
-
-def several_sizes(cells: Iterable[ModelSummary]) -> bool:
-    """True where models of one data set are measured on different numbers of test examples."""
-    sizes: dict[str, set[int | None]] = defaultdict(set)
-    for cell in cells:
-        sizes[cell.data] |= cell.measured_on()
-    return any(len(of_model) > 1 for of_model in sizes.values())
 
 
 def _seeds(cell: ModelSummary) -> TableCell:
@@ -308,20 +187,3 @@ def _number(metric: Metric, cell: ModelSummary) -> TableCell:
     if metric.column in bounded():
         text += f" {SECTION}" * cell.loose + f" {PILCROW}" * cell.estimated
     return TableCell(text, interval.mean, cell.best and metric.column in bounded())
-
-
-TEX = {
-    "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "·": r"$\cdot$", "²": r"$^2$",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
-    "§": r"$^\S$", "¶": r"$^\P$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(TEX.get(character, character) for character in text)
-
-
-def _bold_tex(field: TableCell) -> str:
-    return f"\\textbf{{{_tex(field.text)}}}" if field.bold else _tex(field.text)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from bench.record.store import write_atomically
 from bench.report.inert import markdown_cell
+from bench.report.markup import markdown
 from bench.report.numbers import plain
-from bench.report.tables import Table, TableCell, markdown
+from bench.report.tables import Table, TableCell
 from bench.tuning import file
 from bench.tuning.choice import (
     Subject,

@@ -22,6 +22,7 @@ from bench.errors import BenchError
 from bench.record.csv_cells import inert_cell
 from bench.report import style
 from bench.report.collect import Collected, collect
+from bench.report.markup import markdown, tex
 from bench.report.page import render
 from bench.report.plots import of_one_data_set
 from bench.report.published import Counterpart
@@ -29,7 +30,7 @@ from bench.report.ranking import differences, differences_csv
 from bench.report.reproduce import obtained
 from bench.report.study import Study, load, table_text
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import difference_table, markdown, study_tables, tex, text_summary
+from bench.report.tables import difference_table, study_tables, text_summary
 from tests.report.synthetic import record, write_run
 
 CORPUS = Path(__file__).with_name("corpus")

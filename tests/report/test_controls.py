@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from bench.report.markup import markdown, tex
 from bench.report.ranking import differences
 from bench.report.study import Run, validated
 from bench.report.summary import summarise
-from bench.report.tables import Table, markdown, study_tables, tex
+from bench.report.tables import Table, study_tables
 from tests.report.synthetic import record
 
 CONTROLS = {

@@ -1,7 +1,7 @@
-from bench.report.ranking import differences
+from bench.report.markup import tex
 from bench.report.study import validated
 from bench.report.summary import summarise
-from bench.report.tables import Table, TableCell, difference_table, markdown, study_tables, tex, text_summary
+from bench.report.tables import Table, TableCell, study_tables, text_summary
 from tests.report.synthetic import record
 
 RUNS = [validated(record("toy", model, seed)) for model in ("cnf", "vae") for seed in range(3)]
@@ -71,17 +71,6 @@ def test_the_terminal_gets_a_line_per_model() -> None:
     lines = text_summary(summarise([*RUNS, failed]))
     assert [line.split()[:2] for line in lines[1:]] == [["toy", m] for m in ("cnf", "vae", "odd", "oracle")]
     assert "0/1 (1 failed)" in lines[3]
-
-
-def test_markdown_and_tex_escape_names() -> None:
-    cells = summarise([validated(record("a_b", "x|y", seed)) for seed in range(2)])
-    tables = [*study_tables(cells), difference_table(differences(cells, {}))]
-    assert "x\\|y" in markdown(tables)
-    text = tex(tables)
-    assert r"a\_b" in text
-    assert r"$\pm$" in text
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 5
-    assert text.isascii()
 
 
 def test_tables_of_the_latent_and_of_sharpness_hold_the_models_that_have_them() -> None:
