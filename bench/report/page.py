@@ -11,9 +11,10 @@ from bench.record.columns import COLUMNS
 from bench.report.inert import slug
 from bench.report.model_summary import ModelSummary, count_words
 from bench.report.numbers import plain
+from bench.report.run_settings import at
 from bench.report.study import Run, Study, label
 from bench.report.style import Plot
-from bench.report.tables import Table, TableCell
+from bench.report.tables import Table, TableCell, place_cells, place_headings
 
 RUN_COLUMNS = {
     "seed": "seed",
@@ -58,6 +59,7 @@ def render(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    places = place_headings([placed(run) for run in study.runs])
     environment.filters |= {"source": embedded if single_file else linked, "slug": slug}
     return environment.get_template("report.html").render(
         study=study.name,
@@ -68,12 +70,19 @@ def render(
         tables=tables,
         data_sets=len({cell.data for cell in cells}),
         sections=_sections(cells, plots),
-        unhappy=[(run, label(run)) for run in study.runs if run["status"] != "ok"],
+        places=places,
+        unhappy=[(run, label(run), place_cells(*placed(run), places)) for run in study.runs if run["status"] != "ok"],
         run_table=_run_table(study.runs),
         glossary=COLUMNS,
         origins={heading: _counted(study.runs, column) for column, heading in ORIGINS.items()},
         shared=sum(bool(run["shared_machine"]) for run in study.runs),
     )
+
+
+def placed(run: Run) -> tuple[float | None, str]:
+    """Rung and setting of a run, the setting empty where its row has none."""
+    rung, setting = at(run)
+    return rung, setting or ""
 
 
 def linked(plot: Plot) -> str:

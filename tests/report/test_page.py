@@ -2,15 +2,17 @@ import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.record.columns import COLUMNS
 from bench.report.page import render
 from bench.report.plots import draw
-from bench.report.study import load
+from bench.report.study import Run, Study, load, validated
 from bench.report.summary import summarise
 from bench.report.tables import study_tables
+from tests.report.synthetic import record
 
 
 @pytest.fixture
@@ -83,3 +85,33 @@ def test_it_is_well_formed_and_every_picture_has_words(page: str, made: Path) ->
     assert outline.images == len(list((made / "plots").iterdir())) > 0
     assert len(set(outline.ids)) == len(outline.ids)
     assert set(re.findall(r'href="#([^"]*)"', page)) <= set(outline.ids)
+
+
+def failed_rows(runs: list[Run]) -> list[list[str]]:
+    """The cells of the table of runs that did not end well, its headings first."""
+    page = render(Study("made", runs, {}, {}, {}), summarise(runs), [], [])
+    table = page.partition('<section id="failures">')[2].partition("</table>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", table)]
+    return [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in rows]
+
+
+def diverged(rung: float | None, **changes: Any) -> Run:
+    return validated(record("toy", "vae", 0, status="diverged", error="NaN", rung=rung, **changes))
+
+
+def test_failed_runs_of_several_budgets_say_which() -> None:
+    well = validated(record("toy", "vae", 1, rung=1.0))
+    assert failed_rows([diverged(1 / 16), diverged(0.25), well]) == [
+        ["data", "budget", "model", "seed", "status", "error"],
+        ["toy", "1/16", "vae", "0", "diverged", "NaN"],
+        ["toy", "1/4", "vae", "0", "diverged", "NaN"],
+    ]
+    assert failed_rows([diverged(0.25, setting="tuned"), well | {"setting": "default"}])[1][:3] == [
+        "toy", "1/4", "tuned"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rung", [None, 1.0])
+def test_failed_runs_of_one_budget_have_no_column_of_it(rung: float | None) -> None:
+    well = validated(record("toy", "vae", 1, rung=rung))
+    assert failed_rows([diverged(rung), well])[0] == ["data", "model", "seed", "status", "error"]
