@@ -1,6 +1,6 @@
 """The notes below tables and plots: what each mark stands for, and what holds of the models shown."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 from bench.record.columns import bounded
@@ -104,3 +104,15 @@ def several_sizes(cells: Iterable[ModelSummary]) -> bool:
     for cell in cells:
         sizes[cell.data] |= cell.measured_on()
     return any(len(of_model) > 1 for of_model in sizes.values())
+
+
+def marked(cells: list[ModelSummary]) -> list[str]:
+    """The models' names, ≤ for a bound, § for a loose one, and the number of test examples where few others have it."""
+    usual = Counter(frozenset(cell.measured_on()) for cell in cells).most_common(1)
+    names = []
+    for cell in cells:
+        marks = [*["≤"] * cell.is_bound, *[SECTION] * cell.loose]
+        if usual[0][0] != cell.measured_on():
+            marks += [f"of {size:,}" for size in cell.measured_on() if size is not None]
+        names.append(f"{cell.model} ({', '.join(marks)})" if marks else cell.model)
+    return names

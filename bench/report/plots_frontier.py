@@ -1,24 +1,31 @@
 """The plot of test likelihood against cost over the rungs of a ladder: seconds, FLOPs and steps, the front marked."""
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.record.steps import StepTime
 from bench.record.store import divided
+from bench.report.frontier import (
+    COSTS,
+    Cost,
+    Curve,
+    broken,
+    curves_of,
+    front,
+    has_gap,
+    points,
+    rungs_of,
+)
 from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ORACLE, ModelSummary
 from bench.report.notes import DAGGER, NOTES, SECTION
 from bench.report.numbers import plain
-from bench.report.plots_likelihood import FAR, ORACLE_LINE, frontier, marked
-from bench.report.study import Run, Study
+from bench.report.plots_likelihood import FAR, ORACLE_LINE
+from bench.report.study import Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, legend_height, log_axis, png
 from bench.report.tables import share
 
@@ -32,51 +39,6 @@ NO_SECONDS = "Seconds are left out"
 HOLLOW = "hollow: as it comes"
 HEADROOM = 2.0
 """How far beyond the worst of the curves' best points the axis may reach, as a share of their range and the floors'."""
-
-
-class Cost(NamedTuple):
-    """An axis of cost.
-
-    Attributes:
-        name: in a sentence.
-        label: of the axis.
-        of: a run's cost, given its entry's step time; None where it is not known.
-    """
-
-    name: str
-    label: str
-    of: Callable[[Run, StepTime | None], float | None]
-
-
-COSTS = (
-    Cost("seconds", "training, s (time of a step measured alone)", lambda run, step: seconds_of(run, step)),
-    Cost("FLOP", "training, FLOP", lambda run, step: run["train_flops"]),
-    Cost("steps", "training steps", lambda run, step: run["steps"]),
-)
-
-
-def seconds_of(run: Run, step: StepTime | None) -> float | None:
-    """Seconds of a run's steps alone on the machine; None where its step was not timed."""
-    return None if step is None or not run["steps"] else step.seconds(run["steps"], run["train_nfe"])
-
-
-class Curve(NamedTuple):
-    """One entry in one setting, over its budgets.
-
-    Attributes:
-        name: model and marks.
-        cells: by rising budget.
-        hollow: whether its markers are: it is the entry as it comes, beside the same tuned.
-    """
-
-    name: str
-    cells: list[ModelSummary]
-    hollow: bool
-
-    @property
-    def model(self) -> str:
-        """The entry's name, which its style goes by."""
-        return self.cells[0].model
 
 
 def frontiers(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
@@ -122,49 +84,6 @@ def frontiers(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -
         caption(study, curves, floors, left_out, costs, cut=any(above(curve, high) for curve in curves)),
         png(fig),
     )
-
-
-def curves_of(cells: Sequence[ModelSummary]) -> list[Curve]:
-    """The cells by model and setting, in the order in which they first stand."""
-    grouped: dict[tuple[str, bool], list[ModelSummary]] = defaultdict(list)
-    for cell in cells:
-        grouped[cell.model, "tuned" in cell.setting].append(cell)
-    names = marked([max(group, key=budget_of) for group in grouped.values()])
-    return [
-        Curve(name, sorted(group, key=budget_of), not tuned and (model, True) in grouped)
-        for name, ((model, tuned), group) in zip(names, grouped.items(), strict=True)
-    ]
-
-
-def budget_of(cell: ModelSummary) -> float:
-    """The share of the study's budget that a cell has."""
-    return 1.0 if cell.rung is None else cell.rung
-
-
-def points(curve: Curve, cost: Cost, steps: Mapping[str, StepTime]) -> list[tuple[float, float]]:
-    """Mean cost and mean NLL at each budget; none where a run's cost is not known."""
-    found = []
-    for cell in curve.cells:
-        spent = [cost.of(run, steps.get(divided(run["run_id"])[0])) for run in cell.with_column("nll_nats")]
-        known = [value for value in spent if value]
-        if len(known) < len(spent):
-            return []
-        found.append((float(np.mean(known)), cell.intervals["nll_nats"].mean))
-    return found
-
-
-def front(curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTime]) -> list[tuple[float, float]]:
-    """The points, of those measured on the same examples, that no other beats in both cost and NLL, by rising cost."""
-    compared = comparable(curves)
-    beside = [(cell, point) for c in curves for cell, point in zip(c.cells, points(c, cost, steps), strict=True)]
-    return frontier([point for cell, point in beside if cell.place in compared])
-
-
-def comparable(curves: Sequence[Curve]) -> set[tuple[Any, ...]]:
-    """Places of the largest group of cells that were measured on as many examples."""
-    cells = [cell for curve in curves for cell in curve.cells]
-    group = max(([cell for cell in cells if cell.comparable(other)] for other in cells), key=len)
-    return {cell.place for cell in group}
 
 
 def shown_range(
@@ -224,15 +143,6 @@ def draw_curve(
     )
 
 
-def broken(curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float]) -> list[tuple[float, float]]:
-    """The points with a NaN between two whose rungs are no neighbours: nothing is known of what lies between."""
-    found = at[:1]
-    for (before, cell), point in zip(pairwise(curve.cells), at[1:], strict=True):
-        skipped = rungs.index(budget_of(cell)) - rungs.index(budget_of(before)) > 1
-        found += [(math.nan, math.nan)] * skipped + [point]
-    return found
-
-
 def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary]) -> None:
     """The floors as named lines across, and the oracle."""
     for floor in floors:
@@ -253,11 +163,6 @@ def as_log(axes: Axes, values: list[float]) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def rungs_of(curves: Sequence[Curve]) -> list[float]:
-    """The rungs that any entry was measured at, rising."""
-    return sorted({budget_of(cell) for curve in curves for cell in curve.cells})
 
 
 def budgets(curves: Sequence[Curve]) -> str:
@@ -319,12 +224,6 @@ def caption(
         "FLOPs count matrix products and convolutions, forward and backward.",
     ]
     return " ".join(filter(None, sentences))
-
-
-def has_gap(curves: Sequence[Curve]) -> bool:
-    """True where some curve is broken."""
-    rungs = rungs_of(curves)
-    return any(len(broken(curve, [(0.0, 0.0)] * len(curve.cells), rungs)) > len(curve.cells) for curve in curves)
 
 
 def lacks_seconds(plots: Sequence[Plot]) -> bool:

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.report.frontier import frontier
 from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
-from bench.report.notes import DAGGER, NOTES, SECTION, is_single, several_sizes
+from bench.report.notes import DAGGER, NOTES, is_single, marked, several_sizes
 from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
@@ -196,15 +197,6 @@ def pareto(cells: list[ModelSummary], look: dict[str, Style], cost: Cost) -> Plo
     )
 
 
-def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points (cost, NLL) that no other beats in both, by rising cost."""
-    front: list[tuple[float, float]] = []
-    for x, y in sorted(points):
-        if not front or y < front[-1][1]:
-            front.append((x, y))
-    return front
-
-
 def training(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
     """Validation NLL against training seconds, a line a run; what did not finish ends in a cross."""
     lines: list[Line] = [
@@ -264,18 +256,6 @@ def shown_range(lines: list[Line], cells: list[ModelSummary]) -> tuple[float, fl
     low = min([low, *(cell.intervals["nll_nats"].mean for cell in cells if cell.oracle)])
     pad = 0.06 * (high - low) or 0.5
     return low - pad, high + pad
-
-
-def marked(cells: list[ModelSummary]) -> list[str]:
-    """The models' names, ≤ for a bound, § for a loose one, and the number of test examples where few others have it."""
-    usual = Counter(frozenset(cell.measured_on()) for cell in cells).most_common(1)
-    names = []
-    for cell in cells:
-        marks = [*["≤"] * cell.is_bound, *[SECTION] * cell.loose]
-        if usual[0][0] != cell.measured_on():
-            marks += [f"of {size:,}" for size in cell.measured_on() if size is not None]
-        names.append(f"{cell.model} ({', '.join(marks)})" if marks else cell.model)
-    return names
 
 
 def _entries(cells: list[ModelSummary]) -> list[ModelSummary]:

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.record.store import Record
+from bench.report.notes import marked
 from bench.report.plots import draw
-from bench.report.plots_likelihood import frontier, left_out, marked, shown_range
+from bench.report.plots_likelihood import left_out, shown_range
 from bench.report.plots_pictures import mosaic
 from bench.report.study import Study, load, validated
 from bench.report.style import Plot
@@ -76,10 +77,6 @@ def test_models_measured_on_another_part_of_the_test_split_say_so_and_bound_no_f
     alike = plots_of(record("toy", "vae", 0, nll_examples=2000), many)
     assert "not compared" not in alike["nll-toy"].caption
     assert "as many" not in alike["pareto-toy"].caption
-
-
-def test_the_frontier_keeps_what_no_other_beats_in_both() -> None:
-    assert frontier([(3.0, 1.0), (1.0, 2.0), (2.0, 2.5), (1.0, 2.2), (4.0, 1.0)]) == [(1.0, 2.0), (3.0, 1.0)]
 
 
 def test_training_says_which_lines_stopped_and_how() -> None:

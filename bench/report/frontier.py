@@ -1,0 +1,132 @@
+"""Curves of test NLL over the rungs of a ladder against what training costs, and the front of the best."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.record.steps import StepTime
+from bench.record.store import divided
+from bench.report.model_summary import ModelSummary
+from bench.report.notes import marked
+from bench.report.study import Run
+
+
+class Cost(NamedTuple):
+    """An axis of cost.
+
+    Attributes:
+        name: in a sentence.
+        label: of the axis.
+        of: a run's cost, given its entry's step time; None where it is not known.
+    """
+
+    name: str
+    label: str
+    of: Callable[[Run, StepTime | None], float | None]
+
+
+COSTS = (
+    Cost("seconds", "training, s (time of a step measured alone)", lambda run, step: seconds_of(run, step)),
+    Cost("FLOP", "training, FLOP", lambda run, step: run["train_flops"]),
+    Cost("steps", "training steps", lambda run, step: run["steps"]),
+)
+
+
+def seconds_of(run: Run, step: StepTime | None) -> float | None:
+    """Seconds of a run's steps alone on the machine; None where its step was not timed."""
+    return None if step is None or not run["steps"] else step.seconds(run["steps"], run["train_nfe"])
+
+
+class Curve(NamedTuple):
+    """One entry in one setting, over its budgets.
+
+    Attributes:
+        name: model and marks.
+        cells: by rising budget.
+        hollow: whether its markers are: it is the entry as it comes, beside the same tuned.
+    """
+
+    name: str
+    cells: list[ModelSummary]
+    hollow: bool
+
+    @property
+    def model(self) -> str:
+        """The entry's name, which its style goes by."""
+        return self.cells[0].model
+
+
+def curves_of(cells: Sequence[ModelSummary]) -> list[Curve]:
+    """The cells by model and setting, in the order in which they first stand."""
+    grouped: dict[tuple[str, bool], list[ModelSummary]] = defaultdict(list)
+    for cell in cells:
+        grouped[cell.model, "tuned" in cell.setting].append(cell)
+    names = marked([max(group, key=budget_of) for group in grouped.values()])
+    return [
+        Curve(name, sorted(group, key=budget_of), not tuned and (model, True) in grouped)
+        for name, ((model, tuned), group) in zip(names, grouped.items(), strict=True)
+    ]
+
+
+def budget_of(cell: ModelSummary) -> float:
+    """The share of the study's budget that a cell has."""
+    return 1.0 if cell.rung is None else cell.rung
+
+
+def points(curve: Curve, cost: Cost, steps: Mapping[str, StepTime]) -> list[tuple[float, float]]:
+    """Mean cost and mean NLL at each budget; none where a run's cost is not known."""
+    found = []
+    for cell in curve.cells:
+        spent = [cost.of(run, steps.get(divided(run["run_id"])[0])) for run in cell.with_column("nll_nats")]
+        known = [value for value in spent if value]
+        if len(known) < len(spent):
+            return []
+        found.append((float(np.mean(known)), cell.intervals["nll_nats"].mean))
+    return found
+
+
+def front(curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTime]) -> list[tuple[float, float]]:
+    """The points, of those measured on the same examples, that no other beats in both cost and NLL, by rising cost."""
+    compared = comparable(curves)
+    beside = [(cell, point) for c in curves for cell, point in zip(c.cells, points(c, cost, steps), strict=True)]
+    return frontier([point for cell, point in beside if cell.place in compared])
+
+
+def comparable(curves: Sequence[Curve]) -> set[tuple[Any, ...]]:
+    """Places of the largest group of cells that were measured on as many examples."""
+    cells = [cell for curve in curves for cell in curve.cells]
+    group = max(([cell for cell in cells if cell.comparable(other)] for other in cells), key=len)
+    return {cell.place for cell in group}
+
+
+def broken(curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float]) -> list[tuple[float, float]]:
+    """The points with a NaN between two whose rungs are no neighbours: nothing is known of what lies between."""
+    found = at[:1]
+    for (before, cell), point in zip(pairwise(curve.cells), at[1:], strict=True):
+        skipped = rungs.index(budget_of(cell)) - rungs.index(budget_of(before)) > 1
+        found += [(math.nan, math.nan)] * skipped + [point]
+    return found
+
+
+def rungs_of(curves: Sequence[Curve]) -> list[float]:
+    """The rungs that any entry was measured at, rising."""
+    return sorted({budget_of(cell) for curve in curves for cell in curve.cells})
+
+
+def has_gap(curves: Sequence[Curve]) -> bool:
+    """True where some curve is broken."""
+    rungs = rungs_of(curves)
+    return any(len(broken(curve, [(0.0, 0.0)] * len(curve.cells), rungs)) > len(curve.cells) for curve in curves)
+
+
+def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points (cost, NLL) that no other beats in both, by rising cost."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(points):
+        if not front or y < front[-1][1]:
+            front.append((x, y))
+    return front
