@@ -72,7 +72,7 @@ def render(
         sections=_sections(cells, plots),
         places=places,
         unhappy=[(run, label(run), place_cells(*placed(run), places)) for run in study.runs if run["status"] != "ok"],
-        run_table=_run_table(study.runs),
+        run_table=_run_table(study.runs, places),
         glossary=COLUMNS,
         origins={heading: _counted(study.runs, column) for column, heading in ORIGINS.items()},
         shared=sum(bool(run["shared_machine"]) for run in study.runs),
@@ -103,18 +103,19 @@ def _sections(cells: list[ModelSummary], plots: list[Plot]) -> dict[str, list[Pl
     return {data: plots for data, plots in sections.items() if plots}
 
 
-def _run_table(runs: list[Run]) -> Table:
-    """Every run, failed ones too."""
+def _run_table(runs: list[Run], places: list[str]) -> Table:
+    """Every run, failed ones too, with the columns `places` after its data."""
     columns = {c: heading for c, heading in RUN_COLUMNS.items() if any(run[c] is not None for run in runs)}
     rows = [
         [
             TableCell(run["data"], run["data"]),
+            *place_cells(*placed(run), places),
             TableCell(label(run), label(run)),
             *(_field(run[column]) for column in columns),
         ]
         for run in runs
     ]
-    return Table("runs", "All runs", ["data", "model", *columns.values()], rows, [])
+    return Table("runs", "All runs", ["data", *places, "model", *columns.values()], rows, [])
 
 
 def _field(value: Any) -> TableCell:

@@ -111,6 +111,14 @@ def test_failed_runs_of_several_budgets_say_which() -> None:
     ]  # fmt: skip
 
 
+def test_all_runs_of_several_budgets_say_which() -> None:
+    runs = [validated(record("toy", "vae", 0, rung=rung)) for rung in (1 / 16, 1.0)]
+    page = render(Study("made", runs, {}, {}, {}), summarise(runs), [], [])
+    headings = re.findall(r"<th [^>]*>(?:<[^>]*>)*([^<]*)", page.partition("All runs")[2])
+    assert headings[:3] == ["data", "budget", "model"]
+    assert ">1/16<" in page.partition("All runs")[2]
+
+
 @pytest.mark.parametrize("rung", [None, 1.0])
 def test_failed_runs_of_one_budget_have_no_column_of_it(rung: float | None) -> None:
     well = validated(record("toy", "vae", 1, rung=rung))
