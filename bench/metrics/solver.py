@@ -9,14 +9,14 @@ from torch import Tensor
 from bench.errors import Diverged
 from bench.models.entry import Entry, HasGrid, HasLogProb, HasReference
 
-EXAMPLES = 256
+EXAMPLES = 128
 
 LARGEST_ERROR = 0.01
 """Nats by which a mean likelihood may differ from the reference; a row beyond it is void."""
 
 
 def solver_errors(entry: Entry, x: Float[Tensor, "n *event"]) -> dict[str, float]:
-    """Mean NLL by the entry's own solves less that by its float64 reference, in nats, over the first 256 of x.
+    """Mean NLL by the entry's own solves less that by its float64 reference, in nats, over the first 128 of x.
 
     Returns:
         `solver_error_nats` of the reported density; of an entry that trains on a grid also `grid_error_nats` of its
