@@ -19,6 +19,9 @@ LISTS = (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.RANGE_
 RUNG = "budget.rung"
 """The axis that a ladder of budgets adds to a grid."""
 
+SUBJECT = ("data", "model")
+"""Axes that a product's other axes belong to, such as a solver or a number of parameters."""
+
 
 def expand(
     arguments: Sequence[str], grid: Grid, multirun: bool, ladder: Sequence[float] | None = None
@@ -26,7 +29,8 @@ def expand(
     """The overrides of every cell that a command asks for.
 
     A study's grid is a list of products of lists; its cells are the union of them. An argument that names an axis of
-    the grid replaces that axis. A ladder is one more axis, of `budget.rung`, in front of those of each product.
+    the grid replaces that axis; one of `data` or `model` that the grid lists chooses among its products. A ladder is
+    one more axis, of `budget.rung`, in front of those of each product.
 
     Args:
         arguments: overrides as typed; with `multirun` they may be sweeps such as `seed=0,1` or `width=range(8)`.
@@ -43,7 +47,9 @@ def expand(
     swept = [override.input_line for override in typed if override.is_sweep_override()]
     if swept and not multirun:
         raise BenchError(f"'{swept[0]}' is a list of values; add -m to run each of them, or quote it to mean one value")
-    named = {override.get_key_element() for override in typed}
+    grid, choosing = chosen(grid, typed)
+    arguments = [words for words in arguments if words not in choosing]
+    named = {override.get_key_element() for override in typed if override.input_line not in choosing}
     cells: dict[tuple[str, ...], list[str]] = {}
     for product in grid or [{}]:
         if "budget.ladder" in product:
@@ -53,6 +59,31 @@ def expand(
         (batch,) = BasicSweeper.split_arguments(parse([*axes, *arguments]), max_batch_size=None)
         cells |= {tuple(cell): cell for cell in batch if tuple(cell) not in cells}
     return list(cells.values())
+
+
+def chosen(grid: Grid, typed: Iterable[Override]) -> tuple[Grid, set[str]]:
+    """The products of a grid that have the data and models typed, and the arguments that chose among them.
+
+    An argument with a value that no product lists chooses none.
+    """
+    choosing: set[str] = set()
+    for name in SUBJECT:
+        of_name = [override for override in typed if override.get_key_element() == name]
+        if len(of_name) != 1 or not grid or not all(name in product for product in grid):
+            continue
+        asked = texts(of_name[0])
+        if asked <= {literal(value) for product in grid for value in product[name]}:
+            kept = [{**product, name: [v for v in product[name] if literal(v) in asked]} for product in grid]
+            grid = [product for product in kept if product[name]]
+            choosing.add(str(of_name[0].input_line))
+    return grid, choosing
+
+
+def texts(override: Override) -> set[str]:
+    """The values of an override, as they are typed."""
+    if override.is_sweep_override():
+        return set(override.sweep_string_iterator())
+    return {override.get_value_element_as_str()}
 
 
 def check_sweeps(overrides: Iterable[Override]) -> None:
