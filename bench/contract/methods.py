@@ -17,6 +17,7 @@ from bench.models.entry import (
     HasLogWeights,
     HasPosterior,
     HasReference,
+    HasRoughLogProb,
 )
 
 IMPORTANCE_SAMPLES = 32
@@ -49,6 +50,7 @@ def names(entry: Entry) -> list[str]:
         "posterior": isinstance(entry, HasPosterior),
         "classify": isinstance(entry, HasClasses) and bool(entry.data.classes),
         "cluster": isinstance(entry, HasClusters),
+        "rough_log_prob": isinstance(entry, HasRoughLogProb),
         "reference_log_prob": isinstance(entry, HasReference),
     }
     return [name for name, present in has.items() if present]
@@ -71,7 +73,7 @@ def arguments(entry: Entry, name: str, x: Float[Tensor, "batch *event"]) -> tupl
 def answer(entry: Entry, name: str, given: tuple[Any, ...]) -> Tensor:
     """What the method answers: of a `LogProb` its value, of a posterior its mean."""
     got = getattr(entry, name)(*given)
-    if name == "log_prob":
+    if name in {"log_prob", "rough_log_prob"}:
         return got.value  # type: ignore[no-any-return]
     return got.mean if name == "posterior" else got  # type: ignore[no-any-return]
 

@@ -14,7 +14,15 @@ from bench.metrics import ais, refined
 from bench.metrics.ais import Annealing
 from bench.metrics.bracket import SIMULATED, bracket, chunks, rise_by_doubling
 from bench.metrics.refined import Refinement
-from bench.models.entry import HasDecoder, HasLogProb, HasLogWeights, HasProposal, HasSimulator, LogProb
+from bench.models.entry import (
+    HasDecoder,
+    HasLogProb,
+    HasLogWeights,
+    HasProposal,
+    HasRoughLogProb,
+    HasSimulator,
+    LogProb,
+)
 from bench.models.parts.importance import effective_sample_size, iwae
 
 PROBES = 256
@@ -83,6 +91,7 @@ def estimate(
     annealing: Annealing | None = None,
     tick: Callable[[], None] = lambda: None,
     refinement: Refinement | None = None,
+    rough: bool = False,
 ) -> Likelihood | None:
     """The log-likelihood of each example: IWAE-K of an entry with `log_weights`, else the entry's `log_prob`.
 
@@ -100,6 +109,7 @@ def estimate(
         annealing: chains and steps of annealed importance sampling; None leaves it.
         tick: called before each chunk; it may raise to stop.
         refinement: steps and draws that refine a proposal; None leaves it.
+        rough: whether an entry with a `rough_log_prob` may give that.
 
     Returns:
         The likelihood, or None for an entry with neither capability.
@@ -115,8 +125,10 @@ def estimate(
             return _refined(entry, x, importance_samples, refinement, batch_rows, tick)
         if isinstance(entry, HasLogWeights):
             return _importance_sampled(entry, x, importance_samples, batch_rows, tick)
+        if rough and isinstance(entry, HasRoughLogProb):
+            return _direct(entry, entry.rough_log_prob, x, batch_rows, tick)
         if isinstance(entry, HasLogProb):
-            return _direct(entry, x, batch_rows, tick)
+            return _direct(entry, entry.log_prob, x, batch_rows, tick)
     return None
 
 
@@ -154,12 +166,14 @@ def _prior_is_everywhere(entry: nn.Module) -> bool:
         return not bool(entry.log_prior(z + torch.randn_like(z)).isneginf().any())
 
 
-def _direct(entry: HasLogProb, x: Tensor, rows: int, tick: Callable[[], None]) -> Likelihood:
+def _direct(
+    entry: nn.Module, log_prob: Callable[[Tensor], LogProb], x: Tensor, rows: int, tick: Callable[[], None]
+) -> Likelihood:
     """The entry's own `log_prob`, `rows` examples at a time."""
     parts = []
     for chunk in torch.split(x, rows):
         tick()
-        parts.append(entry.log_prob(chunk))
+        parts.append(log_prob(chunk))
     value, error = _joined(parts)
     _check_shape(entry, "log_prob", value, (len(x),))
     _check_log_densities("log-likelihood", value)

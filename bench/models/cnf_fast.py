@@ -18,7 +18,7 @@ from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.machine.onednn_products import transformed
-from bench.models.cnf import CNF, short
+from bench.models.cnf import CNF, ROUGH_TOLERANCE, short
 from bench.models.entry import Context, LogProb
 from bench.models.optimise import GradientStep, Trainer
 from bench.ode.frozen_grid import chosen_grid
@@ -48,7 +48,7 @@ class CNFFast(CNF):
     It counts those of training steps and of densities, not those of a call of `loss`.
     """
 
-    version = 2
+    version = 3
 
     def __init__(
         self,
@@ -179,6 +179,16 @@ class CNFFast(CNF):
         """
         solution = solve_per_example(self.rate, x.flatten(1), DOPRI5, Tolerance(self.eval_rtol, self.eval_atol))
         return LogProb(log_density(solution), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
+
+    def rough_log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
+        """The same at a tolerance of 1e-3 or that of evaluation.
+
+        Raises:
+            Diverged: an example cannot be solved to it.
+        """
+        rtol, atol = max(self.eval_rtol, ROUGH_TOLERANCE), max(self.eval_atol, ROUGH_TOLERANCE)
+        solution = solve_per_example(self.rate, x.flatten(1), DOPRI5, Tolerance(rtol, atol))
+        return LogProb(log_density(solution), f"ode-exact(rtol={short(rtol)})", is_bound=False)
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
         """z at t = 1 of the path that starts in x, `(batch, dim)`."""

@@ -275,6 +275,15 @@ class HasClusters(Protocol):
 
 
 @runtime_checkable
+class HasRoughLogProb(Protocol):
+    """An entry whose density is a solver's, and can be solved as far as the choice of weights needs."""
+
+    def rough_log_prob(self, x: Tensor) -> LogProb:
+        """`log_prob` with an error that a mean over validation examples may have, in less time."""
+        ...
+
+
+@runtime_checkable
 class HasReference(Protocol):
     """An entry whose density is a solver's, and can be solved with next to no error."""
 

@@ -59,6 +59,7 @@ class Validation:
                     importance_samples=self.importance_samples,
                     batch_rows=BATCH_ROWS,
                     tick=deadline.check,
+                    rough=True,
                 )
                 if likelihood is not None:
                     return float(-(likelihood.log_prob + self.log_det).mean()), f"nll({likelihood.estimator})"
