@@ -56,7 +56,7 @@ class Quantity(NamedTuple):
 
 @cache
 def summary(study: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "results" / study / "summary.csv")
+    return pd.read_csv(ROOT / "results" / study / "summary.csv").copy()  # in one piece
 
 
 @cache
