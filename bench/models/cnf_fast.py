@@ -6,6 +6,7 @@ the loss is the exact log-density of the discretised flow, its gradient that of 
 reported is solved to a tolerance, example by example (`bench.ode.per_example`).
 """
 
+import math
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -38,6 +39,12 @@ FIRST_STEPS = 4
 PARTS = 20
 """Parts of the budget, each of which begins with a grid chosen anew: a short run's field changes much in few steps."""
 
+FEWEST_STEPS = 4
+"""Steps that a chosen grid is kept for at least: choosing one costs as much as some steps."""
+
+GRADIENT_PRICE = 3
+"""Evaluations of the field that one with its gradient is worth, in FLOPs and in time."""
+
 ROUNDING = 1e-9
 """Of a share of the budget."""
 
@@ -45,10 +52,11 @@ ROUNDING = 1e-9
 class CNFFast(CNF):
     """A flow along the field of `cnf` on a frozen grid. `nfe` counts evaluations of the field, one per batch.
 
-    It counts those of training steps and of densities, not those of a call of `loss`.
+    It counts those of training steps and of densities, not those of a call of `loss`. Those that choose a grid, without
+    a gradient, count as a third, so that a step's time and FLOPs stay in proportion to the count.
     """
 
-    version = 3
+    version = 4
 
     def __init__(
         self,
@@ -76,7 +84,8 @@ class CNFFast(CNF):
             tableau: the training's method, a name of `bench.ode.tableau`.
             steps: steps of equal size on a fixed grid; null lets the tolerance choose how many there are, and where.
             rtol, atol: tolerances of every training example in every step when a grid is chosen.
-            regrid_every: training steps for which a chosen grid is kept, up to the next twentieth of the budget.
+            regrid_every: training steps for which a chosen grid is kept, up to the next twentieth of the budget or four
+                steps.
             eval_rtol, eval_atol: tolerances of every example in `log_prob`, `encode`, `decode` and `sample`.
             kernel: what steps along the training grid: `auto` one Triton kernel each way where it can, see
                 `bench.ode.kernel_solve`; `pytorch` operations of torch.
@@ -245,11 +254,11 @@ class RegriddingStep(GridStep):
     """A `GridStep` whose batch chooses a new grid when the old has served its time, which waits for the device.
 
     Attributes:
-        age: steps taken on the grid; None before any is chosen.
+        age: steps taken on the grid, without end before any is chosen.
         part: of the budget, in which it was chosen.
     """
 
-    age: int | None = None
+    age: float = math.inf
     part: int = 0
 
     def __init__(self, entry: CNFFast, settings: Optimiser) -> None:
@@ -259,8 +268,10 @@ class RegriddingStep(GridStep):
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         """One forward, backward and update."""
         part = int(PARTS * progress + ROUNDING)
-        if self.age is None or self.age >= self.entry.regrid_every or part != self.part:
+        if self.age >= self.entry.regrid_every or (part != self.part and self.age >= FEWEST_STEPS):
+            counted = self.entry.nfe
             self.entry.choose_grid(x)
+            self.entry.nfe = counted + -(-(self.entry.nfe - counted) // GRADIENT_PRICE)
             self.age, self.part = 0, part
         self.age += 1
         return super().step(x, progress)
@@ -271,7 +282,7 @@ class RegriddingStep(GridStep):
 
     def settled(self) -> bool:
         """False before the first grid is chosen. Each later one waits for the step that chooses it."""
-        return self.age is not None
+        return self.age < math.inf
 
     def state_dict(self) -> dict[str, Any]:
         """Adam's state, the grid, its age and the part it was chosen in."""

@@ -89,32 +89,42 @@ def test_the_grid_follows_the_field_and_is_kept_between() -> None:
     assert grids[3] != grids[2]
 
 
-def test_a_short_run_chooses_its_grid_twenty_times() -> None:
+@pytest.mark.parametrize(("budget", "apart"), [(200, 10), (80, 4), (20, 4)])
+def test_a_short_run_chooses_its_grid_twenty_times_but_no_more_than_every_fourth_step(budget: int, apart: int) -> None:
     model, x = fast(noise=1.0), torch.randn(8, 2, 3)
     trainer = model.trainer(Optimiser())
     chosen = []
-    for step in range(80):
+    for step in range(budget):
         before = model.grid
-        trainer.step(x, step / 80)
+        trainer.step(x, step / budget)
         chosen += [step] if model.grid is not before else []
-    assert chosen == list(range(0, 80, 4))
+    assert chosen == list(range(0, budget, apart))
+
+
+def test_evaluations_that_choose_a_grid_count_as_a_third() -> None:
+    model, x = fast(noise=1.0), torch.randn(8, 2, 3)
+    model.choose_grid(x)
+    choosing, model.nfe = model.nfe, 0
+    model.trainer(Optimiser()).step(x, 0.0)
+    along = (len(model.grid) - 1) * 6
+    assert model.nfe == along + -(-choosing // 3)
 
 
 def test_training_goes_on_from_its_state_on_the_same_grid() -> None:
     torch.manual_seed(5)
-    batches, ends = torch.randn(8, 32, 2, 3), []
-    for stop in (None, 4, 6):
+    batches, ends = torch.randn(12, 32, 2, 3), []
+    for stop in (None, 5, 11):
         torch.manual_seed(6)
-        model = fast(noise=1.0, regrid_every=3)
+        model = fast(noise=1.0, regrid_every=100)
         trainer = model.trainer(Optimiser(learning_rate=0.05))
         for step, x in enumerate(batches):
             if step == stop:
                 weights, state = model.state_dict(), trainer.state_dict()
-                model = fast(regrid_every=3)
+                model = fast(regrid_every=100)
                 model.load_state_dict(weights)
                 trainer = model.trainer(Optimiser(learning_rate=0.05))
                 trainer.load_state_dict(state)
-            trainer.step(x, step / 100)  # a new part of the budget begins with step 5
+            trainer.step(x, 0.5 + step / 200)  # step 10 begins another part of the budget
         ends.append((model.grid, [p.detach() for p in model.parameters()]))
     for grid, weights in ends[1:]:
         assert grid == ends[0][0]
