@@ -20,6 +20,7 @@ class Setting:
         place, content, evaluation: of the key, see `bench.record.key.RunKey`.
         pack: a key that cells share which are trained together; None for a cell by itself.
         ended: the row of cells that ended before they could be resolved, but for their identity; None for others.
+        width: the size knob that meets the budget, as planning found it; None where it built no entry.
     """
 
     config: dict[str, Any]
@@ -28,6 +29,7 @@ class Setting:
     evaluation: dict[str, Any]
     pack: str | None = None
     ended: Record | None = None
+    width: int | None = None
 
     @cached_property
     def key(self) -> RunKey:

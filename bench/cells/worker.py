@@ -135,8 +135,8 @@ def list_data(words: dict[str, Any], send: Send) -> None:
 
 def setting_of(cell: Cell) -> Setting:
     """What a cell shares with those of other seeds."""
-    key = cell.key
-    return Setting(asdict(cell.config), asdict(key.place), key.content, key.evaluation, pack_key(cell))
+    key, width = cell.key, None if cell.refusal else cell.width
+    return Setting(asdict(cell.config), asdict(key.place), key.content, key.evaluation, pack_key(cell), width=width)
 
 
 def run_cells(words: dict[str, Any], send: Send) -> None:
@@ -210,7 +210,7 @@ def resolved(order: Order) -> Cell:
         BenchError: data or modules changed since the cell was planned.
     """
     config = config_of(order)
-    cell = resolve(config, order.command)
+    cell = resolve(config, order.command, order.setting.width)
     if cell.run_id != order.run_id:
         raise BenchError(f"{order.run_id}: its data or the user's modules changed while it was planned; run it again")
     return cell

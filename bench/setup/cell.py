@@ -113,8 +113,13 @@ class Resolver:
         self.others: dict[str, tuple[Dataset, Content]] = {}
         self.loaded: dict[int, tuple[Source, ...]] = {}
 
-    def cell(self, config: Config, command: str = "bench run") -> Cell:
+    def cell(self, config: Config, command: str = "bench run", width: int | None = None) -> Cell:
         """The cell of one configuration; what no run could do is refused before anything is written.
+
+        Args:
+            config: of one seed.
+            command: that makes its row again.
+            width: that meets the budget, where it was searched before.
 
         Raises:
             BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable
@@ -131,7 +136,7 @@ class Resolver:
         Batches(dataset, config.train.batch_size, config.seed)
         if refusal is None:
             try:
-                sized = {**options, "width": self.width(config, cls, options, dataset)}
+                sized = {**options, "width": width or self.width(config, cls, options, dataset)}
                 self.check_trainable(config, cls, sized, dataset, device)
             except NotApplicable as reason:
                 refusal = str(reason)
@@ -239,6 +244,6 @@ def refusal_of(config: Config, cls: type[Entry], dataset: Dataset) -> str | None
     )
 
 
-def resolve(config: Config, command: str = "bench run") -> Cell:
+def resolve(config: Config, command: str = "bench run", width: int | None = None) -> Cell:
     """The cell of one configuration alone; see `Resolver.cell`."""
-    return Resolver().cell(config, command)
+    return Resolver().cell(config, command, width)
