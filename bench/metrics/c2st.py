@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 from sklearn import config_context
-from sklearn.tree import ExtraTreeClassifier
+from sklearn.tree import ExtraTreeRegressor
 from torch import Tensor
 
 SIZES = (20, 50, 100, 200, 500, 1_000)
@@ -66,14 +66,15 @@ def forest_votes(
 ) -> NDArray[np.float64]:
     """Mean over extremely randomised trees of the probability that a point has the label 1.
 
-    The same as `ExtraTreesClassifier`, whose checks take longer than its trees.
+    The forest of `ExtraTreesClassifier`, whose checks take longer than its trees, by regression of the labels: their
+    squared error is half the Gini impurity that a classifier's tree splits by.
     """
-    votes, features = np.zeros(len(points)), min(MOST_FEATURES, points.shape[1])
+    votes, targets, features = np.zeros(len(points)), labels.astype(np.float64), min(MOST_FEATURES, points.shape[1])
     with config_context(assume_finite=True, skip_parameter_validation=True):
         for state in np.random.default_rng(seed).integers(2**31, size=trees):
-            tree = ExtraTreeClassifier(min_samples_leaf=LEAF, max_features=features, random_state=int(state))
-            tree.fit(training, labels, check_input=False)
-            votes += tree.predict_proba(points, check_input=False)[:, 1]
+            tree = ExtraTreeRegressor(min_samples_leaf=LEAF, max_features=features, random_state=int(state))
+            tree.fit(training, targets, check_input=False)
+            votes += tree.predict(points, check_input=False)
     return votes / trees
 
 
