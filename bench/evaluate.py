@@ -124,6 +124,7 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     annealing = Annealing(settings.ais_chains, settings.ais_steps) if settings.estimator == "ais" else None
     if annealing is not None:
         x = x[: settings.ais_examples]
+    evaluations = field_evaluations(entry)
     over = likelihood_over_draws(entry, dataset, x, settings, annealing, deadline.check)
     if over is None:
         return {}, {}
@@ -159,10 +160,9 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         record["kl_to_truth"], record["kl_standard_error"] = mean_and_error(true_log_prob - log_prob)
         each["truth"] = true_log_prob.double().cpu().numpy()
     check_likelihood(record, dataset.spec.dim, levels_of(dataset, x))
-    before = field_evaluations(entry)
-    if before is not None and isinstance(entry, HasLogProb):
-        entry.log_prob(x[: settings.batch_rows])
-        record["eval_nfe"] = (field_evaluations(entry) or 0) - before
+    if evaluations is not None and isinstance(entry, HasLogProb):
+        calls = over.draws * math.ceil(len(x) / settings.batch_rows)
+        record["eval_nfe"] = ((field_evaluations(entry) or 0) - evaluations) / calls
     if isinstance(entry, HasReference):
         record |= solver_errors(entry, x[: settings.batch_rows])
     return record, {"likelihoods.npz": each}
