@@ -14,7 +14,7 @@ from bench.models.parts.importance import iwae
 IMAGES = 64
 POINTS = 2_000
 CLASS_ROWS = 6
-GRID = 96
+GRID = 64
 GRID_IMPORTANCE_SAMPLES = 64
 
 

@@ -37,7 +37,16 @@ def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
     top = shown["truth"][0].max() if "truth" in shown else max(grid.max() for grid, _ in shown.values())
     fig, places = _panels(list(shown), below=BAR)
     for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
-        image = axes.imshow(grid, cmap=MAP, vmin=top - SHOWN_NATS, vmax=top, origin="lower", extent=tuple(extent))
+        seen = np.maximum(grid, top - SHOWN_NATS)  # -inf would spread where values are drawn between those of the grid
+        image = axes.imshow(
+            seen,
+            cmap=MAP,
+            vmin=top - SHOWN_NATS,
+            vmax=top,
+            origin="lower",
+            extent=tuple(extent),
+            interpolation="bilinear",
+        )
         _bare(axes, name)
     height = fig.get_size_inches()[1]
     bar = fig.colorbar(image, cax=fig.add_axes((0.25, 0.42 / height, 0.5, 0.12 / height)), orientation="horizontal")
