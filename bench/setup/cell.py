@@ -13,6 +13,7 @@ from bench.data.content import PROJECT
 from bench.data.dataset import Dataset
 from bench.errors import NotApplicable
 from bench.machine.device import chosen_device
+from bench.metrics.features.stored import hash_of_all
 from bench.models.entry import Entry
 from bench.record.key import Content, RunKey
 from bench.record.store import Record, RunFolder
@@ -110,6 +111,7 @@ class Resolver:
         self.widths: dict[str, int] = {}
         self.trainable: set[str] = set()
         self.contents: dict[str, Content] = {}
+        self.classifiers: dict[str, str | None] = {}
         self.others: dict[str, tuple[Dataset, Content]] = {}
         self.loaded: dict[int, tuple[Source, ...]] = {}
 
@@ -143,7 +145,8 @@ class Resolver:
         sources = self.sources(config)  # last: whatever the user's code imports has been imported
         outside, content = self.outside(config, returned)
         data = self.data_content(config, returned)
-        key = run_key(config, device.type, cls, options, data, fingerprints(sources), content)
+        features = self.features(config, returned)
+        key = run_key(config, device.type, cls, options, data, fingerprints(sources), content, features)
         shaped = outside.shaped() if outside is not None and cls.own_shape else outside
         return Cell(config, device, cls, sized, dataset, refusal, key, results, sources, command, shaped)
 
@@ -160,6 +163,13 @@ class Resolver:
         if key not in self.contents:
             self.contents[key] = data_content(config, dataset)
         return self.contents[key]
+
+    def features(self, config: Config, dataset: Dataset) -> str | None:
+        """The hash of the classifiers of features of the data set, read once."""
+        key = repr(sorted(config.data.items()))
+        if key not in self.classifiers:
+            self.classifiers[key] = hash_of_all(dataset)
+        return self.classifiers[key]
 
     def outside(self, config: Config, dataset: Dataset) -> tuple[Dataset | None, Content | None]:
         """The data set of `eval.outside` and its part of the evaluation's key, built once for each data set of a run.

@@ -23,6 +23,7 @@ def run_key(
     data: Content,
     source: Content,
     outside: Content | None = None,
+    features: str | None = None,
 ) -> RunKey:
     """The keys of all runs of a configuration.
 
@@ -34,6 +35,7 @@ def run_key(
         data: content of the data set, see `data_content`.
         source: module -> hash of its syntax tree, of the user's own modules.
         outside: content of the data set of `eval.outside`.
+        features: hash of the classifiers whose features samples of the data are compared in.
     """
     target = config.model["_target_"]
     matched = config.budget.parameters is not None and not cls.fitted
@@ -54,6 +56,8 @@ def run_key(
     evaluation: Content = {"version": EVALUATION_VERSION, "eval": changed(config.eval, "eval")}
     if outside is not None:
         evaluation["outside"] = outside
+    if features is not None:
+        evaluation["features"] = features
     if config.tune.setting == TRIAL:
         evaluation = {"eval": "none"}  # it is validated and never sees the test split
     place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung, config.tune.setting)

@@ -13,7 +13,7 @@ from bench.data.toy import toy
 from bench.metrics.class_shares import class_chi2
 from bench.metrics.features.classifier import Classifier, classes_of, features_of
 from bench.metrics.features.make import SETS, main, trained
-from bench.metrics.features.stored import FOLDER, classifier_of, file_of, write
+from bench.metrics.features.stored import FOLDER, classifier_of, file_of, hash_of_all, write
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.kid import kernel_distance
 from bench.run import run
@@ -173,3 +173,14 @@ def test_pictures_of_any_shape_have_features() -> None:
     for shape in ((28, 28), (3, 9, 5)):
         classifier = Classifier(shape, 4)
         assert classifier(torch.rand(2, *shape).flatten(1)).shape == (2, 4)
+
+
+def test_the_hash_of_all_folds_is_of_each_file(tmp_path) -> None:
+    data = digits("digits")
+    for path in FOLDER.glob("digits_fold*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    before = hash_of_all(data, tmp_path)
+    assert before == hash_of_all(data) == hash_of_all(data.of_seed(3))
+    (tmp_path / "digits_fold4.safetensors").write_bytes(b"other")
+    assert hash_of_all(data, tmp_path) != before
+    assert hash_of_all(toy("moons", train=4, validation=1, test=1)) is None

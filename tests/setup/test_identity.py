@@ -8,6 +8,7 @@ import torch
 
 from bench.config import Budget
 from bench.record.key import configuration_key
+from bench.setup import cell as cell_module
 from bench.setup.cell import Cell, resolve
 from bench.setup.compose import compose
 from bench.setup.identity import changed, without_defaults
@@ -58,6 +59,16 @@ def test_an_evaluation_has_a_key_of_its_own_above_the_runs() -> None:
     assert plain.key.evaluation_hash(0) != many.key.evaluation_hash(0)
     assert plain.key.evaluation_hash(0) != plain.key.evaluation_hash(1)
     assert cell("eval.importance_samples=1000").key.evaluation_hash(0) == plain.key.evaluation_hash(0)
+
+
+def test_an_evaluation_counts_the_classifiers_of_features_by_their_content(monkeypatch) -> None:
+    plain = cell()
+    monkeypatch.setattr(cell_module, "hash_of_all", lambda dataset: "another")
+    other = cell()
+    assert plain.run_id == other.run_id
+    assert plain.key.evaluation_hash(0) != other.key.evaluation_hash(0)
+    monkeypatch.setattr(cell_module, "hash_of_all", lambda dataset: None)
+    assert cell("data=moons").key.evaluation == {k: v for k, v in other.key.evaluation.items() if k != "features"}
 
 
 def test_a_class_of_the_projects_counts_by_its_name_and_version(monkeypatch) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.metrics.features.classifier import Classifier
 from bench.record.store import write_atomically
+from bench.seeds import FOLDS
 
 FOLDER = Path(__file__).parent
 HASH_DIGITS = 8
@@ -43,13 +44,13 @@ def classifier_of(dataset: Dataset, folder: Path = FOLDER) -> Stored | None:
     have one, so that binary forms and a user's data of another shape have none.
     """
     path = file_of(dataset, folder)
-    if dataset.spec.kind != "discrete" or dataset.labels is None or dataset.image_shape is None or not path.is_file():
+    if not may_have_one(dataset) or not path.is_file():
         return None
     content = path.read_bytes()
     with safe_open(path, "pt") as stored:
         about = json.loads(stored.metadata()["about"])
         weights = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
-    if about["image_shape"] != list(dataset.image_shape):
+    if about["image_shape"] != list(dataset.image_shape or ()):
         return None
     classifier = Classifier(tuple(about["image_shape"]), about["classes"])
     classifier.load_state_dict(weights)
@@ -57,10 +58,22 @@ def classifier_of(dataset: Dataset, folder: Path = FOLDER) -> Stored | None:
     return Stored(classifier, hashlib.sha256(content).hexdigest()[:HASH_DIGITS])
 
 
-def file_of(dataset: Dataset, folder: Path = FOLDER) -> Path:
-    """Where the classifier of a data set's fold stands, there or not."""
-    fold = "" if dataset.fold is None else f"_fold{dataset.fold}"
-    return folder / f"{dataset.name}{fold}.safetensors"
+def hash_of_all(dataset: Dataset, folder: Path = FOLDER) -> str | None:
+    """First digits of the SHA-256 over the classifiers of all folds of a data set; None where there is none."""
+    paths = [file_of(dataset, folder)] if dataset.fold is None else [file_of(dataset, folder, f) for f in range(FOLDS)]
+    content = b"".join(path.read_bytes() for path in paths if path.is_file())
+    return hashlib.sha256(content).hexdigest()[:HASH_DIGITS] if content and may_have_one(dataset) else None
+
+
+def may_have_one(dataset: Dataset) -> bool:
+    """True of pictures of levels with labels."""
+    return dataset.spec.kind == "discrete" and dataset.labels is not None and dataset.image_shape is not None
+
+
+def file_of(dataset: Dataset, folder: Path = FOLDER, fold: int | None = None) -> Path:
+    """Where the classifier of a data set's own fold, or of another, stands, there or not."""
+    fold = dataset.fold if fold is None else fold
+    return folder / f"{dataset.name}{'' if fold is None else f'_fold{fold}'}.safetensors"
 
 
 def write(path: Path, weights: Mapping[str, Tensor], image_shape: tuple[int, ...], classes: int) -> None:
