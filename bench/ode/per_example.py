@@ -46,9 +46,9 @@ def solve_per_example(
     """
     state, log_det, largest = torch.empty_like(x), x.new_empty(len(x)), x.new_empty(len(x))
     turn = torch.zeros(len(x), dtype=torch.long, device=x.device)  # the index in SIZES of each example's next grid
-    last = len(SIZES) - 1
+    unsolved, last = len(x), len(SIZES) - 1
     for index, size in enumerate(SIZES):
-        due = (turn == index).nonzero().flatten()
+        due = (turn == index).nonzero().flatten() if unsolved else turn[:0]
         if not len(due):
             continue
         grid = uniform(size, start, end)
@@ -57,14 +57,15 @@ def solve_per_example(
         done = errors <= 1
         met, left = due[done], due[~done]
         state[met], log_det[met], largest[met] = solution.x[done], solution.log_det[done], errors[done]
+        if index == last and len(left):
+            worst = int(solution.errors[:, ~done].nan_to_num(nan=torch.inf).amax(1).argmax())
+            raise Diverged(
+                f"{len(left)} of {len(x)} examples miss rtol={tolerance.rtol:g} and atol={tolerance.atol:g} in {size} "
+                f"steps of {method.name}: the error is worst near t={grid[worst]:.4g}"
+            )
         # A step's error falls as h^p, so that it says how often the steps must be halved.
         halvings = (errors[~done].log2() / method.order).nan_to_num(nan=1.0).ceil().clamp(1, HALVINGS).long()
-        turn[left] = torch.minimum(index + halvings, halvings.new_tensor(last))
-        turn[met] = last + 1
-    if not len(left):
-        return Solution(state, log_det, largest.unsqueeze(0))
-    worst = int(solution.errors[:, ~done].nan_to_num(nan=torch.inf).amax(1).argmax())
-    raise Diverged(
-        f"{len(left)} of {len(x)} examples miss rtol={tolerance.rtol:g} and atol={tolerance.atol:g} in {SIZES[-1]} "
-        f"steps of {method.name}: the error is worst near t={grid[worst]:.4g}"
-    )
+        turn[left] = (index + halvings).clamp(max=last)
+        turn[met] = -1
+        unsolved -= len(met)
+    return Solution(state, log_det, largest.unsqueeze(0))

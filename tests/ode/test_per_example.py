@@ -70,6 +70,11 @@ def test_an_error_that_asks_for_many_more_steps_skips_the_grids_between() -> Non
     assert set(tried) <= set(SIZES)
 
 
+def test_no_examples_are_solved_at_once() -> None:
+    found = solve_per_example(growth, torch.zeros(0, 1), DOPRI5, TIGHT)
+    assert (found.x.shape, found.log_det.shape, found.errors.shape) == ((0, 1), (0,), (1, 0))
+
+
 def test_the_way_back_returns() -> None:
     x = torch.linspace(-2, 1.5, 9, dtype=torch.double)[:, None]
     there = solve_per_example(growth, x, DOPRI5, TIGHT)
