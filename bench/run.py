@@ -13,7 +13,7 @@ from bench.data.dataset import Dataset
 from bench.data.watched import Watched, splits
 from bench.errors import CannotWrite, ChangedData, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
-from bench.machine.clock import either
+from bench.machine.clock import Stopwatch, either
 from bench.machine.deadline import Deadline
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator, evaluating
@@ -83,8 +83,10 @@ def run(
             write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
             folder.write_text("weights.json", weight_statistics(entry))
         elif isinstance(entry, HasReference):
-            with torch.no_grad(), evaluating(entry):
+            deadline.check()
+            with Stopwatch(device) as watch, evaluating(entry):
                 record |= solver_errors(entry, Validation(dataset, config).x)
+            record["eval_seconds"] = watch.seconds
         watched.check_content("the run")
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
         record |= {"peak_memory_bytes": peak, "status": "ok"}
