@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.types import Override, RangeSweep, ValueType
+from hydra.core.override_parser.types import Override, QuotedString, RangeSweep, ValueType
 
 from bench.errors import BenchError
 from bench.setup.compose import parse, quoted
@@ -29,8 +29,8 @@ def expand(
     """The overrides of every cell that a command asks for.
 
     A study's grid is a list of products of lists; its cells are the union of them. An argument that names an axis of
-    the grid replaces that axis; one of `data` or `model` that the grid lists chooses among its products. A ladder is
-    one more axis, of `budget.rung`, in front of those of each product.
+    the grid replaces that axis; one of `data` or `model` chooses among its products, see `chosen`. A ladder is one more
+    axis, of `budget.rung`, in front of those of each product.
 
     Args:
         arguments: overrides as typed; with `multirun` they may be sweeps such as `seed=0,1` or `width=range(8)`.
@@ -62,28 +62,36 @@ def expand(
 
 
 def chosen(grid: Grid, typed: Iterable[Override]) -> tuple[Grid, set[str]]:
-    """The products of a grid that have the data and models typed, and the arguments that chose among them.
+    """The products of a grid with the data and models typed alone, and the arguments that chose them.
 
-    An argument with a value that no product lists chooses none.
+    A value that no product lists stands in for the first that one does, without what a product says of that one's own
+    options, such as `model.solver`.
     """
     choosing: set[str] = set()
     for name in SUBJECT:
         of_name = [override for override in typed if override.get_key_element() == name]
-        if len(of_name) != 1 or not grid or not all(name in product for product in grid):
+        if len(of_name) != 1 or not grid or not all(product.get(name) for product in grid):
             continue
-        asked = texts(of_name[0])
-        if asked <= {literal(value) for product in grid for value in product[name]}:
-            kept = [{**product, name: [v for v in product[name] if literal(v) in asked]} for product in grid]
-            grid = [product for product in kept if product[name]]
-            choosing.add(str(of_name[0].input_line))
+        asked = values(of_name[0])
+        listed = [literal(value) for product in grid for value in product[name]]
+        guests = [value for value in asked if literal(value) not in listed]
+        products: list[Mapping[str, Sequence[Any]]] = []
+        for product in grid:
+            own = [literal(value) for value in product[name]]
+            if kept := [value for value in asked if literal(value) in own]:
+                products.append({**product, name: kept})
+            if guests and listed[0] in own:
+                plain = {key: axis for key, axis in product.items() if not key.startswith(f"{name}.")}
+                products.append({**plain, name: guests})
+        grid = products
+        choosing.add(str(of_name[0].input_line))
     return grid, choosing
 
 
-def texts(override: Override) -> set[str]:
-    """The values of an override, as they are typed."""
-    if override.is_sweep_override():
-        return set(override.sweep_string_iterator())
-    return {override.get_value_element_as_str()}
+def values(override: Override) -> list[Any]:
+    """The values of an override, one or those of a sweep, text without its quotes."""
+    given = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+    return [value.text if isinstance(value, QuotedString) else value for value in given]
 
 
 def check_sweeps(overrides: Iterable[Override]) -> None:
