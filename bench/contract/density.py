@@ -12,7 +12,7 @@ from bench.contract.likelihood import likelihood
 from bench.contract.methods import can_sample
 from bench.contract.outcome import LEVEL, Absent, require
 from bench.contract.testbed import Testbed
-from bench.models.entry import HasLogProb, HasLogWeights, LogProb
+from bench.models.entry import HasLogProb, HasLogWeights, HasRoughLogProb, LogProb
 from bench.models.parts.importance import iwae
 
 MASS_ERROR = {"exact": 0.01, "bound": 0.03}
@@ -25,6 +25,9 @@ TAIL_ERROR = 0.1
 ROUGHEST = 1.0
 """Nats by which a step of half a piece may change the log-density, on average, where a grid is to sum it. Kernels so
 narrow are summed to a share of 0.2 each, and to 0.003 together."""
+
+ROUGH_ERROR = 0.05
+"""Nats by which the mean of a rough density may miss that of the density."""
 
 BRIDGE_ERROR = 0.03
 """Nats allowed on a log-mass in many coordinates, beside its standard error."""
@@ -52,6 +55,15 @@ def estimator(testbed: Testbed) -> None:
         f"'{name}' changes by {changes:.3g} nats with the seed on the {testbed.name} and gives no standard_error",
         "return the standard error of each value, or set is_bound=True",
     )
+    if isinstance(entry, HasRoughLogProb):
+        with torch.no_grad():
+            rough = entry.rough_log_prob(testbed.test).value.double().mean()
+            off = abs(float(rough - entry.log_prob(testbed.test).value.double().mean()))
+        require(
+            off <= ROUGH_ERROR,
+            f"the mean of rough_log_prob is {off:.3g} nats off that of log_prob on the {testbed.name}",
+            "solve it more exactly: validation chooses weights by it",
+        )
 
 
 def seeded_log_prob(entry: HasLogProb, x: Float[Tensor, "batch *event"], seed: int) -> LogProb:

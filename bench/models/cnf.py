@@ -29,6 +29,7 @@ from bench.models.optimise import GradientStep, Trainer
 from bench.models.parts.networks import spread
 from bench.models.parts.rnode import Penalty
 from bench.ode.field import field_named
+from bench.ode.runge_kutta import Tolerance
 from bench.spec import DataSpec
 
 ADAPTIVE = ("adaptive_heun", "bosh3", "dopri5", "dopri8", "fehlberg2")
@@ -41,7 +42,7 @@ MAX_STEPS = 1_000
 REFERENCE_TOLERANCE = 1e-9
 
 ROUGH_TOLERANCE = 1e-3
-"""Of the solves that choose weights: the mean they give is off by less than .005 nats, a step of validation by more."""
+"""Of the solves that choose weights: their mean over validation examples is off by less than .005 nats."""
 
 StateRate = Callable[[Tensor, Tensor], Tensor]
 Norm = Callable[[Tensor], Tensor]
@@ -170,8 +171,7 @@ class CNF(Entry):
         Raises:
             Diverged: when the solver cannot reach the end.
         """
-        final = self._solve(self._exact_rate, _with_zeros(x.flatten(1)), 0.0, 1.0)
-        return LogProb(_log_density(final), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
+        return self._log_prob(x, Tolerance(self.eval_rtol, self.eval_atol), _worst_norm)
 
     def rough_log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
         """The same at a tolerance of 1e-3 or that of evaluation, the error pooled over the batch.
@@ -179,9 +179,11 @@ class CNF(Entry):
         Raises:
             Diverged: when the solver cannot reach the end.
         """
-        rtol, atol = max(self.eval_rtol, ROUGH_TOLERANCE), max(self.eval_atol, ROUGH_TOLERANCE)
-        final = self._solve(self._exact_rate, _with_zeros(x.flatten(1)), 0.0, 1.0, rtol, atol, _pooled_norm)
-        return LogProb(_log_density(final), f"ode-exact(rtol={short(rtol)})", is_bound=False)
+        return self._log_prob(x, self.rough_tolerance(), _pooled_norm)
+
+    def rough_tolerance(self) -> Tolerance:
+        """`ROUGH_TOLERANCE`, or that of evaluation where it is looser."""
+        return Tolerance(max(self.eval_rtol, ROUGH_TOLERANCE), max(self.eval_atol, ROUGH_TOLERANCE))
 
     def reference_log_prob(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
         """The log-density in float64 at a tolerance of 1e-9, by torchdiffeq.
@@ -200,37 +202,36 @@ class CNF(Entry):
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
         """z at t = 1 of the path that starts in x, `(batch, dim)`."""
-        return self._solve(self._plain_rate, x.flatten(1), 0.0, 1.0)
+        return self._carried(x.flatten(1), 0.0, 1.0)
 
     def decode(self, z: Float[Tensor, "batch dim"], context: Context = None) -> Float[Tensor, "batch *event"]:
         """x at t = 0 of the path that ends in z."""
-        return self._solve(self._plain_rate, z, 1.0, 0.0).reshape(len(z), *self.data.event_shape)
+        return self._carried(z, 1.0, 0.0).reshape(len(z), *self.data.event_shape)
 
     def trainer(self, settings: Optimiser) -> Trainer:
         """A gradient step in which a backward solve that fails counts as divergence too."""
         return _SolverStep(self, settings)
 
+    def _log_prob(self, x: Tensor, tolerance: Tolerance, norm: Norm) -> LogProb:
+        final = self._solve(self._exact_rate, _with_zeros(x.flatten(1)), 0.0, 1.0, tolerance, norm)
+        return LogProb(_log_density(final), f"ode-exact(rtol={short(tolerance.rtol)})", is_bound=False)
+
+    def _carried(self, x: Tensor, start: float, end: float) -> Tensor:
+        return self._solve(self._plain_rate, x, start, end, Tolerance(self.eval_rtol, self.eval_atol), _worst_norm)
+
     def _solve(
-        self,
-        rate: StateRate,
-        state: Tensor,
-        start: float,
-        end: float,
-        rtol: float | None = None,
-        atol: float | None = None,
-        norm: Norm | None = None,
+        self, rate: StateRate, state: Tensor, start: float, end: float, tolerance: Tolerance, norm: Norm
     ) -> Tensor:
-        """The state at `end`, by default at the evaluation tolerance for every example."""
         times = torch.tensor([start, end], device=state.device)
         with self._failures():
             path: Tensor = odeint(
                 rate,
                 state,
                 times,
-                rtol=self.eval_rtol if rtol is None else rtol,
-                atol=self.eval_atol if atol is None else atol,
+                rtol=tolerance.rtol,
+                atol=tolerance.atol,
                 method=EVALUATION_SOLVER,
-                options=_adaptive(norm or _worst_norm, end),
+                options=_adaptive(norm, end),
             )
         if not torch.isfinite(path[-1]).all():
             raise Diverged("the ODE's state is not finite at the end of the solve")

@@ -19,9 +19,9 @@ from bench.config import Optimiser
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.machine.onednn_products import transformed
-from bench.models.cnf import CNF, ROUGH_TOLERANCE, short
+from bench.models.cnf import CNF, short
 from bench.models.entry import Context, LogProb
-from bench.models.optimise import GradientStep, Trainer
+from bench.models.optimise import ROUNDING, GradientStep, Trainer
 from bench.ode.frozen_grid import chosen_grid
 from bench.ode.fused import solve_fused
 from bench.ode.kernel_solve import kernel_refusal, solve_by_kernel
@@ -45,15 +45,12 @@ FEWEST_STEPS = 4
 GRADIENT_PRICE = 3
 """Evaluations of the field that one with its gradient is worth, in FLOPs and in time."""
 
-ROUNDING = 1e-9
-"""Of a share of the budget."""
-
 
 class CNFFast(CNF):
     """A flow along the field of `cnf` on a frozen grid. `nfe` counts evaluations of the field, one per batch.
 
-    It counts those of training steps and of densities, not those of a call of `loss`. Those that choose a grid, without
-    a gradient, count as a third, so that a step's time and FLOPs stay in proportion to the count.
+    It counts those of training steps and of densities, not those of a call of `loss`. Those that choose a training grid
+    have no gradient and count as a third: a step's time and FLOPs stay in proportion to the count.
     """
 
     version = 4
@@ -186,8 +183,7 @@ class CNFFast(CNF):
         Raises:
             Diverged: an example cannot be solved to it.
         """
-        solution = solve_per_example(self.rate, x.flatten(1), DOPRI5, Tolerance(self.eval_rtol, self.eval_atol))
-        return LogProb(log_density(solution), f"ode-exact(rtol={short(self.eval_rtol)})", is_bound=False)
+        return self._per_example(x, Tolerance(self.eval_rtol, self.eval_atol))
 
     def rough_log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
         """The same at a tolerance of 1e-3 or that of evaluation.
@@ -195,9 +191,11 @@ class CNFFast(CNF):
         Raises:
             Diverged: an example cannot be solved to it.
         """
-        rtol, atol = max(self.eval_rtol, ROUGH_TOLERANCE), max(self.eval_atol, ROUGH_TOLERANCE)
-        solution = solve_per_example(self.rate, x.flatten(1), DOPRI5, Tolerance(rtol, atol))
-        return LogProb(log_density(solution), f"ode-exact(rtol={short(rtol)})", is_bound=False)
+        return self._per_example(x, self.rough_tolerance())
+
+    def _per_example(self, x: Tensor, tolerance: Tolerance) -> LogProb:
+        solution = solve_per_example(self.rate, x.flatten(1), DOPRI5, tolerance)
+        return LogProb(log_density(solution), f"ode-exact(rtol={short(tolerance.rtol)})", is_bound=False)
 
     def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
         """z at t = 1 of the path that starts in x, `(batch, dim)`."""

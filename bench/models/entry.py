@@ -17,7 +17,8 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
   bench trains on the labelled examples alone to stand beside it;
 - `cluster(x)`: probabilities of clusters found without labels;
 - an attribute `nfe`: the running count of evaluations of an ODE's field; `reference_log_prob(x)`, the same density
-  solved tightly in float64; `grid_log_prob(x, refined)`, that of the training grid `grid`: the errors of the solves.
+  solved tightly in float64; `grid_log_prob(x, refined)`, that of the training grid `grid`: the errors of the solves;
+- `rough_log_prob(x)`: the density of an ODE solved as far as validation needs.
 
 Events are flat vectors. An entry that sets `own_shape = True` gets each event in its own shape instead: a picture as
 `(channels, height, width)`, anything else as before. `data.event_shape` says which; a density is one number an event.

@@ -37,7 +37,7 @@ class FlowMatching(CNF):
     """A flow along the field of `cnf`, learned by regression. `nfe` counts evaluations of the field, one per batch.
 
     It counts those of training steps and of densities, not that of a call of `loss`, which is no likelihood: the row's
-    comes from `log_prob`, `cnf`'s own, which chooses the weights too.
+    comes from `log_prob`, `cnf`'s own; `rough_log_prob` chooses the weights.
     """
 
     compiled_with = "model.coupling=independent"

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from bench.config import Optimiser
 
+ROUNDING = 1e-9
+"""Of a share of the budget: sums of steps and seconds fall short of a share by as much."""
+
 
 @runtime_checkable
 class Trainer(Protocol):

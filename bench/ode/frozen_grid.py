@@ -1,8 +1,8 @@
 """A frozen adaptive grid: as few steps as a tolerance allows, placed where the field is busy, then kept for a while.
 
 An adaptive solver looks at its error after every step, which stops a device each time and leaves no graph to capture.
-Here an embedded method looks once, at some examples; the grid it chooses is good for the next few hundred training
-steps, and its number of steps comes from a small set: for each number a step is compiled or captured once, and reads
+Here an embedded method looks once, at some examples; the grid it chooses is good for some training steps, four to a few
+hundred, and its number of steps comes from a small set: for each number a step is compiled or captured once, and reads
 the times from a tensor.
 """
 

@@ -112,7 +112,11 @@ COLUMNS: dict[str, Column] = {
     "train_flops": Column(
         "FLOP", "matrix products and convolutions of all steps, forward and backward", averaged="cost"
     ),
-    "train_nfe": Column("evaluations", "field evaluations per training step, mean", averaged="cost"),
+    "train_nfe": Column(
+        "evaluations",
+        "field evaluations per training step, mean; those without a gradient count as a third",
+        averaged="cost",
+    ),
     "eval_nfe": Column("evaluations", "field evaluations per density call, mean", averaged="cost"),
     "peak_memory_bytes": Column(
         "B", "largest device memory (CUDA) or resident memory of the process (CPU) in the run", averaged="memory"

@@ -1,13 +1,11 @@
 """Early stopping: the best validation value so far, and the patience that ends training without a better one."""
 
+from bench.models.optimise import ROUNDING
 from bench.training.history import History
 
 LATE_ENOUGH = 0.8
 """Share of the budget from which on the best weights are those of a schedule run to its end: its rate has fallen to a
 tenth there."""
-
-ROUNDING = 1e-9
-"""Differences of shares are no closer."""
 
 
 def is_best(history: History, value: float, share: float) -> bool:

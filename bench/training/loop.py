@@ -15,6 +15,7 @@ from bench.errors import Diverged
 from bench.machine.clock import Neighbours, Stopwatch, either
 from bench.machine.deadline import Deadline
 from bench.models.entry import Entry
+from bench.models.optimise import ROUNDING
 from bench.models.parts.conditional import with_context
 from bench.seeds import stream_seed
 from bench.training.batches import Batches
@@ -22,7 +23,7 @@ from bench.training.best_weights import BestWeights
 from bench.training.checkpoint import load_state, save_state
 from bench.training.clocks import CompileClock, IntervalClock
 from bench.training.compile_step import Compiled, chosen_mode, compile_step, eager_step
-from bench.training.early_stopping import ROUNDING, is_best, out_of_patience
+from bench.training.early_stopping import is_best, out_of_patience
 from bench.training.flop_price import FlopPrice
 from bench.training.history import History
 from bench.training.validation import Validation

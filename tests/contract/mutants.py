@@ -95,6 +95,11 @@ class UnnamedElbo(Latent):
         return LogProb(-self.loss(x), "elbo", is_bound=False)
 
 
+class RoughByANat(Flow):
+    def rough_log_prob(self, x, context=None):
+        return LogProb(self.density(x) + 1, "exact", is_bound=False)
+
+
 class MeanElboCalledExact(Latent):
     log_weights = None
 
@@ -237,6 +242,7 @@ BROKEN: dict[type[Entry], str] = {
     MeanOverCoordinates: "normalised",
     ElboCalledExact: "estimator",
     UnnamedElbo: "estimator",
+    RoughByANat: "estimator",
     MeanElboCalledExact: "normalised",
     NoName: "estimator",
     WeightsWithoutPosterior: "normalised",
