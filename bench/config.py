@@ -8,7 +8,6 @@ DEFAULT, TUNED, TRIAL = "default", "tuned", "trial"
 BOTH = f"{DEFAULT}={TUNED}"
 """The setting of a run whose chosen values are those that the entry comes with."""
 
-
 NOT_IDENTITY = frozenset(
     {
         "study",

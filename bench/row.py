@@ -1,4 +1,4 @@
-"""Parts of a run's row: what its cell is, the environment, what training spent, and whether its numbers are finite."""
+"""Parts of a run's row: what its cell is, what it is made on, what training spent, whether its numbers are finite."""
 
 import math
 import os

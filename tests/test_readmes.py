@@ -56,7 +56,7 @@ class Quantity(NamedTuple):
 
 @cache
 def summary(study: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "results" / study / "summary.csv").copy()  # in one piece
+    return pd.read_csv(ROOT / "results" / study / "summary.csv").copy()  # read in pieces: pandas warns of those
 
 
 @cache

@@ -106,10 +106,15 @@ def comparable(curves: Sequence[Curve]) -> set[tuple[Any, ...]]:
 def broken(curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float]) -> list[tuple[float, float]]:
     """The points with a NaN between two whose rungs are no neighbours: nothing is known of what lies between."""
     found = at[:1]
-    for (before, cell), point in zip(pairwise(curve.cells), at[1:], strict=True):
-        skipped = rungs.index(budget_of(cell)) - rungs.index(budget_of(before)) > 1
+    for skipped, point in zip(skips(curve, rungs), at[1:], strict=True):
         found += [(math.nan, math.nan)] * skipped + [point]
     return found
+
+
+def skips(curve: Curve, rungs: Sequence[float]) -> list[bool]:
+    """Of each two points that follow one another whether a rung lies between them."""
+    places = [rungs.index(budget_of(cell)) for cell in curve.cells]
+    return [after - before > 1 for before, after in pairwise(places)]
 
 
 def rungs_of(curves: Sequence[Curve]) -> list[float]:
@@ -120,7 +125,7 @@ def rungs_of(curves: Sequence[Curve]) -> list[float]:
 def has_gap(curves: Sequence[Curve]) -> bool:
     """True where some curve is broken."""
     rungs = rungs_of(curves)
-    return any(len(broken(curve, [(0.0, 0.0)] * len(curve.cells), rungs)) > len(curve.cells) for curve in curves)
+    return any(any(skips(curve, rungs)) for curve in curves)
 
 
 def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -59,7 +59,7 @@ def render(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    places = place_headings([placed(run) for run in study.runs])
+    places = place_headings([at(run) for run in study.runs])
     environment.filters |= {"source": embedded if single_file else linked, "slug": slug}
     return environment.get_template("report.html").render(
         study=study.name,
@@ -71,18 +71,12 @@ def render(
         data_sets=len({cell.data for cell in cells}),
         sections=_sections(cells, plots),
         places=places,
-        unhappy=[(run, label(run), place_cells(*placed(run), places)) for run in study.runs if run["status"] != "ok"],
+        unhappy=[(run, label(run), place_cells(*at(run), places)) for run in study.runs if run["status"] != "ok"],
         run_table=_run_table(study.runs, places),
         glossary=COLUMNS,
         origins={heading: _counted(study.runs, column) for column, heading in ORIGINS.items()},
         shared=sum(bool(run["shared_machine"]) for run in study.runs),
     )
-
-
-def placed(run: Run) -> tuple[float | None, str]:
-    """Rung and setting of a run, the setting empty where its row has none."""
-    rung, setting = at(run)
-    return rung, setting or ""
 
 
 def linked(plot: Plot) -> str:
@@ -109,7 +103,7 @@ def _run_table(runs: list[Run], places: list[str]) -> Table:
     rows = [
         [
             TableCell(run["data"], run["data"]),
-            *place_cells(*placed(run), places),
+            *place_cells(*at(run), places),
             TableCell(label(run), label(run)),
             *(_field(run[column]) for column in columns),
         ]

@@ -210,7 +210,7 @@ def caption(
         f"A curve is one entry at {budgets(curves)} of the budget, each a run with a schedule of its own; down and "
         "left is better. Rings and the grey line mark the points that no other beats in both mean cost and mean NLL. "
         "Bars are 95 % intervals of the mean over seeds and test examples.",
-        "A curve breaks where no run of that budget ended well." if has_gap(curves) else "",
+        "A curve breaks where a budget has no run that ended well." if has_gap(curves) else "",
         "Hollow: the same entry as it comes; filled: tuned." if any(curve.hollow for curve in curves) else "",
         "Dotted: entries that are fitted, at no budget." if len(floors) > len(left_out) else "",
         f"Above the axis: {far}." if far else "",

@@ -1,6 +1,6 @@
 """The summary as tables, ready for a page, a paper, a README and a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -83,15 +83,15 @@ PLACES = {"rung": "budget", "setting": "setting"}
 """Attributes that place a row beside its data set, and their headings."""
 
 
-def place_headings(places: list[tuple[float | None, str]]) -> list[str]:
+def place_headings(places: Sequence[tuple[float | None, str | None]]) -> list[str]:
     """Headings of budget and setting, where rows differ in them."""
     columns = zip(PLACES.values(), zip(*places, strict=True), strict=True) if places else ()
     return [heading for heading, values in columns if len(set(values)) > 1]
 
 
-def place_cells(rung: float | None, setting: str, headings: list[str]) -> list[TableCell]:
+def place_cells(rung: float | None, setting: str | None, headings: list[str]) -> list[TableCell]:
     """The cells of budget and setting under those headings."""
-    cells = {"budget": TableCell(share(rung), rung), "setting": TableCell(setting, setting or None)}
+    cells = {"budget": TableCell(share(rung), rung), "setting": TableCell(setting or "", setting or None)}
     return [cells[heading] for heading in headings]
 
 

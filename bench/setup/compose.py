@@ -26,7 +26,7 @@ from bench.paths import check_own_names, conf_dir
 from bench.record.reading import CONFIG_BYTES, text_of
 from bench.setup.budget import at_rung
 from bench.setup.check_config import check
-from bench.setup.tuning import place_trial, take_declared
+from bench.setup.tune_options import place_trial, take_declared
 
 ConfigStore.instance().store(name="schema", node=Config)
 

@@ -15,7 +15,6 @@ Grid = Sequence[Mapping[str, Sequence[Any]]]
 
 LISTS = (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.RANGE_SWEEP)
 
-
 RUNG = "budget.rung"
 """The axis that a ladder of budgets adds to a grid."""
 

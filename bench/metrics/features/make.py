@@ -25,7 +25,7 @@ SETS: dict[str, Callable[[], list[Dataset]]] = {
     "mnist": lambda: [idx_images("mnist", folder="mnist")],
     "fashion_mnist": lambda: [idx_images("fashion_mnist", folder="fashion_mnist")],
 }
-"""Data sets that a classifier each is made of."""
+"""The data sets of a name, of each of which a classifier is made."""
 BATCH, RATE, DECAY = 128, 2e-3, 1e-2
 STEPS = 3_000
 
