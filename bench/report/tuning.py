@@ -166,18 +166,16 @@ def short_name(knob: str) -> str:
 
 
 def rung_table(trials: Sequence[Trial]) -> Table:
-    """The best rate of the grid at each rung, and what the rate of the trials' rung loses there."""
+    """The best rate at each rung with the chosen knob, and what the chosen rate loses there."""
     rungs = sorted({trial.rung for trial in trials})
     rows, notes = [], []
     for subject, own in by_subject(trials).items():
-        of_rung = {rung: [one for one in own if one.rung == rung and one.learning_rate in GRID] for rung in rungs}
-        of_rung = {rung: [one for one in of_rung[rung] if not one.knob] for rung in rungs}
-        middle = next((trial.rung for trial in own if trial.mark == CHOSEN), rungs[len(rungs) // 2])
-        served = best(of_rung[middle])
+        served = next((trial for trial in own if trial.mark == CHOSEN), None)
         cells = []
         for rung in rungs:
-            lowest = best(of_rung[rung])
-            same = best(one for one in of_rung[rung] if served and one.learning_rate == served.learning_rate)
+            alike = [one for one in own if served and one.rung == rung and knob_of(one) == knob_of(served)]
+            lowest = best(alike)
+            same = best(one for one in alike if served and one.learning_rate == served.learning_rate)
             cells.append(loss_cell(lowest, same))
             if loss_of(lowest, same) > ENOUGH_TO_SAY:
                 notes.append(said_loss(subject, rung, served, lowest, loss_of(lowest, same)))
@@ -185,24 +183,25 @@ def rung_table(trials: Sequence[Trial]) -> Table:
         rows.append([TableCell(name, name), *cells])
     rule = f"No loss is above {ENOUGH_TO_SAY:g} nats." if not notes else ""
     notes = [
-        "Best rate at each rung and, in brackets, the nats of validation that the best rate of the middle rung loses "
-        f"there. {rule}".strip(),
+        "Best rate at each rung, with the knob that was chosen, and in brackets the nats of validation that the chosen "
+        f"rate loses there. {rule}".strip(),
         *notes,
     ]
     headings = ["entry", *(f"rung {rung:g}" for rung in rungs)]
     return Table("rungs", "Does one rate serve all rungs?", headings, rows, notes)
 
 
+def knob_of(trial: Trial) -> tuple[str, str]:
+    """The option tried beside the rate, and its value."""
+    return trial.knob, trial.value
+
+
 def said_loss(subject: Subject, rung: float, served: Trial | None, lowest: Trial | None, loss: float) -> str:
-    """A line on a rung that the rate of the trials' rung does not serve."""
-    rate = "no rate of the middle rung" if served is None else f"{served.learning_rate:g}"
+    """A line on a rung that the chosen rate does not serve."""
+    rate = "no chosen rate" if served is None else f"{served.learning_rate:g}"
     lost = "diverged" if loss == float("inf") else f"loses {loss:.2f} nats"
     best_there = "" if lowest is None else f" to {lowest.learning_rate:g}"
     return f"{name_of(subject)}: at rung {rung:g} {rate} {lost}{best_there}, more than {ENOUGH_TO_SAY:g}."
-
-
-GRID = frozenset(rates(True, True))
-"""Rates of the grid, as wide as it may be."""
 
 
 def loss_of(lowest: Trial | None, same: Trial | None) -> float:

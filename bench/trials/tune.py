@@ -161,10 +161,19 @@ def mark_other_code(subject: Subject, tunable: Tunable, trials: Trials) -> None:
 
 
 def rungs_made(tuning: Tuning, trials: Trials) -> None:
-    """Makes the trials of the grid at the other rungs: whether the rate that the middle one chose serves them all."""
+    """Makes trials at the other rungs: whether the rate that the middle one chose serves them all.
+
+    They have the knob that it chose, as the tuned runs there have, at the rates of the grid and at the chosen one.
+    """
     grid = rates(*widened(trials.rows.values()))
     on = [one for one in tuning.tunables.values() if one.subject in tuning.choices and one.subject in trials.proven]
-    trials.made([Asked(one, rung, rate) for one in on for rung in one.rungs if rung != one.rung for rate in grid])
+    asked = []
+    for one in on:
+        chosen = tuning.choices[one.subject]
+        tried = sorted({*grid, chosen.learning_rate})
+        others = [rung for rung in one.rungs if rung != one.rung]
+        asked += [Asked(one, rung, rate, chosen.knob, chosen.value) for rung in others for rate in tried]
+    trials.made(asked)
     trials.mark_others(on, every_rung=True)
     if not trials.dry:
         file.write(trials.study, trials.rows.values())

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,16 @@ def test_a_rate_that_does_not_serve_a_rung_is_said() -> None:
     assert "moons flow: at rung 0.0625 0.00315 loses 2.00 nats to 0.0199, more than 0.1." in table.notes
     _, table = tuning_tables([*whole("flow", 2), *low])
     assert "No loss is above 0.1 nats." in table.notes[0]
+
+
+def test_rungs_are_compared_with_the_knob_that_was_chosen() -> None:
+    middle = [*whole("flow", 2)]
+    middle[2] = middle[2].marked("")
+    middle[-1] = replace(middle[-1], validation=1.0).marked(CHOSEN)  # gain=4.0 at the grid's third rate
+    plain = [trial(rate, abs(n - 5.0), model="flow", rung=1.0, run_id=f"a{n}") for n, rate in enumerate(GRID)]
+    alike = [replace(one, knob="gain", value="4.0", validation=abs(n - 3.0)) for n, one in enumerate(plain)]
+    _, table = tuning_tables([*middle, *plain, *alike])
+    assert text(table) == f"moons flow|{GRID[2]:g} (0.00)|{GRID[3]:g} (1.00)"
 
 
 def test_the_table_is_written_beside_the_trials(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from bench.trials.tune import Tuning, planned_tuned, rungs_made, together, tuned
 from bench.tuning import file
 from bench.tuning.choice import Choice
 from bench.tuning.file import CHOSEN, OTHER_CODE, OTHER_DATA, OTHER_PLAN
-from bench.tuning.space import RATE, rates
+from bench.tuning.space import RATE, beside, rates
 
 Loss = Callable[[dict[str, str]], float | str]
 """The validation value of a trial with these words, or the status that it ends with."""
@@ -329,3 +329,24 @@ def test_the_grid_is_made_at_every_rung(fake: Fake) -> None:
     fake.code = "b"
     tuned(fake.untuned("moons flow 0"), fake.trials())
     assert [row.mark for row in file.read(fake.folder)].count(OTHER_CODE) == 20
+
+
+def test_other_rungs_have_the_knob_that_was_chosen(fake: Fake) -> None:
+    fake.loss = lambda words: near(GRID[2])(words) - float(words.get("model.gain", "1"))
+    trials = fake.trials()
+    tuning = tuned(fake.untuned("moons flow 0", knob={"gain": [1.0, 2.0, 4.0]}), trials)
+    before = len(fake.runs)
+    rungs_made(tuning, trials)
+    assert {words["model.gain"] for words in fake.runs[before:]} == {"4.0"}
+    assert len(fake.runs[before:]) == 2 * len(GRID)
+
+
+def test_other_rungs_have_the_chosen_rate_where_it_lies_between_those_of_the_grid(fake: Fake) -> None:
+    fake.loss = near(beside(GRID[2], GRID)[0])
+    trials = fake.trials()
+    tuning = tuned(fake.untuned("moons flow 0"), trials)
+    before = len(fake.runs)
+    rungs_made(tuning, trials)
+    made = {float(words[RATE]) for words in fake.runs[before:]}
+    assert made == {*GRID, the(tuning, "flow").learning_rate}
+    assert len(made) == len(GRID) + 1
