@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.machine.deadline import Deadline
 from bench.metrics.compute import count_flops
 from bench.models.cnf import CNF
-from bench.models.cnf_fast import CNFFast, RegriddingStep
+from bench.models.cnf_fast import PARTS, CNFFast, RegriddingStep
 from bench.models.entry import Entry, field_evaluations
 from bench.models.flow_matching import FlowMatching
 from bench.models.flow_matching_ml import FlowMatchingML
@@ -131,8 +131,9 @@ def test_a_chosen_grid_is_compiled_once_for_each_number_of_steps() -> None:
     for times in ([0.0, 1.0], [0.0, 0.3, 1.0], [0.0, 0.6, 1.0], [0.0, 1.0], [0.0, 0.1, 1.0]):
         for trainer in (eager, other):
             assert isinstance(trainer, RegriddingStep)
-            trainer.step_count, trainer.entry.grid = 1, times
-            losses.append(float(trainer.step(x, 0.5)))
+            # Young and of this part of the budget: the step keeps it.
+            trainer.age, trainer.part, trainer.entry.grid = 1, PARTS // 2, times
+            losses.append(float(trainer.step(x, progress=0.5)))
         made.append((len(compiled.variants), compiled.seconds))
     assert losses[::2] == pytest.approx(losses[1::2], rel=1e-5)
     assert len(set(losses[::2])) == 5
