@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.config import Eval
 from bench.data.dataset import Dataset
-from bench.models.entry import Entry, HasLogProb, HasLogWeights, HasRoughLogProb
+from bench.models.entry import Entry, HasLogProb, HasLogWeights
 from bench.models.parts.importance import iwae
 
 IMAGES = 64
@@ -62,11 +62,9 @@ def density_grid(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> d
 
 
 def log_density(entry: Entry, points: Tensor) -> Tensor:
-    """Log-density of each point, or the bound that stands for it; of an ODE as far as it is solved for validation."""
+    """Log-density of each point, or the bound that stands for it."""
     if isinstance(entry, HasLogWeights):
         return iwae(entry.log_weights(points, GRID_IMPORTANCE_SAMPLES)).value
-    if isinstance(entry, HasRoughLogProb):
-        return entry.rough_log_prob(points).value
     if isinstance(entry, HasLogProb):
         return entry.log_prob(points).value
     raise TypeError(f"{type(entry).__name__} has no density to draw")

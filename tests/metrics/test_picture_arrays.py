@@ -1,10 +1,9 @@
 import numpy as np
 import torch
 
-from bench.metrics.picture_arrays import CLASS_ROWS, GRID, density_grid, picture_samples
+from bench.metrics.picture_arrays import CLASS_ROWS, picture_samples
 from bench.setup import build
 from bench.setup.compose import compose
-from tests.models.helpers import perturbed
 
 
 def test_an_entry_that_takes_labels_draws_some_of_each_class() -> None:
@@ -31,19 +30,3 @@ def test_an_entry_that_takes_labels_draws_some_of_each_class() -> None:
     )
     with torch.no_grad():
         assert "by_class" not in picture_samples(plain, dataset, dataset.fixed(dataset.test[:70], 0))
-
-
-def test_a_picture_of_an_ode_is_its_density_for_fewer_evaluations() -> None:
-    """Of an untrained field made rough, within .02 nats of the exact one on every point."""
-    config = compose(["data=8gaussians", "model=cnf", "model.width=16", "model.input_gain=4", "budget.parameters=null"])
-    dataset = build.dataset(config)
-    entry = perturbed(build.entry_of_width(config, dataset.spec, None), 0.5)
-    x = dataset.fixed(dataset.test[:500], 0)
-    with torch.no_grad():
-        drawn = density_grid(entry, dataset, x, config.eval)
-        half, of_picture = drawn["extent"][1], entry.nfe
-        axis = torch.linspace(-half, half, GRID)
-        points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
-        exact = torch.cat([entry.log_prob(chunk).value for chunk in points.split(config.eval.batch_rows)])
-    assert np.abs(drawn["log_density"].ravel() - exact.numpy()).max() < 0.02
-    assert of_picture < 0.8 * (entry.nfe - of_picture)
