@@ -66,7 +66,8 @@ class Dataset:
         labelled: indices of the training examples whose labels an entry may see; None where it may see none.
         files: that the examples were read from; their bytes count in a run's key.
         version: of a generator of the project's, raised when its examples change on purpose.
-        warnings: why numbers of its runs are to be read with care, a line each; filled in by `bench.data.inspection`.
+        warnings: why numbers of its runs are to be read with care, a line each; `bench.data.inspection` adds its own.
+        notes: what is said of it before anything runs, a line each.
         by_seed: the data set of a run's seed, where runs differ in more than their initialisation; see `of_seed`.
         varies: what that changes: `training draw` or `fold`; empty where all runs have the same splits.
         fold: number of the test fold that these splits are of; None where there are no folds.
@@ -85,6 +86,7 @@ class Dataset:
     files: tuple[Path, ...] = ()
     version: int = 1
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     by_seed: "Callable[[int], Dataset] | None" = None
     varies: str = ""
     fold: int | None = None
@@ -97,6 +99,11 @@ class Dataset:
             own = (channels[0] if channels else 1, height, width)
         spec = replace(self.spec, image_shape=own, examples=len(self.train))
         object.__setattr__(self, "spec", spec)
+
+    @property
+    def noisy(self) -> bool:
+        """True where `to_model` draws noise on levels or cells, so that one draw of a likelihood is an accident."""
+        return self.spec.kind == "discrete" or bool(getattr(self.space, "noisy", False))
 
     def to(self, device: torch.device) -> "Dataset":
         """The same data set with its splits and space on `device`."""

@@ -10,8 +10,9 @@ data's own coordinates for continuous data.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -45,6 +46,38 @@ class Space(Protocol):
 
     def to(self, device: torch.device) -> "Space":
         """The same space with its constants on `device`."""
+        ...
+
+
+@runtime_checkable
+class HasUnits(Protocol):
+    """A space whose events are rows of named columns, such as those of a user's table."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, in the user's order."""
+        ...
+
+    @property
+    def noisy(self) -> bool:
+        """True where `to_model` draws noise."""
+        ...
+
+    @property
+    def unit_log_det(self) -> float:
+        """log |det d report / d units| in nats: the NLL in the user's units is that of the report space less this."""
+        ...
+
+    def to_units(self, x: ModelBatch) -> dict[str, Any]:
+        """Events of model space as the user's columns: name -> array of floats, integers or words, one a row."""
+        ...
+
+    def from_units(self, columns: Mapping[str, Any], where: str) -> ImageBatch:
+        """Raw rows, as `Dataset.train` holds them, of the user's columns: numbers or text, one a row.
+
+        Raises:
+            BenchError: it names the file `where`, the row and the column.
+        """
         ...
 
 

@@ -87,7 +87,7 @@ def likelihood_over_draws(
     def draw(number: int) -> Tensor:
         return x if number == 0 else dataset.fixed(dataset.test[: len(x)], stream_seed(settings.seed, "test", number))
 
-    draws = settings.dequantisation_draws if dataset.spec.kind == "discrete" else 1
+    draws = settings.dequantisation_draws if dataset.noisy else 1
     return over_draws(estimator, draw, dataset.space.log_det, draws, stream_seed(settings.seed, "draws"))
 
 

@@ -1,0 +1,184 @@
+"""One column of a table: the way from its own units to raw values and back, in float64."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from bench.errors import BenchError, unknown
+
+Kind = Literal["real", "heavy", "integer", "category", "constant", "duplicate"]
+"""What a column holds. `heavy` is a real one of heavy tails; `constant` and `duplicate` ones are not modelled."""
+
+ABSENT = -1
+SHOWN = 40
+"""Characters of a user's value that a message repeats."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, fitted on training rows.
+
+    Raw values are what `Dataset.train` holds: raw = (value - step / 2 - centre) / unit, the lower end of the cell of
+    width `step` in which a value lies. A category's value is its place among `words`, its cell begins there.
+
+    Attributes:
+        name: of the user's.
+        kind: one of `Kind`.
+        place: of its coordinate in an event; `ABSENT` for a constant or a duplicate.
+        centre: mean of the training rows, in the column's units; the median of a heavy one, 0 of a category.
+        unit: standard deviation of the training rows; 1 of a category.
+        step: width of the noise in the column's units; 0 without noise, 1 for integers that follow each other.
+        origin: a value on the grid of width `step`.
+        low, high: smallest and largest training value; of a constant number the number itself.
+        words: of a category, sorted; of a constant word the word alone.
+        same_as: name of the column that a duplicate repeats; empty otherwise.
+    """
+
+    name: str
+    kind: str
+    place: int = ABSENT
+    centre: float = 0.0
+    unit: float = 1.0
+    step: float = 0.0
+    origin: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    words: tuple[str, ...] = ()
+    same_as: str = ""
+
+    @property
+    def lower(self) -> float:
+        """What lies between a value and the lower end of its cell, in the column's units."""
+        return 0.0 if self.kind == "category" else self.step / 2
+
+    def raw(self, values: Any) -> Any:
+        """Raw values, float64, of values in the column's units; places among the words for a category."""
+        return (np.asarray(values, dtype=np.float64) - self.lower - self.centre) / self.unit
+
+    def values(self, y: Any) -> Any:
+        """Values in the column's units of dequantised raw ones: floats, integers or words.
+
+        Integers are rounded and clipped to the range of the training rows; other columns with noise are rounded to
+        their own resolution.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        if self.kind == "category":
+            places = np.clip(np.floor(y), 0, len(self.words) - 1).astype(np.int64)
+            return np.asarray(self.words, dtype=object)[places]
+        found = y * self.unit + self.centre
+        if self.step == 0:
+            return found
+        found = self.origin + self.step * np.round((found - self.origin) / self.step)
+        if self.kind == "integer":
+            return np.clip(found, self.low, self.high).round().astype(np.int64)
+        return np.round(found, digits_of(self.step))
+
+    def repeated(self, n: int) -> Any:
+        """A constant, `n` times."""
+        if self.words:
+            return np.full(n, self.words[0], dtype=object)
+        whole = float(self.low).is_integer() and abs(self.low) < 2**53
+        return np.full(n, int(self.low) if whole else self.low)
+
+    def read(self, values: Any, where: str) -> Any:
+        """Raw values, float64, of a user's values: numbers or text.
+
+        Args:
+            values: one a row.
+            where: the file's name, which an error gives.
+
+        Raises:
+            BenchError: the first value that is no number, no finite one, no whole one or no known word.
+        """
+        if self.kind == "category":
+            return self.raw(places_among(self.words, values, f"{where}: row", self.name))
+        found = numbers_of(values, where, self.name)
+        if self.kind == "integer":
+            broken = np.flatnonzero(found != np.round(found))
+            if len(broken):
+                row = int(broken[0])
+                raise BenchError(f"{place_of(where, row, self.name)} is {found[row]:.6g}; the column holds integers")
+        return self.raw(found)
+
+    def check_constant(self, values: Any, where: str) -> None:
+        """Refuses other values than the one that a constant has.
+
+        Raises:
+            BenchError: it names the first row.
+        """
+        own = self.words[0] if self.words else self.low
+        given = numbers_of(values, where, self.name) if not self.words else np.asarray(values).astype(str)
+        broken = np.flatnonzero(given != own)
+        if len(broken):
+            row = int(broken[0])
+            raise BenchError(
+                f"{place_of(where, row, self.name)} is {shown(given[row])}; every row of the model's data has {own}"
+            )
+
+
+def digits_of(step: float) -> int:
+    """Decimal places that hold multiples of a step without the noise of their float64."""
+    return max(0, int(np.ceil(-np.log10(step))) + 3)
+
+
+def numbers_of(values: Any, where: str, name: str) -> Any:
+    """Values as float64, text among them read as numbers.
+
+    Raises:
+        BenchError: the first that is no number, or not a finite one.
+    """
+    given = np.asarray(values)
+    try:
+        found = given.astype(np.float64)
+    except (TypeError, ValueError):
+        found = np.asarray([number(value) for value in given])
+    broken = np.flatnonzero(~np.isfinite(found))
+    if len(broken):
+        row = int(broken[0])
+        raise BenchError(f"{place_of(where, row, name)} is {shown(given[row])}; give a finite number")
+    return found
+
+
+def number(value: Any) -> float:
+    """A value as a number; NaN where it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def places_among(words: tuple[str, ...], values: Any, where: str, name: str) -> Any:
+    """The place of each value among the words of a category; numbers count by their text.
+
+    Raises:
+        BenchError: the first value that is none of them.
+    """
+    known = {word: place for place, word in enumerate(words)}
+    given = [as_word(value) for value in np.asarray(values).tolist()]
+    places = np.asarray([known.get(word, ABSENT) for word in given], dtype=np.int64)
+    broken = np.flatnonzero(places == ABSENT)
+    if len(broken):
+        row = int(broken[0])
+        raise unknown("value", shown(given[row], 20), words, f"{where} {row + 1}, column {name}")
+    return places
+
+
+def as_word(value: Any) -> str:
+    """A value as a category's word: a whole number without a point, text without spaces around it."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value).strip()
+
+
+def place_of(where: str, row: int, name: str) -> str:
+    """`mine.csv: row 3, column age`, rows counted from 1 below the header; `row` counts from 0."""
+    return f"{where}: row {row + 1}, column {name}"
+
+
+def shown(value: Any, most: int = SHOWN) -> str:
+    """A user's value in a message: in quotes where it is text, cut where it is long, on one line."""
+    if not isinstance(value, str):
+        return f"{value}"
+    plain = " ".join(value.split())
+    return f"'{plain}'" if len(plain) <= most else f"'{plain[:most]}...'"
