@@ -113,7 +113,8 @@ def parser() -> argparse.ArgumentParser:
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each")
     what.add_argument("what", nargs="?", choices=["models", "data", "studies", "metrics"])
-    what.add_argument("name", nargs="?", metavar="NAME", help="a data set: its options, sizes and faults")
+    what.add_argument("name", nargs="?", metavar="NAME", help="a data set, or a table's file: sizes and faults")
+    what.add_argument("overrides", nargs="*", help="options of the data, such as data.label=species")
     add_config_dir(what)
     what.set_defaults(call=call_list)
 
@@ -243,7 +244,8 @@ def call_list(arguments: argparse.Namespace) -> int:
     elif arguments.what == "data":
         from bench.cells.apart import verdict
 
-        task = {"do": "list", "name": arguments.name, "config_dir": None if config_dir is None else str(config_dir)}
+        task = {"do": "list", "name": arguments.name, "overrides": arguments.overrides}
+        task["config_dir"] = None if config_dir is None else str(config_dir)
         return 0 if verdict(task, print) else 1
     else:
         raise BenchError(f"bench list {arguments.what} {arguments.name}: only data have a list by name; leave it out")

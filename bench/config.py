@@ -18,6 +18,7 @@ NOT_IDENTITY = frozenset(
         "workers",
         "compile",
         "data.root",
+        "data.path",
         "budget.timeout_seconds",
         "budget.ladder",
         "budget.rung",

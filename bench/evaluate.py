@@ -34,6 +34,7 @@ from bench.metrics.samples import sample_quality
 from bench.metrics.sharpness import SMALLEST_IMAGE, laplacian_variance
 from bench.metrics.solver import solver_errors
 from bench.metrics.tightness import tightness
+from bench.metrics.units import in_units
 from bench.models.entry import (
     Entry,
     HasClasses,
@@ -51,11 +52,6 @@ from bench.record.store import Record
 from bench.seeds import stream_seed
 from bench.training.supervised_baseline import supervised_accuracy
 
-REPORT_SPACE = {
-    "discrete": "nats of dequantised pixels",
-    "binary": "nats of binary pixels",
-    "continuous": "nats in the data's own coordinates",
-}
 COLUMN_NOISE = 0.1
 """Latent noise of the column `recon_mse_noise`, in standard deviations of the latent."""
 GRADIENT_BATCH = 128
@@ -130,17 +126,20 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
         return {}, {}
     estimated, log_prob = over.mean, over.mean.log_prob
     nll, error = mean_and_error(-log_prob)
-    record: Record = {
-        "nll_nats": nll,
-        "nll_standard_error": error,
-        "nll_estimator": estimated.estimator,
-        "nll_is_bound": estimated.is_bound,
-        "nll_examples": len(x),
-        "nll_draws": over.draws,
-        "test_hash": rows_hash(dataset.test[: len(x)]),
-        "nll_space": REPORT_SPACE[dataset.spec.kind],
-        "nll_seconds_per_1k": over.seconds_per_1k,
-    } | tightness(estimated, settings.estimator)
+    record: Record = (
+        {
+            "nll_nats": nll,
+            "nll_standard_error": error,
+            "nll_estimator": estimated.estimator,
+            "nll_is_bound": estimated.is_bound,
+            "nll_examples": len(x),
+            "nll_draws": over.draws,
+            "test_hash": rows_hash(dataset.test[: len(x)]),
+            "nll_seconds_per_1k": over.seconds_per_1k,
+        }
+        | in_units(dataset, nll)
+        | tightness(estimated, settings.estimator)
+    )
     if over.log_mean is not None and dataset.spec.kind != "continuous":
         record["discrete_nll_nats"], record["discrete_nll_standard_error"] = mean_and_error(-over.log_mean)
         record["discrete_nll_estimator"] = over.estimators

@@ -128,7 +128,8 @@ def check(words: dict[str, Any], send: Send) -> None:
 
 def list_data(words: dict[str, Any], send: Send) -> None:
     """What `bench list data NAME` says of a data set."""
-    for line in data_lines(words["name"], config_dir_of(words)):
+    lines = data_lines(words["name"], config_dir_of(words), words.get("overrides") or [])
+    for line in lines:
         send("say", line)
     send("verdict", True)
 

@@ -99,8 +99,8 @@ def copied_columns(train: Tensor, part: Tensor) -> list[tuple[int, int]]:
     return twins
 
 
-def dependent_columns(x: Float[Tensor, "rows dim"]) -> list[int]:
-    """The columns of the first combination that is constant; none where there is none, or too few rows to tell.
+def dependent_columns(x: Float[Tensor, "rows dim"], least: float = DEPENDENT) -> list[int]:
+    """The columns of the first combination of less deviation than `least`; none where there is none, or few rows.
 
     Eigenvectors of the correlation matrix are combinations of standardised columns, their eigenvalues the variances.
     Columns far from 0 have less than float32's own precision: a combination counts as constant where its deviation is
@@ -114,7 +114,7 @@ def dependent_columns(x: Float[Tensor, "rows dim"]) -> list[int]:
     variances, combinations = torch.linalg.eigh(standard.T @ standard / (rows - 1))
     rounding = torch.finfo(torch.float32).eps * x.abs().amax(0) / spread
     noise = (combinations.square() * rounding.square().unsqueeze(1)).sum(0).sqrt()
-    constant = variances.clamp(min=0).sqrt() < noise.clamp(min=DEPENDENT)
+    constant = variances.clamp(min=0).sqrt() < noise.clamp(min=least)
     if not bool(constant.any()):
         return []
     weights = combinations[:, constant][:, 0].abs()

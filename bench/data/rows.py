@@ -82,7 +82,7 @@ def wholly_shared(rows: Rows, split: str, other: str) -> bool:
 
 def row_warnings(rows: Rows) -> Iterator[str]:
     """A line for each two splits that share some rows beyond chance, and one where most rows are copies."""
-    continuous = rows.dataset.spec.kind == "continuous"
+    continuous = rows.dataset.spec.kind == "continuous" and not rows.dataset.noisy
     for split, other in PAIRS:
         shared, expected = rows.shared(split, other), rows.expected(split, other)
         size = len(rows.digests[split])
@@ -96,10 +96,11 @@ def row_warnings(rows: Rows) -> Iterator[str]:
 def copies(rows: Rows) -> Iterator[str]:
     """A line where most training rows are copies, or where most pairs of binary ones are."""
     counts, kind = rows.counts["train"], rows.dataset.spec.kind
+    continuous = kind == "continuous" and not rows.dataset.noisy
     size = len(rows.digests["train"])
     most, times = counts.most_common(1)[0]
     same = sum((count / size) ** 2 for count in counts.values())
-    if (kind == "continuous" and 2 * len(counts) < size) or (kind == "binary" and same > 0.5):
+    if (continuous and 2 * len(counts) < size) or (kind == "binary" and same > 0.5):
         first = rows.digests["train"].index(most)
         yield (
             f"{size - len(counts)} of {size} training rows are copies (row {first} stands {times} times): densities "

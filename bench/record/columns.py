@@ -148,6 +148,13 @@ COLUMNS: dict[str, Column] = {
         bounded=True,
         error="nll_standard_error",
     ),
+    "nll_unit_nats": Column(
+        "nats",
+        "nll_nats in the units of the user's own columns; of a category by its probability",
+        averaged="likelihood",
+        bounded=True,
+        error="nll_standard_error",
+    ),
     "nll_standard_error": Column("nats", "standard error of nll_nats over test examples"),
     "nll_estimator": Column("", "how the likelihood was obtained", kind="text"),
     "nll_estimator_error": Column("nats", "standard error of nll_nats that is the estimator's own"),

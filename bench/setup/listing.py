@@ -4,7 +4,7 @@ What there is takes a line each and imports none of it.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.errors import unknown
@@ -47,8 +47,15 @@ def groups_of(name: str, config_dir: Path | None) -> list[str]:
     return groups
 
 
-def data_lines(name: str, config_dir: Path | None) -> list[str]:
+def data_lines(name: str, config_dir: Path | None, overrides: Sequence[str] = ()) -> list[str]:
     """A data set's options, with their values where it is made as its file says, its sizes and what is wrong with it.
+
+    Of the path of a file it is the diagnosis of the table that lies there.
+
+    Args:
+        name: of the data set, or a path.
+        config_dir: a folder of the user's own configuration groups.
+        overrides: options of the data set.
 
     Raises:
         BenchError: it is unknown or cannot be built.
@@ -57,8 +64,11 @@ def data_lines(name: str, config_dir: Path | None) -> list[str]:
     from bench.setup.check_data import check_data
     from bench.setup.compose import compose
     from bench.setup.options import keywords_of
+    from bench.setup.table_listing import is_file_name, table_lines
 
-    config = compose([f"data={name}"], config_dir)
+    if is_file_name(name):
+        return list(table_lines(name, list(overrides), config_dir))
+    config = compose([f"data={name}", *overrides], config_dir)
     options = data_options(config)
     function = imported(config.data["_target_"], f"data={name}")
     lines = [f"{name}: {(inspect.getdoc(function) or 'no description').splitlines()[0]}"]

@@ -164,7 +164,7 @@ def plan(
             planned.refusals.append(Refusal(" ".join(words), len(asked), str(error)))
     planned.places = sorted(cells)
     planned.cells = [cells[place] for place in planned.places]
-    for line in warnings_of(planned.cells):
+    for line in (*notes_of(planned.cells), *warnings_of(planned.cells)):
         say(line)
     return planned
 
@@ -180,6 +180,12 @@ def about_grid(arguments: list[str]) -> list[str]:
         raise BenchError(f"{' '.join(about)}: run one study at a time")
     budget = [word for word in arguments if word.startswith("budget=")]
     return about if any(override.is_sweep_override() for override in parse(budget)) else [*about, *budget]
+
+
+def notes_of(cells: Iterable[Cell]) -> list[str]:
+    """What is said of the data sets of the cells before anything runs, each line once, in their order."""
+    lines = [f"data={cell.config.data['name']}: {line}" for cell in cells for line in cell.dataset.notes]
+    return list(dict.fromkeys(lines))
 
 
 def warnings_of(cells: Iterable[Cell]) -> list[str]:

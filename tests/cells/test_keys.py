@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "conf/model").mkdir()
     (tmp_path / "own_data.py").write_text("SCALE = 1.0\n" + DATA)
     (tmp_path / "conf/data/generated.yaml").write_text("_target_: own_data.made\nname: generated\n")
-    (tmp_path / "conf/data/table.yaml").write_text("_target_: own_data.from_csv\nname: table\n")
+    (tmp_path / "conf/data/from_csv.yaml").write_text("_target_: own_data.from_csv\nname: from_csv\n")
     write_rows(tmp_path, 1.0)
     package = tmp_path / "own_entry"
     package.mkdir()
@@ -69,7 +69,7 @@ def test_changed_arrays_of_a_data_function_make_another_run(folder, bench_call) 
 
 
 def test_a_changed_table_makes_another_run(folder, bench_call) -> None:
-    words = command("data=table", "model=gaussian")
+    words = command("data=from_csv", "model=gaussian")
     assert bench_call(*words).code == 0
     write_rows(folder, 2.0)
     assert "finished before" not in bench_call(*words).out

@@ -1,5 +1,8 @@
 """One column of a table: the way from its own units to raw values and back, in float64."""
 
+import json
+import re
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +14,8 @@ Kind = Literal["real", "heavy", "integer", "category", "constant", "duplicate"]
 """What a column holds. `heavy` is a real one of heavy tails; `constant` and `duplicate` ones are not modelled."""
 
 ABSENT = -1
+PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+"""A name that neither a shell nor an override needs in quotes."""
 SHOWN = 40
 """Characters of a user's value that a message repeats."""
 
@@ -182,3 +187,15 @@ def shown(value: Any, most: int = SHOWN) -> str:
         return f"{value}"
     plain = " ".join(value.split())
     return f"'{plain}'" if len(plain) <= most else f"'{plain[:most]}...'"
+
+
+def drop(name: str) -> str:
+    """The option that leaves a column out, as a shell takes it."""
+    if PLAIN.fullmatch(name):
+        return f"data.drop=[{name}]"
+    return shlex.quote(f'data.drop=["{name}"]')
+
+
+def of_kind(name: str, kind: str) -> str:
+    """The option that sets a column's kind, as a shell takes it."""
+    return shlex.quote(f"data.kinds={{{name if PLAIN.fullmatch(name) else json.dumps(name)}: {kind}}}")

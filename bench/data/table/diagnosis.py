@@ -1,0 +1,153 @@
+"""What a table is: its columns by kind, ranges, ties, near-singular directions; and what is to be read with care."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.data.columns import DEPENDENT, dependent_columns, sampled
+from bench.data.table.column import ABSENT, Column, drop, of_kind
+from bench.data.table.fit import HEAVY, TIES, Fitted, Seen
+from bench.data.table.splits import PARTS
+from bench.errors import BenchError
+
+NEAR_SINGULAR = 0.01
+"""Standard deviation of a combination of standardised columns below which they are called near-singular."""
+NAMED = 8
+"""Columns that a line names; it counts the others."""
+KINDS = ("real", "heavy", "integer", "category", "constant", "duplicate")
+
+
+class Diagnosis(NamedTuple):
+    """What was found of a table.
+
+    Attributes:
+        name: of the file.
+        rows: of the file that are used.
+        fitted: its space, rows and columns.
+        split: how it is split, in words.
+        label: name of the column of labels, and their number; empty where there is none.
+        said: what was left out, a line each.
+    """
+
+    name: str
+    rows: int
+    fitted: Fitted
+    split: str
+    label: str
+    said: tuple[str, ...]
+
+
+def notes(found: Diagnosis) -> tuple[str, ...]:
+    """What is said of a table before a run: a line of rows, one of kinds, and what was left out."""
+    columns = found.fitted.space.columns
+    parts = ", ".join(f"{part} {len(rows)}" for part, rows in zip(PARTS, found.fitted.splits, strict=True))
+    label = f"; label {found.label}" if found.label else ""
+    rows = f"{found.name}: {found.rows} rows ({parts}; {found.split}), {len(columns)} columns{label}"
+    kinds = [f"{kind}: {listed([c.name for c in columns if c.kind == kind])}" for kind in KINDS if of(columns, kind)]
+    return (rows, "; ".join(kinds), *found.said)
+
+
+def of(columns: Sequence[Column], kind: str) -> bool:
+    """True where a column is of the kind."""
+    return any(column.kind == kind for column in columns)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def column_lines(found: Diagnosis) -> Iterator[str]:
+    """A line for each column: kind, range or words, and what to note."""
+    columns = found.fitted.space.columns
+    width = min(30, max(len(column.name) for column in columns))
+    for column in columns:
+        seen = found.fitted.seen.get(column.name)
+        remarks = "; ".join([range_of(column), *(remarks_of(column, seen) if seen else ())])
+        yield f"  {column.name:<{width}}  {column.kind:<9}  {remarks}"
+
+
+def range_of(column: Column) -> str:
+    """The range of the training rows, the words, the constant, or what a duplicate repeats."""
+    if column.kind == "duplicate":
+        return f"the same as {column.same_as}; not modelled, put back in samples"
+    if column.kind == "constant":
+        return f"{column.words[0] if column.words else f'{column.low:.10g}'}; not modelled, put back in samples"
+    if column.kind == "category":
+        return f"{len(column.words)} values: {listed(column.words)}"
+    return f"{column.low:.6g} to {column.high:.6g}, mean {column.centre:.4g}, deviation {column.unit:.4g}"
+
+
+def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
+    """Distinct values, ties and tails of a modelled number."""
+    if column.kind == "category":
+        return
+    yield f"{seen.distinct} values"
+    if column.kind != "integer" and seen.tied >= TIES:
+        noise = "dequantised" if column.step else "data.ties=dequantise adds noise"
+        yield f"ties: {seen.tied:.0%} of rows, resolution {seen.step:.4g} ({noise})"
+    if column.kind == "integer" and column.step != 1:
+        yield f"in steps of {column.step:.10g}"
+    if column.kind == "real" and seen.kurtosis > HEAVY:
+        yield f"heavy tails (kurtosis {seen.kurtosis:.0f}): {of_kind(column.name, 'heavy')} maps them"
+
+
+def near_singular(found: Diagnosis, least: float) -> list[str]:
+    """Names of the columns of the first combination of less than so many standard deviations; none without one."""
+    space, train = found.fitted.space, found.fitted.splits[0]
+    x = space.to_model(train[sampled(len(train))], torch.Generator().manual_seed(0)).double()
+    numbers = [column for column in space.modelled if column.kind != "category"]
+    chosen = numeric(x, numbers)
+    return [numbers[place].name for place in dependent_columns(chosen, least)]
+
+
+def numeric(x: Tensor, columns: Sequence[Column]) -> Tensor:
+    """The coordinates of some columns."""
+    return x[:, [column.place for column in columns]]
+
+
+def check_singular(found: Diagnosis) -> None:
+    """Refuses columns of which a combination is constant, where no density has a bound.
+
+    Raises:
+        BenchError: it names them.
+    """
+    names = near_singular(found, DEPENDENT)
+    if names:
+        raise BenchError(
+            f"{found.name}: columns {listed(names)} are linearly dependent in all training rows, where no density "
+            f"has a bound; leave one of them out, as by {drop(names[-1])}"
+        )
+
+
+def warnings(found: Diagnosis) -> Iterator[str]:
+    """Lines that every row of the table's runs carries."""
+    columns, seen = found.fitted.space.modelled, found.fitted.seen
+    tied = [column.name for column in columns if column.kind in ("real", "heavy") and seen[column.name].tied >= TIES]
+    bare = [name for name in tied if not step_by_name(columns)[name]]
+    if bare:
+        first = seen[bare[0]]
+        verb = "has" if len(bare) == 1 else "have"
+        yield (
+            f"{listed(bare)} {verb} ties ({bare[0]}: {first.tied:.0%} of training rows share a value, resolution "
+            f"{first.step:.4g}), where a likelihood grows without bound: data.ties=dequantise adds noise of that width"
+        )
+    counting = [c.name for c in columns if c.kind == "integer" and counts_rows(c, seen[c.name], found)]
+    if counting:
+        yield f"{counting[0]} seems to number the rows, which is no data: leave it out by {drop(counting[0])}"
+    if len(columns) == 1:
+        yield f"one column: `bench list data {found.name}` says which entries can model it"
+
+
+def step_by_name(columns: Sequence[Column]) -> dict[str, float]:
+    """Name of a column -> width of its noise."""
+    return {column.name: column.step for column in columns}
+
+
+def counts_rows(column: Column, seen: Seen, found: Diagnosis) -> bool:
+    """True for integers that are all different and within as narrow a range as the rows are many."""
+    train = len(found.fitted.splits[0])
+    return seen.distinct == train > 1 and column.high - column.low < found.rows and column.place != ABSENT

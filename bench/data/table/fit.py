@@ -1,0 +1,174 @@
+"""A table's space and raw rows, fitted on its training rows alone, column by column to hold little at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data.dequantisation import uniform
+from bench.data.spaces import REACH
+from bench.data.table.column import Column, drop
+from bench.data.table.frame import Frame, Words
+from bench.data.table.kinds import Found
+from bench.data.table.resolution import step_of, tied
+from bench.data.table.space import ALPHA, TableSpace
+from bench.data.table.splits import Splits
+from bench.errors import BenchError
+
+TIES = 0.05
+"""Share of training rows whose value another row has, from which on a real column has ties."""
+HEAVY = 30.0
+"""Excess kurtosis of training rows from which on tails are called heavy."""
+QUARTILES = 1.349
+"""Distance of a normal law's quartiles in standard deviations."""
+
+
+class Seen(NamedTuple):
+    """What the training rows of a modelled column show.
+
+    Attributes:
+        distinct: different values.
+        tied: share of rows whose value another one has.
+        step: of the grid on which the values lie, where there are ties; 0 elsewhere.
+        kurtosis: excess kurtosis; 0 of a category.
+    """
+
+    distinct: int
+    tied: float = 0.0
+    step: float = 0.0
+    kurtosis: float = 0.0
+
+
+class Fitted(NamedTuple):
+    """A table's space, its raw rows, and what its columns show.
+
+    Attributes:
+        space: fitted on the training rows.
+        splits: raw rows of each split, float32 `(rows, dim)`.
+        seen: name of a modelled column -> what its training rows show.
+    """
+
+    space: TableSpace
+    splits: tuple[Tensor, Tensor, Tensor]
+    seen: dict[str, Seen]
+
+
+def fitted(frame: Frame, found: Sequence[Found], splits: Splits, dequantise: bool) -> Fitted:
+    """The space of a table and its raw rows; the frame's columns are used up.
+
+    Args:
+        frame: whose columns are `found`, in that order.
+        found: the kinds of the columns.
+        splits: the rows of each split.
+        dequantise: adds noise to real columns with ties, as wide as their own resolution.
+
+    Raises:
+        BenchError: a column has one value in all training rows.
+    """
+    dim = sum(one.kind not in ("constant", "duplicate") for one in found)
+    raw = tuple(torch.empty(len(rows), dim) for rows in splits)
+    columns: list[Column] = []
+    seen: dict[str, Seen] = {}
+    place = 0
+    for one in found:
+        values = frame.columns.pop(one.name)
+        if one.kind in ("constant", "duplicate"):
+            columns.append(put_back(one, values))
+            continue
+        numbers = one.codes if one.kind == "category" else values
+        train = numbers[splits.train]
+        if bool((train == train[0]).all()):
+            raise BenchError(
+                f"{frame.place(int(splits.train[0]), one.name)} has the value of all {len(train)} training rows, where "
+                f"no density has a bound; leave the column out by {drop(one.name)}, or give another data.split"
+            )
+        column, seen[one.name] = fitted_column(one, numbers, train, place, dequantise)
+        columns.append(column)
+        for part, rows in zip(raw, splits, strict=True):
+            part[:, place] = torch.from_numpy(column.raw(numbers[rows])).float()
+        place += 1
+    return Fitted(space_of(columns, raw[0]), (raw[0], raw[1], raw[2]), seen)
+
+
+def put_back(one: Found, values: Any) -> Column:
+    """A column that is not modelled."""
+    if one.kind == "duplicate":
+        return Column(one.name, "duplicate", same_as=one.same_as)
+    value = 0.0 if isinstance(values, Words) else float(values[0])
+    return Column(one.name, "constant", low=value, high=value, words=one.words)
+
+
+def fitted_column(one: Found, numbers: Any, train: Any, place: int, dequantise: bool) -> tuple[Column, Seen]:
+    """A modelled column and what its training rows show.
+
+    Args:
+        one: its kind.
+        numbers: values of all rows; places among the words for a category.
+        train: those of the training rows.
+        place: of its coordinate.
+        dequantise: as `fitted`.
+    """
+    if one.kind == "category":
+        return Column(one.name, one.kind, place, step=1.0, words=one.words), Seen(len(np.unique(train)))
+    distinct, share = len(np.unique(train)), tied(train)
+    low, high, mean, deviation = float(train.min()), float(train.max()), float(train.mean()), float(train.std())
+    kurtosis = float((((train - mean) / deviation) ** 4).mean()) - 3
+    grid = one.kind == "integer" or share >= TIES
+    step = step_of(np.unique(numbers)) if grid else 0.0
+    cell = step if one.kind == "integer" or (grid and dequantise) else 0.0
+    unit = float(np.hypot(deviation, cell / np.sqrt(12)))
+    centre = float(np.median(train)) if one.kind == "heavy" else mean
+    origin = float(numbers[0])
+    column = Column(one.name, one.kind, place, centre, unit, cell, origin, low, high)
+    return column, Seen(distinct, share, step, kurtosis)
+
+
+def space_of(columns: Sequence[Column], train: Tensor) -> TableSpace:
+    """The space of fitted columns; its maps are standardised on raw training rows, with noise of a fixed seed."""
+    modelled = [column for column in columns if column.place >= 0]
+    zeros, ones = torch.zeros(len(modelled)), torch.ones(len(modelled))
+    plain = TableSpace(
+        columns=tuple(columns),
+        width=torch.tensor([column.step / column.unit for column in modelled]),
+        levels=torch.tensor([float(len(column.words)) for column in modelled]),
+        slope=torch.tensor([slope_of(column, train[:, column.place]) for column in modelled]),
+        shift=zeros,
+        scale=ones,
+        code_mean=zeros,
+        code_spread=ones,
+    )
+    mapped = ((plain.levels > 0) | (plain.slope > 0)).nonzero()[:, 0].tolist()
+    if not mapped:
+        return plain
+    tensors = {name: getattr(plain, name).clone() for name in ("shift", "scale", "code_mean", "code_spread")}
+    generator = torch.Generator().manual_seed(0)
+    smallest = 2 * float(np.log((1 - ALPHA) / ALPHA)) / REACH
+    for place in mapped:
+        y = train[:, place]
+        if plain.width[place] > 0:
+            y = y + plain.width[place] * uniform(y.shape, generator)
+        if plain.levels[place] > 0:
+            x = (ALPHA + (1 - 2 * ALPHA) / plain.levels[place] * y).logit(eps=1e-7)
+            tensors["code_mean"][place], tensors["code_spread"][place] = y.mean(), y.std()
+            tensors["scale"][place] = x.std().clamp(min=smallest)
+        else:
+            x = (plain.slope[place] * y).arcsinh()
+            tensors["scale"][place] = x.std()
+        tensors["shift"][place] = x.mean()
+    return replace(plain, **tensors)
+
+
+def slope_of(column: Column, raw: Tensor) -> float:
+    """The slope of a heavy column's arcsinh: it bends where the distance of the quartiles says that the middle ends.
+
+    Where half of the rows have one value, the mean distance from the median takes the quartiles' place.
+    """
+    if column.kind != "heavy":
+        return 0.0
+    values = raw.double().numpy()
+    low, high = np.quantile(values, [0.25, 0.75])
+    spread = float(high - low) / QUARTILES or float(np.abs(values - np.median(values)).mean())
+    return 1.0 / spread

@@ -1,0 +1,160 @@
+"""A slow, strict look at a text file that could not be read: which row and column is wrong, and what to do."""
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from bench.data.table.column import number, shown
+from bench.data.table.frame import DELIMITERS, Form
+from bench.errors import BenchError
+
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "?")
+"""Words that stand for a missing value."""
+COMMA_NUMBER = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+(e[-+]?\d+)?", re.IGNORECASE)
+"""A number with a decimal comma."""
+DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}( .*)?")
+
+Record = tuple[int, list[str]]
+"""The line on which a record begins, counted from 1, and its fields."""
+
+
+def delimiter_of(path: Path, form: Form) -> str:
+    """The delimiter that was asked for, or the one that the file's name stands for."""
+    if form.delimiter is not None:
+        return form.delimiter
+    return "\t" if path.name.lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
+
+
+def bytes_of(path: Path) -> Any:
+    """The file, open for reading bytes, unpacked where its name ends in .gz."""
+    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
+    return opener(path, "rb")
+
+
+def opened(path: Path, form: Form) -> IO[str]:
+    """The file as text, unpacked where its name ends in .gz."""
+    encoding = "utf-8-sig" if form.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else form.encoding
+    return io.TextIOWrapper(bytes_of(path), encoding=encoding, newline="")
+
+
+def records(path: Path, form: Form) -> Iterator[Record]:
+    """Every record that is not blank, the header among them."""
+    with opened(path, form) as text:
+        reader = csv.reader(text, delimiter=delimiter_of(path, form), skipinitialspace=True)
+        begins = 1
+        try:
+            for fields in reader:
+                if len(fields) > 1 or (fields and fields[0].strip()):
+                    yield begins, fields
+                begins = reader.line_num + 1
+        except csv.Error as error:
+            raise BenchError(
+                f"{path.name}: the row of line {begins} cannot be read ({error}); close its quotation"
+            ) from error
+
+
+def rows(path: Path, form: Form, header: bool) -> Iterator[Record]:
+    """The records below the header."""
+    found = records(path, form)
+    if header:
+        next(found, None)
+    return found
+
+
+def line_of(path: Path, form: Form, header: bool, row: int) -> int:
+    """The line on which a row begins; rows count from 0, below the header."""
+    for place, (line, _) in enumerate(rows(path, form, header)):
+        if place == row:
+            return line
+    return 0
+
+
+def ragged(path: Path, form: Form, header: bool, width: int) -> BenchError | None:
+    """The error of the first row that has not so many values; None where all have."""
+    for place, (line, fields) in enumerate(rows(path, form, header)):
+        if len(fields) != width:
+            columns = "column" if width == 1 else "columns"
+            return BenchError(
+                f"{path.name}: row {place + 1} (line {line}) has {len(fields)} values for {width} {columns}, the last "
+                f"of them {shown(fields[-1], 20)}; mend the row, or quote values that hold the delimiter"
+            )
+    return None
+
+
+def open_quote(path: Path, form: Form, header: bool) -> BenchError:
+    """The error of a quotation that never ends: the record that swallows the rest of the file."""
+    last: tuple[int, int, list[str]] = (0, 1, [""])
+    for place, (line, fields) in enumerate(rows(path, form, header)):
+        last = place, line, fields
+    place, line, fields = last
+    return BenchError(
+        f"{path.name}: row {place + 1} (line {line}), column {len(fields)} begins a quotation that never ends; close it"
+    )
+
+
+def undecodable(path: Path, form: Form) -> BenchError:
+    """The error of the first bytes that are not of the encoding."""
+    delimiter = delimiter_of(path, form).encode()
+    with bytes_of(path) as stream:
+        for place, line in enumerate(stream):
+            try:
+                line.decode(form.encoding)
+            except UnicodeDecodeError as error:
+                column = line[: error.start].count(delimiter) + 1
+                row = f"row {place}" if place else "the header"
+                other = "data.encoding=latin-1" if form.encoding.startswith("utf") else "data.encoding=utf-8"
+                return BenchError(
+                    f"{path.name}: {row} (line {place + 1}), column {column} has the byte 0x{line[error.start]:02x}, "
+                    f"which is not {form.encoding}; give the encoding, such as {other}"
+                )
+            except LookupError:
+                return BenchError(f"data.encoding={form.encoding}: no such encoding; give utf-8, latin-1 or utf-16")
+            except UnicodeError:
+                break
+    return BenchError(f"{path.name} is not {form.encoding} text; give its encoding, such as data.encoding=utf-16")
+
+
+def other_delimiter(path: Path, form: Form, first: Sequence[Record]) -> BenchError | None:
+    """The error of a file that another delimiter divides into columns; None where its own does, or none does."""
+    own = delimiter_of(path, form)
+    if any(len(fields) > 1 for _, fields in first):
+        return None
+    for word, other in DELIMITERS.items():
+        counts = {len(next(csv.reader([fields[0]], delimiter=other))) for _, fields in first}
+        if other not in (own, " ") and len(counts) == 1 and min(counts) > 1:
+            return BenchError(
+                f"{path.name}: row 1 (line {first[0][0]}) is one column by {word_of(own)} and {min(counts)} by {word}; "
+                f"give data.delimiter={word}"
+            )
+    return None
+
+
+def word_of(delimiter: str) -> str:
+    """A delimiter's word; itself where it has none."""
+    return next((word for word, own in DELIMITERS.items() if own == delimiter), repr(delimiter))
+
+
+def decimal_comma(words: Sequence[str]) -> bool:
+    """True where most of the words are numbers once a decimal comma is read, and some have one."""
+    commas = sum(COMMA_NUMBER.fullmatch(word) is not None for word in words)
+    whole = sum(number(word) == number(word) for word in words)
+    return commas > 0 and 2 * (commas + whole) > len(words)
+
+
+def dates(words: Sequence[str]) -> bool:
+    """True where most of the words are dates."""
+    return 2 * sum(DATE.fullmatch(word) is not None for word in words) > len(words)
+
+
+def is_number(word: str, decimal: str) -> bool:
+    """True for a word that is a number with this decimal mark, infinite ones among them."""
+    return read_number(word, decimal) == read_number(word, decimal)
+
+
+def read_number(word: str, decimal: str) -> float:
+    """The number that a word is with this decimal mark; NaN where it is none."""
+    return number(word.replace(decimal, ".")) if "_" not in word else float("nan")

@@ -1,0 +1,175 @@
+"""A user's own table as a data set: `data=table data.path=mine.csv`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data.dataset import Dataset
+from bench.data.labelled import with_labels
+from bench.data.table.column import shown
+from bench.data.table.diagnosis import Diagnosis, check_singular, notes, warnings
+from bench.data.table.fit import fitted
+from bench.data.table.frame import Form, Frame, Words
+from bench.data.table.kinds import Found, as_words, category, check_finite, kinds_of
+from bench.data.table.reading import read
+from bench.data.table.splits import split_rows
+from bench.errors import BenchError
+from bench.spec import DataSpec
+
+
+def table(
+    name: str,
+    *,
+    path: str,
+    columns: list[str] | None = None,
+    drop: list[str] | None = None,
+    label: str | None = None,
+    labelled: int | None = None,
+    split: str | list[float] | None = None,
+    seed: int = 0,
+    kinds: dict[str, str] | None = None,
+    ties: Literal["keep", "dequantise"] = "keep",
+    missing: Literal["refuse", "drop"] = "refuse",
+    delimiter: str | None = None,
+    decimal: str = ".",
+    encoding: str = "utf-8",
+    header: bool | None = None,
+) -> Dataset:
+    """A user's own table, its columns real, integer or categories, in standardised coordinates.
+
+    Args:
+        name: the name of the data set's file in conf/data.
+        path: of a .csv, .tsv or .txt file, perhaps gzipped, of an .npy or .npz file of two axes, or of a .parquet file.
+        columns: names of the columns that are used; null takes all.
+        drop: names of columns that are left out.
+        label: name of the column of classes; it is no part of an event.
+        labelled: training examples whose labels an entry may see, see `with_labels`; null shows none.
+        split: null for 70, 15 and 15 % at random; three fractions; `time` for the same in the order of the rows; a
+            column of train, validation and test; or a file of row numbers. See `split_rows`.
+        seed: of a random split and of the order of the rows.
+        kinds: column -> real, heavy, integer or category, where the kind that is found is not the right one.
+        ties: `dequantise` adds noise to real columns with ties, as wide as their own resolution.
+        missing: `drop` leaves out rows with a missing value.
+        delimiter: of a text file; null takes a tab for .tsv and a comma elsewhere.
+        decimal: the mark before the fraction of a number in a text file.
+        encoding: of a text file.
+        header: whether a text file's first row holds names; null takes them unless all are numbers.
+
+    Raises:
+        BenchError: the file cannot be read, a value is not what its column holds, or a split has too few rows; the
+            message names file, row and column.
+    """
+    form = Form(delimiter, decimal, encoding, header)
+    options = {"columns": columns, "drop": drop, "label": label, "split": split, "kinds": kinds}
+    dataset, _ = diagnosed(name, Path(path), form, seed=seed, ties=ties, missing=missing, **options)
+    if labelled is not None and label is None:
+        raise BenchError(f"data.labelled={labelled}: {Path(path).name} has no labels; name their column by data.label")
+    return with_labels(dataset, labelled)
+
+
+def diagnosed(
+    name: str,
+    path: Path,
+    form: Form,
+    *,
+    columns: Sequence[str] | None,
+    drop: Sequence[str] | None,
+    label: str | None,
+    split: str | Sequence[float] | None,
+    seed: int,
+    kinds: Mapping[str, str] | None,
+    ties: str,
+    missing: str,
+) -> tuple[Dataset, Diagnosis]:
+    """The data set of a table, no label in sight, and what was found of it; the arguments are those of `table`.
+
+    Raises:
+        BenchError: as `table`.
+    """
+    asked = dict(kinds or {})
+    texts = {column for column, kind in asked.items() if kind == "category"} | ({label} if label else set())
+    used = set(columns or ()) | {label, split if isinstance(split, str) else None}
+    frame = read(path, form, texts, lambda name: name not in (drop or ()) and (columns is None or name in used))
+    said = [*frame.said, *without_missing(frame, columns, drop, label, split, missing)]
+    classes = None if label is None else classes_of(frame, label)
+    way = split_rows(frame, split, seed, None if classes is None else classes.codes)
+    rows, file = frame.rows, frame.name
+    found = kinds_of(frame, asked)
+    fit = fitted(frame, found, way.splits, ties == "dequantise")
+    told = "" if classes is None else f"{label} ({len(classes.words)} classes)"
+    diagnosis = Diagnosis(file, rows, fit, way.words, told, tuple(said))
+    check_singular(diagnosis)
+    train, validation, test = fit.splits
+    dataset = Dataset(
+        name=name,
+        spec=DataSpec((train.shape[1],), "continuous"),
+        space=fit.space,
+        train=train,
+        validation=validation,
+        test=test,
+        labels=None if classes is None else tuple(label_tensor(classes.codes[part]) for part in way.splits),
+        files=(path, *way.files),
+        warnings=(*(line for line in said if "missing" in line), *warnings(diagnosis)),
+        notes=notes(diagnosis),
+    )
+    return dataset, diagnosis
+
+
+def without_missing(
+    frame: Frame,
+    columns: Sequence[str] | None,
+    drop: Sequence[str] | None,
+    label: str | None,
+    split: str | Sequence[float] | None,
+    missing: str,
+) -> list[str]:
+    """Leaves out the rows with a missing value where that is asked for; a line says how many.
+
+    Columns that are not used have no say.
+
+    Raises:
+        BenchError: every row has one.
+    """
+    frame.check_names([label] if label else [], "data.label")
+    extra = {label} | ({split} if isinstance(split, str) and split in frame.columns else set())
+    kept = None if columns is None else [*columns, *(name for name in extra if name and name not in columns)]
+    frame.keep(kept, [name for name in drop or () if name not in extra])
+    if missing != "drop":
+        return []
+    broken = frame.missing()
+    if not broken.any():
+        return []
+    if broken.all():
+        raise BenchError(f"{frame.name}: every row has a missing value; leave columns out by data.drop")
+    frame.select(np.flatnonzero(~broken))
+    return [f"{int(broken.sum())} of {len(broken)} rows have a missing value and are left out"]
+
+
+def classes_of(frame: Frame, label: str) -> Found:
+    """The classes of the rows, their column taken out of the frame.
+
+    Raises:
+        BenchError: a label is missing or stands once, or there are too many.
+    """
+    values = frame.columns[label]
+    check_finite(frame, label, values)
+    found = category(frame, label, values if isinstance(values, Words) else as_words(values), constant=False)
+    counts = np.bincount(found.codes)
+    if counts.min() < 2:
+        word = int(counts.argmin())
+        row = int(np.flatnonzero(found.codes == word)[0])
+        raise BenchError(
+            f"{frame.place(row, label)} is {shown(found.words[word])}, a label that stands once: no two splits can "
+            "have it; leave the row out, or merge labels"
+        )
+    frame.take(label, "data.label")
+    return found
+
+
+def label_tensor(codes: Any) -> Tensor:
+    """Classes as a tensor of bytes."""
+    return torch.from_numpy(codes.astype(np.uint8))
