@@ -1,6 +1,5 @@
 """One column of a table: the way from its own units to raw values and back, in float64."""
 
-import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -191,11 +190,17 @@ def shown(value: Any, most: int = SHOWN) -> str:
 
 def drop(name: str) -> str:
     """The option that leaves a column out, as a shell takes it."""
-    if PLAIN.fullmatch(name):
-        return f"data.drop=[{name}]"
-    return shlex.quote(f'data.drop=["{name}"]')
+    return f"data.drop=[{name}]" if PLAIN.fullmatch(name) else shlex.quote(f"data.drop=[{quoted(name)}]")
 
 
 def of_kind(name: str, kind: str) -> str:
-    """The option that sets a column's kind, as a shell takes it."""
-    return shlex.quote(f"data.kinds={{{name if PLAIN.fullmatch(name) else json.dumps(name)}: {kind}}}")
+    """The option that sets a column's kind, as a shell takes it; a name that is no plain word stands in a list."""
+    if PLAIN.fullmatch(name):
+        return shlex.quote(f"data.kinds={{{name}: {kind}}}")
+    return shlex.quote(f"data.kinds=[{quoted(f'{name}: {kind}')}]")
+
+
+def quoted(text: str) -> str:
+    """Text in quotes, as an override takes it."""
+    escaped = text.replace('\\"', '\\\\"').replace('"', '\\"')
+    return f'"{escaped}"'

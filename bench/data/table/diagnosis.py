@@ -14,7 +14,7 @@ from bench.errors import BenchError
 
 NEAR_SINGULAR = 0.01
 """Standard deviation of a combination of standardised columns below which they are called near-singular."""
-NAMED = 8
+NAMED = 20
 """Columns that a line names; it counts the others."""
 KINDS = ("real", "heavy", "integer", "category", "constant", "duplicate")
 
@@ -44,7 +44,7 @@ def notes(found: Diagnosis) -> tuple[str, ...]:
     columns = found.fitted.space.columns
     parts = ", ".join(f"{part} {len(rows)}" for part, rows in zip(PARTS, found.fitted.splits, strict=True))
     label = f"; label {found.label}" if found.label else ""
-    rows = f"{found.name}: {found.rows} rows ({parts}; {found.split}), {len(columns)} columns{label}"
+    rows = f"{found.name}: {found.rows} rows ({parts}; {found.split}), {len(columns)} column{'s' * (len(columns) != 1)}{label}"
     kinds = [f"{kind}: {listed([c.name for c in columns if c.kind == kind])}" for kind in KINDS if of(columns, kind)]
     return (rows, "; ".join(kinds), *found.said)
 

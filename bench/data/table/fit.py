@@ -115,7 +115,8 @@ def fitted_column(one: Found, numbers: Any, train: Any, place: int, dequantise: 
         return Column(one.name, one.kind, place, step=1.0, words=one.words), Seen(len(np.unique(train)))
     distinct, share = len(np.unique(train)), tied(train)
     low, high, mean, deviation = float(train.min()), float(train.max()), float(train.mean()), float(train.std())
-    kurtosis = float((((train - mean) / deviation) ** 4).mean()) - 3
+    squares = np.square((train - mean) / deviation)
+    kurtosis = float(np.square(squares).mean()) - 3
     grid = one.kind == "integer" or share >= TIES
     step = step_of(np.unique(numbers)) if grid else 0.0
     cell = step if one.kind == "integer" or (grid and dequantise) else 0.0

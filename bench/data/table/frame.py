@@ -21,7 +21,7 @@ class Form:
     """How a text file is written.
 
     Attributes:
-        delimiter: between values, one character or a word of `DELIMITERS`; None takes a tab for .tsv and a comma elsewhere.
+        delimiter: between values, or its word; None takes a tab for .tsv and a comma elsewhere.
         decimal: the mark before the fraction of a number, `.` or `,`, or a word of `MARKS`.
         encoding: of the text; a byte order mark is no part of it.
         header: True where the first row holds names, False where it does not; None takes names unless all are numbers.
@@ -42,8 +42,8 @@ class Form:
         decimal = MARKS.get(self.decimal, self.decimal)
         if delimiter is not None and len(delimiter) != 1:
             raise unknown("delimiter", delimiter, DELIMITERS, "data.delimiter")
-        if decimal not in MARKS.values() or decimal == delimiter:
-            raise unknown("decimal mark", decimal, MARKS, "data.decimal, other than the delimiter")
+        if decimal not in MARKS.values():
+            raise unknown("decimal mark", decimal, MARKS, "data.decimal")
         object.__setattr__(self, "delimiter", delimiter)
         object.__setattr__(self, "decimal", decimal)
 

@@ -80,9 +80,18 @@ def ragged(path: Path, form: Form, header: bool, width: int) -> BenchError | Non
             columns = "column" if width == 1 else "columns"
             return BenchError(
                 f"{path.name}: row {place + 1} (line {line}) has {len(fields)} values for {width} {columns}, the last "
-                f"of them {shown(fields[-1], 20)}; mend the row, or quote values that hold the delimiter"
+                f"of them {shown(fields[-1], 20)}; {remedy(place, len(fields), width)}"
             )
     return None
+
+
+def remedy(row: int, fields: int, width: int) -> str:
+    """What to do about a row of so many values; `row` counts from 0."""
+    if row == 0 and fields == width + 1:
+        return "the header may lack the name of the first column: add it"
+    if fields == 2 * width:
+        return "a decimal comma may be taken for the delimiter: quote such numbers, or write points"
+    return "mend the row, or quote values that hold the delimiter"
 
 
 def open_quote(path: Path, form: Form, header: bool) -> BenchError:

@@ -28,6 +28,7 @@ from bench.errors import BenchError
 
 ALPHA = 1e-6
 """Keeps the logit of a category away from 0 and 1; 2e-6 nats of each category's probability."""
+HALF_STEP = 2.0**-17
 FARTHEST = 40.0
 """Largest |arcsinh| that is mapped back: the values of float32 reach no further than 88."""
 
@@ -96,7 +97,8 @@ class TableSpace:
         """Rows in model space; columns without noise draw none."""
         y = raw.to(self.scale.dtype)
         if self.noisy:
-            u = uniform(torch.Size((len(raw), len(self.cells))), generator).to(y)
+            # Half a step of the draws keeps them from the ends of a cell, where rounding would find its neighbour.
+            u = uniform(torch.Size((len(raw), len(self.cells))), generator).to(y) + HALF_STEP
             y = y.index_add(1, self.cells, u * self.width[self.cells])
         return self.mapped(y)
 

@@ -212,6 +212,6 @@ def check_sizes(frame: Frame, splits: Splits, words: str) -> None:
     for part, rows, fewest in zip(PARTS, splits, (FEWEST, 1, FEWEST), strict=True):
         if len(rows) < fewest:
             raise BenchError(
-                f"{frame.name}: {frame.rows} row{'s' * (frame.rows != 1)}, split {words}, leave {len(rows)} to {part}, "
+                f"{frame.name}: of {frame.rows} row{'s' * (frame.rows != 1)}, split {words}, {part} gets {len(rows)}, "
                 f"where at least {fewest} are needed; give more rows, or another data.split"
             )

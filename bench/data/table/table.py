@@ -31,7 +31,7 @@ def table(
     labelled: int | None = None,
     split: str | list[float] | None = None,
     seed: int = 0,
-    kinds: dict[str, str] | None = None,
+    kinds: dict[str, str] | list[str] | None = None,
     ties: Literal["keep", "dequantise"] = "keep",
     missing: Literal["refuse", "drop"] = "refuse",
     delimiter: str | None = None,
@@ -51,7 +51,8 @@ def table(
         split: null for 70, 15 and 15 % at random; three fractions; `time` for the same in the order of the rows; a
             column of train, validation and test; or a file of row numbers. See `split_rows`.
         seed: of a random split and of the order of the rows.
-        kinds: column -> real, heavy, integer or category, where the kind that is found is not the right one.
+        kinds: column -> real, heavy, integer or category, where the kind that is found is not the right one; or a list of
+            such pairs, `"column: kind"`.
         ties: `dequantise` adds noise to real columns with ties, as wide as their own resolution.
         missing: `drop` leaves out rows with a missing value.
         delimiter: of a text file; null takes a tab for .tsv and a comma elsewhere.
@@ -81,7 +82,7 @@ def diagnosed(
     label: str | None,
     split: str | Sequence[float] | None,
     seed: int,
-    kinds: Mapping[str, str] | None,
+    kinds: Mapping[str, str] | Sequence[str] | None,
     ties: str,
     missing: str,
 ) -> tuple[Dataset, Diagnosis]:
@@ -90,7 +91,7 @@ def diagnosed(
     Raises:
         BenchError: as `table`.
     """
-    asked = dict(kinds or {})
+    asked = asked_kinds(kinds or {})
     texts = {column for column, kind in asked.items() if kind == "category"} | ({label} if label else set())
     used = set(columns or ()) | {label, split if isinstance(split, str) else None}
     frame = read(path, form, texts, lambda name: name not in (drop or ()) and (columns is None or name in used))
@@ -117,6 +118,20 @@ def diagnosed(
         notes=notes(diagnosis),
     )
     return dataset, diagnosis
+
+
+def asked_kinds(kinds: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+    """Column -> kind, of a mapping or of pairs `column: kind`.
+
+    Raises:
+        BenchError: a pair without a colon.
+    """
+    if isinstance(kinds, Mapping):
+        return {str(column): str(kind) for column, kind in kinds.items()}
+    pairs = [str(pair).rpartition(":") for pair in kinds]
+    if any(not colon for _, colon, _ in pairs):
+        raise BenchError(f'data.kinds={list(kinds)}: give pairs, such as {{age: integer}} or ["age: integer"]')
+    return {column.strip(): kind.strip() for column, _, kind in pairs}
 
 
 def without_missing(

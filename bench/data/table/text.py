@@ -230,7 +230,8 @@ class Gathered:
                 if word is not None and not is_number(word, self.form.decimal):
                     raise self.among_numbers(start + row, word)
             series = pd.Series([np.nan if word is None else read_number(word, self.form.decimal) for word in words])
-        self.parts.append(series.to_numpy(dtype=np.float64, na_value=np.nan))
+        # A copy: a view would keep the parser's whole block.
+        self.parts.append(series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True))
 
     def values(self) -> Any:
         """The whole column: numbers, or words; of mostly numbers it is read as numbers.
@@ -254,7 +255,7 @@ class Gathered:
             return np.append(read, np.nan)[whole]
         if second_look.decimal_comma(words) and self.form.decimal != ",":
             row = int(np.flatnonzero(np.isin(whole, np.flatnonzero(["," in word for word in words])))[0])
-            raise self.at(row, f'is {shown(words[whole[row]])}, a decimal comma; give data.decimal=","')
+            raise self.at(row, f"is {shown(words[whole[row]])}, a decimal comma; give data.decimal=comma")
         if 2 * counts[numbers].sum() > counts.sum():
             row = int(np.flatnonzero(np.isin(whole, np.flatnonzero(~numbers)))[0])
             raise self.among_numbers(row, words[whole[row]])
@@ -265,7 +266,7 @@ class Gathered:
         if word.strip() == self.name and self.head.header:
             return self.at(row, f"is {shown(word)}: the header stands there again; leave that row out")
         if second_look.decimal_comma([word]) and self.form.decimal != ",":
-            return self.at(row, f'is {shown(word)}, a decimal comma; give data.decimal=","')
+            return self.at(row, f"is {shown(word)}, a decimal comma; give data.decimal=comma")
         advice = (
             f"mend it, leave the column out by data.drop=[{self.name}], or give data.kinds={{{self.name}: category}}"
         )
