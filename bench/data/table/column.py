@@ -164,7 +164,7 @@ def places_among(words: tuple[str, ...], values: Any, where: str, name: str) -> 
     broken = np.flatnonzero(places == ABSENT)
     if len(broken):
         row = int(broken[0])
-        raise unknown("value", shown(given[row], 20), words, f"{where} {row + 1}, column {name}")
+        raise unknown("value", " ".join(given[row].split())[:20], words, f"{where} {row + 1}, column {name}")
     return places
 
 

@@ -44,7 +44,8 @@ def notes(found: Diagnosis) -> tuple[str, ...]:
     columns = found.fitted.space.columns
     parts = ", ".join(f"{part} {len(rows)}" for part, rows in zip(PARTS, found.fitted.splits, strict=True))
     label = f"; label {found.label}" if found.label else ""
-    rows = f"{found.name}: {found.rows} rows ({parts}; {found.split}), {len(columns)} column{'s' * (len(columns) != 1)}{label}"
+    count = f"{len(columns)} column{'s' * (len(columns) != 1)}"
+    rows = f"{found.name}: {found.rows} rows ({parts}; {found.split}), {count}{label}"
     kinds = [f"{kind}: {listed([c.name for c in columns if c.kind == kind])}" for kind in KINDS if of(columns, kind)]
     return (rows, "; ".join(kinds), *found.said)
 

@@ -13,7 +13,7 @@ a unit cell bounds the probability (Theis et al. 2016). Integers are as wide as 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -190,9 +190,8 @@ class TableSpace:
 
     def to(self, device: torch.device) -> "TableSpace":
         """The same space with its constants on `device`."""
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        own = {name: value for name, value in tensors.items() if name in self.__dataclass_fields__}
-        return replace(self, **own)
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
+        return replace(self, **{name: value.to(device) for name, value in own.items() if isinstance(value, Tensor)})
 
 
 def check_put_back(column: Column, columns: Mapping[str, Any], where: str) -> None:

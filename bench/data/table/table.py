@@ -51,8 +51,8 @@ def table(
         split: null for 70, 15 and 15 % at random; three fractions; `time` for the same in the order of the rows; a
             column of train, validation and test; or a file of row numbers. See `split_rows`.
         seed: of a random split and of the order of the rows.
-        kinds: column -> real, heavy, integer or category, where the kind that is found is not the right one; or a list of
-            such pairs, `"column: kind"`.
+        kinds: column -> real, heavy, integer or category, where what is found is not right; or a list of pairs, such as
+            `"age: integer"`.
         ties: `dequantise` adds noise to real columns with ties, as wide as their own resolution.
         missing: `drop` leaves out rows with a missing value.
         delimiter: of a text file; null takes a tab for .tsv and a comma elsewhere.

@@ -1,0 +1,135 @@
+"""Kinds of columns, found and set, and what is said of them."""
+
+import numpy as np
+import pytest
+
+from bench.data.table.resolution import step_of, tied
+from bench.data.table.table import table
+from bench.errors import BenchError
+
+N = 300
+RANDOM = np.random.default_rng(0)
+REAL = RANDOM.normal(size=N).tolist()
+
+
+def written(folder, **columns) -> str:
+    columns = {"real": REAL, **columns}
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path = folder / "mine.csv"
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def kind_of(folder, values, **options) -> str:
+    return table("table", path=written(folder, x=values), **options).space.columns[-1].kind
+
+
+def refused(path: str, **options) -> str:
+    with pytest.raises(BenchError) as refusal:
+        table("table", path=path, **options)
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (RANDOM.normal(size=N).tolist(), "real"),
+        ([f"{value:.2f}" for value in RANDOM.normal(size=N)], "real"),
+        (RANDOM.integers(0, 1_000_000, N).tolist(), "integer"),
+        ([f"{value}.0" for value in RANDOM.integers(0, 9, N)], "integer"),
+        (RANDOM.integers(0, 2, N).tolist(), "category"),
+        (["yes" if value else "no" for value in RANDOM.integers(0, 2, N)], "category"),
+        (["TRUE" if value else "FALSE" for value in RANDOM.integers(0, 2, N)], "category"),
+        (["a", "b", "c"] * 100, "category"),
+        ([7] * N, "constant"),
+        (["DE"] * N, "constant"),
+        (REAL, "duplicate"),
+    ],
+)
+def test_kinds_are_found(tmp_path, values, kind) -> None:
+    assert kind_of(tmp_path, values) == kind
+
+
+@pytest.mark.parametrize("kind", ["real", "heavy", "integer", "category"])
+def test_kinds_are_set(tmp_path, kind) -> None:
+    values = RANDOM.integers(0, 9, N).tolist()
+    assert kind_of(tmp_path, values, kinds={"x": kind}) == kind
+    assert kind_of(tmp_path, values, kinds=[f"x: {kind}"]) == kind
+
+
+def test_words_of_numbers_stand_by_their_size(tmp_path) -> None:
+    data = table("table", path=written(tmp_path, x=[10, 9, 100] * 100), kinds={"x": "category"})
+    assert data.space.columns[-1].words == ("9", "10", "100")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "message"),
+    [
+        ([0.5 * place for place in range(N)], "integer", "row 2 (line 3), column x is 0.5; 'data.kinds={x: integer}'"),
+        (["a", "b", "c"] * 100, "real", "row 1 (line 2), column x is 'a'; 'data.kinds={x: real}' asks for numbers"),
+        (REAL, "real", "row 1 (line 2), column x: the column is a copy of column real, where no density has a bound"),
+        ([5] * N, "real", "row 1 (line 2), column x: every row has 5, where no density of a real column has a bound"),
+        (["DE"] * N, "category", "column x: every row has 'DE'; take it out of data.kinds"),
+        (range(N), "category", "column x is '0', one of 300 words; a category has at most 50"),
+        (range(N), "float", "unknown kind 'float' in data.kinds of mine.csv, column x"),
+        (range(N), "constant", "x: constant is found, never set; give real, heavy, integer, category"),
+    ],
+)
+def test_kinds_that_the_values_cannot_have(tmp_path, values, kind, message) -> None:
+    assert message in refused(written(tmp_path, x=values), kinds={"x": kind})
+
+
+def test_kinds_of_columns_that_there_are_not(tmp_path) -> None:
+    assert "unknown column 'y' in data.kinds of mine.csv" in refused(written(tmp_path), kinds={"y": "real"})
+    assert "give pairs" in refused(written(tmp_path), kinds=["x real"])
+
+
+def test_options_in_messages_are_what_a_shell_takes(tmp_path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("real,the name\n" + "".join(f"{value},n{place}\n" for place, value in enumerate(REAL)))
+    assert """leave the column out by 'data.drop=["the name"]'""" in refused(str(path))
+
+
+def test_a_word_in_the_majority_of_numbers_is_no_category_unless_it_is_set(tmp_path) -> None:
+    values = ["none" if place % 5 == 0 else place % 3 for place in range(N)]
+    path = written(tmp_path, x=values)
+    assert "row 1 (line 2), column x is 'none', text among numbers" in refused(path)
+    data = table("table", path=path, kinds={"x": "category"})
+    assert data.space.columns[-1].words == ("0", "1", "2", "none")
+
+
+def test_ties_are_warned_of_and_dequantised_by_option(tmp_path) -> None:
+    path = written(tmp_path, x=[f"{value:.1f}" for value in REAL])
+    (line,) = table("table", path=path).warnings
+    assert line.startswith("x has ties (x: 9")
+    assert "resolution 0.1), where a likelihood grows without bound: data.ties=dequantise adds noise" in line
+    dequantised = table("table", path=path, ties="dequantise")
+    assert dequantised.warnings == ()
+    assert dequantised.noisy
+
+
+def test_a_column_that_is_constant_in_training_rows_is_refused(tmp_path) -> None:
+    values = [1.5 if place < 290 else place / 3 for place in range(N)]
+    line = refused(written(tmp_path, x=values), split="time")
+    assert ", column x has the value of all 210 training rows, where no density has a bound" in line
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([0.1, 0.2, 0.5, 7.4], 0.1),
+        ([1.0, 2.0, 9.0], 1.0),
+        ([100.0, 300.0, 1_100.0], 200.0),
+        ([0.25, 0.5, 1.75], 0.25),
+        ([1_000_000.01, 1_000_000.03], 0.02),
+        ([0.0, 1 / 3, 1.0], 1 / 3),
+        ([-3.0, 0.0, 1.5], 1.5),
+    ],
+)
+def test_the_step_of_a_grid(values, step) -> None:
+    assert step_of(np.asarray(values)) == pytest.approx(step, rel=1e-6)
+
+
+def test_the_share_of_ties() -> None:
+    assert tied(np.asarray([1.0, 2.0, 2.0, 3.0])) == 0.5
+    assert tied(np.arange(50_000.0)) == 0
