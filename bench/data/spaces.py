@@ -41,7 +41,7 @@ class Space(Protocol):
         ...
 
     def to_data(self, x: ModelBatch) -> ModelBatch:
-        """Model space to what a person looks at: pixels as fractions in [0, 1], continuous data in their own units."""
+        """Model space to what a person looks at: pixels as fractions, tables standardised, toys as they are."""
         ...
 
     def to(self, device: torch.device) -> "Space":
@@ -83,7 +83,7 @@ class HasUnits(Protocol):
 
 @dataclass(frozen=True)
 class Identity:
-    """Model space, report space and data space are one: toys, and tables already standardised."""
+    """Model space, report space and data space are one: toys."""
 
     def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
         """`raw` itself."""

@@ -10,7 +10,7 @@ from bench.data.dataset import Dataset
 from bench.data.inspection import inspect
 from bench.data.table.diagnosis import NEAR_SINGULAR, column_lines, listed, near_singular, notes
 from bench.data.table.frame import Form
-from bench.data.table.table import diagnosed, table
+from bench.data.table.table import Options, diagnosed, table
 from bench.errors import BenchError, NotApplicable
 from bench.paths import group_choices
 from bench.setup import build
@@ -44,7 +44,7 @@ def table_lines(path: str, overrides: list[str], config_dir: Path | None) -> Ite
     options = {**defaults, **build.data_options(config)}
     form = Form(**{name: options.pop(name) for name in FORM})
     options.pop("labelled")
-    dataset, found = diagnosed(options.pop("name"), Path(options.pop("path")), form, **options)
+    dataset, found = diagnosed(options.pop("name"), Path(options.pop("path")), form, Options(**options))
     first, _, *said = notes(found)
     yield first
     yield from column_lines(found)

@@ -12,6 +12,7 @@ from bench.data.digits import digits
 from bench.data.images import idx_images
 from bench.data.linear_gaussian import linear_gaussian
 from bench.data.permuted import permuted_digits
+from bench.data.table.table import table
 from bench.data.toy import toy
 from tests.helpers import ROOT
 
@@ -24,6 +25,7 @@ FUNCTIONS = {
     "Permuted digits": permuted_digits,
     "MNIST and its kin": idx_images,
     "Averaged MNIST": averaged_images,
+    "A table of your own": table,
 }
 CONFIGS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "data").glob("*.yaml"))]
 

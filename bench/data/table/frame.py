@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.table.column import ABSENT, place_of
+from bench.data.table.column import ABSENT, as_word, place_of
 from bench.errors import BenchError, unknown
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
@@ -163,3 +163,10 @@ def plain(values: Values) -> Any:
     if not isinstance(values, Words):
         return values
     return np.asarray([*values.words, ""], dtype=object)[values.codes]
+
+
+def as_words(values: Any) -> Words:
+    """Numbers as words, whole ones without a point."""
+    distinct, codes = np.unique(values, return_inverse=True)
+    codes = np.where(np.isnan(values), ABSENT, codes)
+    return Words(codes.astype(np.int32), [as_word(value) for value in distinct.tolist()])

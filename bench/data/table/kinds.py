@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from bench.data.table.column import ABSENT, Kind, as_word, drop, of_kind, shown
-from bench.data.table.frame import Frame, Words, is_missing
+from bench.data.table.column import ABSENT, Kind, drop, of_kind, shown
+from bench.data.table.frame import Frame, Words, as_words, is_missing
 from bench.data.table.second_look import dates
 from bench.errors import BenchError, unknown
 
@@ -149,12 +149,6 @@ def sorting_key(word: str) -> tuple[int, float, str]:
         return 0, float(word), word
     except ValueError:
         return 1, 0.0, word
-
-
-def as_words(values: Any) -> Words:
-    """Numbers as words, whole ones without a point."""
-    distinct, codes = np.unique(values, return_inverse=True)
-    return Words(codes.astype(np.int32), [as_word(value) for value in distinct.tolist()])
 
 
 def is_whole(values: Any) -> bool:

@@ -191,7 +191,8 @@ class TableSpace:
     def to(self, device: torch.device) -> "TableSpace":
         """The same space with its constants on `device`."""
         own = {item.name: getattr(self, item.name) for item in fields(self)}
-        return replace(self, **{name: value.to(device) for name, value in own.items() if isinstance(value, Tensor)})
+        moved: dict[str, Any] = {name: value.to(device) for name, value in own.items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
 
 def check_put_back(column: Column, columns: Mapping[str, Any], where: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.config import FEWEST
-from bench.data.table.column import as_word, shown
-from bench.data.table.frame import Frame, Words, plain
+from bench.data.table.column import shown
+from bench.data.table.frame import Frame, Words, as_words, plain
 from bench.data.table.reading import read
 from bench.errors import BenchError, unknown
 
@@ -127,19 +127,18 @@ def by_column(frame: Frame, name: str) -> Splits:
         BenchError: it holds another word.
     """
     values = frame.take(name, "data.split")
-    words = values.words if isinstance(values, Words) else None
-    codes = values.codes if words is not None else None
-    if words is None:
-        distinct, codes = np.unique(values, return_inverse=True)
-        words = [as_word(value) for value in distinct.tolist()]
-    part = np.asarray([part_of(word) for word in words])
+    if not isinstance(values, Words):
+        values = as_words(values)
+    codes = values.codes
+    part = np.asarray([part_of(word) for word in values.words])
     broken = (
         np.flatnonzero(part[codes] < 0) if not np.any(codes < 0) else np.flatnonzero((codes < 0) | (part[codes] < 0))
     )
     if len(broken):
         row = int(broken[0])
-        word = plain(values)[row] if isinstance(values, Words) else as_word(values[row])
-        raise BenchError(f"{frame.place(row, name)} is {shown(word)}; data.split takes train, validation and test")
+        raise BenchError(
+            f"{frame.place(row, name)} is {shown(plain(values)[row])}; data.split takes train, validation and test"
+        )
     return Splits(*(np.flatnonzero(part[codes] == number) for number in range(3)))
 
 

@@ -1,6 +1,7 @@
 """A user's own table as a data set: `data=table data.path=mine.csv`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,32 @@ from bench.data.labelled import with_labels
 from bench.data.table.column import shown
 from bench.data.table.diagnosis import Diagnosis, check_singular, notes, warnings
 from bench.data.table.fit import fitted
-from bench.data.table.frame import Form, Frame, Words
-from bench.data.table.kinds import Found, as_words, category, check_finite, kinds_of
+from bench.data.table.frame import Form, Frame, Words, as_words
+from bench.data.table.kinds import Found, category, check_finite, kinds_of
 from bench.data.table.reading import read
 from bench.data.table.splits import split_rows
 from bench.errors import BenchError
 from bench.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of a table beside its file; see `table`."""
+
+    columns: Sequence[str] | None = None
+    drop: Sequence[str] | None = None
+    label: str | None = None
+    split: str | Sequence[float] | None = None
+    seed: int = 0
+    kinds: Mapping[str, str] | Sequence[str] | None = None
+    ties: str = "keep"
+    missing: str = "refuse"
+
+    def uses(self, name: str) -> bool:
+        """True for a column that is looked at: label and split are, wherever they stand."""
+        if name in (self.label, self.split):
+            return True
+        return name not in (self.drop or ()) and (self.columns is None or name in self.columns)
 
 
 def table(
@@ -65,42 +86,29 @@ def table(
             message names file, row and column.
     """
     form = Form(delimiter, decimal, encoding, header)
-    options = {"columns": columns, "drop": drop, "label": label, "split": split, "kinds": kinds}
-    dataset, _ = diagnosed(name, Path(path), form, seed=seed, ties=ties, missing=missing, **options)
+    options = Options(columns, drop, label, split, seed, kinds, ties, missing)
+    dataset, _ = diagnosed(name, Path(path), form, options)
     if labelled is not None and label is None:
         raise BenchError(f"data.labelled={labelled}: {Path(path).name} has no labels; name their column by data.label")
     return with_labels(dataset, labelled)
 
 
-def diagnosed(
-    name: str,
-    path: Path,
-    form: Form,
-    *,
-    columns: Sequence[str] | None,
-    drop: Sequence[str] | None,
-    label: str | None,
-    split: str | Sequence[float] | None,
-    seed: int,
-    kinds: Mapping[str, str] | Sequence[str] | None,
-    ties: str,
-    missing: str,
-) -> tuple[Dataset, Diagnosis]:
-    """The data set of a table, no label in sight, and what was found of it; the arguments are those of `table`.
+def diagnosed(name: str, path: Path, form: Form, options: Options) -> tuple[Dataset, Diagnosis]:
+    """The data set of a table, no label in sight, and what was found of it.
 
     Raises:
         BenchError: as `table`.
     """
-    asked = asked_kinds(kinds or {})
+    asked = asked_kinds(options.kinds or {})
+    label, split = options.label, options.split
     texts = {column for column, kind in asked.items() if kind == "category"} | ({label} if label else set())
-    used = set(columns or ()) | {label, split if isinstance(split, str) else None}
-    frame = read(path, form, texts, lambda name: name not in (drop or ()) and (columns is None or name in used))
-    said = [*frame.said, *without_missing(frame, columns, drop, label, split, missing)]
+    frame = read(path, form, texts, options.uses)
+    said = [*frame.said, *without_missing(frame, options)]
     classes = None if label is None else classes_of(frame, label)
-    way = split_rows(frame, split, seed, None if classes is None else classes.codes)
+    way = split_rows(frame, split, options.seed, None if classes is None else classes.codes)
     rows, file = frame.rows, frame.name
     found = kinds_of(frame, asked)
-    fit = fitted(frame, found, way.splits, ties == "dequantise")
+    fit = fitted(frame, found, way.splits, options.ties == "dequantise")
     told = "" if classes is None else f"{label} ({len(classes.words)} classes)"
     diagnosis = Diagnosis(file, rows, fit, way.words, told, tuple(said))
     check_singular(diagnosis)
@@ -134,14 +142,7 @@ def asked_kinds(kinds: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
     return {column.strip(): kind.strip() for column, _, kind in pairs}
 
 
-def without_missing(
-    frame: Frame,
-    columns: Sequence[str] | None,
-    drop: Sequence[str] | None,
-    label: str | None,
-    split: str | Sequence[float] | None,
-    missing: str,
-) -> list[str]:
+def without_missing(frame: Frame, options: Options) -> list[str]:
     """Leaves out the rows with a missing value where that is asked for; a line says how many.
 
     Columns that are not used have no say.
@@ -149,11 +150,13 @@ def without_missing(
     Raises:
         BenchError: every row has one.
     """
+    label, split, columns = options.label, options.split, options.columns
     frame.check_names([label] if label else [], "data.label")
-    extra = {label} | ({split} if isinstance(split, str) and split in frame.columns else set())
-    kept = None if columns is None else [*columns, *(name for name in extra if name and name not in columns)]
-    frame.keep(kept, [name for name in drop or () if name not in extra])
-    if missing != "drop":
+    extra = [name for name in (label, split) if isinstance(name, str) and name in frame.columns]
+    frame.keep(
+        None if columns is None else [*columns, *extra], [name for name in options.drop or () if name not in extra]
+    )
+    if options.missing != "drop":
         return []
     broken = frame.missing()
     if not broken.any():

@@ -40,7 +40,7 @@ def test_by_default_seventy_and_twice_fifteen_percent_are_drawn_by_a_seed(tmp_pa
     path = written(tmp_path)
     first, again, other = (parts(table("table", path=path, seed=seed)) for seed in (0, 0, 1))
     assert [len(part) for part in first] == [280, 60, 60]
-    assert sorted(sum(first, [])) == list(range(N)), "each row in one split"
+    assert sorted(row for part in first for row in part) == list(range(N)), "each row in one split"
     assert first == again
     assert first != other
 
