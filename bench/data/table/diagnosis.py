@@ -88,12 +88,24 @@ def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
         return
     yield f"{seen.distinct} values"
     if column.kind != "integer" and seen.tied >= TIES:
-        noise = "dequantised" if column.step else "data.ties=dequantise adds noise"
-        yield f"ties: {seen.tied:.0%} of rows, resolution {seen.step:.4g} ({noise})"
+        noise = ", dequantised" if column.step else ""
+        yield f"ties in {seen.tied:.0%} of rows, resolution {seen.step:.4g}{noise}"
     if column.kind == "integer" and column.step != 1:
         yield f"in steps of {column.step:.10g}"
-    if column.kind == "real" and seen.kurtosis > HEAVY:
-        yield f"heavy tails (kurtosis {seen.kurtosis:.0f}): {of_kind(column.name, 'heavy')} maps them"
+    if is_heavy(column, seen):
+        yield f"heavy tails (kurtosis {seen.kurtosis:.0f})"
+
+
+def is_heavy(column: Column, seen: Seen) -> bool:
+    """True for a real column that an arcsinh may help."""
+    return column.kind == "real" and seen.kurtosis > HEAVY
+
+
+def hints(found: Diagnosis) -> Iterator[str]:
+    """What could be asked for: a map of heavy tails, a line each for the table."""
+    heavy = [column.name for column in found.fitted.space.modelled if is_heavy(column, found.fitted.seen[column.name])]
+    if heavy:
+        yield f"heavy tails are drawn in by {of_kind(heavy[0], 'heavy')}, and so on for each such column"
 
 
 def near_singular(found: Diagnosis, least: float) -> list[str]:
