@@ -153,14 +153,15 @@ def number(value: Any) -> float:
 
 
 def places_among(words: tuple[str, ...], values: Any, where: str, name: str) -> Any:
-    """The place of each value among the words of a category; numbers count by their text.
+    """The place of each value among the words of a category, by its text or, of a number, by its size.
 
     Raises:
         BenchError: the first value that is none of them.
     """
     known = {word: place for place, word in enumerate(words)}
+    sizes = {number(word): place for place, word in enumerate(words)}
     given = [as_word(value) for value in np.asarray(values).tolist()]
-    places = np.asarray([known.get(word, ABSENT) for word in given], dtype=np.int64)
+    places = np.asarray([known.get(word, sizes.get(number(word), ABSENT)) for word in given], dtype=np.int64)
     broken = np.flatnonzero(places == ABSENT)
     if len(broken):
         row = int(broken[0])

@@ -1,6 +1,6 @@
 """What a table is: its columns by kind, ranges, ties, near-singular directions; and what is to be read with care."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.data.columns import DEPENDENT, dependent_columns, sampled
 from bench.data.table.column import ABSENT, Column, drop, of_kind
-from bench.data.table.fit import HEAVY, TIES, Fitted, Seen
+from bench.data.table.fit import FINEST, HEAVY, Fitted, Seen
 from bench.data.table.splits import PARTS
 from bench.errors import BenchError
 
@@ -87,9 +87,9 @@ def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
     if column.kind == "category":
         return
     yield f"{seen.distinct} values"
-    if column.kind != "integer" and seen.tied >= TIES:
+    if column.kind != "integer" and seen.ties is not None and seen.ties.there:
         noise = ", dequantised" if column.step else ""
-        yield f"ties in {seen.tied:.0%} of rows, resolution {seen.step:.4g}{noise}"
+        yield f"ties in {percent(seen.ties.share)} of rows, resolution {seen.step:.4g}{noise}"
     if column.kind == "integer" and column.step != 1:
         yield f"in steps of {column.step:.10g}"
     if is_heavy(column, seen):
@@ -139,15 +139,13 @@ def check_singular(found: Diagnosis) -> None:
 def warnings(found: Diagnosis) -> Iterator[str]:
     """Lines that every row of the table's runs carries."""
     columns, seen = found.fitted.space.modelled, found.fitted.seen
-    tied = [column.name for column in columns if column.kind in ("real", "heavy") and seen[column.name].tied >= TIES]
-    bare = [name for name in tied if not step_by_name(columns)[name]]
-    if bare:
-        first = seen[bare[0]]
-        verb = "has" if len(bare) == 1 else "have"
-        yield (
-            f"{listed(bare)} {verb} ties ({bare[0]}: {first.tied:.0%} of training rows share a value, resolution "
-            f"{first.step:.4g}), where a likelihood grows without bound: data.ties=dequantise adds noise of that width"
-        )
+    bare = [column for column in columns if unspread(column, seen[column.name])]
+    coarse = [column for column in bare if seen[column.name].step >= FINEST * column.unit]
+    fine = [column for column in bare if column not in coarse]
+    if coarse:
+        yield f"{tied(coarse, seen)}: data.ties=dequantise adds noise of that width"
+    if fine:
+        yield f"{tied(fine, seen)}, and noise of that width is too narrow to help: round the column, or leave it out"
     counting = [c.name for c in columns if c.kind == "integer" and counts_rows(c, seen[c.name], found)]
     if counting:
         yield f"{counting[0]} seems to number the rows, which is no data: leave it out by {drop(counting[0])}"
@@ -155,9 +153,25 @@ def warnings(found: Diagnosis) -> Iterator[str]:
         yield f"one column: `bench list data {found.name}` says which entries can model it"
 
 
-def step_by_name(columns: Sequence[Column]) -> dict[str, float]:
-    """Name of a column -> width of its noise."""
-    return {column.name: column.step for column in columns}
+def unspread(column: Column, seen: Seen) -> bool:
+    """True for a number with ties that no noise spreads, or too little of it."""
+    return seen.ties is not None and seen.ties.there and column.step < FINEST * column.unit
+
+
+def tied(columns: Sequence[Column], seen: Mapping[str, Seen]) -> str:
+    """The columns with ties and what they do to a likelihood."""
+    first, names = seen[columns[0].name], [column.name for column in columns]
+    verb = "has" if len(names) == 1 else "have"
+    assert first.ties is not None
+    return (
+        f"{listed(names)} {verb} ties ({names[0]}: {percent(first.ties.share)} of training rows share a value, "
+        f"resolution {first.step:.3g}), where a likelihood grows without bound"
+    )
+
+
+def percent(share: float) -> str:
+    """A share in percent, two digits."""
+    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
 
 
 def counts_rows(column: Column, seen: Seen, found: Diagnosis) -> bool:

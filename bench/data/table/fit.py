@@ -13,13 +13,13 @@ from bench.data.spaces import REACH
 from bench.data.table.column import Column, drop
 from bench.data.table.frame import Frame, Words
 from bench.data.table.kinds import Found
-from bench.data.table.resolution import step_of, tied
+from bench.data.table.resolution import Ties, step_of, ties_of
 from bench.data.table.space import ALPHA, TableSpace
 from bench.data.table.splits import Splits
 from bench.errors import BenchError
 
-TIES = 0.05
-"""Share of training rows whose value another row has, from which on a real column has ties."""
+FINEST = 1e-5
+"""Width of a cell in standard deviations below which float32 draws no noise that spreads a tie."""
 HEAVY = 30.0
 """Excess kurtosis of training rows from which on tails are called heavy."""
 QUARTILES = 1.349
@@ -31,13 +31,13 @@ class Seen(NamedTuple):
 
     Attributes:
         distinct: different values.
-        tied: share of rows whose value another one has.
+        ties: among the values; None of a category.
         step: of the grid on which the values lie, where there are ties; 0 elsewhere.
         kurtosis: excess kurtosis; 0 of a category.
     """
 
     distinct: int
-    tied: float = 0.0
+    ties: Ties | None = None
     step: float = 0.0
     kurtosis: float = 0.0
 
@@ -113,18 +113,18 @@ def fitted_column(one: Found, numbers: Any, train: Any, place: int, dequantise: 
     """
     if one.kind == "category":
         return Column(one.name, one.kind, place, step=1.0, words=one.words), Seen(len(np.unique(train)))
-    distinct, share = len(np.unique(train)), tied(train)
+    distinct, ties = len(np.unique(train)), ties_of(train)
     low, high, mean, deviation = float(train.min()), float(train.max()), float(train.mean()), float(train.std())
     squares = np.square((train - mean) / deviation)
     kurtosis = float(np.square(squares).mean()) - 3
-    grid = one.kind == "integer" or share >= TIES
+    grid = one.kind == "integer" or ties.there
     step = step_of(np.unique(numbers)) if grid else 0.0
-    cell = step if one.kind == "integer" or (grid and dequantise) else 0.0
+    cell = step if one.kind == "integer" or (dequantise and step >= FINEST * deviation) else 0.0
     unit = float(np.hypot(deviation, cell / np.sqrt(12)))
     centre = float(np.median(train)) if one.kind == "heavy" else mean
     origin = float(numbers[0])
     column = Column(one.name, one.kind, place, centre, unit, cell, origin, low, high)
-    return column, Seen(distinct, share, step, kurtosis)
+    return column, Seen(distinct, ties, step, kurtosis)
 
 
 def space_of(columns: Sequence[Column], train: Tensor) -> TableSpace:

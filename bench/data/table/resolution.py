@@ -1,6 +1,6 @@
 """The grid on which the values of a column lie, and how many of them are ties."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,10 @@ LARGEST = 2.0**52
 """Steps that an integer counts."""
 LOOKED_AT = 10_000
 """Training rows, drawn by a fixed seed, whose ties are counted."""
+TIES = 0.05
+"""Share of rows whose value another row has, from which on a column has ties."""
+SPIKE, SPIKE_SHARE = 5, 0.002
+"""Rows of one value, and their share, from which on it is a spike."""
 
 
 def step_of(distinct: Any) -> float:
@@ -36,10 +40,29 @@ def step_of(distinct: Any) -> float:
     return float(np.diff(distinct).min())
 
 
-def tied(values: Any) -> float:
-    """The share of some of the values that another one equals."""
+class Ties(NamedTuple):
+    """How often values repeat.
+
+    Attributes:
+        share: of the rows whose value another one has.
+        most: rows that have the most frequent value.
+        rows: that were looked at.
+    """
+
+    share: float
+    most: int
+    rows: int
+
+    @property
+    def there(self) -> bool:
+        """True where they are more than rounding leaves of a continuous law: many, or many of one value."""
+        return self.share >= TIES or self.most >= max(SPIKE, SPIKE_SHARE * self.rows)
+
+
+def ties_of(values: Any) -> Ties:
+    """The ties among values, or among so many of them, drawn by a fixed seed."""
     chosen = values
     if len(values) > LOOKED_AT:
         chosen = values[np.random.default_rng(0).choice(len(values), LOOKED_AT, replace=False)]
     _, counts = np.unique(chosen, return_counts=True)
-    return float(counts[counts > 1].sum() / len(chosen))
+    return Ties(float(counts[counts > 1].sum() / len(chosen)), int(counts.max()), len(chosen))

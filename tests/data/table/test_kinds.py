@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.data.table.resolution import step_of, tied
+from bench.data.table.resolution import step_of, ties_of
 from bench.data.table.table import table
 from bench.errors import BenchError
 
@@ -130,6 +130,30 @@ def test_the_step_of_a_grid(values, step) -> None:
     assert step_of(np.asarray(values)) == pytest.approx(step, rel=1e-6)
 
 
-def test_the_share_of_ties() -> None:
-    assert tied(np.asarray([1.0, 2.0, 2.0, 3.0])) == 0.5
-    assert tied(np.arange(50_000.0)) == 0
+def test_the_share_of_ties_and_of_the_most_frequent_value() -> None:
+    assert ties_of(np.asarray([1.0, 2.0, 2.0, 3.0])) == (0.5, 2, 4)
+    assert not ties_of(np.arange(50_000.0)).there
+    spike = np.where(np.arange(1_000) % 40 == 0, 0.0, np.arange(1_000.0))
+    assert ties_of(spike).share < 0.05
+    assert ties_of(spike).there, "25 rows of one value among 1,000"
+
+
+def test_a_spike_in_a_continuous_column_is_warned_of_and_no_noise_hides_it(tmp_path) -> None:
+    path = written(tmp_path, x=[0.0 if place % 20 == 0 else value**3 for place, value in enumerate(REAL)])
+    for ties in ("keep", "dequantise"):
+        (line,) = table("table", path=path, ties=ties).warnings
+        assert line.startswith("x has ties (x: ")
+        assert "where a likelihood grows without bound, and noise of that width is too narrow to help" in line
+
+
+def test_integers_too_wide_for_their_noise_are_warned_of_where_they_repeat(tmp_path) -> None:
+    values = [0 if place % 5 == 0 else int(1e8 * value**2) for place, value in enumerate(REAL)]
+    (line,) = table("table", path=written(tmp_path, x=values)).warnings
+    assert line.startswith("x has ties (x: 2")
+    assert "resolution 1), where a likelihood grows without bound, and noise of that width is too narrow" in line
+
+
+def test_numbers_are_found_among_words_by_their_size(tmp_path) -> None:
+    data = table("table", path=written(tmp_path, x=["1.0", "2.50", "word"] * 100), kinds={"x": "category"})
+    rows = {"real": [0.0, 0.0, 0.0], "x": np.asarray([1.0, 2.5, "word"], dtype=object)}
+    assert data.space.from_units(rows, "new")[:, 1].tolist() == [0.0, 1.0, 2.0]
