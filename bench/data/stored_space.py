@@ -187,7 +187,7 @@ def named_class(name: str) -> Any:
         found = getattr(importlib.import_module(module), attribute, None)
     except ImportError as error:
         raise Unreadable(f"{WORDS}: no module {shown(module)}; the run is of another version") from error
-    if not is_frozen(found) or f"{found.__module__}.{found.__qualname__}" != name:
+    if found is None or not is_frozen(found) or f"{found.__module__}.{found.__qualname__}" != name:
         raise Unreadable(f"{WORDS}: {shown(name)} is no class of a space")
     return found
 

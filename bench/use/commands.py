@@ -37,9 +37,7 @@ def sample(arguments: argparse.Namespace) -> int:
     suffix = format_of(arguments.out, DRAWN)
     run = opened(arguments)
     drawable(run, suffix)
-    x = run.model_sample(
-        arguments.n, seed=arguments.seed, label=arguments.label, temperature=arguments.temperature
-    )
+    x = run.model_sample(arguments.n, seed=arguments.seed, label=arguments.label, temperature=arguments.temperature)
     beside: dict[str, Any] = {}
     if arguments.label is not None:
         beside["label"] = np.full(len(x), arguments.label)
@@ -124,7 +122,9 @@ def latents_in(path: Path) -> Any:
     names = [f"z{place}" for place in range(len(given))]
     strange = next((name for name in names if name not in given), None)
     if strange is not None:
-        raise BenchError(f"{path.name}: no column {strange}; latents are columns z0, z1, ..., as bench encode writes them")
+        raise BenchError(
+            f"{path.name}: no column {strange}; latents are columns z0, z1, ..., as bench encode writes them"
+        )
     try:
         return np.stack([np.asarray(given[name], dtype=np.float64) for name in names], 1)
     except ValueError as error:
@@ -167,4 +167,3 @@ def write(out: Path, suffix: str, columns: dict[str, Any], arrays: dict[str, Any
         write_arrays(out, columns if arrays is None else arrays)
     else:
         write_columns(out, columns)
-

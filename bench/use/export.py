@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.record.reading import Unreadable, arrays_of, json_object, shown
+from bench.record.reading import Unreadable, json_object, shown
 from bench.record.store import write_atomically
 from bench.use.archive import members_of, packed
 from bench.use.files import format_of

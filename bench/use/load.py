@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_of
+from torch import Tensor
 
 from bench.config import Config, from_plain
 from bench.data.dataset import Dataset
 from bench.data.stored_space import StoredSpace, read_space
 from bench.errors import BenchError, NotApplicable
 from bench.machine.device import chosen_device
-from bench.metrics.reference_rows import farthest, reference_of
-from bench.models.entry import Entry
+from bench.metrics.reference_rows import ROWS, farthest, reference_of
+from bench.models.entry import Entry, HasLogWeights
 from bench.record.provenance import git_commit
 from bench.record.reading import (
     ARCHIVE_BYTES,
@@ -71,9 +72,7 @@ def load(
             raise BenchError(f"{run}: {reason}") from reason
 
 
-def loaded(
-    folder: Path, name: str, trust_sources: bool, device: torch.device, say: Callable[[str], None]
-) -> LoadedRun:
+def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, say: Callable[[str], None]) -> LoadedRun:
     """The run of a folder.
 
     Raises:
@@ -103,7 +102,7 @@ def loaded(
         device=device,
         test_log_prob=test_log_prob(folder),
     )
-    hold_against(run, stored, dataset, say)
+    hold_against(run, dataset, say)
     return run
 
 
@@ -173,7 +172,7 @@ def take_weights(entry: Entry, folder: Path) -> None:
     entry.load_state_dict(weights)
 
 
-def test_log_prob(folder: Path) -> "torch.Tensor | None":
+def test_log_prob(folder: Path) -> Tensor | None:
     """Stored log-likelihoods of the test examples, float64 in the report space; None where there are none."""
     try:
         arrays = arrays_of(folder / LIKELIHOODS)
@@ -184,39 +183,68 @@ def test_log_prob(folder: Path) -> "torch.Tensor | None":
     return torch.from_numpy(arrays["log_prob"]).double()
 
 
-def hold_against(run: LoadedRun, stored: StoredSpace, dataset: Dataset | None, say: Callable[[str], None]) -> None:
-    """Measures the reference rows again; a line says so where code or libraries are others than the run's.
+def hold_against(run: LoadedRun, dataset: Dataset | None, say: Callable[[str], None]) -> None:
+    """Measures a few test examples again; a line says so where code or libraries are others than the run's.
+
+    Args:
+        run: loaded.
+        dataset: made again, for a run that stored no such examples.
+        say: takes the line.
 
     Raises:
         BenchError: this code gives other likelihoods than the run's.
     """
-    changed = changes(run)
-    if dataset is not None and {"x", "log_prob", "error"} - stored.reference.keys():
-        reference = rebuilt_reference(run, dataset)
-    else:
-        reference = stored.reference
-    if reference:
-        now = reference_of(run.entry, reference["x"].to(run.device), run.config.eval)
-        if not now:
-            raise BenchError(f"{run.name}: this code gives no finite likelihood of its stored rows; {advice(run)}")
-        row, gap, share = farthest(now, reference)
+    both = from_test_rows(run, dataset) if dataset is not None else from_stored_rows(run)
+    held = "no likelihood is stored to hold it against"
+    if both is not None:
+        now, before = both
+        row, gap, share = farthest(now, before)
         if not share <= 1:
-            was, found = float(reference["log_prob"][row]), float(now["log_prob"][row])
             raise BenchError(
-                f"{run.name}: this code gives test row {row} a log-likelihood of {found:.4f} nats, the run's own is "
-                f"{was:.4f}; {advice(run)}"
+                f"{run.name}: this code gives test row {row} a log-likelihood of {float(now['log_prob'][row]):.4f} "
+                f"nats, the run's own is {float(before['log_prob'][row]):.4f}; {advice(run)}"
             )
         held = f"its stored likelihood is met to {gap:.1g} nats"
-    else:
-        held = "no likelihood is stored to hold it against"
+    changed = changes(run)
     if changed:
         say(f"{run.name} was made by {changed}; {held}")
 
 
-def rebuilt_reference(run: LoadedRun, dataset: Dataset) -> "dict[str, torch.Tensor]":
-    """Reference rows of a run that stored none: nothing yet to hold it against."""
-    del dataset
-    return {}
+Rows = dict[str, Tensor]
+
+
+def from_stored_rows(run: LoadedRun) -> tuple[Rows, Rows] | None:
+    """The likelihood of the stored rows now and then; None where there are none.
+
+    Raises:
+        BenchError: it is not finite now.
+    """
+    before = run.stored.reference
+    if not before:
+        return None
+    if before.keys() != {"x", "log_prob", "error"} or before["x"].shape[1:] != run.stored.spec.event_shape:
+        raise Unreadable("space.safetensors: its rows are not as the bench writes them")
+    now = reference_of(run.entry, before["x"].to(run.device), run.config.eval)
+    if not now:
+        raise BenchError(f"{run.name}: this code gives no finite likelihood of its stored rows; {advice(run)}")
+    return now, before
+
+
+def from_test_rows(run: LoadedRun, dataset: Dataset) -> tuple[Rows, Rows] | None:
+    """The likelihood of the first test rows now and as stored; None where it is random, or none is stored."""
+    settings = run.config.eval
+    if run.test_log_prob is None or isinstance(run.entry, HasLogWeights) or settings.estimator == "ais":
+        return None
+    test = dataset.to(run.device).test[: settings.test_examples]
+    with torch.no_grad():
+        found = run.over_draws_of(test, run.test_stream, rows=ROWS)
+    if found is None:
+        return None
+    before = run.test_log_prob[:ROWS]
+    return {"log_prob": found.mean.log_prob, "error": torch.zeros_like(before)}, {
+        "log_prob": before,
+        "error": torch.zeros_like(before),
+    }
 
 
 def advice(run: LoadedRun) -> str:
@@ -229,6 +257,9 @@ def changes(run: LoadedRun) -> str:
     record, lines = run.record, []
     if record.get("entry_version") not in (None, run.entry.version):
         lines.append(f"version {record['entry_version']} of the entry, here {run.entry.version}")
-    pairs = {"commit": (record.get("git_commit"), git_commit()), "torch": (record.get("torch_version"), torch.__version__)}
+    pairs = {
+        "commit": (record.get("git_commit"), git_commit()),
+        "torch": (record.get("torch_version"), torch.__version__),
+    }
     lines += [f"{name} {then}, here {now}" for name, (then, now) in pairs.items() if then != now]
     return ", ".join(lines)

@@ -19,7 +19,7 @@ from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights
 from bench.record.store import Record
 from bench.seeds import stream_seed
 from bench.setup import build
-from bench.use.units import from_user, to_array, to_columns, units_of, user_shape
+from bench.use.units import from_user, to_array, to_columns, units_of
 
 AT_ONCE = 10_000
 """Events that are drawn or mapped at once."""
@@ -209,7 +209,9 @@ class LoadedRun:
         entry, shape = self.latent_entry(), self.latent_shape()
         array = np.asarray(z)
         if array.dtype.kind not in "biuf" or array.ndim < 2 or array.size != len(array) * int(np.prod(shape)):
-            raise BenchError(f"{where}: shape {tuple(array.shape)} of {array.dtype}; latents are numbers (rows, {shape})")
+            raise BenchError(
+                f"{where}: shape {tuple(array.shape)} of {array.dtype}; latents are numbers (rows, {shape})"
+            )
         if not len(array) or not bool(np.isfinite(array.astype(np.float64)).all()):
             raise BenchError(f"{where}: no rows, or a value that is not finite; give finite numbers")
         latents = torch.from_numpy(array.astype(np.float32)).reshape(len(array), *shape).to(self.device)
@@ -226,7 +228,9 @@ class LoadedRun:
     def model_reconstructed(self, x: Any, where: str = "x") -> Tensor:
         """decode(encode(x)) in model space."""
         entry = self.latent_entry()
-        return self.finite(self.mapped(lambda each: entry.decode(entry.encode(each)), self.model_rows(x, where)), "a row")
+        return self.finite(
+            self.mapped(lambda each: entry.decode(entry.encode(each)), self.model_rows(x, where)), "a row"
+        )
 
     def latent_entry(self) -> HasLatent:
         """The entry, which maps to latents and back.
@@ -259,10 +263,14 @@ class LoadedRun:
         if settings.estimator == "ais":
             test = test[: settings.ais_examples]
         with self.drawing_as(stream_seed(settings.seed, "evaluate")):
-            found = self.over_draws_of(test, lambda number: stream_seed(settings.seed, "test", *([number] if number else [])))
+            found = self.over_draws_of(test, self.test_stream)
         if found is None:
             raise BenchError(f"{self.name}: {self.config.model['name']} has no likelihood")
         return float(-found.mean.log_prob.mean())
+
+    def test_stream(self, number: int) -> int:
+        """The seed of a draw of the test examples' noise, as `bench.evaluate` takes it."""
+        return stream_seed(self.config.eval.seed, "test", *([number] if number else []))
 
     def given(self, x: Tensor) -> Any:
         """Events of model space in the user's units: a frame for a table, else an array."""
@@ -288,8 +296,14 @@ class LoadedRun:
         with self.drawing(self.config.eval.seed, stream):
             return self.over_draws_of(raw, lambda number: stream_seed(self.config.eval.seed, stream, number))
 
-    def over_draws_of(self, raw: Tensor, seed_of: Callable[[int], int]) -> OverDraws | None:
-        """As `bench.metrics.draws.likelihood_over_draws`, of any raw examples."""
+    def over_draws_of(self, raw: Tensor, seed_of: Callable[[int], int], rows: int | None = None) -> OverDraws | None:
+        """As `bench.metrics.draws.likelihood_over_draws`, of any raw examples.
+
+        Args:
+            raw: examples.
+            seed_of: number of a draw to the seed of its noise.
+            rows: the first so many of them alone, their noise as among all.
+        """
         settings, entry, space = self.config.eval, self.entry, self.space
         annealing = Annealing(settings.ais_chains, settings.ais_steps) if settings.estimator == "ais" else None
         if not isinstance(entry, (HasLogProb, HasLogWeights)):
@@ -297,7 +311,7 @@ class LoadedRun:
 
         def draw(number: int) -> Tensor:
             x: Tensor = space.to_model(raw, torch.Generator(self.device).manual_seed(seed_of(number)))
-            return x
+            return x[:rows]
 
         noisy = self.stored.spec.kind == "discrete" or bool(getattr(space, "noisy", False))
         draws = settings.dequantisation_draws if noisy else 1

@@ -27,7 +27,9 @@ def check_drawable(stored: StoredSpace) -> None:
     if units_of(stored) is not None:
         raise BenchError(f"{stored.name} is a table, which no .png shows; write a .csv or .npz")
     if stored.image_shape is None and stored.spec.dim != 2:
-        raise BenchError(f"{stored.name} has events of {stored.spec.dim} numbers; a .png shows pictures or points alone")
+        raise BenchError(
+            f"{stored.name} has events of {stored.spec.dim} numbers; a .png shows pictures or points alone"
+        )
 
 
 def write_picture(path: Path, stored: StoredSpace, events: Any, caption: str) -> None:

@@ -127,7 +127,9 @@ def best_runs(study: Path, data: str | None = None) -> dict[str, str]:
     groups: dict[str, dict[tuple[str, ...], list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if number(row, "nll_nats") is not None and row.get("steps"):
-            groups[row["data"]][tuple(row.get(name, "") for name in ("model", "variant", "rung", "setting"))].append(row)
+            groups[row["data"]][tuple(row.get(name, "") for name in ("model", "variant", "rung", "setting"))].append(
+                row
+            )
     if data is not None and data not in groups:
         raise unknown("data set", data, groups, f"the table of {study.name}")
     return {name: best_of(list(groups[name].values())) for name in sorted(groups) if data in (None, name)}

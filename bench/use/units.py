@@ -170,7 +170,13 @@ def from_array(stored: StoredSpace, array: Any, where: str) -> Tensor:
         if bool(((flat == 0) | (flat == 1)).all()):
             flat = flat * (levels - 1)  # pixels that are drawn already stay what they are
     if levels is not None:
-        refuse((flat != np.round(flat)) | (flat < 0) | (flat >= levels), flat, names, where, f"levels are 0 to {levels - 1}")
+        refuse(
+            (flat != np.round(flat)) | (flat < 0) | (flat >= levels),
+            flat,
+            names,
+            where,
+            f"levels are 0 to {levels - 1}",
+        )
         return torch.from_numpy(flat).to(torch.uint8 if levels <= 256 else torch.int64).reshape(-1, *spec.event_shape)
     return torch.from_numpy(flat).float().reshape(-1, *spec.event_shape)
 
