@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError
-from bench.use.files import format_of, read_rows, write_arrays, write_columns
+from bench.use.files import form_of, format_of, read_rows, write_arrays, write_columns
 from bench.use.load import load
 from bench.use.loaded import LoadedRun
-from bench.use.units import category_names, to_array, to_columns, units_of
+from bench.use.units import category_names, is_table, to_array, to_columns, units_of
 
 DRAWN = (".csv", ".npz", ".png")
 NUMBERS = (".csv", ".npz")
@@ -54,7 +54,7 @@ def score(arguments: argparse.Namespace) -> int:
     out = arguments.out or arguments.file.with_suffix(".scores.csv")
     suffix = format_of(out, NUMBERS)
     run = opened(arguments)
-    scores = run.score(read_rows(arguments.file, category_names(run.stored)), arguments.file.name)
+    scores = run.score(rows_of(run, arguments.file), arguments.file.name)
     columns: dict[str, Any] = {"log_prob": scores.log_prob}
     if units_of(run.stored) is not None:
         columns["log_prob_standardised"] = scores.log_prob_report
@@ -78,7 +78,7 @@ def encode(arguments: argparse.Namespace) -> int:
     out = arguments.out or arguments.file.with_suffix(".latents.csv")
     suffix = format_of(out, NUMBERS)
     run = opened(arguments)
-    z = run.encode(read_rows(arguments.file, category_names(run.stored)), arguments.file.name)
+    z = run.encode(rows_of(run, arguments.file), arguments.file.name)
     flat = z.reshape(len(z), -1)
     write(out, suffix, {f"z{place}": flat[:, place] for place in range(flat.shape[1])}, {"z": z})
     kind = "exact" if run.entry.latent == "exact" else "posterior means"
@@ -104,10 +104,15 @@ def reconstruct(arguments: argparse.Namespace) -> int:
     suffix = format_of(out, DRAWN)
     run = opened(arguments)
     drawable(run, suffix)
-    x = run.model_reconstructed(read_rows(arguments.file, category_names(run.stored)), arguments.file.name)
+    x = run.model_reconstructed(rows_of(run, arguments.file), arguments.file.name)
     write_events(run, out, x, "reconstructed", {}, f"{len(x)} reconstructed by {run.config.model['name']}")
     print(f"{out}: {len(x)} rows reconstructed by {run.record['run_id']}")
     return 0
+
+
+def rows_of(run: LoadedRun, path: Path) -> Any:
+    """The rows of a file, as `bench.use.units.from_user` takes them."""
+    return read_rows(path, category_names(run.stored), form_of(run.config.data))
 
 
 def latents_in(path: Path) -> Any:
@@ -155,7 +160,7 @@ def write_events(run: LoadedRun, out: Path, x: Any, name: str, beside: dict[str,
         from bench.use.pictures import write_picture
 
         write_picture(out, run.stored, to_array(stored, x), caption)
-    elif suffix == ".npz" and units_of(stored) is None:
+    elif suffix == ".npz" and not is_table(stored):
         write_arrays(out, {name: to_array(stored, x), **beside})
     else:
         write(out, suffix, {**to_columns(stored, x), **beside})

@@ -1,30 +1,34 @@
 """Rows from a user's file, and rows, scores and latents into one: .csv, .npz or .png by the name."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.data.table.frame import Form
+from bench.data.table.reading import columns_like
 from bench.errors import BenchError
 from bench.record.csv_cells import inert_cell
 from bench.record.reading import Unreadable, arrays_of
 from bench.record.store import write_atomically
 
-TABLES = (".csv",)
 ARRAYS = (".npz", ".npy")
 FIRST = ("x", "samples", "data", "z")
 """Names of an archive's array that is looked for where it holds several."""
 
 
-def read_rows(path: Path, words: tuple[str, ...] = ()) -> Any:
+def read_rows(path: Path, words: tuple[str, ...] = (), form: Form | None = None) -> Any:
     """The rows of a file: an array of .npy and .npz, else columns by name.
 
     Args:
         path: of the file.
         words: names of the columns that hold words.
+        form: of the text file that the run was trained on; one in the usual form is read as well.
 
     Raises:
         BenchError: it is not there or cannot be read; the message names the file, and row and column where there are.
@@ -34,21 +38,23 @@ def read_rows(path: Path, words: tuple[str, ...] = ()) -> Any:
     if path.suffix.lower() in ARRAYS:
         return read_array(path)
     try:
-        from bench.data.table.reading import columns_like
-    except ModuleNotFoundError:
-        return plain_columns(path)
-    return columns_like(path, words)
+        return columns_like(path, words, form)
+    except BenchError:
+        if form in (None, Form()):
+            raise
+        with contextlib.suppress(BenchError):
+            return columns_like(path, words)
+        raise
 
 
-def plain_columns(path: Path) -> dict[str, Any]:
-    """The columns of a CSV with a header, as text."""
-    with open(path, encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    return {name: np.asarray([row[place] for row in rows], dtype=object) for place, name in enumerate(header)}
+def form_of(options: Mapping[str, Any]) -> Form:
+    """How the text file was written that a data set's options name."""
+    names = [item.name for item in fields(Form)]
+    return Form(**{name: options[name] for name in names if name in options})
 
 
 def read_array(path: Path) -> Any:
-    """The array of a .npy, or the one of an .npz: its only one, or the first of `FIRST`.
+    """The array of a .npy, or the one of an .npz: its only one, or the first of `FIRST`; of one axis each, columns.
 
     Raises:
         BenchError: there is none, or it could be read by unpickling alone.
@@ -63,6 +69,8 @@ def read_array(path: Path) -> Any:
     named = [name for name in FIRST if name in arrays]
     if named or len(arrays) == 1:
         return arrays[named[0] if named else next(iter(arrays))]
+    if arrays and all(array.ndim == 1 for array in arrays.values()):
+        return arrays
     raise BenchError(f"{path}: holds {', '.join(sorted(arrays)[:5]) or 'no array'}; give one array, or name it x")
 
 

@@ -19,7 +19,7 @@ from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights
 from bench.record.store import Record
 from bench.seeds import stream_seed
 from bench.setup import build
-from bench.use.units import from_user, to_array, to_columns, units_of
+from bench.use.units import from_user, is_table, to_array, to_columns, units_of
 
 AT_ONCE = 10_000
 """Events that are drawn or mapped at once."""
@@ -274,7 +274,7 @@ class LoadedRun:
 
     def given(self, x: Tensor) -> Any:
         """Events of model space in the user's units: a frame for a table, else an array."""
-        if units_of(self.on_device()) is None:
+        if not is_table(self.stored):
             return to_array(self.on_device(), x)
         import pandas as pd
 

@@ -10,7 +10,7 @@ import numpy as np
 from bench.data.stored_space import StoredSpace
 from bench.errors import BenchError
 from bench.record.store import write_atomically
-from bench.use.units import units_of
+from bench.use.units import is_table
 
 MOST = 1_024
 """Pictures of a grid; of more samples the first are shown."""
@@ -24,7 +24,7 @@ def check_drawable(stored: StoredSpace) -> None:
     Raises:
         BenchError: it says what to write in its place.
     """
-    if units_of(stored) is not None:
+    if is_table(stored):
         raise BenchError(f"{stored.name} is a table, which no .png shows; write a .csv or .npz")
     if stored.image_shape is None and stored.spec.dim != 2:
         raise BenchError(

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.spaces import Binary, HasUnits, Reshaped, Space
+from bench.data.spaces import Binary, Reshaped, Space
 from bench.data.stored_space import StoredSpace
 from bench.errors import BenchError
 
@@ -16,10 +16,45 @@ Columns = Mapping[str, Any]
 """Name -> values, one a row."""
 
 
-def units_of(stored: StoredSpace) -> HasUnits | None:
-    """The space, where events are rows of named columns; None for arrays and pictures."""
-    space = stored.space
-    return space if isinstance(space, HasUnits) else None
+@runtime_checkable
+class Units(Protocol):
+    """What is asked of a space with units; see `bench.data.spaces.HasUnits`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns."""
+        ...
+
+    @property
+    def unit_log_det(self) -> float:
+        """log |det d report / d units| in nats."""
+        ...
+
+    def to_units(self, x: Tensor) -> dict[str, Any]:
+        """Events of model space as columns."""
+        ...
+
+    def from_units(self, columns: Columns, where: str) -> Tensor:
+        """Raw rows of columns."""
+        ...
+
+
+def inner_space(stored: StoredSpace) -> Space:
+    """The space of events laid flat."""
+    space = the_space(stored)
+    return space.inner if isinstance(space, Reshaped) else space
+
+
+def units_of(stored: StoredSpace) -> Units | None:
+    """The space, where it leads to units of the user's; None where the report space is the user's own."""
+    space = inner_space(stored)
+    return space if isinstance(space, Units) else None
+
+
+def is_table(stored: StoredSpace) -> bool:
+    """True where events are rows of named columns; False for arrays and pictures."""
+    space = inner_space(stored)
+    return isinstance(space, Units) and not hasattr(space, "event_shape")
 
 
 def column_names(stored: StoredSpace) -> tuple[str, ...]:
@@ -33,13 +68,14 @@ def column_names(stored: StoredSpace) -> tuple[str, ...]:
 
 def category_names(stored: StoredSpace) -> tuple[str, ...]:
     """Names of the columns that hold words."""
-    columns = getattr(stored.space, "columns", ())
+    columns = getattr(inner_space(stored), "columns", ())
     return tuple(column.name for column in columns if getattr(column, "words", ()))
 
 
 def user_shape(stored: StoredSpace) -> tuple[int, ...]:
     """The shape of an event in a user's arrays: a picture's own, else the event's."""
-    return stored.image_shape or stored.spec.event_shape
+    own: tuple[int, ...] | None = getattr(inner_space(stored), "event_shape", None)
+    return stored.image_shape or own or stored.spec.event_shape
 
 
 def to_array(stored: StoredSpace, x: Tensor) -> Any:
@@ -48,8 +84,11 @@ def to_array(stored: StoredSpace, x: Tensor) -> Any:
     Pictures of levels are whole numbers, uint8 where they fit; binary ones are 0 and 1, or probabilities where an
     entry's decoder gives those.
     """
-    spec, space = stored.spec, the_space(stored)
-    y = space.to_data(x).detach().cpu()
+    spec, units = stored.spec, units_of(stored)
+    if units is not None:
+        columns = units.to_units(x.flatten(1))
+        return np.stack([columns[name] for name in units.names], 1).reshape(len(x), *user_shape(stored))
+    y = the_space(stored).to_data(x).detach().cpu()
     if spec.kind == "discrete":
         assert spec.levels is not None
         y = (y * spec.levels).floor().clamp(0, spec.levels - 1)
@@ -63,7 +102,7 @@ def to_columns(stored: StoredSpace, x: Tensor) -> dict[str, Any]:
     """Events of model space as columns in the user's units."""
     units = units_of(stored)
     if units is not None:
-        return dict(units.to_units(x))
+        return dict(units.to_units(x.flatten(1)))
     flat = to_array(stored, x).reshape(len(x), -1)
     return {name: flat[:, place] for place, name in enumerate(column_names(stored))}
 
@@ -82,16 +121,26 @@ def from_user(stored: StoredSpace, given: Any, where: str) -> Tensor:
     units = units_of(stored)
     columns = columns_in(given)
     if units is not None:
-        if columns is None:
-            array = np.asarray(given)
-            names = units.names
-            if array.ndim != 2 or array.shape[1] != len(names):
-                raise BenchError(f"{where}: shape {array.shape}; the model's columns are {', '.join(names)}")
-            columns = {name: array[:, place] for place, name in enumerate(names)}
+        columns = named(stored, np.asarray(given), where) if columns is None else columns
         check_rows(columns, where)
-        return units.from_units(columns, where)
+        return units.from_units(columns, where).reshape(-1, *stored.spec.event_shape)
     array = np.asarray(given) if columns is None else stacked(stored, columns, where)
     return from_array(stored, array, where)
+
+
+def named(stored: StoredSpace, array: Any, where: str) -> dict[str, Any]:
+    """The columns of an array of events, in the order of the model's.
+
+    Raises:
+        BenchError: it is of another shape.
+    """
+    names, own = column_names(stored), (len(column_names(stored)),)
+    shape = own if is_table(stored) else user_shape(stored)
+    if array.ndim < 2 or tuple(array.shape[1:]) not in {shape, own}:
+        few = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        raise BenchError(f"{where}: shape {tuple(array.shape)}; the model's rows have the shape {shape}, of {few}")
+    flat = array.reshape(len(array), -1)
+    return {name: flat[:, place] for place, name in enumerate(names)}
 
 
 def columns_in(given: Any) -> dict[str, Any] | None:
@@ -164,7 +213,7 @@ def from_array(stored: StoredSpace, array: Any, where: str) -> Tensor:
     names = column_names(stored)
     refuse(~np.isfinite(flat), flat, names, where, "give a finite number")
     levels = spec.levels
-    space = stored.space.inner if isinstance(stored.space, Reshaped) else stored.space
+    space = inner_space(stored)
     if isinstance(space, Binary):
         levels = space.levels
         if bool(((flat == 0) | (flat == 1)).all()):
