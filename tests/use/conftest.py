@@ -1,8 +1,10 @@
 """Tiny runs that the tests of a folder share, and the command called beside them."""
 
+import csv
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.run import run
@@ -15,12 +17,30 @@ RUNS = {
     "vae": ["model=vae", "budget.parameters=200", *TINY_DATA],
     "ode": ["model=cnf", "budget.parameters=200", "budget.steps=4", *TINY_DATA],
     "floor": ["model=gaussian", "budget.parameters=null", *TINY_DATA],
+    "mixture": ["model=gmm", "budget.parameters=null", *TINY_DATA],
     "digits": ["model=realnvp", "budget.parameters=8000", "budget.steps=4", *DIGITS],
     "digits_vae": ["model=vae", "budget.parameters=8000", "budget.steps=4", *DIGITS],
     "labels": ["model=m2", "data.labelled=100", "budget.parameters=9000", "budget.steps=4", *DIGITS],
+    "table": ["model=realnvp", "budget.parameters=300", "data=table"],
     "bits": ["model=vae", "budget.parameters=8000", "budget.steps=4", "data=digits_binary", "eval.test_examples=40"],
 }
 """A table of entries: exact flow, VAE, ODE flow, floor, on coordinates, levels and bits."""
+
+
+WORDS = ("north", "south", "east")
+
+
+def write_table(path: Path, rows: int, seed: int = 0) -> None:
+    """A table of two real columns, an integer, words, a constant and a copy."""
+    draws = np.random.default_rng(seed)
+    height, mass = draws.normal(170, 8, rows), np.exp(draws.normal(4, 0.2, rows))
+    age, place = draws.integers(18, 60, rows), draws.choice(WORDS, rows)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["height", "age", "mass", "place", "year", "height_again"])
+        writer.writerows(
+            [h, a, m, p, 1999, h] for h, a, m, p in zip(height.round(6), age, mass.round(6), place, strict=True)
+        )
 
 
 class Shelf:
@@ -31,8 +51,10 @@ class Shelf:
 
     def __getitem__(self, name: str) -> Path:
         if name not in self.made:
-            size = [] if name == "floor" else TINY_BUDGET
-            words = [*size, *TINY_EVAL, *RUNS[name], "budget.tolerance=0.3"]
+            write_table(self.root / "people.csv", 400)
+            path = [f"data.path={self.root / 'people.csv'}"] if name == "table" else []
+            size = [] if name in ("floor", "mixture") else TINY_BUDGET
+            words = [*size, *TINY_EVAL, *RUNS[name], *path, "budget.tolerance=0.3"]
             cell = cell_in(compose(words), self.root)
             record = run(cell, lambda history, share: None)
             assert record["status"] == "ok", record["error"]
