@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.use.files import form_of, format_of, read_rows, write_arrays, write_columns
 from bench.use.load import load
 from bench.use.loaded import LoadedRun
-from bench.use.units import category_names, is_table, to_array, to_columns, units_of
+from bench.use.units import category_names, column_names, is_table, to_array, to_columns, units_of
 
 DRAWN = (".csv", ".npz", ".png")
 NUMBERS = (".csv", ".npz")
@@ -54,7 +54,8 @@ def score(arguments: argparse.Namespace) -> int:
     out = arguments.out or arguments.file.with_suffix(".scores.csv")
     suffix = format_of(out, NUMBERS)
     run = opened(arguments)
-    scores = run.score(rows_of(run, arguments.file), arguments.file.name)
+    given = rows_of(run, arguments.file)
+    scores = run.score(given, arguments.file.name)
     columns: dict[str, Any] = {"log_prob": scores.log_prob}
     if units_of(run.stored) is not None:
         columns["log_prob_standardised"] = scores.log_prob_report
@@ -69,7 +70,7 @@ def score(arguments: argparse.Namespace) -> int:
     write(out, suffix, columns)
     mean, bound = float(scores.log_prob.mean()), ">=" if scores.is_bound else "="
     test = "" if scores.quantile is None else f", at the quantile {float(np.mean(scores.quantile)):.3g} of test rows"
-    print(f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){test}")
+    print(f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){test}{left_out(run, given)}")
     return 0
 
 
@@ -113,6 +114,12 @@ def reconstruct(arguments: argparse.Namespace) -> int:
 def rows_of(run: LoadedRun, path: Path) -> Any:
     """The rows of a file, as `bench.use.units.from_user` takes them."""
     return read_rows(path, category_names(run.stored), form_of(run.config.data))
+
+
+def left_out(run: LoadedRun, given: Any) -> str:
+    """The columns of a file that the model does not have, in words."""
+    strange = [name for name in given if name not in column_names(run.stored)] if isinstance(given, dict) else []
+    return f"; left out: {', '.join(strange)}" if strange else ""
 
 
 def latents_in(path: Path) -> Any:

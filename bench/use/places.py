@@ -10,6 +10,7 @@ from statistics import fmean
 
 from bench.config import TUNED
 from bench.errors import BenchError, unknown
+from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
 from bench.record.store import divided, table_rows
 from bench.use.archive import unpacked
 
@@ -64,7 +65,8 @@ def by_prefix(what: str, results_dir: Path) -> Path:
     Raises:
         BenchError: there is none, or there are several.
     """
-    stored = {place.parent.name: place.parent for place in sorted(results_dir.glob(f"*/runs/*/{RECORD}"))}
+    stored = kept_runs(results_dir)
+    stored |= {place.parent.name: place.parent for place in sorted(results_dir.glob(f"*/runs/*/{RECORD}"))}
     if what in stored:
         return stored[what]
     begun = [name for name in stored if what and name.startswith(what)]
@@ -76,6 +78,15 @@ def by_prefix(what: str, results_dir: Path) -> Path:
     if not stored:
         raise BenchError(f"no run {what}: {results_dir} holds no run folders; give its path, or --results-dir")
     raise unknown("run", what, stored, str(results_dir))
+
+
+def kept_runs(results_dir: Path) -> dict[str, Path]:
+    """Run id -> folder of the runs that studies keep under `best/`; damaged records are none."""
+    kept = {}
+    for place in sorted(results_dir.glob(f"*/{BEST}/*/{RECORD}")):
+        with contextlib.suppress(Unreadable, FileNotFoundError):
+            kept[str(json_object(text_of(place, RECORD_BYTES)).get("run_id"))] = place.parent
+    return kept
 
 
 def with_weights(folder: Path, what: str) -> Path:

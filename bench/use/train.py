@@ -1,5 +1,6 @@
 """`bench.train`: one run from Python, by the words of `bench run`."""
 
+import sys
 from pathlib import Path
 
 from bench.cells.planning import planned
@@ -19,12 +20,14 @@ def train(*words: str, config_dir: str | Path | None = None, again: bool = False
 
     Args:
         words: overrides, such as `model=realnvp`, `data=moons` and `seed=0`.
-        config_dir: a folder of your own with model/, data/ or study/.
+        config_dir: a folder of your own with model/, data/ or study/; modules beside it can be imported.
         again: makes a finished run anew.
 
     Raises:
         BenchError: a mistake in the words, more than one run, or a run that did not end ok; its error is told.
     """
+    if config_dir is not None and (beside := str(Path(config_dir).absolute().parent)) not in sys.path:
+        sys.path.append(beside)
     pool = Pool()
     try:
         task = {"arguments": list(words), "multirun": False, "config_dir": config_dir and str(config_dir)}
