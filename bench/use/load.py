@@ -89,7 +89,8 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
     if stored is None or stored.space is None:
         dataset = rebuilt(config, cls, folder)
         width = record.get("width") if stored is None else stored.width
-        stored = StoredSpace(dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), {})
+        rows = {} if stored is None else stored.reference
+        stored = StoredSpace(dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), rows)
     entry = build.built(cls, {**options, "width": stored.width}, stored.spec, config.model["name"])
     take_weights(entry, folder)
     entry = entry.to(device).eval().requires_grad_(False)
@@ -194,7 +195,7 @@ def hold_against(run: LoadedRun, dataset: Dataset | None, say: Callable[[str], N
     Raises:
         BenchError: this code gives other likelihoods than the run's.
     """
-    both = from_test_rows(run, dataset) if dataset is not None else from_stored_rows(run)
+    both = from_stored_rows(run) if dataset is None or run.stored.reference else from_test_rows(run, dataset)
     held = "no likelihood is stored to hold it against"
     if both is not None:
         now, before = both

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,43 +12,17 @@ from torch import Tensor
 from bench.config import Config
 from bench.data.stored_space import StoredSpace
 from bench.errors import BenchError, Diverged
-from bench.metrics.ais import Annealing
-from bench.metrics.draws import OverDraws, estimator_of, over_draws
+from bench.metrics.draws import OverDraws
 from bench.metrics.likelihood import evaluating
-from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights
+from bench.models.entry import Entry, HasLatent
 from bench.record.store import Record
 from bench.seeds import stream_seed
 from bench.setup import build
+from bench.use.scores import Scores, estimated, placed
 from bench.use.units import from_user, is_table, to_array, to_columns, units_of
 
 AT_ONCE = 10_000
 """Events that are drawn or mapped at once."""
-
-
-class Scores(NamedTuple):
-    """Scores of `n` rows, float64 arrays; see `LoadedRun.score`.
-
-    Attributes:
-        log_prob: nats in the user's units, the log-determinant of every map included.
-        log_prob_report: nats in the row's report space, in which `nll_nats` is.
-        estimator: of the likelihood, such as `exact` or `8 draws: iwae-1000, then iwae-100`.
-        is_bound: whether it is only a lower bound of the log-likelihood.
-        typicality: |log_prob_report less its mean over test examples|, nats: the distance from the typical set.
-        quantile: share of test examples with a lower log-likelihood; ties count half.
-        typicality_quantile: share of test examples that are nearer to the mean; ties count half.
-        standard_error: of `log_prob`, the estimator's own; None where it is exact or not known.
-
-    The last but one are None for a run that stored no likelihoods of test examples.
-    """
-
-    log_prob: Any
-    log_prob_report: Any
-    estimator: str
-    is_bound: bool
-    typicality: Any
-    quantile: Any
-    typicality_quantile: Any
-    standard_error: Any
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,24 +142,7 @@ class LoadedRun:
             raise BenchError(f"{where}: {reason}; the model has no finite likelihood of them") from reason
         if found is None:
             raise BenchError(f"{self.name}: {self.config.model['name']} has no likelihood to score with")
-        report, test = found.mean.log_prob.cpu(), self.test_log_prob
-        units = units_of(self.stored)
-        typicality = quantile = nearer = None
-        if test is not None:
-            typicality = (report - test.mean()).abs().numpy()
-            quantile = share_below(report.numpy(), test.numpy())
-            nearer = share_below(typicality, (test - test.mean()).abs().numpy())
-        error = found.mean.standard_error
-        return Scores(
-            log_prob=(report + (0.0 if units is None else units.unit_log_det)).numpy(),
-            log_prob_report=report.numpy(),
-            estimator=found.estimators if found.draws > 1 else found.mean.estimator,
-            is_bound=found.mean.is_bound,
-            typicality=typicality,
-            quantile=quantile,
-            typicality_quantile=nearer,
-            standard_error=None if error is None else error.double().cpu().numpy(),
-        )
+        return placed(found, self.test_log_prob, units_of(self.stored))
 
     def encode(self, x: Any, where: str = "x") -> Any:
         """The latent of each row, `(n, *latent)` float32: exact for a flow, the posterior mean for a VAE.
@@ -304,19 +261,7 @@ class LoadedRun:
             seed_of: number of a draw to the seed of its noise.
             rows: the first so many of them alone, their noise as among all.
         """
-        settings, entry, space = self.config.eval, self.entry, self.space
-        annealing = Annealing(settings.ais_chains, settings.ais_steps) if settings.estimator == "ais" else None
-        if not isinstance(entry, (HasLogProb, HasLogWeights)):
-            return None
-
-        def draw(number: int) -> Tensor:
-            x: Tensor = space.to_model(raw, torch.Generator(self.device).manual_seed(seed_of(number)))
-            return x[:rows]
-
-        noisy = self.stored.spec.kind == "discrete" or bool(getattr(space, "noisy", False))
-        draws = settings.dequantisation_draws if noisy else 1
-        estimator = estimator_of(entry, settings, annealing)
-        return over_draws(estimator, draw, space.log_det, draws, stream_seed(settings.seed, "draws"))
+        return estimated(self.entry, self.on_device(), self.config.eval, raw, seed_of, rows)
 
     def mapped(self, method: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """A method of the entry over all of x, in chunks, gradients off."""
@@ -349,11 +294,3 @@ class LoadedRun:
 def pieces(n: int) -> list[int]:
     """`n` in parts of at most `AT_ONCE`."""
     return [min(AT_ONCE, n - start) for start in range(0, n, AT_ONCE)]
-
-
-def share_below(values: Any, reference: Any) -> Any:
-    """Share of the reference that lies below each value, ties by half."""
-    ordered = np.sort(reference)
-    below = np.searchsorted(ordered, values, side="left")
-    through = np.searchsorted(ordered, values, side="right")
-    return (below + through) / (2 * len(ordered))
