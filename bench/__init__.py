@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from bench.models.optimise import GradientStep
     from bench.report.frames import summary, table
     from bench.spec import DataSpec
+    from bench.use.load import load
+    from bench.use.train import train
 
 __version__ = "0.2.0"
 
-__all__ = ["DataSpec", "Dataset", "Entry", "GradientStep", "LogProb", "__version__", "summary", "table"]
+__all__ = [
+    "DataSpec", "Dataset", "Entry", "GradientStep", "LogProb", "__version__", "load", "summary", "table", "train",
+]  # fmt: skip
 
 _HOMES = {
     "DataSpec": "bench.spec",
@@ -23,8 +27,10 @@ _HOMES = {
     "Entry": "bench.models.entry",
     "GradientStep": "bench.models.optimise",
     "LogProb": "bench.models.entry",
+    "load": "bench.use.load",
     "summary": "bench.report.frames",
     "table": "bench.report.frames",
+    "train": "bench.use.train",
 }
 """The module of each public name."""
 

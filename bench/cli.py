@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from bench.errors import BenchError, NotApplicable
+from bench.use.words import add_commands
 
 EPILOG = """examples:
   bench run model=vae data=digits seed=0        one run; any Hydra override
@@ -152,6 +153,7 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, all of them")
     reproduce.add_argument("--results-dir", type=Path, default=Path("results"))
     reproduce.set_defaults(call=call_reproduce)
+    add_commands(commands)
     return top
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 
 from bench.config import TRIAL, Config
 from bench.data.dataset import Dataset
+from bench.data.stored_space import keep_space
 from bench.data.watched import Watched, splits
 from bench.errors import CannotWrite, ChangedData, Diverged, NotApplicable, TimedOut, one_line
 from bench.evaluate import evaluate
@@ -17,6 +18,7 @@ from bench.machine.clock import Stopwatch, either
 from bench.machine.deadline import Deadline
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator, evaluating
+from bench.metrics.reference_rows import reference_rows
 from bench.metrics.solver import solver_errors
 from bench.metrics.weights import weight_statistics
 from bench.models.entry import Entry, HasReference
@@ -81,6 +83,7 @@ def run(
             numbers = measured(cell, entry, dataset, deadline, folder)
             record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
             write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
+            keep_space(folder.path, dataset, cell.width, reference_rows(entry, dataset, config.eval))
             folder.write_text("weights.json", weight_statistics(entry))
         elif isinstance(entry, HasReference):
             deadline.check()

@@ -47,6 +47,8 @@ RUN_FILES = {
     "history.csv",
     "likelihoods.npz",
     "samples.npz",
+    "space.json",
+    "space.safetensors",
     "weights.json",
     "weights.safetensors",
     "record.json",

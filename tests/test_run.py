@@ -131,6 +131,8 @@ def test_a_row_of_an_entry_that_is_fitted_says_of_no_steps_and_no_budget(tmp_pat
         "config.yaml",
         "likelihoods.npz",
         "samples.npz",
+        "space.json",
+        "space.safetensors",
         "weights.json",
         "weights.safetensors",
         "record.json",

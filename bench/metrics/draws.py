@@ -71,6 +71,19 @@ def likelihood_over_draws(
     The noise is the same for all entries. Data without such noise have one draw.
     """
 
+    def draw(number: int) -> Tensor:
+        return x if number == 0 else dataset.fixed(dataset.test[: len(x)], stream_seed(settings.seed, "test", number))
+
+    draws = settings.dequantisation_draws if dataset.noisy else 1
+    estimator = estimator_of(entry, settings, annealing, tick)
+    return over_draws(estimator, draw, dataset.space.log_det, draws, stream_seed(settings.seed, "draws"))
+
+
+def estimator_of(
+    entry: Entry, settings: Eval, annealing: Annealing | None, tick: Callable[[], None] = lambda: None
+) -> Estimator:
+    """The estimator that `settings` ask for, and the cheaper one of later draws."""
+
     def estimator(x: Tensor, *, cheap: bool) -> Likelihood | None:
         if cheap and not isinstance(entry, HasLogWeights):
             return None
@@ -84,11 +97,7 @@ def likelihood_over_draws(
             refinement=None if cheap else refined.asked(settings),
         )
 
-    def draw(number: int) -> Tensor:
-        return x if number == 0 else dataset.fixed(dataset.test[: len(x)], stream_seed(settings.seed, "test", number))
-
-    draws = settings.dequantisation_draws if dataset.noisy else 1
-    return over_draws(estimator, draw, dataset.space.log_det, draws, stream_seed(settings.seed, "draws"))
+    return estimator
 
 
 def over_draws(

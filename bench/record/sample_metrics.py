@@ -3,8 +3,6 @@
 import math
 from typing import NamedTuple
 
-from scipy.special import stdtrit
-
 FLOOR_DRAWS = 5
 """Random draws of training examples that a floor is the mean over."""
 LEVEL = 0.95
@@ -66,6 +64,8 @@ def copycat(metric: str) -> str:
 
 def half_range(sd: float) -> float:
     """Half of the 95 % range in which one more set of real examples lies: t_{K-1} sd sqrt(1 + 1/K) of K draws."""
+    from scipy.special import stdtrit  # half a second to import, which commands that draw no table need not wait
+
     return float(stdtrit(FLOOR_DRAWS - 1, (1 + LEVEL) / 2)) * sd * math.sqrt(1 + 1 / FLOOR_DRAWS)
 
 

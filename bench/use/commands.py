@@ -1,0 +1,181 @@
+"""`bench sample`, `score`, `encode`, `decode`, `reconstruct` and `export`: read all, compute, write one file last."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.use.files import form_of, format_of, read_rows, write_arrays, write_columns
+from bench.use.load import load
+from bench.use.loaded import LoadedRun
+from bench.use.units import category_names, column_names, is_table, to_array, to_columns, units_of
+
+DRAWN = (".csv", ".npz", ".png")
+NUMBERS = (".csv", ".npz")
+
+
+def opened(arguments: argparse.Namespace) -> LoadedRun:
+    """The run that a command names; what is said of its version goes to the terminal's error stream."""
+
+    def say(line: str) -> None:
+        print(f"bench: {line}", file=sys.stderr)
+
+    return load(
+        arguments.run,
+        arguments.results_dir,
+        trust_sources=arguments.trust_sources,
+        device=arguments.device,
+        say=say,
+    )
+
+
+def sample(arguments: argparse.Namespace) -> int:
+    """`bench sample`: draws in the user's units."""
+    suffix = format_of(arguments.out, DRAWN)
+    run = opened(arguments)
+    drawable(run, suffix)
+    x = run.model_sample(arguments.n, seed=arguments.seed, label=arguments.label, temperature=arguments.temperature)
+    beside: dict[str, Any] = {}
+    if arguments.label is not None:
+        beside["label"] = np.full(len(x), arguments.label)
+    if arguments.temperature != 1:
+        beside["temperature"] = np.full(len(x), arguments.temperature)
+    words = "".join(f", {name} {values[0]:g}" for name, values in beside.items())
+    write_events(run, arguments.out, x, "samples", beside, f"{len(x)} samples of {run.config.model['name']}{words}")
+    print(f"{arguments.out}: {len(x)} samples of {run.record['run_id']}, seed {arguments.seed}{words}")
+    return 0
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """`bench score`: likelihood, typicality and place among the test rows of each row of a file."""
+    out = arguments.out or arguments.file.with_suffix(".scores.csv")
+    suffix = format_of(out, NUMBERS)
+    run = opened(arguments)
+    given = rows_of(run, arguments.file)
+    scores = run.score(given, arguments.file.name)
+    columns: dict[str, Any] = {"log_prob": scores.log_prob}
+    if units_of(run.stored) is not None:
+        columns["log_prob_standardised"] = scores.log_prob_report
+    columns |= {
+        name: values
+        for name in ("standard_error", "typicality", "quantile", "typicality_quantile")
+        if (values := getattr(scores, name)) is not None
+    }
+    rows = len(scores.log_prob)
+    columns |= {"estimator": np.full(rows, scores.estimator, dtype=object)}
+    columns |= {"is_bound": np.full(rows, scores.is_bound)}
+    write(out, suffix, columns)
+    mean, bound = float(scores.log_prob.mean()), ">=" if scores.is_bound else "="
+    test = "" if scores.quantile is None else f", at the quantile {float(np.mean(scores.quantile)):.3g} of test rows"
+    print(f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){test}{left_out(run, given)}")
+    return 0
+
+
+def encode(arguments: argparse.Namespace) -> int:
+    """`bench encode`: the latent of each row of a file."""
+    out = arguments.out or arguments.file.with_suffix(".latents.csv")
+    suffix = format_of(out, NUMBERS)
+    run = opened(arguments)
+    z = run.encode(rows_of(run, arguments.file), arguments.file.name)
+    flat = z.reshape(len(z), -1)
+    write(out, suffix, {f"z{place}": flat[:, place] for place in range(flat.shape[1])}, {"z": z})
+    kind = "exact" if run.entry.latent == "exact" else "posterior means"
+    print(f"{out}: {len(z)} latents of {flat.shape[1]} numbers ({kind})")
+    return 0
+
+
+def decode(arguments: argparse.Namespace) -> int:
+    """`bench decode`: latents in the user's units."""
+    out = arguments.out or arguments.file.with_suffix(".decoded.csv")
+    suffix = format_of(out, DRAWN)
+    run = opened(arguments)
+    drawable(run, suffix)
+    x = run.model_decoded(latents_in(arguments.file), arguments.file.name)
+    write_events(run, out, x, "decoded", {}, f"{len(x)} decoded by {run.config.model['name']}")
+    print(f"{out}: {len(x)} rows decoded by {run.record['run_id']}")
+    return 0
+
+
+def reconstruct(arguments: argparse.Namespace) -> int:
+    """`bench reconstruct`: decode(encode(x)) of each row of a file."""
+    out = arguments.out or arguments.file.with_suffix(".reconstructed.csv")
+    suffix = format_of(out, DRAWN)
+    run = opened(arguments)
+    drawable(run, suffix)
+    x = run.model_reconstructed(rows_of(run, arguments.file), arguments.file.name)
+    write_events(run, out, x, "reconstructed", {}, f"{len(x)} reconstructed by {run.config.model['name']}")
+    print(f"{out}: {len(x)} rows reconstructed by {run.record['run_id']}")
+    return 0
+
+
+def rows_of(run: LoadedRun, path: Path) -> Any:
+    """The rows of a file, as `bench.use.units.from_user` takes them."""
+    return read_rows(path, category_names(run.stored), form_of(run.config.data))
+
+
+def left_out(run: LoadedRun, given: Any) -> str:
+    """The columns of a file that the model does not have, in words."""
+    strange = [name for name in given if name not in column_names(run.stored)] if isinstance(given, dict) else []
+    return f"; left out: {', '.join(strange)}" if strange else ""
+
+
+def latents_in(path: Path) -> Any:
+    """Latents of a file: an array, or its columns z0, z1, ... in the order of their numbers.
+
+    Raises:
+        BenchError: another column is there, or holds no numbers.
+    """
+    given = read_rows(path)
+    if not isinstance(given, dict):
+        return given
+    names = [f"z{place}" for place in range(len(given))]
+    strange = next((name for name in names if name not in given), None)
+    if strange is not None:
+        raise BenchError(
+            f"{path.name}: no column {strange}; latents are columns z0, z1, ..., as bench encode writes them"
+        )
+    try:
+        return np.stack([np.asarray(given[name], dtype=np.float64) for name in names], 1)
+    except ValueError as error:
+        raise BenchError(f"{path.name}: {error}; latents are numbers") from error
+
+
+def drawable(run: LoadedRun, suffix: str) -> None:
+    """Refuses a .png of what no picture shows, before anything is computed."""
+    if suffix == ".png":
+        from bench.use.pictures import check_drawable
+
+        check_drawable(run.stored)
+
+
+def write_events(run: LoadedRun, out: Path, x: Any, name: str, beside: dict[str, Any], caption: str) -> None:
+    """Events of model space in the user's units, in the format of the file's name.
+
+    Args:
+        run: they are of.
+        out: the file.
+        x: in model space.
+        name: of the array in an .npz.
+        beside: more columns, one value a row.
+        caption: of a picture.
+    """
+    stored, suffix = run.on_device(), out.suffix.lower()
+    if suffix == ".png":
+        from bench.use.pictures import write_picture
+
+        write_picture(out, run.stored, to_array(stored, x), caption)
+    elif suffix == ".npz" and not is_table(stored):
+        write_arrays(out, {name: to_array(stored, x), **beside})
+    else:
+        write(out, suffix, {**to_columns(stored, x), **beside})
+
+
+def write(out: Path, suffix: str, columns: dict[str, Any], arrays: dict[str, Any] | None = None) -> None:
+    """Columns into a .csv, or into an .npz, there in the form of `arrays` where that is given."""
+    if suffix == ".npz":
+        write_arrays(out, columns if arrays is None else arrays)
+    else:
+        write_columns(out, columns)

@@ -1,0 +1,110 @@
+"""`bench export`: a run as one .zip, and the best run of each data set of a study as folders to commit."""
+
+import argparse
+import io
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.record.reading import Unreadable, json_object, shown
+from bench.record.store import write_atomically
+from bench.use.archive import members_of, packed
+from bench.use.files import format_of
+from bench.use.places import BEST, WEIGHTS, best_runs, run_folder, with_weights
+
+LARGEST = 100_000
+"""Bytes of weights that are committed, at most."""
+TEST_ROWS = 2_000
+"""Test log-likelihoods that a committed run keeps, the first of them: quantiles to 0.05 %."""
+SPACE = "space.json"
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """`bench export RUN`: writes the .zip, or the folders of `STUDY/best`."""
+    study, _, word = arguments.run.rpartition("/")
+    if study and word == BEST:
+        if arguments.out is not None:
+            raise BenchError(f"{arguments.run} goes into {arguments.results_dir / study / BEST}; leave --out out")
+        for line in keep_best(arguments.results_dir / study):
+            print(line)
+        return 0
+    with run_folder(arguments.run, arguments.results_dir) as folder:
+        members = complete(folder, arguments.run)
+    name = run_id_of(members, arguments.run)
+    out = Path(f"{name}.zip") if arguments.out is None else arguments.out
+    format_of(out, (".zip",))
+    content = packed(members)
+    write_atomically(out, content)
+    print(f"{out}: {name}, {len(content):,} bytes")
+    return 0
+
+
+def complete(folder: Path, name: str) -> dict[str, bytes]:
+    """The files of a run.
+
+    Raises:
+        BenchError: one is damaged, or its space is not stored, so that it is of use with the data alone.
+    """
+    try:
+        members = members_of(folder)
+    except Unreadable as error:
+        raise BenchError(f"{name}: {error}") from error
+    if SPACE not in members:
+        raise BenchError(f"{name}: no {SPACE}, as of runs of older code; make it again with bench run --again")
+    reason = json_object(members[SPACE].decode("utf-8", "replace")).get("reason")
+    if reason:
+        raise BenchError(f"{name}: {shown(reason)}, so that it cannot be used without its data")
+    return members
+
+
+def run_id_of(members: dict[str, bytes], name: str) -> str:
+    """The run's id, by its record.
+
+    Raises:
+        BenchError: the record is damaged, or the id is no file's name.
+    """
+    try:
+        run_id = json_object(members["record.json"].decode()).get("run_id")
+    except ValueError as error:
+        raise BenchError(f"{name}: record.json: {error}") from error
+    if not isinstance(run_id, str) or "/" in run_id or run_id.startswith("."):
+        raise BenchError(f"{name}: record.json: run_id is {shown(run_id)}")
+    return run_id
+
+
+def keep_best(study: Path) -> list[str]:
+    """Writes `best/<data>/` of a study, the best run of each data set by its table; a line each.
+
+    Raises:
+        BenchError: a run's folder is not here, or its weights are too large to be committed.
+    """
+    chosen = best_runs(study)
+    kept = {}
+    for data, run_id in chosen.items():
+        folder = study / "runs" / run_id
+        if not folder.is_dir():
+            raise BenchError(f"{study}: {run_id}, the best run of {data}, is not here; make it with bench run --again")
+        kept[data] = thinned(complete(with_weights(folder, run_id), run_id))
+        size = len(kept[data][WEIGHTS])
+        if size > LARGEST:
+            raise BenchError(f"{run_id}: its weights are {size:,} bytes, more than the {LARGEST:,} that are committed")
+    lines = []
+    for data, members in kept.items():
+        place = study / BEST / data
+        for name, content in members.items():
+            write_atomically(place / name, content)
+        lines.append(f"{place}: {chosen[data]}, {sum(map(len, members.values())):,} bytes")
+    return lines
+
+
+def thinned(members: dict[str, bytes]) -> dict[str, bytes]:
+    """The files with the log-likelihoods of fewer test examples, in float32."""
+    import numpy as np
+
+    name = "likelihoods.npz"
+    if name not in members:
+        return members
+    with np.load(io.BytesIO(members[name]), allow_pickle=False) as arrays:
+        few = arrays["log_prob"][:TEST_ROWS].astype(np.float32)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, log_prob=few)
+    return {**members, name: buffer.getvalue()}

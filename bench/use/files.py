@@ -1,0 +1,122 @@
+"""Rows from a user's file, and rows, scores and latents into one: .csv, .npz or .png by the name."""
+
+import contextlib
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.data.table.frame import Form
+from bench.data.table.reading import columns_like
+from bench.errors import BenchError
+from bench.record.csv_cells import inert_cell
+from bench.record.reading import Unreadable, arrays_of
+from bench.record.store import write_atomically
+
+ARRAYS = (".npz", ".npy")
+FIRST = ("x", "samples", "data", "z")
+"""Names of an archive's array that is looked for where it holds several."""
+
+
+def read_rows(path: Path, words: tuple[str, ...] = (), form: Form | None = None) -> Any:
+    """The rows of a file: an array of .npy and .npz, else columns by name.
+
+    Args:
+        path: of the file.
+        words: names of the columns that hold words.
+        form: of the text file that the run was trained on; one in the usual form is read as well.
+
+    Raises:
+        BenchError: it is not there or cannot be read; the message names the file, and row and column where there are.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; give a file of rows")
+    if path.suffix.lower() in ARRAYS:
+        return read_array(path)
+    try:
+        return columns_like(path, words, form)
+    except BenchError:
+        if form in (None, Form()):
+            raise
+        with contextlib.suppress(BenchError):
+            return columns_like(path, words)
+        raise
+
+
+def form_of(options: Mapping[str, Any]) -> Form:
+    """How the text file was written that a data set's options name."""
+    names = [item.name for item in fields(Form)]
+    return Form(**{name: options[name] for name in names if name in options})
+
+
+def read_array(path: Path) -> Any:
+    """The array of a .npy, or the one of an .npz: its only one, or the first of `FIRST`; of one axis each, columns.
+
+    Raises:
+        BenchError: there is none, or it could be read by unpickling alone.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            return np.load(path, allow_pickle=False)
+        arrays = arrays_of(path)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split()) if isinstance(error, Unreadable) else "not a whole .npy of numbers"
+        raise BenchError(f"{path}: {reason}; write it with numpy.save or numpy.savez") from error
+    named = [name for name in FIRST if name in arrays]
+    if named or len(arrays) == 1:
+        return arrays[named[0] if named else next(iter(arrays))]
+    if arrays and all(array.ndim == 1 for array in arrays.values()):
+        return arrays
+    raise BenchError(f"{path}: holds {', '.join(sorted(arrays)[:5]) or 'no array'}; give one array, or name it x")
+
+
+def format_of(path: Path, formats: tuple[str, ...]) -> str:
+    """The ending of a file that is to be written.
+
+    Raises:
+        BenchError: it is none of these formats, or its folder is not there.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in formats:
+        raise BenchError(f"--out {path}: give a name that ends with {' or '.join(formats)}")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise BenchError(f"--out {path}: {'a folder' if path.is_dir() else 'its folder is not there'}")
+    return suffix
+
+
+def write_columns(path: Path, columns: Mapping[str, Any]) -> None:
+    """Columns of equal length as a CSV with a header; floats read back bit for bit.
+
+    Raises:
+        CannotWrite: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([inert_cell(name) for name in columns])
+    writer.writerows(zip(*map(cells, columns.values()), strict=True))
+    write_atomically(path, buffer.getvalue())
+
+
+def cells(values: Any) -> list[Any]:
+    """The cells of a column; float32 as short as reads back to the same float32."""
+    array = np.asarray(values)
+    if array.dtype == np.float32:
+        return [str(value) for value in array]
+    return [inert_cell(value) if isinstance(value, str) else value for value in array.tolist()]
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Arrays as one .npz, nothing pickled: words become text of fixed length.
+
+    Raises:
+        CannotWrite: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    plain = {name: np.asarray(values) for name, values in arrays.items()}
+    plain = {name: values.astype(str) if values.dtype == object else values for name, values in plain.items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **plain)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,266 @@
+"""`bench.load`: a stored run with its weights, held against its own stored likelihood before it is given out."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_of
+from torch import Tensor
+
+from bench.config import Config, from_plain
+from bench.data.dataset import Dataset
+from bench.data.stored_space import StoredSpace, read_space
+from bench.errors import BenchError, NotApplicable
+from bench.machine.device import chosen_device
+from bench.metrics.reference_rows import ROWS, farthest, reference_of
+from bench.models.entry import Entry, HasLogWeights
+from bench.record.provenance import git_commit
+from bench.record.reading import (
+    ARCHIVE_BYTES,
+    CONFIG_BYTES,
+    RECORD_BYTES,
+    Unreadable,
+    arrays_of,
+    json_object,
+    opened,
+    text_of,
+    yaml_mapping,
+)
+from bench.record.store import Record
+from bench.record.typed import typed
+from bench.setup import build
+from bench.use.loaded import LoadedRun
+from bench.use.own_code import make_importable
+from bench.use.places import RECORD, WEIGHTS, run_folder
+
+LIKELIHOODS = "likelihoods.npz"
+
+
+def warn(line: str) -> None:
+    """The line as a Python warning."""
+    warnings.warn(line, stacklevel=3)
+
+
+def load(
+    run: str | Path,
+    results_dir: str | Path = "results",
+    *,
+    trust_sources: bool = False,
+    device: str = "cpu",
+    say: Callable[[str], None] = warn,
+) -> LoadedRun:
+    """A stored run, ready to sample, score and encode in the user's units.
+
+    Args:
+        run: its folder, a .zip of it, its id or the beginning of one, or `STUDY/best/DATA`.
+        results_dir: folder of studies, where ids and studies are looked for.
+        trust_sources: whether the text of a user's own entry, stored with the run, may be run.
+        device: `cpu`, `cuda` or `auto`.
+        say: takes a line where the code or a library is of another version than the one that made the run.
+
+    Raises:
+        BenchError: there is no such run, it is damaged or has no weights, or this code gives it other likelihoods.
+    """
+    with run_folder(str(run), Path(results_dir)) as folder:
+        try:
+            return loaded(folder, str(run), trust_sources, chosen_device(device), say)
+        except Unreadable as error:
+            raise BenchError(f"{run}: {error}") from error
+        except NotApplicable as reason:
+            raise BenchError(f"{run}: {reason}") from reason
+
+
+def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, say: Callable[[str], None]) -> LoadedRun:
+    """The run of a folder.
+
+    Raises:
+        BenchError: its model cannot be built, or gives other likelihoods than it did.
+        Unreadable: a file is damaged.
+        NotApplicable: an extra is missing.
+    """
+    record = record_of(folder)
+    config = config_of(folder)
+    make_importable(config.model["_target_"], folder, trust_sources)
+    stored, dataset = read_space(folder), None
+    cls = build.entry_class(config)
+    options = build.model_options(config, cls)
+    if stored is None or stored.space is None:
+        dataset = rebuilt(config, cls, folder)
+        width = record.get("width") if stored is None else stored.width
+        rows = {} if stored is None else stored.reference
+        stored = StoredSpace(dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), rows)
+    entry = build.built(cls, {**options, "width": stored.width}, stored.spec, config.model["name"])
+    take_weights(entry, folder)
+    entry = entry.to(device).eval().requires_grad_(False)
+    run = LoadedRun(
+        name=name,
+        record=record,
+        config=config,
+        entry=entry,
+        stored=stored,
+        device=device,
+        test_log_prob=test_log_prob(folder),
+    )
+    hold_against(run, dataset, say)
+    return run
+
+
+def record_of(folder: Path) -> Record:
+    """The run's record.
+
+    Raises:
+        Unreadable: it is damaged.
+    """
+    try:
+        return typed(json_object(text_of(folder / RECORD, RECORD_BYTES)))
+    except Unreadable as error:
+        raise Unreadable(f"{RECORD}: {error}") from error
+
+
+def config_of(folder: Path) -> Config:
+    """The configuration that made the run.
+
+    Raises:
+        Unreadable: it is absent or damaged, or has options that this code does not know.
+    """
+    try:
+        content = yaml_mapping(text_of(folder / "config.yaml", CONFIG_BYTES))
+        config = from_plain(content)
+        if not isinstance(config.model["_target_"], str) or "name" not in config.model:
+            raise Unreadable("no model is named")
+    except FileNotFoundError as error:
+        raise Unreadable("no config.yaml: nothing says how the run was made") from error
+    except (KeyError, TypeError) as error:
+        raise Unreadable(f"config.yaml: not as this code writes it ({error})") from error
+    except Unreadable as error:
+        raise Unreadable(f"config.yaml: {error}") from error
+    return config
+
+
+def rebuilt(config: Config, cls: type[Entry], folder: Path) -> Dataset:
+    """The run's data set, made again from its configuration: for a run whose folder holds no space.
+
+    Raises:
+        BenchError: it cannot be built.
+    """
+    make_importable(config.data["_target_"], folder, trust=False)
+    dataset = build.dataset(config).of_seed(config.seed)
+    return dataset.shaped() if cls.own_shape else dataset
+
+
+def take_weights(entry: Entry, folder: Path) -> None:
+    """Loads the stored weights.
+
+    Raises:
+        BenchError: they are damaged, or not of this entry's shapes.
+    """
+    try:
+        with opened(folder / WEIGHTS, 2 * ARCHIVE_BYTES) as file:
+            weights = tensors_of(file.read())
+    except SafetensorError as error:
+        raise Unreadable(f"{WEIGHTS}: not whole ({error})") from error
+    own = entry.state_dict()
+    strange = sorted(own.keys() ^ weights.keys())
+    if strange:
+        side = "lacks" if strange[0] in own else "holds"
+        raise Unreadable(f"{WEIGHTS}: {side} {strange[0]}; the weights are of another entry or version")
+    for name, tensor in own.items():
+        if tensor.shape != weights[name].shape:
+            there, here = tuple(weights[name].shape), tuple(tensor.shape)
+            raise Unreadable(f"{WEIGHTS}: {name} has the shape {there}, the entry's has {here}: weights of another run")
+    entry.load_state_dict(weights)
+
+
+def test_log_prob(folder: Path) -> Tensor | None:
+    """Stored log-likelihoods of the test examples, float64 in the report space; None where there are none."""
+    try:
+        arrays = arrays_of(folder / LIKELIHOODS)
+    except FileNotFoundError:
+        return None
+    if "log_prob" not in arrays or arrays["log_prob"].ndim != 1 or arrays["log_prob"].dtype.kind != "f":
+        raise Unreadable(f"{LIKELIHOODS}: no log_prob of the test examples in it")
+    return torch.from_numpy(arrays["log_prob"]).double()
+
+
+def hold_against(run: LoadedRun, dataset: Dataset | None, say: Callable[[str], None]) -> None:
+    """Measures a few test examples again; a line says so where code or libraries are others than the run's.
+
+    Args:
+        run: loaded.
+        dataset: made again, for a run that stored no such examples.
+        say: takes the line.
+
+    Raises:
+        BenchError: this code gives other likelihoods than the run's.
+    """
+    both = from_stored_rows(run) if dataset is None or run.stored.reference else from_test_rows(run, dataset)
+    held = "no likelihood is stored to hold it against"
+    if both is not None:
+        now, before = both
+        row, gap, share = farthest(now, before)
+        if not share <= 1:
+            raise BenchError(
+                f"{run.name}: this code gives test row {row} a log-likelihood of {float(now['log_prob'][row]):.4f} "
+                f"nats, the run's own is {float(before['log_prob'][row]):.4f}; {advice(run)}"
+            )
+        held = f"its stored likelihood is met to {gap:.1g} nats"
+    changed = changes(run)
+    if changed:
+        say(f"{run.name} was made by {changed}; {held}")
+
+
+Rows = dict[str, Tensor]
+
+
+def from_stored_rows(run: LoadedRun) -> tuple[Rows, Rows] | None:
+    """The likelihood of the stored rows now and then; None where there are none.
+
+    Raises:
+        BenchError: it is not finite now.
+    """
+    before = run.stored.reference
+    if not before:
+        return None
+    if before.keys() != {"x", "log_prob", "error"} or before["x"].shape[1:] != run.stored.spec.event_shape:
+        raise Unreadable("space.safetensors: its rows are not as the bench writes them")
+    now = reference_of(run.entry, before["x"].to(run.device), run.config.eval)
+    if not now:
+        raise BenchError(f"{run.name}: this code gives no finite likelihood of its stored rows; {advice(run)}")
+    return now, before
+
+
+def from_test_rows(run: LoadedRun, dataset: Dataset) -> tuple[Rows, Rows] | None:
+    """The likelihood of the first test rows now and as stored; None where it is random, or none is stored."""
+    settings = run.config.eval
+    if run.test_log_prob is None or isinstance(run.entry, HasLogWeights) or settings.estimator == "ais":
+        return None
+    test = dataset.to(run.device).test[: settings.test_examples]
+    with torch.no_grad():
+        found = run.over_draws_of(test, run.test_stream, rows=ROWS)
+    if found is None:
+        return None
+    before = run.test_log_prob[:ROWS]
+    return {"log_prob": found.mean.log_prob, "error": torch.zeros_like(before)}, {
+        "log_prob": before,
+        "error": torch.zeros_like(before),
+    }
+
+
+def advice(run: LoadedRun) -> str:
+    """What to do about another likelihood."""
+    return f"take the code that made it: commit {run.record.get('git_commit')}, {run.record.get('versions')}"
+
+
+def changes(run: LoadedRun) -> str:
+    """What is another version than the run's: the entry, the code or torch, in words; empty where nothing is."""
+    record, lines = run.record, []
+    if record.get("entry_version") not in (None, run.entry.version):
+        lines.append(f"version {record['entry_version']} of the entry, here {run.entry.version}")
+    pairs = {
+        "commit": (record.get("git_commit"), git_commit()),
+        "torch": (record.get("torch_version"), torch.__version__),
+    }
+    lines += [f"{name} {then}, here {now}" for name, (then, now) in pairs.items() if then != now]
+    return ", ".join(lines)
