@@ -63,6 +63,7 @@ LAYOUTS = (
         "Likelihood on the test split",
         (
             Metric("nll_nats", "NLL, nats"),
+            Metric("nll_unit_nats", "NLL in own units, nats"),
             Metric("bits_per_dim", "bits/dim"),
             Metric("kl_to_truth", "KL to truth, nats"),
             Metric("elbo_nats", "ELBO, nats"),

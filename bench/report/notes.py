@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 from bench.record.columns import bounded
+from bench.record.warnings import UNBOUNDED
 from bench.report.controls import saturated
 from bench.report.layouts import Layout, Metric, has_any
 from bench.report.model_summary import ModelSummary
@@ -42,6 +43,8 @@ NOTES = {
     "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",
     "shared": f"{DAGGER} timed while other processes used the machine.",
     "loose": f"{SECTION} the bound may be too high by more than 0.1 nats, or it is not known by how much.",
+    "unbounded": "Columns of {data} have ties, where a likelihood grows without bound: who is first there may only be "
+    "who finds them. Rows say in which columns; data.ties=dequantise gives a density.",
     "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
 }
 
@@ -71,7 +74,14 @@ def notes_of(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -
     if "nll_examples" in columns and several_sizes(shown):
         notes.append("examples")
     flat = [NOTES["saturated"].format(data=data) for data in saturated(shown)] if layout.controls else []
-    return [NOTES[name] for name in notes] + flat + what_varies(shown)
+    ties = unbounded(shown) if bounds else []
+    return [NOTES[name] for name in notes] + ties + flat + what_varies(shown)
+
+
+def unbounded(cells: Iterable[ModelSummary]) -> list[str]:
+    """A sentence that names the data sets on which a likelihood grows without bound, as their rows warn."""
+    runs = {cell.data: run for cell in cells for run in cell.finished if UNBOUNDED in (run.get("warning") or "")}
+    return [NOTES["unbounded"].format(data=", ".join(sorted(runs)))] if runs else []
 
 
 VARIES = {

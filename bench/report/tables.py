@@ -21,6 +21,7 @@ from bench.report.notes import (
     SECTION,
     notes_of,
     several_sizes,
+    unbounded,
 )
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
@@ -75,6 +76,7 @@ def difference_table(differences: list[Difference]) -> Table:
         *([BOUND_NOTE] if any(cell.is_bound for cell in pairs) else []),
         *([NOTES["loose"]] if any(cell.loose for cell in pairs) else []),
         *([NOTES["estimated"]] if any(cell.estimated for cell in pairs) else []),
+        *unbounded(pairs),
     ]
     return Table("differences", "Distance from the best model", headings, rows, notes)
 

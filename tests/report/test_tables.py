@@ -1,3 +1,4 @@
+from bench.record.warnings import UNBOUNDED
 from bench.report.markup import tex
 from bench.report.study import validated
 from bench.report.summary import summarise
@@ -87,3 +88,12 @@ def test_tables_of_the_latent_and_of_sharpness_hold_the_models_that_have_them() 
     assert shown["aggregate to prior, KL of moments, nats (floor)"] == "0.5000 (0.10)"
     assert any("two sets of draws from the prior" in note for note in found["latent"].notes)
     assert "latent" not in {table.name for table in study_tables(summarise([plain]))}
+
+
+def test_a_likelihood_that_grows_without_bound_is_never_shown_in_silence() -> None:
+    runs = [validated(record("mine", "cnf", seed, warning=f"x has ties, {UNBOUNDED}: dequantise")) for seed in range(3)]
+    likelihood, quality, *_ = study_tables(summarise([*RUNS, *runs]))
+    (note,) = [note for note in likelihood.notes if "without bound" in note]
+    assert note.startswith("Columns of mine have ties")
+    assert not any("without bound" in note for note in quality.notes)
+    assert not any("without bound" in note for note in study_tables(summarise(RUNS))[0].notes)

@@ -11,6 +11,7 @@ from bench.data.table.column import ABSENT, Column, drop, of_kind
 from bench.data.table.fit import FINEST, HEAVY, Fitted, Seen
 from bench.data.table.splits import PARTS
 from bench.errors import BenchError
+from bench.record.warnings import UNBOUNDED
 
 NEAR_SINGULAR = 0.01
 """Standard deviation of a combination of standardised columns below which they are called near-singular."""
@@ -165,7 +166,7 @@ def tied(columns: Sequence[Column], seen: Mapping[str, Seen]) -> str:
     assert first.ties is not None
     return (
         f"{listed(names)} {verb} ties ({names[0]}: {percent(first.ties.share)} of training rows share a value, "
-        f"resolution {first.step:.3g}), where a likelihood grows without bound"
+        f"resolution {first.step:.3g}), {UNBOUNDED}"
     )
 
 
