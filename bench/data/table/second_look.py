@@ -16,6 +16,8 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "?")
 """Words that stand for a missing value."""
 COMMA_NUMBER = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+(e[-+]?\d+)?", re.IGNORECASE)
 """A number with a decimal comma."""
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+"""A number with commas between thousands."""
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}( .*)?")
 
 Record = tuple[int, list[str]]
@@ -149,9 +151,16 @@ def word_of(delimiter: str) -> str:
 
 def decimal_comma(words: Sequence[str]) -> bool:
     """True where most of the words are numbers once a decimal comma is read, and some have one."""
-    commas = sum(COMMA_NUMBER.fullmatch(word) is not None for word in words)
+    commas = sum((COMMA_NUMBER.fullmatch(word) or THOUSANDS.fullmatch(word)) is not None for word in words)
     whole = sum(number(word) == number(word) for word in words)
     return commas > 0 and 2 * (commas + whole) > len(words)
+
+
+def about_comma(words: Sequence[str]) -> str:
+    """What to say of numbers with commas: a decimal mark, or perhaps one between thousands."""
+    if all(THOUSANDS.fullmatch(word) for word in words if "," in word):
+        return "with a comma between thousands or before the fraction; write 1234, or give data.decimal=comma for 1,234"
+    return "a decimal comma; give data.decimal=comma"
 
 
 def dates(words: Sequence[str]) -> bool:

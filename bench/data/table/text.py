@@ -255,7 +255,7 @@ class Gathered:
             return np.append(read, np.nan)[whole]
         if second_look.decimal_comma(words) and self.form.decimal != ",":
             row = int(np.flatnonzero(np.isin(whole, np.flatnonzero(["," in word for word in words])))[0])
-            raise self.at(row, f"is {shown(words[whole[row]])}, a decimal comma; give data.decimal=comma")
+            raise self.at(row, f"is {shown(words[whole[row]])}, {second_look.about_comma(words)}")
         if 2 * counts[numbers].sum() > counts.sum():
             row = int(np.flatnonzero(np.isin(whole, np.flatnonzero(~numbers)))[0])
             raise self.among_numbers(row, words[whole[row]])
@@ -266,7 +266,7 @@ class Gathered:
         if word.strip() == self.name and self.head.header:
             return self.at(row, f"is {shown(word)}: the header stands there again; leave that row out")
         if second_look.decimal_comma([word]) and self.form.decimal != ",":
-            return self.at(row, f"is {shown(word)}, a decimal comma; give data.decimal=comma")
+            return self.at(row, f"is {shown(word)}, {second_look.about_comma([word])}")
         advice = (
             f"mend it, leave the column out by data.drop=[{self.name}], or give data.kinds={{{self.name}: category}}"
         )

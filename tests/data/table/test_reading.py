@@ -77,6 +77,10 @@ def numbered(start: int) -> list[str]:
         ),
         ([["a", "b"], *[["1", "x"]] * 90], "mine.csv: every column is constant"),
         (
+            with_column("price", [f'"{1 + n},{500 + n}"' for n in range(120)]),
+            "row 1 (line 2), column price is '1,500', with a comma between thousands or before the fraction",
+        ),
+        (
             [HEAD, *([value.replace(".", ",") for value in row] for row in ROWS)],
             "row 1 (line 2) has 6 values for 3 columns, the last of them '64042'; a decimal comma may be taken",
         ),
