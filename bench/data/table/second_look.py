@@ -132,6 +132,12 @@ def undecodable(path: Path, form: Form) -> BenchError:
 def other_delimiter(path: Path, form: Form, first: Sequence[Record]) -> BenchError | None:
     """The error of a file that another delimiter divides into columns; None where its own does, or none does."""
     own = delimiter_of(path, form)
+    said = re.fullmatch(r"sep=(.)", ",".join(first[0][1]))
+    if said:
+        return BenchError(
+            f"{path.name}: row 1 (line {first[0][0]}) says {shown(said[0])}, which is no header: take the line out, and "
+            f"give data.delimiter={word_of(said[1])}"
+        )
     if any(len(fields) > 1 for _, fields in first):
         return None
     for word, other in DELIMITERS.items():
