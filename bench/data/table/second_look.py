@@ -135,8 +135,8 @@ def other_delimiter(path: Path, form: Form, first: Sequence[Record]) -> BenchErr
     said = re.fullmatch(r"sep=(.)", ",".join(first[0][1]))
     if said:
         return BenchError(
-            f"{path.name}: row 1 (line {first[0][0]}) says {shown(said[0])}, which is no header: take the line out, and "
-            f"give data.delimiter={word_of(said[1])}"
+            f"{path.name}: row 1 (line {first[0][0]}) says {shown(said[0])}, which is no header: take the line out, "
+            f"and give data.delimiter={word_of(said[1])}"
         )
     if any(len(fields) > 1 for _, fields in first):
         return None

@@ -119,7 +119,7 @@ def test_decimal_commas_are_read_where_they_are_asked_for(tmp_path) -> None:
         (b"\n\n", "mine.csv is empty"),
         (
             b"sep=;\na;b\n1;2\n",
-            "row 1 (line 1) says 'sep=;', which is no header: take the line out, and give data.delim",
+            "row 1 (line 1) says 'sep=;', which is no header: take the line out, and give data",
         ),
         ("a,città\n1,x\n".encode("latin-1"), "the header (line 1), column 2 has the byte 0xe0, which is not utf-8"),
         ("a,b\n1,x\n2,è\n".encode("latin-1"), "row 2 (line 3), column 2 has the byte 0xe8, which is not utf-8"),
