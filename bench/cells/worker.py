@@ -21,13 +21,13 @@ from bench.cells.order import Order, Setting, from_plain
 from bench.config import Config
 from bench.config import from_plain as config_from_plain
 from bench.contract.check import check_entry
+from bench.contract.data_set import check_dataset
 from bench.errors import BenchError, CannotWrite
 from bench.pack.train import pack_key, train_pack
 from bench.record.store import RunFolder
 from bench.run import WEIGHTS, evaluate_again, run
 from bench.setup.build import entry_of_width
 from bench.setup.cell import Cell, resolve
-from bench.setup.check_data import check_data
 from bench.setup.compose import compose, stored
 from bench.setup.listing import data_lines
 from bench.setup.plan import plan
@@ -119,7 +119,7 @@ def check(words: dict[str, Any], send: Send) -> None:
     for group in words["groups"]:
         config = compose([f"{group}={words['name']}", *words["overrides"]], config_dir_of(words))
         if group == "data":
-            sound &= check_data(config, lambda line: send("say", line))
+            sound &= check_dataset(config, partial(send, "say"))
         else:
             build, say = partial(entry_of_width, config), partial(send, "say")
             sound &= not check_entry(build, report=say, tracebacks=words["traceback"])

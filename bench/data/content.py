@@ -6,6 +6,7 @@ by their bytes, and a function of a user's by the arrays that it returns and by 
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ HASHES = "hashes.json"
 """In the data root: hashes of files, remembered by path, size, inode and time of change."""
 
 
+def is_projects(group: Mapping[str, Any]) -> bool:
+    """True where a model or data set is made by the project's code alone, without a `module:name` of the user's."""
+    return group["_target_"].startswith(PROJECT) and ":" not in str(group.get("function", ""))
+
+
 def content_of(dataset: Dataset, function: str, options: dict[str, Any]) -> dict[str, Any]:
     """What decides the examples that entries see.
 
@@ -36,7 +42,8 @@ def content_of(dataset: Dataset, function: str, options: dict[str, Any]) -> dict
     if not function.startswith(PROJECT):
         return arrays_of(dataset)
     files = [file_hash(path) for path in dataset.files]
-    return {"function": function.rpartition(".")[2], "version": dataset.version, **options, "files": files}
+    came = {"content": dataset.content} if dataset.content else {}
+    return {"function": function.rpartition(".")[2], "version": dataset.version, **options, "files": files, **came}
 
 
 def arrays_of(dataset: Dataset) -> dict[str, Any]:

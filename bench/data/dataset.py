@@ -65,6 +65,7 @@ class Dataset:
         labels: class of each training, validation and test example, where there are classes.
         labelled: indices of the training examples whose labels an entry may see; None where it may see none.
         files: that the examples were read from; their bytes count in a run's key.
+        content: a hash of what came in where no whole file holds it, such as a function's arrays; it counts likewise.
         version: of a generator of the project's, raised when its examples change on purpose.
         warnings: why numbers of its runs are to be read with care, a line each; `bench.data.inspection` adds its own.
         notes: what is said of it before anything runs, a line each.
@@ -84,6 +85,7 @@ class Dataset:
     labels: tuple[Tensor, ...] | None = None
     labelled: Int[Tensor, " labelled"] | None = None
     files: tuple[Path, ...] = ()
+    content: str = ""
     version: int = 1
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

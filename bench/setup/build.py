@@ -37,7 +37,8 @@ def dataset(config: Config) -> Dataset:
     if inspected.refusals:
         first, *others = inspected.refusals
         more = f" (and {len(others)} more: bench check {name})" if others else ""
-        raise BenchError(f"data={name} ({config.data['_target_']}): {first}{more}")
+        origin = config.data.get("path") or config.data.get("function") or config.data["_target_"]
+        raise BenchError(f"data={name} ({origin}): {first}{more}")
     return inspected.dataset
 
 
@@ -47,11 +48,20 @@ def inspection(config: Config) -> Inspection:
     Raises:
         BenchError: it cannot be built.
     """
+    return inspect_data(returned(config))
+
+
+def returned(config: Config) -> Dataset:
+    """The data set that `config.data` names, as its function returns it.
+
+    Raises:
+        BenchError: it cannot be built.
+    """
     target, where = config.data["_target_"], f"data={config.data['name']}"
     built = called(imported(target, where), where, **data_options(config))
     if not isinstance(built, Dataset):
         raise BenchError(f"{where}: {target} returned a {type(built).__name__}; let it return a Dataset")
-    return inspect_data(built)
+    return built
 
 
 def entry_class(config: Config) -> type[Entry]:
@@ -180,7 +190,7 @@ def model_options(config: Config, cls: type[Entry]) -> dict[str, Any]:
     return options
 
 
-def called(function: Callable[..., Any], where: str, *arguments: Any, **options: Any) -> Any:
+def called(function: Callable[..., Any], where: str, /, *arguments: Any, **options: Any) -> Any:
     """The result of `function`; an exception of its own becomes a line that says where.
 
     Raises:

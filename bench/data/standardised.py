@@ -1,0 +1,101 @@
+"""Real numbers in units of their own spread: entries and reports see these, users their own units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.data.spaces import ImageBatch, ModelBatch
+from bench.errors import BenchError
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """Raw examples are standardised already; model space and report space are these coordinates.
+
+    A likelihood in the user's units differs by a constant, `unit_log_det`. Shift and scale are kept in float64, so that
+    units far from 0, such as dates, come back as they were.
+
+    Attributes:
+        shift: mean of each coordinate over training examples, in the user's units; events are laid flat.
+        scale: its standard deviation there; 1 where all values are equal.
+        event_shape: the shape of an event as the user knows it, which gives coordinates their names.
+    """
+
+    shift: Float[Tensor, " dim"]
+    scale: Float[Tensor, " dim"]
+    event_shape: tuple[int, ...]
+
+    @classmethod
+    def fitted(cls, train: np.ndarray) -> "Standardised":
+        """The space in which `train`, `(n, *event)` in the user's units, has mean 0 and deviation 1."""
+        wide = torch.from_numpy(train.astype(np.float64)).flatten(1)
+        spread = wide.std(0, correction=0)
+        return cls(wide.mean(0), torch.where(spread > 0, spread, 1.0), tuple(train.shape[1:]))
+
+    def standardised(self, rows: np.ndarray) -> Float[Tensor, "n dim"]:
+        """Rows `(n, *event)` in the user's units as raw examples."""
+        return ((torch.from_numpy(rows.astype(np.float64)).flatten(1) - self.shift) / self.scale).float()
+
+    def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
+        """`raw` itself."""
+        return raw
+
+    def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
+        """Zeros: reports are made in standardised coordinates."""
+        return x.new_zeros(len(x))
+
+    def to_data(self, x: ModelBatch) -> ModelBatch:
+        """`x` itself: distances of samples are those of standardised coordinates."""
+        return x
+
+    def to(self, device: torch.device) -> "Standardised":
+        """The same space with its constants on `device`."""
+        return replace(self, shift=self.shift.to(device), scale=self.scale.to(device))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`x0`, `x1`, ... of flat events; `x0_1` of coordinate (0, 1) and so on."""
+        return tuple("x" + "_".join(map(str, place)) for place in np.ndindex(self.event_shape))
+
+    @property
+    def unit_log_det(self) -> float:
+        """log |det d standardised / d units| in nats: NLL in the user's units is the reported one minus this."""
+        return -float(self.scale.double().log().sum())
+
+    def to_units(self, x: ModelBatch) -> dict[str, np.ndarray]:
+        """Model-space events as the user's coordinates by name, float64."""
+        rows = (x.double() * self.scale + self.shift).cpu().numpy()
+        return {name: rows[:, place] for place, name in enumerate(self.names)}
+
+    def from_units(self, columns: Mapping[str, np.ndarray], where: str) -> Float[Tensor, "n dim"]:
+        """Raw examples from the user's coordinates.
+
+        Args:
+            columns: name -> `(n,)` numbers.
+            where: the file, which an error begins with.
+
+        Raises:
+            BenchError: a coordinate is missing or one too many, or a value is no finite number.
+        """
+        surplus = [name for name in columns if name not in self.names]
+        missing = [name for name in self.names if name not in columns]
+        if surplus or missing:
+            fault = f"has no {missing[0]}" if missing else f"has {surplus[0]}, which the model does not know"
+            raise BenchError(f"{where}: {fault}; give the {len(self.names)} coordinates {self.names[0]}, ...")
+        rows = np.empty((len(columns[self.names[0]]), len(self.names)))
+        for place, name in enumerate(self.names):
+            try:
+                rows[:, place] = np.asarray(columns[name], dtype=np.float64)
+            except ValueError as error:
+                raise BenchError(f"{where}: column {name} is not all numbers ({error}); mend it") from error
+            broken = np.flatnonzero(~np.isfinite(rows[:, place]))
+            if len(broken):
+                value = rows[broken[0], place]
+                raise BenchError(
+                    f"{where}: row {broken[0]}, column {name} is {value}; leave the row out, or fill it in"
+                )
+        return self.standardised(rows)
