@@ -119,15 +119,15 @@ def parser() -> argparse.ArgumentParser:
     add_config_dir(what)
     what.set_defaults(call=call_list)
 
-    check = commands.add_parser("check", help="hold a model against the entry contract, or look through a data set")
+    check = commands.add_parser("check", help="hold a model against the entry contract, a data set against its own")
     check.add_argument("name", metavar="NAME", help="in conf/model or conf/data, with overrides such as model.layers=4")
     check.add_argument("overrides", nargs="*")
     check.add_argument("--traceback", action="store_true", help="show the traceback of each exception in a check")
     add_config_dir(check)
     check.set_defaults(call=call_check)
 
-    new = commands.add_parser("new", help="write a working model of two files")
-    new.add_argument("name", metavar="NAME")
+    new = commands.add_parser("new", help="write a working model or data set of two files")
+    new.add_argument("words", nargs="+", metavar="NAME", help="the name, behind model or data; a model without either")
     new.add_argument("--dir", type=Path, help="write it here instead of into the project")
     new.set_defaults(call=call_new)
 
@@ -274,13 +274,13 @@ def call_check(arguments: argparse.Namespace) -> int:
 
 def call_new(arguments: argparse.Namespace) -> int:
     """`bench new`."""
-    from bench.setup.new import new_entry
+    from bench.setup.new import write_new
 
-    for path in new_entry(arguments.name, arguments.dir):
+    for path in write_new(arguments.words, arguments.dir):
         print(f"wrote {path}")
     where = f"cd {arguments.dir} && " if arguments.dir else ""
     option = " --config-dir conf" if arguments.dir else ""
-    print(f"next: {where}bench check {arguments.name}{option}")
+    print(f"next: {where}bench check {arguments.words[-1]}{option}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """`bench new` writes an entry that passes `bench check`, and never half of one."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from bench.models.entry import Entry
 from bench.setup import new
 from bench.setup.build import entry_of_width
 from bench.setup.compose import compose
-from bench.setup.new import new_entry
+from bench.setup.new import write_new
 from bench.spec import DataSpec
+from tests.helpers import TINY_EVAL
 
 
 @pytest.fixture
 def mixture(tmp_path, monkeypatch) -> type[Entry]:
-    new_entry("my_mixture", tmp_path)
+    write_new(["my_mixture"], tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield importlib.import_module("my_mixture").MyMixture
     del sys.modules["my_mixture"]
@@ -45,7 +47,7 @@ def test_the_entry_is_short(tmp_path, mixture):
 def test_inside_the_project_it_joins_the_models(tmp_path, monkeypatch):
     (tmp_path / "conf/model").mkdir(parents=True)
     monkeypatch.setattr(new, "project_dir", lambda: tmp_path)
-    assert new_entry("mine") == [tmp_path / "bench/models/mine.py", tmp_path / "conf/model/mine.yaml"]
+    assert write_new(["mine"]) == [tmp_path / "bench/models/mine.py", tmp_path / "conf/model/mine.yaml"]
     assert "_target_: bench.models.mine.Mine\nname: mine\n" in (tmp_path / "conf/model/mine.yaml").read_text()
 
 
@@ -82,7 +84,7 @@ def test_thousands_of_components_in_64_dimensions_stay_finite_and_learn(mixture)
 @pytest.mark.parametrize("name", ["2d", "my-flow", "a b", "class", "", "../x", "yes", "é"])
 def test_a_name_that_cannot_be_imported_is_refused(tmp_path, name):
     with pytest.raises(BenchError, match="cannot name a model") as refusal:
-        new_entry(name, tmp_path)
+        write_new([name], tmp_path)
     assert "\n" not in str(refusal.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -90,24 +92,24 @@ def test_a_name_that_cannot_be_imported_is_refused(tmp_path, name):
 @pytest.mark.parametrize("name", ["json", "torch", "bench"])
 def test_a_name_that_hides_a_module_is_refused(tmp_path, name):
     with pytest.raises(BenchError, match="would hide an installed module"):
-        new_entry(name, tmp_path)
+        write_new([name], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_name_of_a_model_is_refused(tmp_path):
     with pytest.raises(BenchError, match="model 'vae' exists already"):
-        new_entry("vae", tmp_path)
+        write_new(["vae"], tmp_path)
 
 
 def test_a_second_time_is_refused_and_changes_nothing(tmp_path):
-    module, yaml = new_entry("mine_again", tmp_path)
+    module, yaml = write_new(["mine_again"], tmp_path)
     module.write_text("edited")
     with pytest.raises(BenchError, match="exists"):
-        new_entry("mine_again", tmp_path)
+        write_new(["mine_again"], tmp_path)
     assert module.read_text() == "edited"
     module.unlink()
     with pytest.raises(BenchError, match="exists"):
-        new_entry("mine_again", tmp_path)
+        write_new(["mine_again"], tmp_path)
     assert not module.exists()
     assert yaml.exists()
 
@@ -115,16 +117,56 @@ def test_a_second_time_is_refused_and_changes_nothing(tmp_path):
 def test_nothing_half_written_stays(tmp_path):
     (tmp_path / "conf").write_text("a file where a folder should be")
     with pytest.raises(BenchError):
-        new_entry("mine", tmp_path)
+        write_new(["mine"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["conf"]
 
 
 def test_a_wheel_needs_a_folder(monkeypatch):
     monkeypatch.setattr(new, "project_dir", lambda: None)
     with pytest.raises(BenchError, match="add --dir DIR"):
-        new_entry("mine")
+        write_new(["mine"])
 
 
 def test_templates_lie_in_the_package():
-    assert {path.name for path in new.TEMPLATES.iterdir()} == {"entry.py.txt", "entry.yaml.txt"}
+    assert {path.name for path in new.TEMPLATES.iterdir()} == {
+        f"{stem}.{kind}.txt" for stem in ("entry", "data") for kind in ("py", "yaml")
+    }
     assert Path(new.__file__).parent in new.TEMPLATES.parents
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["flow", "mine"], "unknown thing to write 'flow' in bench new"),
+        (["data", "mine", "too"], "give one name, behind model or data"),
+        (["data", "moons"], "data set 'moons' exists already"),
+        (["data", "2d"], "cannot name a data set: use letters, digits and _, a letter first, such as my_data"),
+    ],
+)
+def test_other_words_are_refused(tmp_path, words, said):
+    with pytest.raises(BenchError, match=re.escape(said)):
+        write_new(words, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_set_holds_its_contract_and_trains(tmp_path, bench_call, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    answer = bench_call("new", "data", "my_points", "--dir", ".")
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1] == "next: cd . && bench check my_points --config-dir conf"
+    text = (tmp_path / "conf/data/my_points.yaml").read_text()
+    assert text.splitlines()[0].endswith("bench run --config-dir conf data=my_points")
+    checked = bench_call("check", "my_points", "--config-dir", "conf")
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "my_points: sound, 0 warnings")
+    words = ["data=my_points", "data.rows=600", "model=gaussian", *TINY_EVAL]
+    ran = bench_call("run", "--config-dir", "conf", *words)
+    assert ran.code == 0, ran.err
+
+
+def test_a_data_set_inside_the_project_joins_the_others(tmp_path, monkeypatch):
+    (tmp_path / "conf/data").mkdir(parents=True)
+    monkeypatch.setattr(new, "project_dir", lambda: tmp_path)
+    module, yaml = write_new(["data", "mine"])
+    assert module == tmp_path / "bench/data/mine.py"
+    assert "_target_: bench.data.mine.mine\nname: mine\n" in yaml.read_text()
+    assert len(module.read_text().splitlines()) <= 45
