@@ -22,7 +22,7 @@ from yaml import YAMLError
 
 from bench.config import Config
 from bench.errors import BenchError, unknown
-from bench.paths import check_own_names, conf_dir
+from bench.paths import brought, check_own_names, conf_dir
 from bench.record.reading import CONFIG_BYTES, text_of
 from bench.setup.budget import at_rung
 from bench.setup.check_config import check
@@ -47,13 +47,14 @@ class Composer:
     """
 
     def __init__(self, config_dir: Path | None = None) -> None:
-        """`config_dir` is a folder of the user's own configuration groups, searched beside the project's.
+        """`config_dir` is a folder of the user's own configuration groups, searched beside the project's and packages'.
 
         Raises:
             BenchError: a file of it has the name of one of the project's.
         """
         check_own_names(config_dir)
         self.config_dir = config_dir
+        self.brought = [folder for folder, _ in brought()]
         self.reads_seed = False
         self.chosen: dict[tuple[str, ...], DictConfig] = {}
         self.parsed: dict[str, Override] = {}
@@ -111,8 +112,9 @@ class Composer:
         """The configuration of these group choices, composed by Hydra when it is first asked for."""
         words = tuple(word for word in choices if word is not None)
         if words not in self.chosen:
-            own = self.config_dir
-            searchpath = [] if own is None else [f"hydra.searchpath=[{quoted(f'file://{own.absolute()}')}]"]
+            folders = [own] if (own := self.config_dir) is not None else []
+            places = [quoted(f"file://{folder.absolute()}") for folder in (*folders, *self.brought)]
+            searchpath = [f"hydra.searchpath=[{','.join(places)}]"] if places else []
             with initialize_config_dir(str(conf_dir()), version_base="1.3"):
                 composed = hydra_compose("config", overrides=[*searchpath, *words], return_hydra_config=True)
             with open_dict(composed):
