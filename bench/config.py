@@ -19,6 +19,7 @@ NOT_IDENTITY = frozenset(
         "compile",
         "data.root",
         "data.path",
+        "data.function",
         "budget.timeout_seconds",
         "budget.ladder",
         "budget.rung",

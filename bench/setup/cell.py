@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from bench.config import Config
-from bench.data.content import PROJECT
+from bench.data.content import is_projects
 from bench.data.dataset import Dataset
 from bench.errors import NotApplicable
 from bench.machine.device import chosen_device
@@ -188,7 +188,7 @@ class Resolver:
 
     def sources(self, config: Config) -> tuple[Source, ...]:
         """The user's own modules, read again when more are loaded; none where model and data are the project's."""
-        if all(group["_target_"].startswith(PROJECT) for group in (config.model, config.data)):
+        if is_projects(config.model) and is_projects(config.data):
             return ()
         count = len(sys.modules)
         if count not in self.loaded:

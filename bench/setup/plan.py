@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.config import DEFAULT, TRIAL, TUNED, Config
-from bench.data.content import PROJECT
+from bench.data.content import is_projects
 from bench.errors import BenchError, CannotWrite, NotApplicable
 from bench.models.entry import Entry
 from bench.record.store import check_writable
@@ -142,7 +142,7 @@ def plan(
             if DEFAULT not in settings_of(config):
                 continue
             extra += as_it_comes(words, config, composer)
-            if apart and not is_projects(config):
+            if apart and not (is_projects(config.model) and is_projects(config.data)):
                 planned.others.append(unresolved(config, asked, composer, extra))
                 continue
             if config.tune.setting == TRIAL and not has_trials(config, resolver.entry_class(config)):
@@ -226,11 +226,6 @@ def as_it_comes(words: Iterable[str], config: Config, composer: Composer) -> lis
         return []
     repeated = [word for word in words if not word.startswith(NOT_REPEATED)]
     return [] if composer.config(repeated).tune.settings == [DEFAULT] else [f"tune.settings=[{DEFAULT}]"]
-
-
-def is_projects(config: Config) -> bool:
-    """True where entry and data set are the project's own."""
-    return all(group["_target_"].startswith(PROJECT) for group in (config.model, config.data))
 
 
 def unresolved(config: Config, requests: "list[Requested]", composer: Composer, extra: list[str]) -> Unresolved:

@@ -7,12 +7,15 @@ from collections.abc import Callable
 import pytest
 import yaml
 
+from bench.data.array import array
 from bench.data.averaged import averaged_images
 from bench.data.digits import digits
 from bench.data.images import idx_images
 from bench.data.linear_gaussian import linear_gaussian
 from bench.data.permuted import permuted_digits
 from bench.data.table.table import table
+from bench.data.picture_folder import images
+from bench.data.python import python
 from bench.data.toy import toy
 from tests.helpers import ROOT
 
@@ -26,6 +29,9 @@ FUNCTIONS = {
     "MNIST and its kin": idx_images,
     "Averaged MNIST": averaged_images,
     "A table of your own": table,
+    "Arrays of your own": array,
+    "Pictures of your own": images,
+    "A function of your own": python,
 }
 CONFIGS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "data").glob("*.yaml"))]
 

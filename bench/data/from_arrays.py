@@ -1,0 +1,243 @@
+"""A data set of a user's named arrays: cut where they are not, of their kind, in a space that fits it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data.classes import as_classes, check_each_in_train
+from bench.data.dataset import Dataset
+from bench.data.labelled import with_labels
+from bench.data.named_arrays import WHOLE, NamedArrays, called
+from bench.data.spaces import Binary, DequantisedLogit
+from bench.data.splits import PARTS, SHARES, cut
+from bench.data.standardised import Standardised
+from bench.errors import BenchError
+from bench.spec import DataSpec, Kind
+
+FITTED_ON = 10_000
+"""Training examples that the space of levels is standardised on; more of them take time and change little."""
+
+
+@dataclass(frozen=True)
+class Came:
+    """The origin of arrays: what messages call it, and what of it counts in a run's key.
+
+    Attributes:
+        where: the file, folder or function.
+        files: whose bytes count.
+        content: a hash of what came in, where no whole file holds it.
+    """
+
+    where: str
+    files: tuple[Path, ...] = ()
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """The wishes of a user about rows.
+
+    Attributes:
+        split: see `bench.data.splits.cut`.
+        seed: of a random split.
+        labelled: training examples whose labels an entry may see; None shows none.
+    """
+
+    split: Any = None
+    seed: int = 0
+    labelled: int | None = None
+
+
+def dataset_of(
+    name: str, named: NamedArrays, came: Came, cutting: Cutting, kind: Kind | None, levels: int | None, alpha: float
+) -> Dataset:
+    """The data set of arrays of real numbers, levels or bits, events laid flat.
+
+    Args:
+        name: of the file in conf/data.
+        named: the arrays.
+        came: where they came from.
+        cutting: which rows are for what.
+        kind: None takes floating-point numbers as continuous, truth values as binary and integers as discrete.
+        levels: of discrete data.
+        alpha: of their space, see `DequantisedLogit`.
+
+    Raises:
+        BenchError: values that the kind does not have, labels of no use, or a split that leaves a part empty.
+    """
+    where = came.where
+    for split, array in named.events.items():
+        check_finite(array, called(where, split))
+    kind = kind or kind_of(named, where)
+    events, labels = parts_of(named, cutting, where)
+    files, content = came.files, came.content
+    if kind == "continuous":
+        space = Standardised.fitted(events[0])
+        check_spread(events[0], where)
+        train, validation, test = (space.standardised(part) for part in events)
+        data = Dataset(
+            name,
+            DataSpec((train.shape[1],)),
+            space,
+            train,
+            validation,
+            test,
+            labels=labels,
+            files=files,
+            content=content,
+        )
+        return labelled(data, cutting, where)
+    if kind == "discrete" and levels is None:
+        largest = int(max(array.max() for array in named.events.values()))
+        raise BenchError(
+            f"{where}: discrete values up to {largest}; set data.levels={largest + 1}, or as many as can be"
+        )
+    count = levels if kind == "discrete" and levels is not None else 2
+    for split, array in named.events.items():
+        check_levels(array, count, called(where, split))
+    dtype = np.uint8 if count <= 256 else np.int32
+    train, validation, test = (torch.from_numpy(part.astype(dtype)).flatten(1) for part in events)
+    shape = (train.shape[1],)
+    spec = DataSpec(shape, "discrete", count) if kind == "discrete" else DataSpec(shape, "binary")
+    levelled = DequantisedLogit.fitted(train[:FITTED_ON], count, alpha) if kind == "discrete" else Binary(count)
+    data = Dataset(name, spec, levelled, train, validation, test, labels=labels, files=files, content=content)
+    return labelled(data, cutting, where)
+
+
+def kind_of(named: NamedArrays, where: str) -> Kind:
+    """The kind that a type of numbers stands for.
+
+    Raises:
+        BenchError: the splits are of two kinds.
+    """
+    kinds: dict[str, Kind] = {"f": "continuous", "b": "binary", "i": "discrete", "u": "discrete"}
+    found = {kinds[array.dtype.kind] for array in named.events.values()}
+    if len(found) > 1:
+        raise BenchError(
+            f"{where}: the splits are {' and '.join(sorted(found))}; give them one type, or set data.kind="
+        )
+    return found.pop()
+
+
+def parts_of(
+    named: NamedArrays, cutting: Cutting, where: str
+) -> tuple[tuple[np.ndarray, ...], tuple[Tensor, ...] | None]:
+    """Examples of each part, and their classes where there are labels.
+
+    Arrays that are cut already stay so; where they have no validation part, it is a share of the training rows.
+
+    Raises:
+        BenchError: a split of rows that are cut already, or as `cut` and `as_classes`.
+    """
+    names = tuple(part for part in PARTS if part in named.events)
+    if not names:
+        rows = cut(len(named.events[WHOLE]), cutting.split, cutting.seed, where)
+        events = tuple(named.events[WHOLE][part.numpy()] for part in rows)
+        if not named.labels:
+            return events, None
+        classes = as_classes(named.labels[WHOLE], where)
+        return events, checked_parts(tuple(classes[part] for part in rows), where)
+    if cutting.split is not None:
+        raise BenchError(f"{where}: has {', '.join(names)} already; leave data.split out, or name one array by data.x=")
+    events = tuple(named.events[part] for part in names)
+    classes_of: tuple[Tensor, ...] | None = None
+    if named.labels:
+        sizes = [len(part) for part in events]
+        together = as_classes(np.concatenate([named.labels[part] for part in names]), where)
+        classes_of = torch.split(together, sizes)
+    if len(names) == len(PARTS):
+        return events, None if classes_of is None else checked_parts(classes_of, where)
+    share = SHARES[1] / (SHARES[0] + SHARES[1])
+    held = max(1, round(share * len(events[0])))
+    order = torch.randperm(len(events[0]), generator=torch.Generator().manual_seed(cutting.seed))
+    train, validation = order[held:], order[:held]
+    events = events[0][train.numpy()], events[0][validation.numpy()], events[1]
+    if classes_of is not None:
+        classes_of = checked_parts((classes_of[0][train], classes_of[0][validation], classes_of[1]), where)
+    return events, classes_of
+
+
+def checked_parts(parts: tuple[Tensor, ...], where: str) -> tuple[Tensor, ...]:
+    """The classes of each part, each class among the training rows.
+
+    Raises:
+        BenchError: one is not.
+    """
+    check_each_in_train(parts, where)
+    return parts
+
+
+def labelled(data: Dataset, cutting: Cutting, where: str) -> Dataset:
+    """The data set with as many labels in sight as asked for.
+
+    Raises:
+        BenchError: there are no labels, or not so many.
+    """
+    if cutting.labelled is not None and data.labels is None:
+        raise BenchError(f"{where}: has no labels to show; leave data.labelled out")
+    return with_labels(data, cutting.labelled)
+
+
+def check_finite(array: np.ndarray, where: str) -> None:
+    """Refuses NaN and infinity, with row and coordinate.
+
+    Raises:
+        BenchError: there is such a value.
+    """
+    if array.dtype.kind != "f" or np.isfinite(array.sum(dtype=np.float64)):
+        return
+    broken = np.argwhere(~np.isfinite(array))
+    if len(broken):
+        place = broken[0]
+        value = array[tuple(place)]
+        raise BenchError(f"{where}: {position(place)} is {value}; leave the row out, or fill it in")
+
+
+def check_spread(train: np.ndarray, where: str) -> None:
+    """Refuses a coordinate that is constant over training examples, where no density has a bound.
+
+    Raises:
+        BenchError: it names the first.
+    """
+    constant = np.argwhere((train == train[0]).all(0))
+    if len(constant):
+        value = train[0][tuple(constant[0])]
+        more = f", and {len(constant) - 1} more" if len(constant) > 1 else ""
+        raise BenchError(
+            f"{where}: coordinate {coordinate(constant[0])} is constant ({value:.6g}){more} in train, where no density "
+            "has a bound; leave it out"
+        )
+
+
+def check_levels(array: np.ndarray, levels: int, where: str) -> None:
+    """Refuses values other than 0, 1, ..., levels - 1.
+
+    Raises:
+        BenchError: it names the first.
+    """
+    if levels < 2:
+        raise BenchError(f"{where}: data.levels={levels}: give 2 or more")
+    broken = (array < 0) | (array >= levels) if array.dtype.kind != "b" else np.zeros(0, dtype=bool)
+    if array.dtype.kind == "f":
+        broken |= array != np.round(array)
+    places = np.argwhere(broken)
+    if len(places):
+        value = array[tuple(places[0])]
+        kind = f"integers 0 to {levels - 1}" if levels > 2 else "0 and 1"
+        raise BenchError(
+            f"{where}: {position(places[0])} is {value}, where levels are {kind}; correct it or data.levels"
+        )
+
+
+def position(place: np.ndarray) -> str:
+    """Row and coordinate of a value."""
+    return f"row {place[0]}, coordinate {coordinate(place[1:])}"
+
+
+def coordinate(place: np.ndarray) -> str:
+    """`3`, or `(0, 3)` where events have axes."""
+    return str(int(place[0])) if len(place) == 1 else str(tuple(int(index) for index in place))

@@ -1,0 +1,157 @@
+"""PNG and JPEG files of a folder or archive, in the order of their names; an archive is never unpacked to disk."""
+
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from bench.errors import BenchError
+
+TAKEN = frozenset({".png", ".jpg", ".jpeg"})
+OTHER_PICTURES = frozenset(
+    {".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".heic", ".avif", ".apng"}
+)
+"""Pictures of other formats: left out in silence they would be missed."""
+
+LARGEST = 2**28
+"""Bytes that a member of an archive may have when it is unpacked."""
+
+BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError)
+"""What zipfile and tarfile raise of an archive that is damaged, encrypted or packed in a way they do not know."""
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """One file: its place, relative to the folder or archive, and its bytes."""
+
+    name: PurePosixPath
+    content: bytes
+
+
+class Header(tarfile.TarInfo):
+    """A member's header; a damaged one is an error, where tarfile takes it for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        """The next header.
+
+        Raises:
+            tarfile.EOFHeaderError: the archive ends here.
+            tarfile.ReadError: it is damaged.
+        """
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+def picture_files(path: Path) -> list[PictureFile]:
+    """The pictures of a folder or archive, sorted by name; files that are no pictures, and hidden ones, are left out.
+
+    Raises:
+        BenchError: there is no such folder or archive, it has no pictures or some of another format, or a member leads
+            out of the archive.
+    """
+    if path.is_dir():
+        found = list(of_folder(path))
+    elif not path.is_file():
+        raise BenchError(f"{path}: no such folder or archive; correct data.path")
+    else:
+        try:
+            found = list(of_zip(path) if zipfile.is_zipfile(path) else of_tar(path))
+        except BROKEN as error:
+            said = " ".join(str(error).split())[:80]
+            raise BenchError(f"{path}: cannot be read as zip or tar ({said}); pack the pictures anew") from error
+    if not found:
+        raise BenchError(f"{path}: holds no .png, .jpg or .jpeg file; correct data.path")
+    return sorted(found, key=lambda file: file.name.parts)
+
+
+def of_folder(path: Path) -> Iterator[PictureFile]:
+    """The pictures below a folder."""
+    for file in path.rglob("*"):
+        name = PurePosixPath(file.relative_to(path).as_posix())
+        if is_taken(name, path) and file.is_file():
+            try:
+                yield PictureFile(name, file.read_bytes())
+            except OSError as error:
+                raise BenchError(f"{file}: cannot be read ({error.strerror}); mend it, or take it away") from error
+
+
+def of_zip(path: Path) -> Iterator[PictureFile]:
+    """The pictures of a zip archive."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = safe_name(member.filename, path)
+            if stat.S_ISLNK(member.external_attr >> 16):
+                raise link(member.filename, path)
+            check_size(member.filename, member.file_size, path)
+            if not member.is_dir() and is_taken(name, path):
+                yield PictureFile(name, archive.read(member))
+
+
+def of_tar(path: Path) -> Iterator[PictureFile]:
+    """The pictures of a tar archive, packed or not."""
+    with tarfile.open(path, tarinfo=Header) as archive:
+        for member in archive:
+            name = safe_name(member.name, path)
+            if not (member.isreg() or member.isdir()):
+                raise link(member.name, path)
+            check_size(member.name, member.size, path)
+            if member.isreg() and is_taken(name, path):
+                stream = archive.extractfile(member)
+                assert stream is not None
+                yield PictureFile(name, stream.read())
+        assert archive.fileobj is not None
+        read = 0
+        while read < LARGEST and (rest := archive.fileobj.read(2**20)):  # only at its end a checksum is looked at
+            read += len(rest)
+
+
+def safe_name(name: str, path: Path) -> PurePosixPath:
+    """A member's name as a path below the archive.
+
+    Raises:
+        BenchError: it leads out of it.
+    """
+    place = PurePosixPath(name.replace("\\", "/"))
+    if place.is_absolute() or ".." in place.parts or (place.parts and place.parts[0].endswith(":")):
+        raise BenchError(f"{path}: member {name} leads out of the archive; pack it anew with plain names")
+    return place
+
+
+def link(name: str, path: Path) -> BenchError:
+    """The error for a member that is neither file nor folder."""
+    return BenchError(f"{path}: member {name} is a link or a device; pack plain files alone")
+
+
+def check_size(name: str, size: int, path: Path) -> None:
+    """Refuses a member that unpacks to more than any picture needs.
+
+    Raises:
+        BenchError: it does.
+    """
+    if size > LARGEST:
+        raise BenchError(
+            f"{path}: member {name} unpacks to {size} bytes, more than the {LARGEST} allowed; leave it out"
+        )
+
+
+def is_taken(name: PurePosixPath, path: Path) -> bool:
+    """True for a picture that is read; hidden files, and what macOS adds to archives, are none.
+
+    Raises:
+        BenchError: it is a picture of another format.
+    """
+    if any(part.startswith((".", "__MACOSX")) for part in name.parts):
+        return False
+    suffix = name.suffix.lower()
+    if suffix in OTHER_PICTURES:
+        raise BenchError(f"{path}: {name} is neither PNG nor JPEG; convert it, or take it away")
+    return suffix in TAKEN
