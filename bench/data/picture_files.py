@@ -1,5 +1,6 @@
-"""PNG and JPEG files of a folder or archive, in the order of their names; an archive is never unpacked to disk."""
+"""PNG and JPEG files of a folder or archive, one at a time; an archive is never unpacked to disk."""
 
+import os
 import stat
 import tarfile
 import zipfile
@@ -51,43 +52,62 @@ class Header(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from error
 
 
-def picture_files(path: Path) -> list[PictureFile]:
-    """The pictures of a folder or archive, sorted by name; files that are no pictures, and hidden ones, are left out.
+def picture_files(path: Path) -> Iterator[PictureFile]:
+    """The pictures of a folder or zip in the order of their names, of a tar in its own.
+
+    Files that are no pictures, and hidden ones, are left out. One file is in memory at a time.
 
     Raises:
         BenchError: there is no such folder or archive, it has no pictures or some of another format, or a member leads
             out of the archive.
     """
-    if path.is_dir():
-        found = list(of_folder(path))
-    elif not path.is_file():
-        raise BenchError(f"{path}: no such folder or archive; correct data.path")
-    else:
-        try:
-            found = list(of_zip(path) if zipfile.is_zipfile(path) else of_tar(path))
-        except BROKEN as error:
-            said = " ".join(str(error).split())[:80]
-            raise BenchError(f"{path}: cannot be read as zip or tar ({said}); pack the pictures anew") from error
+    found = False
+    for file in files_of(path):
+        found = True
+        yield file
     if not found:
         raise BenchError(f"{path}: holds no .png, .jpg or .jpeg file; correct data.path")
-    return sorted(found, key=lambda file: file.name.parts)
+
+
+def files_of(path: Path) -> Iterator[PictureFile]:
+    """The pictures of a folder or archive; see `picture_files`."""
+    if path.is_dir():
+        yield from of_folder(path)
+        return
+    if not path.is_file():
+        raise BenchError(f"{path}: no such folder or archive; correct data.path")
+    try:
+        yield from of_zip(path) if zipfile.is_zipfile(path) else of_tar(path)
+    except BROKEN as error:
+        said = " ".join(str(error).split())[:80]
+        raise BenchError(f"{path}: cannot be read as zip or tar ({said}); pack the pictures anew") from error
 
 
 def of_folder(path: Path) -> Iterator[PictureFile]:
-    """The pictures below a folder."""
-    for file in path.rglob("*"):
-        name = PurePosixPath(file.relative_to(path).as_posix())
+    """The pictures below a folder, and below folders that it links to."""
+    for name in sorted(names_below(path), key=lambda name: name.parts):
+        file = path / name
         if is_taken(name, path) and file.is_file():
             try:
-                yield PictureFile(name, file.read_bytes())
+                content = file.read_bytes()
             except OSError as error:
                 raise BenchError(f"{file}: cannot be read ({error.strerror}); mend it, or take it away") from error
+            yield PictureFile(name, content)
+
+
+def names_below(path: Path) -> Iterator[PurePosixPath]:
+    """Every file below a folder, links followed; each folder once, so that a link in a circle ends."""
+    seen: set[str] = set()
+    for folder, inner, files in os.walk(path, followlinks=True):
+        seen.add(os.path.realpath(folder))
+        inner[:] = [name for name in inner if os.path.realpath(os.path.join(folder, name)) not in seen]
+        yield from (PurePosixPath(os.path.relpath(os.path.join(folder, file), path)) for file in files)
 
 
 def of_zip(path: Path) -> Iterator[PictureFile]:
     """The pictures of a zip archive."""
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
+        for member in sorted(archive.infolist(), key=lambda member: member.filename.split("/")):
             name = safe_name(member.filename, path)
             if stat.S_ISLNK(member.external_attr >> 16):
                 raise link(member.filename, path)

@@ -2,20 +2,24 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from bench.data.dataset import Dataset
 from bench.data.decode import Form, decoded, formed
 from bench.data.from_arrays import Came, Cutting
 from bench.data.named_arrays import NUMPY, SPLIT_WORDS, WHOLE, NamedArrays, first_bytes, read, sorted_by_name
-from bench.data.picture_files import PictureFile, picture_files
+from bench.data.picture_files import picture_files
 from bench.data.pictures import as_pictures, pictures
 from bench.errors import BenchError
+
+LARGEST_EVENT = 2**20
+"""Values of a picture: no entry models a photograph of a camera's own size, and a few thousand fill the memory."""
 
 FOLDERS = "folders"
 """The split by folders called train, validation and test."""
@@ -70,8 +74,8 @@ def images(
         named = of_array(place, form)
         came = Came(str(place), (place,))
     else:
-        files = picture_files(place)
-        named = of_files(files, place, form, by_folder=by_folder, labelled=labels)
+        files = sorted(pictures_of(place, form), key=lambda one: one.name.parts)
+        named = of_files(files, place, by_folder=by_folder, labelled=labels)
         came = Came(str(place), (place,)) if place.is_file() else Came(str(place), content=content_of(files))
     if not labels:
         named = replace(named, labels={})
@@ -115,32 +119,62 @@ def each_formed(images: np.ndarray, path: Path, form: Form) -> Iterator[np.ndarr
         yield formed(Image.fromarray(np.ascontiguousarray(plain)), f"{path}, picture {row}", form)
 
 
-def of_files(files: list[PictureFile], path: Path, form: Form, *, by_folder: bool, labelled: bool) -> NamedArrays:
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        name: its file's place, relative to the folder or archive.
+        pixels: `(height, width, channels)` bytes.
+        digest: the SHA-256 of its file.
+    """
+
+    name: PurePosixPath
+    pixels: UInt8[np.ndarray, "height width channels"]
+    digest: str
+
+
+def pictures_of(path: Path, form: Form) -> Iterator[Picture]:
+    """The pictures of a folder or archive, decoded one by one.
+
+    Raises:
+        BenchError: as `decoded`; pictures of several sizes, grey among coloured ones, or larger than can be modelled.
+    """
+    first: Picture | None = None
+    for file in picture_files(path):
+        where = str(path / file.name)
+        pixels = decoded(file.content, where, form)
+        if pixels.size > LARGEST_EVENT:
+            raise BenchError(
+                f"{where}: has {pixels.size} values, more than {LARGEST_EVENT}; set data.size=, such as [32,32]"
+            )
+        picture = Picture(file.name, pixels, hashlib.sha256(file.content).hexdigest())
+        first = first or picture
+        if pixels.shape != first.pixels.shape:
+            raise unlike(path, first, picture)
+        yield picture
+
+
+def of_files(files: list[Picture], path: Path, *, by_folder: bool, labelled: bool) -> NamedArrays:
     """The pictures of files and the labels by their folders.
 
     Args:
-        files: at least one.
+        files: at least one, all of one shape.
         path: of the folder or archive, which an error begins with.
-        form: of every picture.
         by_folder: whether folders called train, validation and test say which pictures are for what.
         labelled: whether the other folders are labels.
 
     Raises:
-        BenchError: as `decoded`; pictures of several sizes, grey among coloured ones, or some outside the folders.
+        BenchError: a picture lies outside of the folders.
     """
     folders = below_common([file.name.parent for file in files])
     splits = [WHOLE] * len(files)
     if by_folder:
         splits = [split_of(folder, file, path) for folder, file in zip(folders, files, strict=True)]
         folders = [PurePosixPath(*folder.parts[1:]) for folder in folders]
-    first: np.ndarray | None = None
     images: dict[str, list[np.ndarray]] = {split: [] for split in splits}
     for split, file in zip(splits, files, strict=True):
-        pixels = decoded(file.content, str(path / file.name), form)
-        first = pixels if first is None else first
-        if pixels.shape != first.shape:
-            raise unlike(path, files[0], first, file, pixels)
-        images[split].append(pixels)
+        images[split].append(file.pixels)
     events = {split: np.stack(part) for split, part in images.items()}
     distinct = sorted({str(folder) for folder in folders})
     if not labelled or len(distinct) == 1:
@@ -156,11 +190,11 @@ def of_files(files: list[PictureFile], path: Path, form: Form, *, by_folder: boo
     return NamedArrays(events, {split: np.array(part) for split, part in labels.items()})
 
 
-def unlike(path: Path, file: PictureFile, first: np.ndarray, other: PictureFile, pixels: np.ndarray) -> BenchError:
+def unlike(path: Path, file: Picture, other: Picture) -> BenchError:
     """The error for a picture of another shape than the first one."""
-    one, two = ("x".join(map(str, image.shape[:2])) for image in (first, pixels))
+    one, two = ("x".join(map(str, each.pixels.shape[:2])) for each in (file, other))
     if one == two:
-        one, two = ("grey" if image.shape[2] == 1 else "coloured" for image in (first, pixels))
+        one, two = ("grey" if each.pixels.shape[2] == 1 else "coloured" for each in (file, other))
         remedy = "set data.channels=1 or 3"
     else:
         remedy = "set data.size= and, where ratios differ, data.crop=square"
@@ -176,7 +210,7 @@ def below_common(folders: list[PurePosixPath]) -> list[PurePosixPath]:
     return [PurePosixPath(*folder.parts[len(shared) :]) for folder in folders]
 
 
-def split_of(folder: PurePosixPath, file: PictureFile, path: Path) -> str:
+def split_of(folder: PurePosixPath, file: Picture, path: Path) -> str:
     """The split that a folder's first name stands for.
 
     Raises:
@@ -191,7 +225,7 @@ def split_of(folder: PurePosixPath, file: PictureFile, path: Path) -> str:
     return split
 
 
-def content_of(files: list[PictureFile]) -> str:
+def content_of(files: list[Picture]) -> str:
     """A hash of the names and bytes of a folder's pictures: names make labels and splits."""
-    lines = (f"{hashlib.sha256(file.content).hexdigest()} {file.name}\n" for file in files)
+    lines = (f"{file.digest} {file.name}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -180,6 +180,10 @@ FAULTY = {
     "gif.png": (encoded(pixels(0), "GIF"), "is no PNG or JPEG, or broken from its start"),
     "bomb.png": (bomb(), "; take it away, or make it smaller"),
     "wide.png": (encoded(np.zeros((6000, 9000), dtype=np.uint8)), "has 6000x9000 pixels, more than 50000000 in all"),
+    "camera.png": (
+        encoded(np.zeros((1025, 1024), dtype=np.uint8)),
+        "has 1049600 values, more than 1048576; set data.size=",
+    ),
     "animated.png": (animated(), "is animated or holds several pictures"),
     "sixteen.png": (encoded(SIXTEEN), "has 16 bits a pixel; save it with 8"),
     "sixteen_colour.png": (sixteen_bit_colour(), "has 16 bits a pixel; save it with 8"),
