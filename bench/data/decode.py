@@ -35,6 +35,10 @@ PNG, DEPTH = b"\x89PNG\r\n\x1a\n", 24
 """First bytes of a PNG, and the place of the byte that says how many bits a sample has."""
 
 
+ORIENTATION, UPRIGHT = 0x0112, 1
+"""EXIF's tag of how a camera was held, and its value for upright."""
+
+
 @dataclass(frozen=True)
 class Form:
     """The form that pictures are brought to.
@@ -62,8 +66,9 @@ def decoded(content: bytes, where: str, form: Form) -> UInt8[np.ndarray, "height
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
                 check(image, content, where)
-                upright = ImageOps.exif_transpose(image)
-                upright.load()
+                image.load()
+                turned = image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
+                upright = ImageOps.exif_transpose(image) if turned else image.copy()
     except Image.DecompressionBombError as error:
         raise BenchError(f"{where}: {error}; take it away, or make it smaller") from error
     except UnidentifiedImageError as error:
@@ -100,7 +105,7 @@ def formed(image: Image.Image, where: str, form: Form) -> UInt8[np.ndarray, "hei
         BenchError: it is smaller than the crop, or resizing would stretch it.
     """
     mode = MODES[image.mode] if form.channels is None else ("L" if form.channels == 1 else "RGB")
-    image = image.convert(mode)
+    image = image if image.mode == mode else image.convert(mode)
     if form.crop is not None:
         image = cropped(image, where, form.crop)
     if form.size is not None and (image.height, image.width) != form.size:
