@@ -198,9 +198,10 @@ def found_by(contract: Contract, subject: Subject) -> list[str]:
 def read_with_care(dataset: Dataset, broken: list[str]) -> Iterator[str]:
     """The warnings of a data set; those of columns only where no contract is broken."""
     rows = Rows(dataset)
+    yield from dataset.warnings
     yield from few_examples(dataset)
     yield from row_warnings(rows)
-    if not broken:
+    if not broken and not dataset.notes:
         yield from column_warnings(dataset, rows)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.data.dataset import Dataset
-from bench.data.spaces import Reshaped
+from bench.data.spaces import HasUnits, Reshaped
 
 ROWS = 64
 SLACK = 1e-3
@@ -24,7 +24,7 @@ def inverse(dataset: Dataset) -> Iterator[str]:
     x = dataset.space.to_model(raw.clone(), torch.Generator().manual_seed(0))
     space = dataset.space.inner if isinstance(dataset.space, Reshaped) else dataset.space
     name, before = type(space).__name__, x.clone()
-    if hasattr(space, "to_units") and hasattr(space, "from_units"):
+    if isinstance(space, HasUnits):
         inner = x.reshape(len(x), *dataset.space.inner_shape) if isinstance(dataset.space, Reshaped) else x
         back, way = (
             space.from_units(space.to_units(inner), "its own rows").reshape(raw.shape),

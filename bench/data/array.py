@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
-from bench.data.from_arrays import Came, Cutting, dataset_of
+from bench.data.from_arrays import Came, dataset_of
 from bench.data.named_arrays import read, sorted_by_name
 from bench.spec import Kind
 
@@ -34,7 +35,7 @@ def array(
         kind: continuous, discrete or binary; null takes floats, integers and truth values as these.
         levels: of discrete data: values are 0 to levels - 1.
         alpha: of discrete data, see `DequantisedLogit`.
-        split: null for 70, 15 and 15 % at random, three shares, or time for rows in order.
+        split: null for 70, 15 and 15 % at random, three shares, time for rows in order, or a file of row numbers.
         seed: of the random split; a run's own seed does not touch it.
         labelled: training examples whose labels an entry may see, see `with_labels`; null shows none.
 

@@ -2,18 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from bench.data.classes import as_classes, check_each_in_train
+from bench.data.cutting import Cutting, labelled, parts_of
 from bench.data.dataset import Dataset
-from bench.data.labelled import with_labels
-from bench.data.named_arrays import WHOLE, NamedArrays, called
+from bench.data.named_arrays import NamedArrays, called
 from bench.data.spaces import Binary, DequantisedLogit
-from bench.data.splits import PARTS, SHARES, cut
 from bench.data.standardised import Standardised
 from bench.errors import BenchError
 from bench.spec import DataSpec, Kind
@@ -37,21 +33,6 @@ class Came:
     content: str = ""
 
 
-@dataclass(frozen=True)
-class Cutting:
-    """The wishes of a user about rows.
-
-    Attributes:
-        split: see `bench.data.splits.cut`.
-        seed: of a random split.
-        labelled: training examples whose labels an entry may see; None shows none.
-    """
-
-    split: Any = None
-    seed: int = 0
-    labelled: int | None = None
-
-
 def dataset_of(
     name: str, named: NamedArrays, came: Came, cutting: Cutting, kind: Kind | None, levels: int | None, alpha: float
 ) -> Dataset:
@@ -73,8 +54,9 @@ def dataset_of(
     for split, array in named.events.items():
         check_finite(array, called(where, split))
     kind = kind or kind_of(named, where)
-    events, labels = parts_of(named, cutting, where)
-    files, content = came.files, came.content
+    parts = parts_of(named, cutting, where)
+    events, labels = parts.events, parts.labels
+    files, content = (*came.files, *parts.files), came.content
     if kind == "continuous":
         space = Standardised.fitted(events[0])
         check_spread(events[0], where)
@@ -121,65 +103,6 @@ def kind_of(named: NamedArrays, where: str) -> Kind:
             f"{where}: the splits are {' and '.join(sorted(found))}; give them one type, or set data.kind="
         )
     return found.pop()
-
-
-def parts_of(
-    named: NamedArrays, cutting: Cutting, where: str
-) -> tuple[tuple[np.ndarray, ...], tuple[Tensor, ...] | None]:
-    """Examples of each part, and their classes where there are labels.
-
-    Arrays that are cut already stay so; where they have no validation part, it is a share of the training rows.
-
-    Raises:
-        BenchError: a split of rows that are cut already, or as `cut` and `as_classes`.
-    """
-    names = tuple(part for part in PARTS if part in named.events)
-    if not names:
-        rows = cut(len(named.events[WHOLE]), cutting.split, cutting.seed, where)
-        events = tuple(named.events[WHOLE][part.numpy()] for part in rows)
-        if not named.labels:
-            return events, None
-        classes = as_classes(named.labels[WHOLE], where)
-        return events, checked_parts(tuple(classes[part] for part in rows), where)
-    if cutting.split is not None:
-        raise BenchError(f"{where}: has {', '.join(names)} already; leave data.split out, or name one array by data.x=")
-    events = tuple(named.events[part] for part in names)
-    classes_of: tuple[Tensor, ...] | None = None
-    if named.labels:
-        sizes = [len(part) for part in events]
-        together = as_classes(np.concatenate([named.labels[part] for part in names]), where)
-        classes_of = torch.split(together, sizes)
-    if len(names) == len(PARTS):
-        return events, None if classes_of is None else checked_parts(classes_of, where)
-    share = SHARES[1] / (SHARES[0] + SHARES[1])
-    held = max(1, round(share * len(events[0])))
-    order = torch.randperm(len(events[0]), generator=torch.Generator().manual_seed(cutting.seed))
-    train, validation = order[held:], order[:held]
-    events = events[0][train.numpy()], events[0][validation.numpy()], events[1]
-    if classes_of is not None:
-        classes_of = checked_parts((classes_of[0][train], classes_of[0][validation], classes_of[1]), where)
-    return events, classes_of
-
-
-def checked_parts(parts: tuple[Tensor, ...], where: str) -> tuple[Tensor, ...]:
-    """The classes of each part, each class among the training rows.
-
-    Raises:
-        BenchError: one is not.
-    """
-    check_each_in_train(parts, where)
-    return parts
-
-
-def labelled(data: Dataset, cutting: Cutting, where: str) -> Dataset:
-    """The data set with as many labels in sight as asked for.
-
-    Raises:
-        BenchError: there are no labels, or not so many.
-    """
-    if cutting.labelled is not None and data.labels is None:
-        raise BenchError(f"{where}: has no labels to show; leave data.labelled out")
-    return with_labels(data, cutting.labelled)
 
 
 def check_finite(array: np.ndarray, where: str) -> None:

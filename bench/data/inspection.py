@@ -17,7 +17,7 @@ from bench.data.columns import column_refusals, column_warnings
 from bench.data.dataset import Dataset
 from bench.data.jacobian import space_refusal
 from bench.data.rows import Rows, row_refusals, row_warnings
-from bench.data.spaces import Binary, DequantisedLogit, HasUnits, Reshaped
+from bench.data.spaces import Binary, DequantisedLogit, Reshaped
 from bench.spec import Kind
 
 SPLITS = ("train", "validation", "test")
@@ -55,7 +55,7 @@ def inspect(dataset: Dataset) -> Inspection:
     rows = Rows(dataset)
     refusals = (*row_refusals(rows), *column_refusals(dataset), *space_refusal(dataset))
     warnings = (*dataset.warnings, *converted, *few_examples(dataset), *row_warnings(rows))
-    if not refusals and not isinstance(dataset.space, HasUnits):
+    if not refusals and not dataset.notes:  # what is said of its columns was found where it was read
         warnings = (*warnings, *column_warnings(dataset, rows))
     return Inspection(replace(dataset, warnings=warnings), refusals, warnings)
 

@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
 from bench.data.decode import Form, decoded, formed
-from bench.data.from_arrays import Came, Cutting
+from bench.data.from_arrays import Came
 from bench.data.named_arrays import NUMPY, SPLIT_WORDS, WHOLE, NamedArrays, first_bytes, read, sorted_by_name
 from bench.data.picture_files import picture_files
 from bench.data.pictures import as_pictures, pictures
@@ -55,8 +56,8 @@ def images(
         alpha: keeps the logit away from 0 and 1, see `DequantisedLogit`; without effect on binary data.
         binary: draws 0/1 pixels anew each time, in place of dequantised levels.
         labels: whether folders, or arrays called y or labels, are labels.
-        split: null for 70, 15 and 15 % at random, three shares, time for pictures in the order of their names, or
-            folders for folders called train, validation and test.
+        split: null for 70, 15 and 15 % at random, three shares, time for pictures in the order of their names, a file
+            of their numbers in it, or folders for folders called train, validation and test.
         seed: of the random split; a run's own seed does not touch it.
         labelled: training examples whose labels an entry may see, see `with_labels`; null shows none.
 

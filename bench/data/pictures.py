@@ -5,8 +5,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from bench.data.cutting import Cutting, labelled, parts_of
 from bench.data.dataset import Dataset
-from bench.data.from_arrays import FITTED_ON, Came, Cutting, labelled, parts_of
+from bench.data.from_arrays import FITTED_ON, Came
 from bench.data.named_arrays import NamedArrays, called
 from bench.data.spaces import Binary, DequantisedLogit
 from bench.errors import BenchError
@@ -35,9 +36,9 @@ def pictures(
     """
     if not 2 <= levels <= BYTE:
         raise BenchError(f"{came.where}: data.levels={levels}: a byte has 2 to {BYTE}; choose among them")
-    events, labels = parts_of(named, cutting, came.where)
-    train, validation, test = (flat(part, levels) for part in events)
-    height, width, channels = events[0].shape[1:]
+    parts = parts_of(named, cutting, came.where)
+    train, validation, test = (flat(part, levels) for part in parts.events)
+    height, width, channels = parts.events[0].shape[1:]
     data = Dataset(
         name,
         DataSpec((train.shape[1],), "binary") if binary else DataSpec((train.shape[1],), "discrete", levels),
@@ -46,8 +47,8 @@ def pictures(
         validation,
         test,
         image_shape=(height, width) if channels == 1 else (channels, height, width),
-        labels=labels,
-        files=came.files,
+        labels=parts.labels,
+        files=(*came.files, *parts.files),
         content=came.content,
     )
     return labelled(data, cutting, came.where)

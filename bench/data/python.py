@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
-from bench.data.from_arrays import Came, Cutting, dataset_of
+from bench.data.from_arrays import Came, dataset_of
 from bench.data.named_arrays import sorted_by_name
 from bench.data.pictures import BYTE, as_pictures, pictures
 from bench.errors import BenchError, one_line, unknown

@@ -57,6 +57,11 @@ class Standardised:
         return replace(self, shift=self.shift.to(device), scale=self.scale.to(device))
 
     @property
+    def noisy(self) -> bool:
+        """False: no noise is drawn."""
+        return False
+
+    @property
     def names(self) -> tuple[str, ...]:
         """`x0`, `x1`, ... of flat events; `x0_1` of coordinate (0, 1) and so on."""
         return tuple("x" + "_".join(map(str, place)) for place in np.ndindex(self.event_shape))

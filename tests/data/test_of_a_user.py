@@ -50,7 +50,9 @@ def faulty(folder: Path) -> dict[str, list[str]]:
     return {
         "data=array": ["option path has no value; set data.path="],
         "data=array data.path=hole.npy": ["hole.npy: row 1, coordinate 0 is nan"],
-        "data=array data.path=few.npy": ["data=array (few.npy): test has too few rows (4)"],
+        "data=array data.path=few.npy": [
+            "few.npy: of 30 rows, split at random, seed 0, test gets 4, where at least 10 are needed"
+        ],
         "data=array data.path=objects.npz": ["objects.npz: holds pickled objects"],
         "data=array data.path=none.npz": ["none.npz: no such file"],
         "data=array data.path=few.npy data.levls=3": ["unknown option 'levls'", "did you mean levels"],

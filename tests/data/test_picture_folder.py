@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from bench.data.content import content_of
+from bench.data.cutting import Cutting, parts_of
 from bench.data.inspection import inspect
+from bench.data.named_arrays import NamedArrays
 from bench.data.spaces import Binary, DequantisedLogit
-from bench.data.splits import cut
 from bench.errors import BenchError
 from tests.data.pictures_on_disk import content, encoded, in_folder, in_tar, in_zip, pixels, read
 
@@ -33,12 +34,14 @@ def test_pixels_labels_and_splits_are_those_of_the_files(tmp_path, channels) -> 
     names = sorted(files)
     rows = [int(name[5:8]) for name in names]
     flat = [pixels(row, channels=channels).reshape(4, 6, channels).transpose(2, 0, 1).reshape(-1) for row in rows]
-    expected = torch.from_numpy(np.stack(flat))
-    for part, labels, split in zip(
-        cut(80, None, 0, "mine"), data.labels, (data.train, data.validation, data.test), strict=True
-    ):
-        assert torch.equal(split, expected[part])
-        assert labels.tolist() == [int(names[row].startswith("dogs")) for row in part]
+    classes = np.array([name[:4] for name in names])
+    parts = parts_of(NamedArrays({"": np.stack(flat)}, {"": classes}), Cutting(), "mine")
+    for mine, its in zip((data.train, data.validation, data.test), parts.events, strict=True):
+        assert torch.equal(mine, torch.from_numpy(its))
+    for mine, its in zip(data.labels, parts.labels, strict=True):
+        assert torch.equal(mine, its)
+    first = torch.from_numpy(np.stack(flat)).eq(data.train[0]).all(1).nonzero().item()
+    assert int(data.labels[0][0]) == int(names[first].startswith("dogs"))
     assert [len(data.train), len(data.validation), len(data.test)] == [56, 12, 12]
     assert data.image_shape == ((4, 6) if channels == 1 else (3, 4, 6))
     assert data.spec.image_shape == (channels, 4, 6)
@@ -212,14 +215,17 @@ def test_a_picture_that_is_not_like_the_others_is_named(tmp_path, name) -> None:
         ({"levels": 1}, "data.levels=1: a byte has 2 to 256"),
         ({"levels": 512}, "data.levels=512: a byte has 2 to 256"),
         ({"alpha": 0.7}, "alpha=0.7"),
-        ({"split": [0.5, 0.5]}, "give three shares that add up to 1"),
-        ({"split": [0.98, 0.01, 0.01]}, "20 rows leave validation empty"),
+        ({"split": [0.5, 0.5]}, "give three fractions of the sum 1"),
+        (
+            {"split": [0.8, 0.1, 0.1]},
+            "mine: of 80 rows, split at random, seed 0, test gets 8, where at least 10 are needed",
+        ),
         ({"labelled": 1}, "has 2 classes; ask for at least 2"),
         ({"labelled": 5, "labels": False}, "has no labels to show"),
     ],
 )
 def test_options_without_sense_are_refused(tmp_path, options, said) -> None:
-    assert said in refused(in_folder(tmp_path / "mine", content(20)), **options)
+    assert said in refused(in_folder(tmp_path / "mine", content()), **options)
 
 
 def test_a_label_that_stands_once_is_named(tmp_path) -> None:
@@ -244,9 +250,8 @@ def test_places_without_pictures_are_named(tmp_path) -> None:
     (tmp_path / "text.zip").write_text("no archive")
     assert "cannot be read as zip or tar" in refused(tmp_path / "text.zip")
     assert "b.webp is neither PNG nor JPEG" in refused(in_folder(tmp_path / "a", {**content(4), "b.webp": b"x"}))
-    assert refused(in_folder(tmp_path / "one", {"a.png": encoded(pixels(0))})).startswith(
-        f"{tmp_path}/one: 1 rows leave"
-    )
+    one = refused(in_folder(tmp_path / "one", {"a.png": encoded(pixels(0))}))
+    assert one.startswith("one: of 1 row, split at random, seed 0, ")
 
 
 @pytest.mark.parametrize(

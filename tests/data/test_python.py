@@ -77,7 +77,7 @@ def test_arguments_reach_the_function_and_the_arrays_make_the_key(own) -> None:
     def key(function: str, **options) -> dict:
         return content_of(python("python", function=function, **options), "bench.data.python.python", {})
 
-    assert len(python("python", function="own_arrays:lone", n=50).train) == 35
+    assert len(python("python", function="own_arrays:lone", n=80).train) == 56
     assert key("own_arrays:lone") == key("own_arrays:lone", n=100)
     assert key("own_arrays:lone") != key("own_arrays:lone", n=99)
 
