@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.record.reading import Unreadable, arrays_of
 from bench.record.store import row_folder
-from bench.report.picture_shapes import check_pictures
+from bench.report.picture_shapes import COLOURS, check_pictures
 from bench.report.study import Array, Run, label
 
 IMAGES, POINTS, GRID = 64, 1_000, 200
@@ -82,11 +82,11 @@ def archive(pictures: dict[str, Array]) -> bytes:
     return buffer.getvalue()
 
 
-def grey(pictures: Array, shape: list[int]) -> Array:
-    """Flat pictures as `(n, height, width)`, the mean over channels where there are several."""
+def upright(pictures: Array, shape: list[int]) -> Array:
+    """Flat pictures as `(n, height, width)`, with three channels `(n, height, width, 3)`, else their mean."""
     *channels, height, width = shape
-    drawn: Array = pictures.reshape(len(pictures), *(channels or [1]), height, width).mean(1)
-    return drawn
+    by_channel: Array = pictures.reshape(len(pictures), *(channels or [1]), height, width)
+    return by_channel.transpose(0, 2, 3, 1) if channels == [COLOURS] else by_channel.mean(1)
 
 
 def _samples(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:
@@ -94,11 +94,11 @@ def _samples(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]
     arrays_of_cell = {f"samples/{cell}": arrays["samples"], f"real/{data}": arrays["data"]}
     if "image_shape" in arrays:
         shape = [int(side) for side in arrays["image_shape"]]
-        images = {key: grey(value[:IMAGES], shape) for key, value in arrays_of_cell.items()}
+        images = {key: upright(value[:IMAGES], shape) for key, value in arrays_of_cell.items()}
         if "by_class" in arrays:
             rows, classes = arrays["by_class"].shape[:2]
-            drawn = grey(arrays["by_class"].reshape(rows * classes, -1), shape)
-            images[f"by-class/{cell}"] = drawn.reshape(rows, classes, *shape[-2:])
+            drawn = upright(arrays["by_class"].reshape(rows * classes, -1), shape)
+            images[f"by-class/{cell}"] = drawn.reshape(rows, classes, *drawn.shape[1:])
         return {key: np.round(255 * np.clip(value, 0, 1)).astype(np.uint8) for key, value in images.items()}
     if all(value.ndim == 2 and value.shape[1] == 2 for value in arrays_of_cell.values()):
         step = _step(arrays_of_cell[f"real/{data}"])

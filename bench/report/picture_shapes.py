@@ -31,14 +31,19 @@ def check_pictures(pictures: dict[str, Array]) -> None:
             raise Unreadable(f"{kind} {array.dtype}{list(array.shape)} cannot be drawn")
 
 
+COLOURS = 3
+"""Channels of a picture that is drawn in colour."""
+
+
 def is_drawable(array: Array) -> bool:
     """True for finite numbers, none of them far away."""
     return array.dtype.kind == "f" and -FARTHEST < float(array.min()) <= float(array.max()) < FARTHEST
 
 
 def is_images(array: Array, dimensions: int) -> bool:
-    """True for grey images, of which a plot has room for so many."""
-    return array.dtype == np.uint8 and array.ndim == dimensions and array.size <= MOST_PIXELS
+    """True for images, grey or with three channels behind, of which a plot has room for so many."""
+    axes = array.ndim - 1 if array.ndim > dimensions and array.shape[-1] == COLOURS else array.ndim
+    return array.dtype == np.uint8 and axes == dimensions and array.size <= COLOURS * MOST_PIXELS
 
 
 def is_points(array: Array) -> bool:

@@ -70,8 +70,8 @@ def samples(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> 
     panels |= {cell.model: study.pictures.get(f"samples/{data}/{cell.model}") for cell in cells}
     present = {name: array for name, array in panels.items() if array is not None}
     dimensions = {array.ndim for array in present.values()}
-    images = 3 in dimensions
-    shown = {name: array for name, array in present.items() if images == (array.ndim == 3)}
+    images = max(dimensions, default=0) > 2
+    shown = {name: array for name, array in present.items() if images == (array.ndim > 2)}
     if not shown.keys() - {"test data"}:
         return None
     fig, places = _panels(list(shown))
@@ -123,13 +123,18 @@ def by_class(study: Study, cells: list[ModelSummary]) -> Plot | None:
 
 
 def mosaic(images: Array, columns: int | None = None) -> Array:
-    """`(n, height, width)` uint8 as one picture, a grey line between images; as many rows as columns if not said."""
+    """`(n, height, width)` or `(n, height, width, 3)` uint8 as one picture, a grey line between images.
+
+    There are as many rows as columns if not said.
+    """
     side = columns or int(np.sqrt(len(images)))
     rows = len(images) // side if columns else side
-    padded = np.pad(images[: rows * side], ((0, 0), (1, 0), (1, 0)), constant_values=110)
-    height, width = padded.shape[1:]
-    picture = padded.reshape(rows, side, height, width).transpose(0, 2, 1, 3).reshape(rows * height, side * width)
-    return np.pad(picture, ((0, 1), (0, 1)), constant_values=110)
+    channels = [(0, 0)] * (images.ndim - 3)
+    padded = np.pad(images[: rows * side], [(0, 0), (1, 0), (1, 0), *channels], constant_values=110)
+    _, height, width, *colours = padded.shape
+    picture = padded.reshape(rows, side, height, width, *colours).swapaxes(1, 2)
+    picture = picture.reshape(rows * height, side * width, *colours)
+    return np.pad(picture, [(0, 1), (0, 1), *channels], constant_values=110)
 
 
 def _panels(

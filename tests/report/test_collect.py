@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.record.store import RunFolder
 from bench.report.collect import collect, natural
-from bench.report.picture_archive import grey
+from bench.report.picture_archive import upright
 from bench.report.study import load
 from tests.report.synthetic import record, write_run
 
@@ -143,10 +143,11 @@ def test_numbers_in_names_are_sorted_by_size() -> None:
     assert sorted(names, key=natural) == ["10 apples", "svae", "vae", "vae (d=2)", "vae (d=10)"]
 
 
-def test_colour_pictures_are_drawn_grey_and_grey_ones_as_they_are() -> None:
+def test_pictures_of_three_channels_are_coloured_and_of_others_grey() -> None:
     flat = np.arange(2 * 12, dtype=np.float32).reshape(2, 12)
-    assert np.array_equal(grey(flat, [3, 4]), flat.reshape(2, 3, 4))
-    assert np.array_equal(grey(flat, [3, 2, 2]), flat.reshape(2, 3, 2, 2).mean(1))
+    assert np.array_equal(upright(flat, [3, 4]), flat.reshape(2, 3, 4))
+    assert np.array_equal(upright(flat, [3, 2, 2]), flat.reshape(2, 3, 2, 2).transpose(0, 2, 3, 1))
+    assert np.array_equal(upright(flat, [2, 2, 3]), flat.reshape(2, 2, 2, 3).mean(1))
 
 
 def test_pictures_are_of_the_largest_budget_tuned(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 
 from bench.record.store import Record
 from bench.report.notes import marked
+from bench.report.picture_archive import upright
 from bench.report.plots import draw
 from bench.report.plots_likelihood import left_out, shown_range
 from bench.report.plots_pictures import mosaic
@@ -127,3 +128,14 @@ def test_a_model_that_would_crowd_the_others_is_left_out_and_none_that_is_near()
     # Two alike and a third hardly behind, by their intervals.
     assert far([2.7, 2.784, 2.87], [2.787, 2.787, 2.787], [2.84, 2.869, 2.9]) == []
     assert far([5.0]) == []
+
+
+def test_coloured_pictures_stay_coloured() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 2, 3, 3)).astype(np.uint8)
+    flat = images.transpose(0, 3, 1, 2).reshape(4, -1)
+    np.testing.assert_array_equal(upright(flat, [3, 2, 3]), images)
+    coloured = mosaic(images)
+    assert coloured.shape == (2 * 3 + 1, 2 * 4 + 1, 3)
+    for channel in range(3):
+        np.testing.assert_array_equal(coloured[..., channel], mosaic(images[..., channel]))
+    assert upright(flat[:, :6], [2, 3]).shape == (4, 2, 3)
