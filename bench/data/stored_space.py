@@ -57,12 +57,12 @@ class StoredSpace:
     reason: str = ""
 
 
-def keep_space(folder: Path, dataset: Dataset, width: int, reference: Mapping[str, Tensor]) -> None:
+def keep_space(folder: Path, dataset: "Dataset | StoredSpace", width: int, reference: Mapping[str, Tensor]) -> None:
     """Writes both files into a run's folder.
 
     Args:
         folder: of the run.
-        dataset: that the entry was trained on.
+        dataset: that the entry was trained on, or what is known of it.
         width: of the entry.
         reference: see `bench.metrics.reference_rows`.
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from bench.data.dataset import Dataset
 from bench.data.stored_space import StoredSpace, read_space
 from bench.errors import BenchError, NotApplicable
 from bench.machine.device import chosen_device
-from bench.metrics.reference_rows import ROWS, farthest, reference_of
+from bench.metrics.reference_rows import ROWS, farthest, reference_of, reference_rows
 from bench.models.entry import Entry, HasLogWeights
 from bench.record.provenance import git_commit
 from bench.record.reading import (
@@ -104,6 +105,9 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
         test_log_prob=test_log_prob(folder),
     )
     hold_against(run, dataset, say)
+    if dataset is not None and not stored.reference:
+        reference = reference_rows(entry, dataset.to(device), config.eval)
+        run = replace(run, stored=replace(stored, reference={name: value.cpu() for name, value in reference.items()}))
     return run
 
 
