@@ -8,6 +8,7 @@ import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, get_args
 
@@ -57,12 +58,12 @@ class StoredSpace:
     reason: str = ""
 
 
-def keep_space(folder: Path, dataset: Dataset, width: int, reference: Mapping[str, Tensor]) -> None:
+def keep_space(folder: Path, dataset: "Dataset | StoredSpace", width: int, reference: Mapping[str, Tensor]) -> None:
     """Writes both files into a run's folder.
 
     Args:
         folder: of the run.
-        dataset: that the entry was trained on.
+        dataset: that the entry was trained on, or what is known of it.
         width: of the entry.
         reference: see `bench.metrics.reference_rows`.
 
@@ -123,6 +124,8 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
     if spec.kind not in get_args(Kind):
         raise Unreadable(f"{WORDS}: kind {shown(spec.kind)} is none")
     space = None if content["space"] is None else restored(content["space"], tensors)
+    if image_shape is not None and prod(map(int, image_shape)) != spec.dim:
+        raise Unreadable(f"{WORDS}: pictures of {shown(image_shape)} are no events of {spec.dim} numbers")
     if space is not None and not isinstance(space, Space):
         raise Unreadable(f"{WORDS}: {type(space).__name__} is no space")
     return StoredSpace(
@@ -199,4 +202,4 @@ def is_frozen(cls: Any) -> bool:
 
 def plain(tensor: Tensor) -> Tensor:
     """The tensor dense, on the CPU, in memory of its own."""
-    return tensor.detach().to("cpu", copy=True).contiguous().clone(memory_format=torch.contiguous_format)
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import tempfile
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -15,16 +16,15 @@ LARGEST = 100_000
 """Bytes of weights that are committed, at most."""
 TEST_ROWS = 2_000
 """Test log-likelihoods that a committed run keeps, the first of them: quantiles to 0.05 %."""
-SPACE = "space.json"
+WORDS, TENSORS = "space.json", "space.safetensors"
 
 
 def export(arguments: argparse.Namespace) -> int:
     """`bench export RUN`: writes the .zip, or the folders of `STUDY/best`."""
     study, _, word = arguments.run.rpartition("/")
     if study and word == BEST:
-        if arguments.out is not None:
-            raise BenchError(f"{arguments.run} goes into {arguments.results_dir / study / BEST}; leave --out out")
-        for line in keep_best(arguments.results_dir / study):
+        source = arguments.results_dir / study
+        for line in keep_best(source, arguments.out or source / BEST):
             print(line)
         return 0
     with run_folder(arguments.run, arguments.results_dir) as folder:
@@ -39,21 +39,36 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def complete(folder: Path, name: str) -> dict[str, bytes]:
-    """The files of a run.
+    """The files of a run; a space that runs of older code did not store is made from their data.
 
     Raises:
-        BenchError: one is damaged, or its space is not stored, so that it is of use with the data alone.
+        BenchError: one is damaged, or its space cannot be stored, so that it is of use with the data alone.
     """
     try:
         members = members_of(folder)
+        if WORDS not in members:
+            members |= with_space(folder)
+        reason = json_object(members[WORDS].decode("utf-8", "replace")).get("reason")
     except Unreadable as error:
         raise BenchError(f"{name}: {error}") from error
-    if SPACE not in members:
-        raise BenchError(f"{name}: no {SPACE}, as of runs of older code; make it again with bench run --again")
-    reason = json_object(members[SPACE].decode("utf-8", "replace")).get("reason")
     if reason:
         raise BenchError(f"{name}: {shown(reason)}, so that it cannot be used without its data")
     return members
+
+
+def with_space(folder: Path) -> dict[str, bytes]:
+    """The files of the space of a run, made from its data.
+
+    Raises:
+        BenchError: the data are not here, or the run's likelihood is no longer what it was.
+    """
+    from bench.data.stored_space import keep_space
+    from bench.use.load import load
+
+    stored = load(folder, say=lambda line: None).stored
+    with tempfile.TemporaryDirectory(prefix="bench-space-") as place:
+        keep_space(Path(place), stored, stored.width, stored.reference)
+        return {name: (Path(place) / name).read_bytes() for name in (WORDS, TENSORS)}
 
 
 def run_id_of(members: dict[str, bytes], name: str) -> str:
@@ -71,8 +86,8 @@ def run_id_of(members: dict[str, bytes], name: str) -> str:
     return run_id
 
 
-def keep_best(study: Path) -> list[str]:
-    """Writes `best/<data>/` of a study, the best run of each data set by its table; a line each.
+def keep_best(study: Path, kept_in: Path) -> list[str]:
+    """Writes the best run of each data set by a study's table into `kept_in/<data>`; a line each.
 
     Raises:
         BenchError: a run's folder is not here, or its weights are too large to be committed.
@@ -89,7 +104,7 @@ def keep_best(study: Path) -> list[str]:
             raise BenchError(f"{run_id}: its weights are {size:,} bytes, more than the {LARGEST:,} that are committed")
     lines = []
     for data, members in kept.items():
-        place = study / BEST / data
+        place = kept_in / data
         for name, content in members.items():
             write_atomically(place / name, content)
         lines.append(f"{place}: {chosen[data]}, {sum(map(len, members.values())):,} bytes")

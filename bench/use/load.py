@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,10 +12,10 @@ from torch import Tensor
 
 from bench.config import Config, from_plain
 from bench.data.dataset import Dataset
-from bench.data.stored_space import StoredSpace, read_space
-from bench.errors import BenchError, NotApplicable
+from bench.data.stored_space import TENSORS, StoredSpace, read_space
+from bench.errors import BenchError, NotApplicable, one_line
 from bench.machine.device import chosen_device
-from bench.metrics.reference_rows import ROWS, farthest, reference_of
+from bench.metrics.reference_rows import ROWS, farthest, reference_of, reference_rows
 from bench.models.entry import Entry, HasLogWeights
 from bench.record.provenance import git_commit
 from bench.record.reading import (
@@ -34,13 +35,14 @@ from bench.setup import build
 from bench.use.loaded import LoadedRun
 from bench.use.own_code import make_importable
 from bench.use.places import RECORD, WEIGHTS, run_folder
+from bench.use.units import the_space, to_columns
 
 LIKELIHOODS = "likelihoods.npz"
 
 
 def warn(line: str) -> None:
     """The line as a Python warning."""
-    warnings.warn(line, stacklevel=3)
+    warnings.warn(line, stacklevel=5)  # of the call of `load`
 
 
 def load(
@@ -91,6 +93,7 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
         width = record.get("width") if stored is None else stored.width
         rows = {} if stored is None else stored.reference
         stored = StoredSpace(dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), rows)
+    check_space(stored)
     entry = build.built(cls, {**options, "width": stored.width}, stored.spec, config.model["name"])
     take_weights(entry, folder)
     entry = entry.to(device).eval().requires_grad_(False)
@@ -104,6 +107,9 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
         test_log_prob=test_log_prob(folder),
     )
     hold_against(run, dataset, say)
+    if dataset is not None and not stored.reference:
+        reference = reference_rows(entry, dataset.to(device), config.eval)
+        run = replace(run, stored=replace(stored, reference={name: value.cpu() for name, value in reference.items()}))
     return run
 
 
@@ -148,6 +154,21 @@ def rebuilt(config: Config, cls: type[Entry], folder: Path) -> Dataset:
     make_importable(config.data["_target_"], folder, trust=False)
     dataset = build.dataset(config).of_seed(config.seed)
     return dataset.shaped() if cls.own_shape else dataset
+
+
+def check_space(stored: StoredSpace) -> None:
+    """Refuses a space of events of another shape, as of another run's file.
+
+    Raises:
+        Unreadable: it does not lead one event to the user's units.
+    """
+    try:
+        x = torch.zeros(1, *stored.spec.event_shape)
+        fits = the_space(stored).log_det(x).shape == (1,) and len(to_columns(stored, x)) >= 1
+    except Exception as error:  # whatever a space raises on tensors of another run's shapes
+        raise Unreadable(f"{TENSORS}: not of events of shape {stored.spec.event_shape} ({one_line(error)})") from error
+    if not fits:
+        raise Unreadable(f"{TENSORS}: not of events of shape {stored.spec.event_shape}")
 
 
 def take_weights(entry: Entry, folder: Path) -> None:

@@ -26,8 +26,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command.add_argument("file", metavar="FILE", type=Path, help="rows: .csv, .npy or .npz")
         command.add_argument("--out", type=Path, help="the file to write; default beside FILE")
     export = commands.add_parser("export", help="a run as one .zip that another machine can use without the data")
-    export.add_argument("run", metavar="RUN", help=f"{RUN}; STUDY/best: the best run of each data set, into the study")
-    export.add_argument("--out", type=Path, help="the .zip to write; default RUN's id with .zip")
+    export.add_argument("run", metavar="RUN", help=f"{RUN}; STUDY/best: the best run of each data set")
+    export.add_argument("--out", type=Path, help="the .zip, default its id; of STUDY/best the folder")
     export.add_argument("--results-dir", type=Path, default=Path("results"))
     export.set_defaults(call=calling("bench.use.export", "export"))
 

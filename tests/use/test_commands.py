@@ -257,6 +257,17 @@ def test_an_archive_scores_as_its_run(shelf, bench_call, tmp_path: Path) -> None
     assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
 
 
+def test_a_run_without_a_stored_space_is_exported_with_one(copied, bench_call, tmp_path: Path) -> None:
+    """As of runs of before spaces were stored: it is made from the data, and the archive needs them no more."""
+    folder = copied("digits")
+    before = {name: (folder / name).read_bytes() for name in ("space.json", "space.safetensors")}
+    for name in before:
+        (folder / name).unlink()
+    assert bench_call("export", folder, "--out", "model.zip").code == 0
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        assert {name: archive.read(name) for name in before} == before
+
+
 def repacked(source: Path, target: Path, change) -> None:
     """The archive with its members changed."""
     with zipfile.ZipFile(source) as archive:

@@ -171,6 +171,7 @@ def words_changed(name: str, change):
             "no class of a space",
         ),
         (words_changed("space.json", lambda words: words.update(format=99)), "of format 99"),
+        (words_changed("space.json", lambda words: words.update(image_shape=[9, 9])), "are no events of 3 numbers"),
         (words_changed("config.yaml", lambda words: words["model"].update(_target_="os.system")), "is not stored"),
         (words_changed("config.yaml", lambda words: words.update(strange=1)), "not as this code writes it"),
     ],
@@ -184,6 +185,15 @@ def test_a_damaged_run_is_one_line_and_nothing_is_written(copied, bench_call, tm
     assert len(answer.err.splitlines()) == 1, answer.err
     assert not (tmp_path / "new.csv").exists()
     with pytest.raises(BenchError, match=says):
+        load(folder)
+
+
+def test_a_space_of_another_run_is_one_line(copied) -> None:
+    folder, other = copied("digits"), copied("digits_vae")
+    tensors = load_file(other / "space.safetensors")
+    moved = {name: value[:7].clone() if name.startswith("space.") else value for name, value in tensors.items()}
+    save_file(moved, folder / "space.safetensors")
+    with pytest.raises(BenchError, match=r"space.safetensors: not of events of shape \(64,\)"):
         load(folder)
 
 

@@ -1,4 +1,4 @@
-"""Seconds that a person waits: for `bench --help`, for a report of 1,000 runs, for the study quick."""
+"""Seconds that a person waits: for `bench --help`, a report of 1,000 runs, samples and scores, the study quick."""
 
 import csv
 import statistics
@@ -14,11 +14,15 @@ from bench.speed.generated_study import write_study
 
 CASE = "cli"
 HELP_TARGET, REPORT_TARGET, QUICK_TARGET = Target(0.5), Target(20.0), Target(600.0)
+USE_TARGET = Target(3.0)
+"""Beyond the model's own time, which is next to none here."""
+SMALL_RUN = "model=realnvp data=moons budget.parameters=1000 budget.steps=10 data.test=500 eval.sample_size=100"
 
 
 def commands(results_dir: Path) -> Iterator[Figure]:
-    """Three figures; that of the study quick is empty where its table is not there."""
+    """Figures of each; that of the study quick is empty where its table is not there."""
     yield help_seconds(calls=11)
+    yield from use_seconds(calls=5)
     yield report_seconds(data_sets=10, models=10, seeds=10)
     yield quick_seconds(results_dir)
 
@@ -28,6 +32,23 @@ def help_seconds(calls: int) -> Figure:
     seconds = [timed_call("--help") for _ in range(calls + 1)][1:]
     note = f"median of {calls} calls, {min(seconds):.3f} to {max(seconds):.3f} s"
     return Figure(CASE, "bench --help", "s", statistics.median(seconds), target=HELP_TARGET, note=note)
+
+
+def use_seconds(calls: int) -> Iterator[Figure]:
+    """`bench sample` and `bench score` of 1,000 rows and a small flow, each after one call that is not counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        timed_call("run", *SMALL_RUN.split(), f"results_dir={folder}")
+        (run,) = Path(folder).glob("*/runs/*")
+        rows, scores = f"{folder}/rows.csv", f"{folder}/scores.csv"
+        for name, words in {
+            "sample": ["sample", str(run), "-n", "1000", "--out", rows],
+            "score": ["score", str(run), rows, "--out", scores],
+        }.items():
+            seconds = [timed_call(*words) for _ in range(calls + 1)][1:]
+            note = f"median of {calls} calls, {min(seconds):.2f} to {max(seconds):.2f} s"
+            yield Figure(
+                CASE, f"bench {name} of 1,000 rows", "s", statistics.median(seconds), target=USE_TARGET, note=note
+            )
 
 
 def report_seconds(data_sets: int, models: int, seeds: int) -> Figure:

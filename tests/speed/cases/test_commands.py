@@ -5,7 +5,7 @@ import pytest
 
 from bench.record.columns import COLUMNS
 from bench.record.store import RunFolder
-from bench.speed.cases.commands import help_seconds, quick_seconds, report_seconds, timed_call
+from bench.speed.cases.commands import help_seconds, quick_seconds, report_seconds, timed_call, use_seconds
 from bench.speed.generated_study import LATENT_USE, write_study
 
 
@@ -56,3 +56,12 @@ def test_the_study_quick_is_read_from_its_table(tmp_path: Path) -> None:
     assert figure.ours == pytest.approx(13.5)
     assert figure.met == "yes"
     assert figure.note == "2 runs stored from CPU, 2 threads"
+
+
+@pytest.mark.long
+def test_samples_and_scores_are_timed() -> None:
+    sample, score = use_seconds(calls=1)
+    assert [sample.what, score.what] == ["bench sample of 1,000 rows", "bench score of 1,000 rows"]
+    assert sample.ours is not None
+    assert score.ours is not None
+    assert 0 < sample.ours < 60
