@@ -19,8 +19,9 @@ from bench.config import TUNED
 from bench.errors import BenchError, unknown
 from bench.paths import group_choices
 from bench.record.columns import STATUSES
-from bench.record.store import Record
+from bench.record.store import Record, table_rows
 from bench.record.typed import cut
+from bench.trials.hours import hours_lines
 from bench.trials.trials import Trials
 from bench.trials.tune import planned_tuned, rungs_made, together, tuned
 
@@ -28,10 +29,17 @@ SHOWN_ERROR = 500
 """Characters of a row's error that its line on the terminal shows."""
 
 
-def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None) -> int:
+Page = Callable[[str, Path], Iterable[str]]
+"""Makes the page of a study in a results folder; the lines to say."""
+
+
+def run_command(
+    arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None, page: Page | None = None
+) -> int:
     """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise, 2 for refusals.
 
-    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused.
+    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused. `page` is called at the
+    end of a command that asks for a page; hours are said before the first run of that.
 
     Raises:
         BenchError: a mistake in the command.
@@ -45,6 +53,9 @@ def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, co
         orders = planned(task, pool, told)
         if not orders.cells and not orders.refusals and not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
+        paged = not orders.refusals and asks_page(orders)
+        for line in beforehand(orders, task, pool, told) if paged else ():
+            say(line)
         if orders.untuned and not orders.refusals:
             orders = with_tuned(orders, task, pool, told, dry)
         if dry:
@@ -58,9 +69,38 @@ def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, co
         outcomes = sweep(orders.cells, pool, again)
     finally:
         pool.end()
-    for line in closing_lines(outcomes, orders.cells[0]):
+    for line in closing_lines(outcomes, orders.cells[0], page if paged else None):
         say(line)
     return 0 if set(outcomes) <= {"ok", "not_applicable"} else 1
+
+
+def asks_page(orders: Orders) -> bool:
+    """True where the command shows hours beforehand and makes the page: it asks for that, or adds tuned entries to the
+    table of a study that has others."""
+    config = first_config(orders)
+    own = {order.setting.place["model"] for order in orders.cells} | {
+        one.config["model"]["name"] for one in orders.untuned
+    }
+    others = any(row.get("model") not in own for row in table_rows(folder_of(config)))
+    return bool(config["page"] or (orders.untuned and others))
+
+
+def beforehand(orders: Orders, task: dict[str, Any], pool: Pool, told: Callable[[str], None]) -> Iterable[str]:
+    """Where the results of a command will lie, and the hours that it will take."""
+    config = first_config(orders)
+    study, workers = folder_of(config), min(config["workers"], cores())
+    yield f"results: {study}"
+    yield from hours_lines(orders, study, workers, lambda listed: planned({**task, "listed": listed}, pool, told), pool)
+
+
+def first_config(orders: Orders) -> dict[str, Any]:
+    """The configuration of one of the cells, in plain words."""
+    return orders.cells[0].setting.config if orders.cells else orders.untuned[0].config
+
+
+def folder_of(config: dict[str, Any]) -> Path:
+    """The folder of a study."""
+    return Path(config["results_dir"]) / config["study"]
 
 
 class Once:
@@ -113,7 +153,7 @@ def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry:
         if name not in known:
             raise unknown("data set", name, known, "tune.data")
     return Trials(
-        Path(config["results_dir"]) / config["study"],
+        folder_of(config),
         lambda listed: planned({**task, "listed": listed}, pool, told),
         lambda due: sweep(due, pool),
         dry,
@@ -249,10 +289,13 @@ def record_line(record: Record) -> str:
     return "  ".join(parts)
 
 
-def closing_lines(outcomes: Counter[str], order: Order) -> Iterable[str]:
-    """The number of runs of each status that occurred, and the command that comes next."""
+def closing_lines(outcomes: Counter[str], order: Order, page: Page | None = None) -> Iterable[str]:
+    """The number of runs of each status that occurred, and the page, or the command that makes it."""
     counts = ", ".join(f"{outcomes[status]} {status}" for status in STATUSES if outcomes[status])
     yield f"{outcomes.total()} runs: {counts}"
     folder = order.setting.config["results_dir"]
+    if page is not None:
+        yield from page(order.setting.config["study"], Path(folder))
+        return
     where = f" --results-dir {folder}" if folder != "results" else ""
     yield f"bench report {order.setting.config['study']}{where}"
