@@ -40,13 +40,23 @@ class Due(NamedTuple):
 
     Attributes:
         trials, trial_steps: of tuning.
-        runs, run_steps: of final runs.
+        default, tuned, run_steps: of final runs, as the entry comes and as its trials chose.
     """
 
     trials: int
     trial_steps: int
-    runs: int
+    default: int
+    tuned: int
     run_steps: int
+
+    @property
+    def runs(self) -> int:
+        """Final runs."""
+        return self.default + self.tuned
+
+    def of_fitted(self) -> "Due":
+        """The same of an entry that is fitted: it has no trials, and its tuned runs are those as it comes."""
+        return Due(0, 0, max(self.default, self.tuned), 0, 0)
 
     def seconds(self, price: Price) -> float:
         """Of all of it, one after the other."""
@@ -81,7 +91,7 @@ def hours_lines(
     total, trials, runs, unknown = 0.0, 0, 0, []
     for pair, order in samples(orders, due, plan).items():
         price = None if order is None else measured(order, pool)
-        own = due[pair] if price is None or price.step else due[pair]._replace(trials=0, run_steps=0)
+        own = due[pair] if price is None or price.step else due[pair].of_fitted()
         trials, runs = trials + own.trials, runs + own.runs
         if price is None:
             unknown.append(pair[1])
@@ -106,12 +116,12 @@ def due_of(orders: Orders, study: Path) -> dict[DataModel, Due]:
         tuned[pair] += len(cells)
         steps[pair] = max(steps.get(pair, 0), steps_of(config))
         trial_steps[pair] = steps_of_trial(config)
-    runs, trials = default + (tuned - tuned_runs(study)), Counter(dict.fromkeys(tuned, COUNT + BESIDE))
-    trials -= trials_made(study)
+    trials = Counter(dict.fromkeys(tuned, COUNT + BESIDE)) - trials_made(study)
+    tuned -= tuned_runs(study)
     return {
-        pair: Due(trials[pair], trial_steps.get(pair, 0), runs[pair], steps[pair])
+        pair: Due(trials[pair], trial_steps.get(pair, 0), default[pair], tuned[pair], steps[pair])
         for pair in steps
-        if runs[pair] or trials[pair]
+        if default[pair] or tuned[pair] or trials[pair]
     }
 
 

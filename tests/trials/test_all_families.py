@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import TINY, records
 from tests.trials.test_command import ENTRY, YAML
 
-SHRUNK = [*TINY, "study=all_families", "model=realnvp,maf,gaussian", "seed=0,1", "budget.parameters=600",
+SHRUNK = [*TINY, "study=all_families", "model=maf,flow_matching,gaussian", "seed=0,1", "budget.parameters=600",
           "budget.tolerance=0.5", "-m"]  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def test_one_command_tunes_ranks_and_makes_the_page(bench_call, tmp_path) -> Non
     assert "Tuning: validation by learning rate" in page
     assert "untuned:" not in page
     rows = table(folder)
-    assert {(row["model"], row["setting"]) for row in rows} >= {("realnvp", "tuned"), ("maf", "tuned")}
+    assert {(row["model"], row["setting"]) for row in rows} >= {("flow_matching", "tuned"), ("maf", "tuned")}
     assert {row["study"] for row in rows} == {folder.name}
     again = bench_call("run", *SHRUNK)
     assert again.code == 0
@@ -58,7 +58,7 @@ def test_untuned_says_so_and_names_no_winner(bench_call, tmp_path) -> None:
     assert answer.code == 0, answer.err
     folder = folder_in(tmp_path)
     assert "6 runs: about" in answer.out
-    assert "trials" not in answer.out
+    assert "8 trials" not in answer.out
     for text in (answer.out, (folder / "report.html").read_text(), (folder / "summary.md").read_text()):
         assert "untuned: every entry as it comes" in text
         assert "Distance from the best model" not in text

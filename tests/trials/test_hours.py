@@ -13,5 +13,11 @@ def test_a_training_costs_its_steps_and_its_validations() -> None:
 
 
 def test_trials_are_trained_and_runs_are_evaluated_too() -> None:
-    due = Due(trials=8, trial_steps=250, runs=6, run_steps=1000)
+    due = Due(trials=8, trial_steps=250, default=3, tuned=3, run_steps=1000)
+    assert str(due) == "8 trials of 250 steps, 6 runs of 1,000 steps"
     assert due.seconds(PRICE) == pytest.approx(8 * (2.5 + 5) + 6 * (15 + 3))
+
+
+def test_a_fitted_entry_has_no_trials_and_is_run_once_for_both_settings() -> None:
+    due = Due(trials=8, trial_steps=1, default=3, tuned=3, run_steps=1).of_fitted()
+    assert str(due) == "3 runs"
