@@ -36,7 +36,7 @@ def place_study(config: Config) -> None:
 
 def counts(name: str, value: Any) -> bool:
     """True for an option that decides the data."""
-    return value is not None and f"data.{name}" not in NOT_IDENTITY
+    return value is not None and (name in FILES or f"data.{name}" not in NOT_IDENTITY)
 
 
 def plain_name(path: str) -> str:
