@@ -237,9 +237,10 @@ def verify_command(study: str, rows: int, seed: int, results_dir: Path) -> int:
 
 
 def refuse(orders: Orders) -> int:
-    """All refusals at once, a line each; nothing is run."""
-    for refusal in orders.refusals:
-        where = f"{refusal.words}: " if len(orders.refusals) > 1 else ""
+    """All refusals at once, a line each, one where all cells have the same reason; nothing is run."""
+    alike = len({refusal.reason for refusal in orders.refusals}) == 1 and not orders.cells
+    for refusal in orders.refusals[:1] if alike else orders.refusals:
+        where = f"{refusal.words}: " if len(orders.refusals) > 1 and not alike else ""
         print(f"bench: {where}{refusal.reason}", file=sys.stderr)
     return 2
 
