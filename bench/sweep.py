@@ -4,6 +4,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from bench.cells.planning import Orders, planned
 from bench.cells.pool import Pool
 from bench.cells.stored import stored_orders, stored_runs
 from bench.cells.supervise import Supervisor
-from bench.cells.terminal import say
+from bench.cells.terminal import Once, say
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
 from bench.errors import BenchError, unknown
@@ -66,7 +67,7 @@ def run_command(
             return refuse(orders)
         if not orders.cells:
             raise BenchError("no trial ended ok, so that there are no tuned runs to make")
-        outcomes = sweep(orders.cells, pool, again)
+        outcomes = sweep(orders.cells, pool, again, told)
     finally:
         pool.end()
     for line in closing_lines(outcomes, orders.cells[0], page if paged else None):
@@ -101,19 +102,6 @@ def first_config(orders: Orders) -> dict[str, Any]:
 def folder_of(config: dict[str, Any]) -> Path:
     """The folder of a study."""
     return Path(config["results_dir"]) / config["study"]
-
-
-class Once:
-    """Says each line once, however often a command is planned."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say, self.said = say, set[str]()
-
-    def __call__(self, line: str) -> None:
-        """Says the line unless it was said."""
-        if line not in self.said:
-            self.said.add(line)
-            self.say(line)
 
 
 def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Orders:
@@ -155,7 +143,7 @@ def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry:
     return Trials(
         folder_of(config),
         lambda listed: planned({**task, "listed": listed}, pool, told),
-        lambda due: sweep(due, pool),
+        lambda due: sweep(due, pool, told=told),
         dry,
     )
 
@@ -245,14 +233,17 @@ def refuse(orders: Orders) -> int:
     return 2
 
 
-def sweep(orders: list[Order], pool: Pool, again: bool = False) -> Counter[str]:
+def sweep(orders: list[Order], pool: Pool, again: bool = False, told: Once | None = None) -> Counter[str]:
     """Makes each cell's record that is not there yet; how many ended with each status.
 
     With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
-    for at the end. With `pack` cells are trained together when the first of them is due.
+    for at the end. With `pack` cells are trained together when the first of them is due. Warnings of data that were
+    `told` while the cells were planned are not said again with each.
     """
+    told = told or Once(say)
     workers = orders[0].setting.config["workers"]
-    supervisor = Supervisor(pool, max(order.number for order in orders) + 1, workers, again, record_line)
+    total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
+    supervisor = Supervisor(pool, total, workers, again, line)
     supervisor.run([order.on(threads_of(order, workers)) for order in orders])
     return supervisor.outcomes
 
@@ -270,8 +261,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def record_line(record: Record) -> str:
-    """A finished run in one line."""
+def record_line(record: Record, told: Once | None = None) -> str:
+    """A finished run in one line, without the warnings of its data that were told."""
+    told = told or Once(say)
     if record["status"] != "ok":
         return f"{record['status']}: {cut(record['error'], SHOWN_ERROR)}"
     training = f"{record['steps']} steps" if record.get("steps") else "fitted"
@@ -285,8 +277,8 @@ def record_line(record: Record) -> str:
         parts.append(f"validation {record['validation']:.3f} ({record['selected_by']})")
     if record.get("kl_to_truth") is not None:
         parts.append(f"KL {record['kl_to_truth']:.3f}")
-    if record.get("warning") is not None:
-        parts.append(f"warning: {record['warning']}")
+    if warning := told.new_part(record.get("warning") or "", f"warning: data={record.get('data')}: "):
+        parts.append(f"warning: {warning}")
     return "  ".join(parts)
 
 
