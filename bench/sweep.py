@@ -101,7 +101,7 @@ def first_config(orders: Orders) -> dict[str, Any]:
 
 def folder_of(config: dict[str, Any]) -> Path:
     """The folder of a study."""
-    return Path(config["results_dir"]) / config["study"]
+    return Path(str(config["results_dir"])) / str(config["study"])
 
 
 def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Orders:

@@ -137,8 +137,9 @@ def steps_of(config: dict[str, Any]) -> int:
 
 def steps_of_trial(config: dict[str, Any]) -> int:
     """Steps of a cell's trials: of the middle rung of its ladder."""
-    rung = config["budget"]["rung"]
-    return max(1, round(steps_of(config) / rung * middle([rung, *(config["budget"]["ladder"] or [])])))
+    rung: float = config["budget"]["rung"]
+    share: float = middle([rung, *(config["budget"]["ladder"] or [])]) / rung
+    return max(1, round(steps_of(config) * share))
 
 
 def tuned_runs(study: Path) -> Counter[DataModel]:
