@@ -7,6 +7,7 @@ from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
 from bench.report import plots_frontier
 from bench.report.collect import collect
+from bench.report.data_warnings import data_warnings
 from bench.report.inert import markdown_cell
 from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
@@ -50,10 +51,11 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     cells = summarise(stored.runs, stored.test_sets)
     pairs = differences(cells, stored.test_sets)
     untuned = is_untuned(cells)
-    notices = [*older_rows(study, stored.runs), *([NOTES["untuned"]] if untuned else [])]
+    notices = [*([NOTES["untuned"]] if untuned else []), *older_rows(study, stored.runs), *data_warnings(stored.runs)]
     answers = verdicts(cells, pairs)
     behind = [] if untuned else [difference_table(pairs)]
-    tables = [*study_tables(cells), *behind, *tuning_tables(stored.trials)]
+    likelihood, *others = study_tables(cells)
+    tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
     plots = draw(stored, cells)
     write_atomically(folder / "summary.csv", summary_csv(cells))
     write_atomically(
