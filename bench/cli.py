@@ -189,7 +189,9 @@ def call_run(arguments: argparse.Namespace) -> int:
 
         print("---\n".join(configurations(arguments.overrides, arguments.multirun, config_dir)), end="")
         return 0
-    return run_command(arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir)
+    return run_command(
+        arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir, reported
+    )
 
 
 def call_tune(arguments: argparse.Namespace) -> int:
@@ -228,12 +230,16 @@ def call_verify(arguments: argparse.Namespace) -> int:
 
 def call_report(arguments: argparse.Namespace) -> int:
     """`bench report`."""
+    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file)))
+    return 0
+
+
+def reported(study: str, results_dir: Path, single_file: bool = False) -> list[str]:
+    """Makes the report of a study; the lines to show."""
     with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
         from bench.report.report import report
 
-    for line in report(arguments.study, arguments.results_dir, single_file=arguments.single_file):
-        print(line)
-    return 0
+    return report(study, results_dir, single_file=single_file)
 
 
 def call_list(arguments: argparse.Namespace) -> int:

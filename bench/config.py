@@ -29,6 +29,9 @@ NOT_IDENTITY = frozenset(
         "tune.data",
         "tune.seed",
         "tune.knob",
+        "tune.required",
+        "page",
+        "by_data",
     }
 )
 """Options that decide nothing in a record but where it lies and how long it takes: no part of a run's id."""
@@ -161,6 +164,7 @@ class Tune:
         data: data sets that are tuned on, others take the median of what those chose; null tunes on each of the study.
         seed: of the trials, none of a final run; those of fold f of a data set have this one plus f.
         knob: the one option beside the learning rate, and its values; from the model's YAML.
+        required: ranks tuned runs alone: entries as they come are shown as untuned, and no winner is named among them.
     """
 
     settings: list[str] = field(default_factory=lambda: [DEFAULT])
@@ -168,6 +172,7 @@ class Tune:
     data: list[str] | None = None
     seed: int = 1_000
     knob: dict[str, list[Any]] | None = None
+    required: bool = False
 
 
 @dataclass
@@ -187,6 +192,8 @@ class Config:
         pack: `seeds` trains runs that differ in nothing but seed, optimiser, patience and fractional options of the
             model as one batched model; null each by itself.
         workers: cells that run side by side, each with its share of the threads; their rows say that times are shared.
+        page: shows hours before the first run, and makes tables and page after the last.
+        by_data: puts the study into a folder named by its data and their content, such as `all_families-mine-1a2b3c4d`.
     """
 
     model: dict[str, Any]
@@ -205,6 +212,8 @@ class Config:
     pack: str | None = None
     compile: str = "off"
     workers: int = 1
+    page: bool = False
+    by_data: bool = False
 
 
 FEWEST = 10

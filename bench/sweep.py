@@ -4,6 +4,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +14,15 @@ from bench.cells.planning import Orders, planned
 from bench.cells.pool import Pool
 from bench.cells.stored import stored_orders, stored_runs
 from bench.cells.supervise import Supervisor
-from bench.cells.terminal import say
+from bench.cells.terminal import Once, say
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
 from bench.errors import BenchError, unknown
 from bench.paths import group_choices
 from bench.record.columns import STATUSES
-from bench.record.store import Record
+from bench.record.store import Record, table_rows
 from bench.record.typed import cut
+from bench.trials.hours import hours_lines
 from bench.trials.trials import Trials
 from bench.trials.tune import planned_tuned, rungs_made, together, tuned
 
@@ -28,10 +30,17 @@ SHOWN_ERROR = 500
 """Characters of a row's error that its line on the terminal shows."""
 
 
-def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None) -> int:
+Page = Callable[[str, Path], Iterable[str]]
+"""Makes the page of a study in a results folder; the lines to say."""
+
+
+def run_command(
+    arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None, page: Page | None = None
+) -> int:
     """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise, 2 for refusals.
 
-    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused.
+    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused. `page` is called at the
+    end of a command that asks for a page; hours are said before the first run of that.
 
     Raises:
         BenchError: a mistake in the command.
@@ -45,6 +54,9 @@ def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, co
         orders = planned(task, pool, told)
         if not orders.cells and not orders.refusals and not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
+        paged = not orders.refusals and asks_page(orders)
+        for line in beforehand(orders, task, pool, told) if paged else ():
+            say(line)
         if orders.untuned and not orders.refusals:
             orders = with_tuned(orders, task, pool, told, dry)
         if dry:
@@ -55,25 +67,41 @@ def run_command(arguments: list[str], multirun: bool, again: bool, dry: bool, co
             return refuse(orders)
         if not orders.cells:
             raise BenchError("no trial ended ok, so that there are no tuned runs to make")
-        outcomes = sweep(orders.cells, pool, again)
+        outcomes = sweep(orders.cells, pool, again, told)
     finally:
         pool.end()
-    for line in closing_lines(outcomes, orders.cells[0]):
+    for line in closing_lines(outcomes, orders.cells[0], page if paged else None):
         say(line)
     return 0 if set(outcomes) <= {"ok", "not_applicable"} else 1
 
 
-class Once:
-    """Says each line once, however often a command is planned."""
+def asks_page(orders: Orders) -> bool:
+    """True where the command shows hours beforehand and makes the page: it asks for that, or adds tuned entries to the
+    table of a study that has others."""
+    config = first_config(orders)
+    own = {order.setting.place["model"] for order in orders.cells} | {
+        one.config["model"]["name"] for one in orders.untuned
+    }
+    others = any(row.get("model") not in own for row in table_rows(folder_of(config)))
+    return bool(config["page"] or (orders.untuned and others))
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say, self.said = say, set[str]()
 
-    def __call__(self, line: str) -> None:
-        """Says the line unless it was said."""
-        if line not in self.said:
-            self.said.add(line)
-            self.say(line)
+def beforehand(orders: Orders, task: dict[str, Any], pool: Pool, told: Callable[[str], None]) -> Iterable[str]:
+    """Where the results of a command will lie, and the hours that it will take."""
+    config = first_config(orders)
+    study, workers = folder_of(config), min(config["workers"], cores())
+    yield f"results: {study}"
+    yield from hours_lines(orders, study, workers, lambda listed: planned({**task, "listed": listed}, pool, told), pool)
+
+
+def first_config(orders: Orders) -> dict[str, Any]:
+    """The configuration of one of the cells, in plain words."""
+    return orders.cells[0].setting.config if orders.cells else orders.untuned[0].config
+
+
+def folder_of(config: dict[str, Any]) -> Path:
+    """The folder of a study."""
+    return Path(str(config["results_dir"])) / str(config["study"])
 
 
 def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Orders:
@@ -113,9 +141,9 @@ def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry:
         if name not in known:
             raise unknown("data set", name, known, "tune.data")
     return Trials(
-        Path(config["results_dir"]) / config["study"],
+        folder_of(config),
         lambda listed: planned({**task, "listed": listed}, pool, told),
-        lambda due: sweep(due, pool),
+        lambda due: sweep(due, pool, told=told),
         dry,
     )
 
@@ -197,21 +225,25 @@ def verify_command(study: str, rows: int, seed: int, results_dir: Path) -> int:
 
 
 def refuse(orders: Orders) -> int:
-    """All refusals at once, a line each; nothing is run."""
-    for refusal in orders.refusals:
-        where = f"{refusal.words}: " if len(orders.refusals) > 1 else ""
+    """All refusals at once, a line each, one where all cells have the same reason; nothing is run."""
+    alike = len({refusal.reason for refusal in orders.refusals}) == 1 and not orders.cells
+    for refusal in orders.refusals[:1] if alike else orders.refusals:
+        where = f"{refusal.words}: " if len(orders.refusals) > 1 and not alike else ""
         print(f"bench: {where}{refusal.reason}", file=sys.stderr)
     return 2
 
 
-def sweep(orders: list[Order], pool: Pool, again: bool = False) -> Counter[str]:
+def sweep(orders: list[Order], pool: Pool, again: bool = False, told: Once | None = None) -> Counter[str]:
     """Makes each cell's record that is not there yet; how many ended with each status.
 
     With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
-    for at the end. With `pack` cells are trained together when the first of them is due.
+    for at the end. With `pack` cells are trained together when the first of them is due. Warnings of data that were
+    `told` while the cells were planned are not said again with each.
     """
+    told = told or Once(say)
     workers = orders[0].setting.config["workers"]
-    supervisor = Supervisor(pool, max(order.number for order in orders) + 1, workers, again, record_line)
+    total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
+    supervisor = Supervisor(pool, total, workers, again, line)
     supervisor.run([order.on(threads_of(order, workers)) for order in orders])
     return supervisor.outcomes
 
@@ -229,8 +261,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def record_line(record: Record) -> str:
-    """A finished run in one line."""
+def record_line(record: Record, told: Once | None = None) -> str:
+    """A finished run in one line, without the warnings of its data that were told."""
+    told = told or Once(say)
     if record["status"] != "ok":
         return f"{record['status']}: {cut(record['error'], SHOWN_ERROR)}"
     training = f"{record['steps']} steps" if record.get("steps") else "fitted"
@@ -244,15 +277,18 @@ def record_line(record: Record) -> str:
         parts.append(f"validation {record['validation']:.3f} ({record['selected_by']})")
     if record.get("kl_to_truth") is not None:
         parts.append(f"KL {record['kl_to_truth']:.3f}")
-    if record.get("warning") is not None:
-        parts.append(f"warning: {record['warning']}")
+    if warning := told.new_part(record.get("warning") or "", f"warning: data={record.get('data')}: "):
+        parts.append(f"warning: {warning}")
     return "  ".join(parts)
 
 
-def closing_lines(outcomes: Counter[str], order: Order) -> Iterable[str]:
-    """The number of runs of each status that occurred, and the command that comes next."""
+def closing_lines(outcomes: Counter[str], order: Order, page: Page | None = None) -> Iterable[str]:
+    """The number of runs of each status that occurred, and the page, or the command that makes it."""
     counts = ", ".join(f"{outcomes[status]} {status}" for status in STATUSES if outcomes[status])
     yield f"{outcomes.total()} runs: {counts}"
     folder = order.setting.config["results_dir"]
+    if page is not None:
+        yield from page(order.setting.config["study"], Path(folder))
+        return
     where = f" --results-dir {folder}" if folder != "results" else ""
     yield f"bench report {order.setting.config['study']}{where}"

@@ -292,3 +292,12 @@ def test_all_refusals_come_at_once_each_with_its_words(bench_call, own_conf, tmp
     assert all(line.startswith("bench: ") and "model=" in line for line in lines)
     assert sum("cannot be built (ZeroDivisionError" in line for line in lines) == 1
     assert files_under(tmp_path) == set()
+
+
+def test_one_reason_that_all_cells_are_refused_for_is_one_line(bench_call, own_conf, tmp_path) -> None:
+    answer = bench_call(
+        "run", "-m", "--config-dir", str(own_conf), *TINY, "model=affine,linear", "train.batch_size=999"
+    )
+    assert answer.code == 2
+    assert answer.err == "bench: train.batch_size=999: linear_gaussian has 256 training examples\n"
+    assert list(tmp_path.iterdir()) == []

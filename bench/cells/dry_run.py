@@ -6,12 +6,13 @@ Hours come from earlier rows: tables of the results folder, and records of the s
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.cells.finished import Finished
 from bench.cells.order import Order
 from bench.cells.planning import Orders
-from bench.record.store import TABLE, Record, table_rows
+from bench.record.store import TABLE, Record, RunFolder, table_rows
 
 CLOCKS = ("eval_seconds", "compile_seconds")
 
@@ -112,6 +113,18 @@ def records_of(cells: Iterable[Order]) -> Iterator[Record]:
             continue
         if record is not None:
             yield record
+
+
+def records_of_study(study: Path) -> list[Record]:
+    """The records of a study's run folders; broken ones are none."""
+    records = []
+    for path in sorted((study / "runs").glob("*/record.json")):
+        try:
+            record = RunFolder(path.parent).read()
+        except ValueError:
+            continue
+        records += [] if record is None else [record]
+    return records
 
 
 def clock(seconds: float) -> str:

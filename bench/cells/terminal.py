@@ -21,6 +21,26 @@ def write(line: str) -> None:
     sys.stdout.flush()
 
 
+class Once:
+    """Says each line once, however often a command is planned."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.said = say, set[str]()
+
+    def __call__(self, line: str) -> None:
+        """Says the line unless it was said."""
+        if line not in self.said:
+            self.said.add(line)
+            self.say(line)
+
+    def new_part(self, text: str, opening: str) -> str:
+        """A text of parts between semicolons, without those that were said behind an opening."""
+        for line in self.said:
+            if line.startswith(opening):
+                text = text.replace(line.removeprefix(opening), "")
+        return "; ".join(part for part in (piece.strip() for piece in text.split("; ")) if part)
+
+
 def silently(action: Callable[[], object], descriptor: Callable[[], int]) -> None:
     """Writes; where that fails, all that would follow goes nowhere."""
     try:

@@ -17,7 +17,7 @@ ORIGIN = {
     "device", "threads", "shared_machine", "torch_version", "git_commit", "versions", "started", "cores",
     "memory_bytes", "command", "compiled", "packed", "peak_memory_bytes", "run_id", "study", "variant", "data_hash",
     "source_hash", "entry_version", "training_version", "evaluation_version", "evaluation",
-    "setting", "tuning_seconds",
+    "setting", "tuning_seconds", "untuned",
 }  # fmt: skip
 """Columns that say where a row comes from, and so may differ."""
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.cells.lock import Lock
 from bench.cells.order import Order, Setting, from_plain
+from bench.cells.price import price_of
 from bench.config import Config
 from bench.config import from_plain as config_from_plain
 from bench.contract.check import check_entry
@@ -163,12 +164,18 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
                 send("record", run(cell, report, spent, order.threads is not None, lambda row: send("row", row)))
 
 
+def price(words: dict[str, Any], send: Send) -> None:
+    """Measures what a cell will cost: a message with its seconds."""
+    send("price", price_of(resolved(from_plain(words["order"]))))
+
+
 TASKS: dict[str, Callable[[dict[str, Any], Send], None]] = {
     "plan": plan_cells,
     "run": run_cells,
     "resolve": resolve_stored,
     "check": check,
     "list": list_data,
+    "price": price,
 }
 """What a process can be asked to do."""
 

@@ -92,6 +92,9 @@ COLUMNS: dict[str, Column] = {
         kind="text",
     ),
     "learning_rate": Column("", "the optimiser's, at the end of the warm-up"),
+    "untuned": Column(
+        "", "whether the run is as it comes in a study that ranks tuned ones alone; empty where not", kind="flag"
+    ),
     "knob": Column("", "the option of the entry that is tuned beside the learning rate", kind="text"),
     "tuning_seconds": Column("s", "training of the trials that chose a tuned run's settings", averaged="cost"),
     "steps": Column("steps", "optimisation steps taken", averaged="cost"),

@@ -52,6 +52,7 @@ class Place:
         data, model: names of the YAMLs.
         rung: share of the top budget that the run has.
         setting: of the entry, see `bench.config.Tune`.
+        tuning_required: whether the study ranks tuned runs alone.
     """
 
     study: str
@@ -59,6 +60,7 @@ class Place:
     model: str
     rung: float = 1.0
     setting: str = DEFAULT
+    tuning_required: bool = False
 
 
 class RunKey:
@@ -99,6 +101,7 @@ class RunKey:
             "seed": seed,
             "rung": self.place.rung,
             "setting": self.place.setting,
+            "untuned": True if self.place.tuning_required and self.place.setting == DEFAULT else None,
             "evaluation": self.evaluation_hash(seed),
             "data_hash": short(self.content.get("data")),
             "source_hash": short(self.content["source"]) if self.content.get("source") else None,
@@ -113,5 +116,10 @@ def configuration_key(config: Config) -> RunKey:
     content = asdict(config)
     for name in ("seed", "study", "results_dir", "data_root", "grid", "tune"):
         content.pop(name)
-    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung, config.tune.setting)
-    return RunKey(place, {"unresolved": content}, {})
+    return RunKey(place_of(config), {"unresolved": content}, {})
+
+
+def place_of(config: Config) -> Place:
+    """The names of a configuration's rows."""
+    names = config.study, config.data["name"], config.model["name"]
+    return Place(*names, config.budget.rung, config.tune.setting, config.tune.required)

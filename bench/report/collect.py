@@ -167,10 +167,13 @@ def _is_point(pair: Any) -> bool:
 
 
 def in_order(runs: list[Run]) -> list[Run]:
-    """By data, model, rung and seed."""
-    return sorted(
-        runs, key=lambda run: (run["data"], natural(label(run)), run.get("rung") or 1.0, run["seed"], run["run_id"])
-    )
+    """By data, model, rung, setting and seed."""
+
+    def place(run: Run) -> tuple[Any, ...]:
+        at = run.get("rung") or 1.0, run.get("setting") or ""
+        return run["data"], natural(label(run)), *at, run["seed"], run["run_id"]
+
+    return sorted(runs, key=place)
 
 
 def natural(text: str) -> list[str | int]:

@@ -41,6 +41,7 @@ def tex(tables: Iterable[Table]) -> str:
 TEX = {
     "±": r"$\pm$", "≤": r"$\le$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "·": r"$\cdot$", "²": r"$^2$",
     "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "▲": r"$^\triangle$",
     "§": r"$^\S$", "¶": r"$^\P$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},

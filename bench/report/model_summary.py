@@ -30,6 +30,7 @@ class ModelSummary:
         best: whether its NLL is told apart from that of every other model at its budget and setting; False where
             another was measured on other test examples.
         estimated: whether its interval takes standard errors for want of per-example likelihoods.
+        above_floor: whether it is trained and not shown to be better than the floor, see `bench.report.floor`.
     """
 
     data: str
@@ -42,6 +43,7 @@ class ModelSummary:
     setting: str = ""
     best: bool = field(default=False, compare=False)
     estimated: bool = field(default=False, compare=False)
+    above_floor: bool = field(default=False, compare=False)
 
     @property
     def place(self) -> tuple[Any, ...]:
@@ -52,6 +54,11 @@ class ModelSummary:
     def is_floor(self) -> bool:
         """True for an entry that is fitted: it has no budget, and stands beside the others at each of theirs."""
         return bool(self.finished) and all(run.get("matched_to") is None for run in self.finished)
+
+    @property
+    def untuned(self) -> bool:
+        """True where its study ranks tuned runs alone and it is as it comes."""
+        return any(run.get("untuned") for run in self.runs)
 
     @property
     def slack(self) -> float | None:

@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
+from bench.config import TUNED
 from bench.record.columns import bounded
 from bench.record.warnings import UNBOUNDED
 from bench.report.controls import saturated
 from bench.report.layouts import Layout, Metric, has_any
 from bench.report.model_summary import ModelSummary
 
-DAGGER, DOUBLE_DAGGER, SECTION, PILCROW = "†", "‡", "§", "¶"
+DAGGER, DOUBLE_DAGGER, SECTION, PILCROW, TRIANGLE = "†", "‡", "§", "¶", "▲"
 
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 
@@ -45,6 +46,10 @@ NOTES = {
     "loose": f"{SECTION} the bound may be too high by more than 0.1 nats, or it is not known by how much.",
     "unbounded": "Columns of {data} have ties, where a likelihood grows without bound: who is first there may only be "
     "who finds them. Rows say in which columns; data.ties=dequantise gives a density.",
+    "above": f"{TRIANGLE} not shown to be better than the floor, what is fitted in one go to the same data: its NLL is "
+    "above that, or the two are not told apart. A bound counts as it stands.",
+    "untuned": "untuned: every entry as it comes. No winner is named: who is first hangs on whom the default rate "
+    "suits. The same command with tune=yes makes the trials.",
     "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
 }
 
@@ -66,6 +71,7 @@ def notes_of(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -
         ("bound", lambda model: bounds and model.is_bound),
         ("loose", lambda model: bounds and model.loose),
         ("estimated", lambda model: bounds and model.estimated),
+        ("above", lambda model: bounds and model.above_floor),
         (layout.floor, lambda model: any(metric.floor in model.intervals for metric in metrics)),
         ("shared", lambda model: timed and model.shared_machine),
         ("packed", lambda model: packed and model.packed),
@@ -102,6 +108,12 @@ def what_varies(cells: Iterable[ModelSummary]) -> list[str]:
     return [f"Each seed of {', '.join(of[word])} has {VARIES[word]}." for word in VARIES if of[word]]
 
 
+def is_untuned(cells: Iterable[ModelSummary]) -> bool:
+    """True where a study is to be tuned and no trained entry of it was."""
+    trained = [cell for cell in cells if cell.runs and not cell.is_floor and not cell.control]
+    return any(cell.untuned for cell in trained) and not any(TUNED in cell.setting for cell in trained)
+
+
 def is_single(cell: ModelSummary, column: str) -> bool:
     """True where the interval is over the test examples of one seed."""
     interval = cell.intervals.get(column)
@@ -117,11 +129,12 @@ def several_sizes(cells: Iterable[ModelSummary]) -> bool:
 
 
 def marked(cells: list[ModelSummary]) -> list[str]:
-    """The models' names, ≤ for a bound, § for a loose one, and the number of test examples where few others have it."""
+    """The models' names, ≤ for a bound, § for a loose one, ▲ above the floor, and the number of test examples
+    where few others have it."""
     usual = Counter(frozenset(cell.measured_on()) for cell in cells).most_common(1)
     names = []
     for cell in cells:
-        marks = [*["≤"] * cell.is_bound, *[SECTION] * cell.loose]
+        marks = [*["≤"] * cell.is_bound, *[SECTION] * cell.loose, *[TRIANGLE] * cell.above_floor]
         if usual[0][0] != cell.measured_on():
             marks += [f"of {size:,}" for size in cell.measured_on() if size is not None]
         names.append(f"{cell.model} ({', '.join(marks)})" if marks else cell.model)

@@ -2,6 +2,7 @@
 
 import base64
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -46,11 +47,19 @@ ORIGINS = {
 
 
 def render(
-    study: Study, cells: list[ModelSummary], tables: list[Table], plots: list[Plot], *, single_file: bool = False
+    study: Study,
+    cells: list[ModelSummary],
+    tables: list[Table],
+    plots: list[Plot],
+    answers: Sequence[str] = (),
+    notices: Sequence[str] = (),
+    *,
+    single_file: bool = False,
 ) -> str:
     """report.html: tables, style, script and plots, linked as plots/NAME.png; equal input gives equal text.
 
-    With `single_file` the plots are in the page, as data URIs, so that it can be sent on its own.
+    What the study comes to and notices stand at the head of the page. With `single_file` the plots are in the page, as
+    data URIs, so that it can be sent on its own.
     """
     environment = Environment(
         loader=PackageLoader("bench.report"),
@@ -65,6 +74,8 @@ def render(
         study=study.name,
         single_file=single_file,
         counts=count_words(study.runs),
+        answers=answers,
+        notices=notices,
         runs=study.runs,
         models=sorted({cell.model for cell in cells if not cell.oracle}),
         tables=tables,

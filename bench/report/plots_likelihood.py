@@ -97,6 +97,7 @@ def _marks_in_words(shown: list[ModelSummary], far: list[ModelSummary]) -> str:
         (bool(far), "An arrow: beyond the edge, as written."),
         (any(model.is_bound for model in shown), NOTES["bound"]),
         (any(model.loose for model in shown), NOTES["loose"]),
+        (any(model.above_floor for model in shown), NOTES["above"]),
         (any(is_single(model, "nll_nats") for model in shown), NOTES["single"]),
         (several_sizes(shown), NOTES["examples"]),
     ]

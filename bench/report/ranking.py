@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from bench.config import TUNED
 from bench.report.comparison import Comparison, Measured, comparison, mean_interval
+from bench.report.floor import above_floor
 from bench.report.intervals import Interval
 from bench.report.likelihoods import by_error, comparable_groups, kl_measured, measured
 from bench.report.model_summary import ModelSummary
@@ -50,10 +51,26 @@ class Contest(NamedTuple):
 def contests(cells: list[ModelSummary]) -> list[Contest]:
     """The contests of one data set that name a best.
 
-    Where entries were tuned, they meet tuned alone: as they come, who is first hangs on whom the default rate suits.
+    Where several entries were tuned, they meet tuned alone: as they come, who is first hangs on whom the default rate
+    suits. So a study that is to be tuned names no best of entries that are not. One tuned entry in a study of others
+    as they come meets them as it comes itself.
     """
     every = meetings(cells)
-    return [contest for contest in every if contest.setting == TUNED] or every
+    tuned = [contest for contest in every if contest.setting == TUNED]
+    others = [contest for contest in every if contest.setting != TUNED]
+    if tuned and (len(trained(tuned)) > 1 or trained(others) <= trained(tuned)):
+        return tuned
+    return [contest for contest in others if not is_untuned(contest)]
+
+
+def trained(contests: list[Contest]) -> set[str]:
+    """Names of the entries of some contests, without the floors."""
+    return {name for contest in contests for name, cell in contest.cells.items() if not cell.is_floor}
+
+
+def is_untuned(contest: Contest) -> bool:
+    """True for entries as they come of a study that is to be tuned."""
+    return any(cell.untuned for cell in contest.cells.values() if not cell.is_floor)
 
 
 def meetings(cells: list[ModelSummary]) -> list[Contest]:
@@ -77,9 +94,11 @@ def with_likelihoods(cells: list[ModelSummary], test_sets: TestSets) -> list[Mod
     `best` is one that wins every contest it takes part in.
     """
     outcomes: dict[tuple[Any, ...], list[bool]] = defaultdict(list)
+    above: set[tuple[Any, ...]] = set()
     for meeting in meetings(cells):
         for group in groups_of(meeting):
             take_intervals(group, meeting, test_sets)
+            above |= behind_floor(group, meeting, test_sets)
     for contest in contests(cells):
         groups = groups_of(contest)
         result = compared(groups[0], contest, test_sets) if len(groups) == 1 else None
@@ -88,7 +107,10 @@ def with_likelihoods(cells: list[ModelSummary], test_sets: TestSets) -> list[Mod
     known = {row for one in test_sets.values() for row in one.rows}
     return [
         replace(
-            cell, best=bool(outcomes[cell.place]) and all(outcomes[cell.place]), estimated=is_estimated(cell, known)
+            cell,
+            best=bool(outcomes[cell.place]) and all(outcomes[cell.place]),
+            estimated=is_estimated(cell, known),
+            above_floor=cell.place in above,
         )
         for cell in cells
     ]
@@ -123,6 +145,13 @@ def take_intervals(group: dict[str, Any], contest: Contest, test_sets: TestSets)
             cell.intervals["nll_nats"] = nll
         if divergences is not None and "kl_to_truth" in cell.intervals and divergences.runs(name) > 1:
             cell.intervals["kl_to_truth"] = negative(divergences, name)
+
+
+def behind_floor(group: dict[str, Any], contest: Contest, test_sets: TestSets) -> set[tuple[Any, ...]]:
+    """The places of a group's entries that are not shown to be better than the floor."""
+    likelihoods = measured(group, test_sets)
+    members = {name: contest.cells[name] for name in group}
+    return set() if likelihoods is None else {members[name].place for name in above_floor(likelihoods, members)}
 
 
 def negative(measure: Measured, name: str) -> Interval:

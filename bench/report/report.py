@@ -7,8 +7,11 @@ from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
 from bench.report import plots_frontier
 from bench.report.collect import collect
+from bench.report.data_warnings import data_warnings
+from bench.report.inert import markdown_cell
 from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
+from bench.report.notes import NOTES, is_untuned
 from bench.report.page import render
 from bench.report.plots import draw
 from bench.report.ranking import differences, differences_csv
@@ -17,6 +20,8 @@ from bench.report.style import Plot
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, study_tables, text_summary
 from bench.report.tuning import tuning_tables
+from bench.report.verdict import verdicts
+from bench.report.versions import older_rows
 
 
 def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
@@ -45,18 +50,29 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
 
     cells = summarise(stored.runs, stored.test_sets)
     pairs = differences(cells, stored.test_sets)
-    tables = [*study_tables(cells), difference_table(pairs), *tuning_tables(stored.trials)]
+    untuned = is_untuned(cells)
+    notices = [*([NOTES["untuned"]] if untuned else []), *older_rows(study, stored.runs), *data_warnings(stored.runs)]
+    answers = verdicts(cells, pairs)
+    behind = [] if untuned else [difference_table(pairs)]
+    likelihood, *others = study_tables(cells)
+    tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
     plots = draw(stored, cells)
     write_atomically(folder / "summary.csv", summary_csv(cells))
-    write_atomically(folder / "summary.md", markdown(tables))
+    write_atomically(
+        folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
+    )
     write_atomically(folder / "summary.tex", tex(tables))
     write_atomically(folder / "differences.csv", differences_csv(pairs))
     _write_plots(folder / "plots", plots)
-    write_atomically(folder / "report.html", render(stored, cells, tables, plots, single_file=single_file))
+    write_atomically(
+        folder / "report.html", render(stored, cells, tables, plots, answers, notices, single_file=single_file)
+    )
 
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
     return [
         *text_summary(cells),
+        *answers,
+        *notices,
         "",
         f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}{unfinished}",
         f"table: {folder / 'summary.md'}",

@@ -70,6 +70,7 @@ def summary_rows(models: list[ModelSummary]) -> tuple[list[str], list[list[Any]]
         "nll_is_bound",
         "shared_machine",
         "best_nll",
+        "above_floor",
     ]
     header += [f"{metric}{suffix}" for metric in averaged() for suffix in ("", "_ci95", "_n")]
     return header, [_summary_row(model, about) for model in models]
@@ -116,7 +117,7 @@ def _oracle(data: str, runs: list[Run]) -> list[ModelSummary]:
 def _summary_row(cell: ModelSummary, about: tuple[str, ...]) -> list[Any]:
     row: list[Any] = [cell.data, cell.rung, cell.setting or None, cell.model]
     if cell.oracle:
-        row += [None, None, None, "exact", None, None, None, False, None, None]
+        row += [None, None, None, "exact", None, None, None, False, None, None, None]
     else:
         row += [
             len(cell.finished),
@@ -124,7 +125,7 @@ def _summary_row(cell: ModelSummary, about: tuple[str, ...]) -> list[Any]:
             count_words(cell.runs),
             *(cell.named(column) or None for column in about),
         ]
-        row += [cell.is_bound, cell.shared_machine, cell.best] if cell.finished else [None, None, None]
+        row += [cell.is_bound, cell.shared_machine, cell.best, cell.above_floor] if cell.finished else [None] * 4
     for metric in averaged():
         row += cell.intervals.get(metric, (None, None, None))
     return row

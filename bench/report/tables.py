@@ -19,12 +19,16 @@ from bench.report.notes import (
     PACKED_TIMES,
     PILCROW,
     SECTION,
+    TRIANGLE,
     notes_of,
     several_sizes,
     unbounded,
 )
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
+
+MARKED_FLOOR = frozenset({"nll_nats", "bits_per_dim"})
+"""Columns in which a model above the floor is marked."""
 
 
 class TableCell(NamedTuple):
@@ -77,6 +81,7 @@ def difference_table(differences: list[Difference]) -> Table:
         *([NOTES["loose"]] if any(cell.loose for cell in pairs) else []),
         *([NOTES["estimated"]] if any(cell.estimated for cell in pairs) else []),
         *unbounded(pairs),
+        *([NOTES["above"]] if any(cell.above_floor for cell in pairs) else []),
     ]
     return Table("differences", "Distance from the best model", headings, rows, notes)
 
@@ -103,8 +108,13 @@ def share(rung: float | None) -> str:
 
 
 def signed(cell: ModelSummary) -> str:
-    """The model's name, behind it (≤) for a bound, § for a loose one and ¶ for an estimated interval."""
-    marks = (" (≤)" if cell.is_bound else "", f" {SECTION}" if cell.loose else "", f" {PILCROW}" * cell.estimated)
+    """The model's name, behind it (≤) for a bound, § a loose one, ¶ an estimated interval, ▲ above the floor."""
+    marks = (
+        " (≤)" * cell.is_bound,
+        f" {SECTION}" * cell.loose,
+        f" {PILCROW}" * cell.estimated,
+        f" {TRIANGLE}" * cell.above_floor,
+    )
     return cell.model + "".join(marks)
 
 
@@ -120,7 +130,8 @@ def text_summary(cells: list[ModelSummary]) -> list[str]:
     table = _table(layout, cells)
     lines = [table.headings, *([field.text for field in row] for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    rows = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return [*rows, *([NOTES["above"]] if NOTES["above"] in table.notes else [])]
 
 
 def _table(layout: Layout, models: list[ModelSummary]) -> Table:
@@ -188,4 +199,6 @@ def _number(metric: Metric, cell: ModelSummary) -> TableCell:
         text += f" {DOUBLE_DAGGER}"
     if metric.column in bounded():
         text += f" {SECTION}" * cell.loose + f" {PILCROW}" * cell.estimated
+    if metric.column in MARKED_FLOOR:
+        text += f" {TRIANGLE}" * cell.above_floor
     return TableCell(text, interval.mean, cell.best and metric.column in bounded())

@@ -26,6 +26,7 @@ from bench.paths import brought, check_own_names, conf_dir
 from bench.record.reading import CONFIG_BYTES, text_of
 from bench.setup.budget import at_rung
 from bench.setup.check_config import check
+from bench.setup.place_study import place_study
 from bench.setup.tune_options import place_trial, take_declared
 
 ConfigStore.instance().store(name="schema", node=Config)
@@ -80,6 +81,7 @@ class Composer:
             if "name" in group:
                 group["name"] = str(group["name"])
         take_declared(config)
+        place_study(config)
         place_trial(config)
         check(config)
         config.budget = at_rung(config.budget)

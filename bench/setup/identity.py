@@ -9,7 +9,7 @@ from bench.config import NOT_IDENTITY, TRIAL, Config
 from bench.data.content import PROJECT, content_of
 from bench.data.dataset import Dataset
 from bench.models.entry import Entry
-from bench.record.key import EVALUATION_VERSION, TRAINING_VERSION, Content, Place, RunKey
+from bench.record.key import EVALUATION_VERSION, TRAINING_VERSION, Content, RunKey, place_of
 from bench.setup.build import data_options, imported
 
 NEVER = {"_target_", "name"}
@@ -60,8 +60,7 @@ def run_key(
         evaluation["features"] = features
     if config.tune.setting == TRIAL:
         evaluation = {"eval": "none"}  # it is validated and never sees the test split
-    place = Place(config.study, config.data["name"], config.model["name"], config.budget.rung, config.tune.setting)
-    return RunKey(place, content, evaluation)
+    return RunKey(place_of(config), content, evaluation)
 
 
 def data_content(config: Config, dataset: Dataset) -> Content:

@@ -1,10 +1,9 @@
-import math
-
 import pytest
 import torch
 
 from bench.errors import Diverged
 from bench.models.gaussian import Gaussian, packed, unpacked
+from bench.models.parts.latent_density import moments
 from bench.spec import DataSpec
 
 TRUTH = torch.distributions.MultivariateNormal(
@@ -18,12 +17,68 @@ def fitted(x: torch.Tensor) -> Gaussian:
     return entry.eval()
 
 
-def test_the_nll_of_its_own_examples_is_the_closed_form() -> None:
-    """½ (log |2π S| + d) with S the examples' covariance: the least that any Gaussian has on them."""
-    x = TRUTH.sample((500,))
-    least = 0.5 * (torch.logdet(2 * math.pi * x.T.cov(correction=0)) + 3)
-    # The ridge of 1e-6 of the mean variance costs less than float32's rounding.
-    torch.testing.assert_close(fitted(x).loss(x).mean(), least, rtol=1e-5, atol=0)
+def ledoit_wolf_of(x: torch.Tensor) -> torch.Tensor:
+    """The covariance of Ledoit & Wolf (2004, equations 5 to 14) on coordinates divided by their deviations.
+
+    With Z so scaled, C = ZᵀZ / n and d columns: C* = (1 - s) C + s I, s = min(b, δ) / δ, δ = |C - I|² and
+    b = Σₖ |zₖ zₖᵀ - C|² / n².
+    """
+    x = x.double()
+    deviation = x.std(0, correction=0)
+    z = (x - x.mean(0)) / deviation
+    n, d = z.shape
+    sample, target = z.T @ z / n, torch.eye(d).double()
+    distance = (sample - target).square().sum()
+    noise = (z[:, :, None] * z[:, None, :] - sample).square().sum() / n**2
+    share = torch.minimum(noise, distance) / distance
+    return ((1 - share) * sample + share * target) * deviation * deviation[:, None]
+
+
+@pytest.mark.parametrize(("examples", "columns"), [(500, 3), (12, 30), (3, 8)])
+def test_it_is_the_gaussian_of_ledoit_and_wolf(examples: int, columns: int) -> None:
+    """Also with fewer examples than columns, of any unit: the NLL is that of the closed form."""
+    mixing = torch.randn(columns, columns)
+    scale = 10.0 ** torch.linspace(-0.3, 0.3, columns)
+    x, new = ((torch.randn(n, columns) @ mixing * scale).double() for n in (examples, 50))
+    entry = Gaussian(DataSpec((columns,)), width=1).double()
+    entry.finish(x)
+    law = torch.distributions.MultivariateNormal(x.mean(0), ledoit_wolf_of(x))
+    # The ridge is 1e-6 of the mean variance, felt most where three examples leave little variance in some directions.
+    torch.testing.assert_close(entry.eval().log_prob(new).value, law.log_prob(new), rtol=5e-3, atol=1e-2)
+
+
+def test_with_fewer_examples_than_columns_it_is_near_the_truth_where_plain_moments_are_not() -> None:
+    """Twenty examples of fifty equally correlated columns, which the sample's covariance calls singular."""
+    columns = 50
+    truth = torch.distributions.MultivariateNormal(
+        torch.zeros(columns), 0.7 * torch.eye(columns) + 0.3 * torch.ones(columns, columns)
+    )
+    x, new = truth.sample((20,)), truth.sample((500,))
+    mean, triangle = moments(x)
+    plain = torch.distributions.MultivariateNormal(mean, scale_tril=triangle)
+    behind = (truth.log_prob(new) - fitted(x).log_prob(new).value).mean()
+    assert 0 < behind < 25  # N(0, I) is 9 nats behind the truth; means of twenty examples cost some nats more
+    assert -plain.log_prob(new.double()).mean() > 1e5
+
+
+def test_units_of_the_columns_change_nothing() -> None:
+    x, new = torch.randn(15, 6).double(), torch.randn(4, 6).double()
+    unit = torch.tensor([1.0, 10.0, 0.1, 1.0, 3.0, 0.5]).double()
+    entries = [Gaussian(DataSpec((6,)), width=1).double() for _ in range(2)]
+    for entry, scale in zip(entries, (torch.ones(6).double(), unit), strict=True):
+        entry.finish(x * scale)
+    plain, scaled = (entry.eval().log_prob(new * s).value for entry, s in zip(entries, (1.0, unit), strict=True))
+    # But for the ridge: 1e-6 of the mean variance, 2e-3 of the least.
+    torch.testing.assert_close(plain, scaled + torch.log(unit).sum(), rtol=0, atol=2e-2)
+
+
+def test_a_constant_column_leaves_the_others_a_density() -> None:
+    x = torch.cat([TRUTH.sample((40,)), torch.full((40, 1), 3.0)], 1)
+    entry = fitted(x)
+    inside, far = x[:1].clone(), x[:1].clone()
+    far[0, 3] += 1.0
+    assert entry.log_prob(inside).value.isfinite()
+    assert entry.log_prob(far).value < entry.log_prob(inside).value - 1e3
 
 
 def test_the_nll_of_new_examples_comes_to_the_entropy_of_the_truth() -> None:
@@ -38,7 +93,7 @@ def test_log_density_inverse_and_jacobian_are_exact() -> None:
     x = TRUTH.sample((30,)).double()
     entry = Gaussian(DataSpec((3,)), width=1).double()
     entry.finish(x)
-    law = torch.distributions.MultivariateNormal(x.mean(0), x.T.cov(correction=0))
+    law = torch.distributions.MultivariateNormal(x.mean(0), ledoit_wolf_of(x))
     # The ridge, 1e-6 of the mean variance, is felt to as much in a quadratic form of some nats.
     torch.testing.assert_close(entry.log_prob(x).value, law.log_prob(x), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(entry.decode(entry.encode(x)), x)

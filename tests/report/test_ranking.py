@@ -123,3 +123,40 @@ def test_a_missing_seed_and_equal_values_have_no_wrong_interval() -> None:
     (fixed,) = [cell for cell in cells if cell.model == "gaussian"]
     assert fixed.intervals["nll_nats"].half_width == pytest.approx(1.96 * 0.1, rel=0.15)
     assert best_of(cells) == [("cnf", None, "")]
+
+
+def test_one_tuned_entry_beside_others_as_they_come_meets_them_as_it_comes() -> None:
+    place = {"matched_to": "steps=1", "rung": 1.0}
+    cells, _ = summarised(
+        runs_of("mine", 2.0, setting="tuned", **place),
+        runs_of("mine", 3.0, setting="default", **place),
+        runs_of("cnf", 3.2, setting="default", **place),
+    )
+    met = {(one.rung, one.setting): set(one.cells) for one in contests([cell for cell in cells if not cell.oracle])}
+    assert met == {(1.0, "default"): {"mine", "cnf"}}
+    assert best_of(cells) == [("mine", 1.0, "default")]
+
+
+def test_entries_alone_in_their_study_meet_tuned() -> None:
+    place = {"matched_to": "steps=1", "rung": 1.0}
+    cells, _ = summarised(
+        runs_of("mine", 2.0, setting="tuned", **place),
+        runs_of("mine", 3.0, setting="default", **place),
+        runs_of("gmm", 3.5, rung=1.0, setting="default", matched_to=None),
+    )
+    assert best_of(cells) == [("mine", 1.0, "tuned")]
+
+
+def test_a_study_that_is_to_be_tuned_ranks_nobody_as_they_come() -> None:
+    place = {"matched_to": "steps=1", "rung": 1.0, "setting": "default", "untuned": True}
+    floor = runs_of("gmm", 3.5, rung=1.0, setting="default", matched_to=None, untuned=True)
+    cells, test_sets = summarised(runs_of("cnf", 3.0, **place), runs_of("realnvp", 3.5, **place), floor)
+    assert best_of(cells) == []
+    assert differences(cells, test_sets) == []
+    assert all(cell.intervals["nll_nats"].half_width is not None for cell in cells if not cell.oracle)
+    tuned = {**place, "setting": "tuned", "untuned": None}
+    cells, test_sets = summarised(
+        *(runs_of(name, level, **place) for name, level in (("cnf", 3.0), ("realnvp", 2.0))),
+        *(runs_of(name, level, **tuned) for name, level in (("cnf", 2.9), ("realnvp", 3.1))),
+    )
+    assert best_of(cells) == [("cnf", 1.0, "tuned")]

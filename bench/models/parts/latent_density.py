@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from sklearn import mixture
+from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 
 from bench.errors import BenchError, Diverged
@@ -189,11 +190,41 @@ def moments(z: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, " latent"], Flo
     """
     z = z.double()
     mean = z.mean(0)
-    covariance = (z - mean).T @ (z - mean) / len(z)
+    return mean, ridged_triangle((z - mean).T @ (z - mean) / len(z), len(z))
+
+
+def shrunk_moments(z: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, " latent"], Float[Tensor, "latent latent"]]:
+    """Mean and the lower triangle of the covariance shrunk by Ledoit & Wolf, in float64, of any number of examples.
+
+    The correlations are drawn towards 0 by the share that is best in mean square (Ledoit & Wolf 2004, J. Multivariate
+    Analysis 88, by scikit-learn), the variances stay: units of the coordinates change nothing.
+
+    Raises:
+        Diverged: the examples are not finite or all the same.
+    """
+    z = z.double()
+    mean = z.mean(0)
+    variances = (z - mean).square().mean(0)
+    if not variances.isfinite().all():
+        return mean, ridged_triangle(torch.diag(variances), len(z))
+    scale = torch.where(variances > 0, variances, 1.0).sqrt()
+    correlations, _ = ledoit_wolf(((z - mean) / scale).cpu().numpy(), assume_centered=True)
+    covariance = torch.from_numpy(correlations).to(z) * scale * scale[:, None]
+    covariance.diagonal().copy_(variances)
+    return mean, ridged_triangle(covariance, len(z))
+
+
+def ridged_triangle(covariance: Float[Tensor, "latent latent"], n: int) -> Float[Tensor, "latent latent"]:
+    """The lower triangle of a covariance of n examples; a ridge keeps it regular.
+
+    Raises:
+        Diverged: it is not finite, or 0.
+    """
     variance = covariance.diagonal().mean()
     if not (variance.isfinite() and variance > 0):
-        raise Diverged(f"the density of {len(z)} codes cannot be fitted: their mean variance is {variance.item()}")
-    return mean, torch.linalg.cholesky(covariance + RIDGE * variance * torch.eye(len(mean)).to(covariance))
+        raise Diverged(f"the density of {n} codes cannot be fitted: their mean variance is {variance.item()}")
+    triangle: Tensor = torch.linalg.cholesky(covariance + RIDGE * variance * torch.eye(len(covariance)).to(covariance))
+    return triangle
 
 
 def expectation_maximisation(

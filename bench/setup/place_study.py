@@ -1,0 +1,67 @@
+"""The folder of a study of one's own data: named by the data and by their content, so that no two share a page."""
+
+import hashlib
+import json
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.config import NOT_IDENTITY, Config
+
+FILES = ("path", "split")
+"""Options of a data set that may name a file or a folder; the first names the study."""
+
+NAME_LENGTH = 40
+"""Characters of a file's name that stand in a folder's."""
+
+HASH_LENGTH = 8
+
+
+def place_study(config: Config) -> None:
+    """Gives a study that is `by_data` the name of its data and of their content: `<study>-<file>-<hash8>`.
+
+    Files count by their bytes, other options of the data by their words; those that are null do not count. Where a file
+    is not there its word counts: what makes the data says so later.
+    """
+    if not config.by_data:
+        return
+    options = {name: value for name, value in config.data.items() if counts(name, value)}
+    content = {name: file_content(value) if name in FILES else value for name, value in options.items()}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:HASH_LENGTH]
+    named = options.get(FILES[0]) or config.data["name"]
+    config.study = f"{config.study}-{plain_name(str(named))}-{digest}"
+
+
+def counts(name: str, value: Any) -> bool:
+    """True for an option that decides the data."""
+    return value is not None and (name in FILES or f"data.{name}" not in NOT_IDENTITY)
+
+
+def plain_name(path: str) -> str:
+    """A file's name without its endings, of letters, digits, `-` and `_`."""
+    stem = Path(path).name.lstrip(".").partition(".")[0]
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", stem)[:NAME_LENGTH] or "data"
+
+
+def file_content(value: Any) -> Any:
+    """The hash of a file's bytes, or of a folder's names and sizes; any other value as it is."""
+    path = Path(str(value)).expanduser()
+    if path.is_file():
+        state = path.stat()
+        return bytes_hash(str(path.resolve()), state.st_size, state.st_mtime_ns)
+    if path.is_dir():
+        return sorted(
+            (os.path.relpath(os.path.join(folder, name), path), os.path.getsize(os.path.join(folder, name)))
+            for folder, _, names in os.walk(path)
+            for name in names
+        )
+    return value
+
+
+@cache
+def bytes_hash(path: str, size: int, changed: int) -> str:
+    """SHA-256 of a file, computed once for each state of it; size and time of change tell those apart."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

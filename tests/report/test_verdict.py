@@ -1,0 +1,41 @@
+"""The sentence at the head of a page, for each data set that names a best."""
+
+from bench.report.ranking import differences
+from bench.report.verdict import verdicts
+from tests.report.test_ranking import runs_of, summarised
+
+TRAINED = {"matched_to": "steps=1", "rung": 1.0, "setting": "tuned"}
+FLOOR = {"matched_to": None, "rung": 1.0, "setting": "default=tuned"}
+
+
+def said(*groups) -> list[str]:
+    cells, test_sets = summarised(*groups)
+    return verdicts(cells, differences(cells, test_sets))
+
+
+def test_a_winner_and_who_is_above_the_floor_are_named() -> None:
+    (line,) = said(
+        runs_of("cnf", 2.5, **TRAINED), runs_of("realnvp", 3.5, **TRAINED), runs_of("gaussian", 3.0, **FLOOR)
+    )
+    assert line.startswith("toy: cnf has the lowest test NLL, 2.")
+    assert "told apart from every other model." in line
+    assert line.endswith("Not shown to be better than the floor: realnvp.")
+
+
+def test_those_that_are_not_told_apart_are_named() -> None:
+    (line,) = said(runs_of("cnf", 2.5, **TRAINED), runs_of("vae", 2.5, **TRAINED), runs_of("gmm", 3.0, **FLOOR))
+    assert "not told apart from it: " in line
+    assert "floor" not in line
+
+
+def test_the_largest_budget_is_the_one_that_is_said() -> None:
+    (line,) = said(
+        runs_of("cnf", 2.0, **{**TRAINED, "rung": 0.25}), runs_of("maf", 2.5, **{**TRAINED, "rung": 0.25}),
+        runs_of("cnf", 2.4, **TRAINED), runs_of("maf", 2.2, **TRAINED),
+    )  # fmt: skip
+    assert "maf has the lowest" in line
+
+
+def test_untuned_entries_of_a_study_that_is_to_be_tuned_have_no_verdict() -> None:
+    untuned = {**TRAINED, "setting": "default", "untuned": True}
+    assert said(runs_of("cnf", 2.5, **untuned), runs_of("maf", 3.0, **untuned)) == []

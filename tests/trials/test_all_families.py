@@ -1,0 +1,114 @@
+"""The study of one's own data, shrunk: one command from data to a page, tuned or untuned; and one entry more."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import TINY, records
+from tests.trials.test_command import ENTRY, YAML
+
+SHRUNK = [*TINY, "study=all_families", "model=maf,flow_matching,gaussian", "seed=0,1", "budget.parameters=600",
+          "budget.tolerance=0.5", "-m"]  # fmt: skip
+
+
+def folder_in(place: Path) -> Path:
+    (folder,) = (place / "results").glob("all_families-linear_gaussian-*")
+    return folder
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "table.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.long
+def test_one_command_tunes_ranks_and_makes_the_page(bench_call, tmp_path) -> None:
+    answer = bench_call("run", *SHRUNK)
+    assert answer.code == 0, answer.err
+    folder = folder_in(tmp_path)
+    first, *lines = answer.out.splitlines()
+    assert first == f"results: results/{folder.name}"
+    hours = next(line for line in lines if "one after the other" in line)
+    assert hours.startswith("16 trials and 10 runs: about ")
+    assert lines.index(hours) < next(n for n, line in enumerate(lines) if "  ok  " in line)
+    assert f"page:  results/{folder.name}/report.html" in answer.out
+    page = (folder / "report.html").read_text()
+    assert "Tuning: validation by learning rate" in page
+    assert "untuned:" not in page
+    rows = table(folder)
+    assert {(row["model"], row["setting"]) for row in rows} >= {("flow_matching", "tuned"), ("maf", "tuned")}
+    assert {row["study"] for row in rows} == {folder.name}
+    again = bench_call("run", *SHRUNK)
+    assert again.code == 0
+    assert "trials and" not in again.out
+    assert not re.search(r"\d  ok  ", again.out)
+
+    other = bench_call("run", *SHRUNK, "data.dim=4", "--dry-run")
+    assert f"results: results/{folder.name}" not in other.out
+    assert "results: results/all_families-linear_gaussian-" in other.out
+    assert len(list((tmp_path / "results").iterdir())) == 1
+
+
+@pytest.mark.long
+def test_untuned_says_so_and_names_no_winner(bench_call, tmp_path) -> None:
+    answer = bench_call("run", *SHRUNK, "tune=no")
+    assert answer.code == 0, answer.err
+    folder = folder_in(tmp_path)
+    assert "6 runs: about" in answer.out
+    assert "8 trials" not in answer.out
+    for text in (answer.out, (folder / "report.html").read_text(), (folder / "summary.md").read_text()):
+        assert "untuned: every entry as it comes" in text
+        assert "Distance from the best model" not in text
+    assert len((folder / "differences.csv").read_text().splitlines()) == 1
+    with (folder / "summary.csv").open() as file:
+        assert {row["best_nll"] for row in csv.DictReader(file)} <= {"False", ""}
+    record = next(iter(records(folder).values()))
+    assert record["untuned"] is True
+    assert bench_call("report", "all_families").code == 0
+
+    # Tuned afterwards, in the same folder: the runs as they come are not made again.
+    before = {name: (folder / "runs" / name / "record.json").stat().st_mtime_ns for name in records(folder)}
+    answer = bench_call("run", *SHRUNK)
+    assert answer.code == 0, answer.err
+    assert "untuned:" not in (folder / "report.html").read_text()
+    assert all((folder / "runs" / name / "record.json").stat().st_mtime_ns == when for name, when in before.items())
+
+
+@pytest.mark.long
+def test_an_entry_of_ones_own_is_ranked_in_a_committed_table(bench_call, tmp_path) -> None:
+    """The rows of the others are there, their runs are not: only its own trials and runs are made."""
+    conf = tmp_path / "conf"
+    (conf / "model").mkdir(parents=True)
+    (conf / "study").mkdir()
+    (conf / "model" / "mine.yaml").write_text(YAML)
+    (tmp_path / "mine.py").write_text(ENTRY)
+    axes = {word.partition("=")[0]: word.partition("=")[2] for word in [*TINY, "budget.tolerance=0.9"]}
+    grid = "\n".join(f"    {name}: [{value}]" for name, value in axes.items() if name != "threads")
+    (conf / "study" / "small.yaml").write_text(
+        "# @package _global_\n# A small one\nstudy: small\nthreads: 1\ngrid:\n  - model: [maf, gaussian]\n"
+        f"    tune.settings: [[tuned]]\n    seed: [0, 1]\n{grid}\n"
+    )
+    study = ["run", "--config-dir", "conf", "study=small"]
+    answer = bench_call(*study)
+    assert answer.code == 0, answer.err
+    assert bench_call("report", "small").code == 0
+    folder = tmp_path / "results" / "small"
+    committed = table(folder)
+    shutil.rmtree(folder / "runs")
+    shutil.rmtree(folder / "tuning")
+
+    answer = bench_call(*study, "model=mine", "tune=yes")
+    assert answer.code == 0, answer.err
+    assert {record["model"] for record in records(folder).values()} == {"mine"}
+    rows = table(folder)
+    assert [row for row in rows if row["model"] != "mine"] == committed
+    assert {row["setting"] for row in rows if row["model"] == "mine"} == {"tuned"}
+    with (folder / "differences.csv").open() as file:
+        pairs = list(csv.DictReader(file))
+    assert {pair["setting"] for pair in pairs} == {"tuned"}
+    assert {name for pair in pairs for name in (pair["best"], pair["model"])} == {"maf", "mine", "gaussian"}
+    assert "older version" not in answer.out
+    assert f"page:  {folder.relative_to(tmp_path) / 'report.html'}" in answer.out
