@@ -20,6 +20,7 @@ NOT_IDENTITY = frozenset(
         "data.root",
         "data.path",
         "data.function",
+        "data.resident",
         "budget.timeout_seconds",
         "budget.ladder",
         "budget.rung",

@@ -79,7 +79,7 @@ def evaluate(
         ChangedData: the entry changed the test examples in place.
         Impossible: the likelihood is one that no density of the data has.
     """
-    device = dataset.test.device
+    device = dataset.device
     watch, neighbours = Stopwatch(device), Neighbours()
     with watch, torch.no_grad(), evaluating(entry), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))

@@ -56,7 +56,7 @@ def column_warnings(dataset: Dataset, rows: Rows) -> Iterator[str]:
     """A line for columns of few distinct values, and one for a column far wider than the others."""
     if dataset.spec.kind != "continuous":
         return
-    firsts = torch.tensor(rows.firsts())
+    firsts = torch.from_numpy(rows.firsts())
     x = in_model_space(dataset, firsts[sampled(len(firsts))])
     ordered = x[:COUNTED].T.contiguous().sort(1).values
     distinct = 1 + (ordered.diff(dim=1) != 0).sum(1)

@@ -71,8 +71,9 @@ def words_of(space: Any) -> Any:
 def tensor_hash(tensor: Tensor) -> str:
     """SHA-256 of dtype, shape and values."""
     plain = tensor.detach().cpu().contiguous()
-    head = json.dumps([str(plain.dtype), list(plain.shape)])
-    return hashlib.sha256(head.encode() + plain.flatten().view(torch.uint8).numpy().tobytes()).hexdigest()
+    digest = hashlib.sha256(json.dumps([str(plain.dtype), list(plain.shape)]).encode())
+    digest.update(plain.flatten().view(torch.uint8).numpy())  # no copy: it may be larger than memory
+    return digest.hexdigest()
 
 
 def rows_hash(rows: Tensor) -> str:

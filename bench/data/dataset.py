@@ -72,6 +72,9 @@ class Dataset:
         by_seed: the data set of a run's seed, where runs differ in more than their initialisation; see `of_seed`.
         varies: what that changes: `training draw` or `fold`; empty where all runs have the same splits.
         fold: number of the test fold that these splits are of; None where there are no folds.
+        streamed: the splits stay where they are, such as in mapped files larger than memory, and rows go to `device`
+            as they are needed.
+        device: where entries compute; that of the splits, unless they are streamed.
     """
 
     name: str
@@ -92,15 +95,19 @@ class Dataset:
     by_seed: "Callable[[int], Dataset] | None" = None
     varies: str = ""
     fold: int | None = None
+    streamed: bool = False
+    device: torch.device = torch.device("cpu")
 
     def __post_init__(self) -> None:
-        """Tells entries the shape of a picture and the number of training examples."""
+        """Tells entries the shape of a picture and the number of training examples; finds out where the splits lie."""
         own = self.spec.image_shape
         if self.image_shape is not None:
             *channels, height, width = self.image_shape
             own = (channels[0] if channels else 1, height, width)
         spec = replace(self.spec, image_shape=own, examples=len(self.train))
         object.__setattr__(self, "spec", spec)
+        if not self.streamed and isinstance(self.train, Tensor):
+            object.__setattr__(self, "device", self.train.device)
 
     @property
     def noisy(self) -> bool:
@@ -108,13 +115,13 @@ class Dataset:
         return self.spec.kind == "discrete" or bool(getattr(self.space, "noisy", False))
 
     def to(self, device: torch.device) -> "Dataset":
-        """The same data set with its splits and space on `device`."""
+        """The same data set for `device`: space and labels there, and the splits unless they are streamed."""
+        splits = {name: getattr(self, name) for name in ("train", "validation", "test")}
         return replace(
             self,
+            **(splits if self.streamed else {name: split.to(device) for name, split in splits.items()}),
+            device=device,
             space=self.space.to(device),
-            train=self.train.to(device),
-            validation=self.validation.to(device),
-            test=self.test.to(device),
             labels=None if self.labels is None else tuple(part.to(device) for part in self.labels),
             labelled=None if self.labelled is None else self.labelled.to(device),
         )
@@ -155,5 +162,9 @@ class Dataset:
 
     def fixed(self, raw: Shaped[Tensor, "batch *event"], seed: int) -> Float[Tensor, "batch *event"]:
         """`raw` in model space with noise that depends on `seed` alone: the evaluation's view of a split."""
-        generator = torch.Generator(raw.device).manual_seed(seed)
-        return self.space.to_model(raw, generator)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        return self.space.to_model(raw.to(self.device), generator)
+
+    def training(self, rows: Int[Tensor, " n"]) -> Shaped[Tensor, "n *event"]:
+        """Raw training examples by their indices, on `device` wherever the split lies."""
+        return self.train[rows.to(self.train.device)].to(self.device)

@@ -28,10 +28,10 @@ def source_table(root: str | None) -> str:
     """The text of `bench data list`: every set, how many of its files are there, its origin, terms and checksums."""
     folder = data_root(root)
     rows = [("name", "files there", "from", "terms")]
-    rows += [(row.name, _presence(row, folder), row.origin, row.terms) for row in SOURCES]
+    rows += [(_title(row), _presence(row, root), row.origin, row.terms) for row in SOURCES]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    checksums = [f"{row.name}/{file.name}  {file.checksum}" for row in SOURCES for file in row.files]
+    checksums = [f"{row.folder or row.name}/{file.name}  {file.checksum}" for row in SOURCES for file in row.files]
     return "\n".join([*lines, "", *checksums, "", f"data root: {folder}"])
 
 
@@ -58,11 +58,11 @@ def fetch(name: str, root: str | None, *, base_url: str | None = None, report: C
     base = (base_url or wanted.origin).rstrip("/")
     if not base.startswith(("http://", "https://")):
         raise BenchError(f"cannot fetch {name} from '{base}': the address must start with http:// or https://")
-    folder = data_root(root) / name
+    folder = wanted.place(root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in wanted.files:
-            _bring(file, f"{base}/{file.name}", folder, report)
+            _bring(file, f"{base}/{file.there or file.name}", folder, report)
     except OSError as error:
         raise BenchError(f"cannot write {name} to {folder}: {error}; set BENCH_DATA to a folder of your own") from error
     return folder
@@ -80,17 +80,21 @@ def verify(name: str, root: str | None) -> list[str]:
     wanted = source(name)
     if not wanted.files:
         return [f"{name}: nothing to verify, it is not downloaded"]
-    folder = data_root(root) / name
+    folder = wanted.place(root)
     faults = [fault for file in wanted.files if (fault := _fault(folder / file.name, file))]
     if faults:
         raise BenchError(f"{name} in {folder}: {'; '.join(faults)}; run `{fetch_command(name, root)}`")
     return [f"{folder / file.name}: {file.checksum} right" for file in wanted.files]
 
 
-def _presence(row: Source, root: Path) -> str:
+def _title(row: Source) -> str:
+    return f"{row.name} ({', '.join(row.holds)})" if row.holds else row.name
+
+
+def _presence(row: Source, root: str | None) -> str:
     if not row.files:
         return "no need"
-    return f"{sum((root / row.name / file.name).is_file() for file in row.files)} of {len(row.files)}"
+    return f"{sum((row.place(root) / file.name).is_file() for file in row.files)} of {len(row.files)}"
 
 
 def _fault(path: Path, file: RemoteFile) -> str | None:

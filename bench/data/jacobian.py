@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from bench.data.chunks import deviation
 from bench.data.dataset import Dataset
 
 ROWS = 8
@@ -100,7 +101,7 @@ def by_differences(dataset: Dataset, raw: Tensor) -> Slopes:
     """Slopes by central differences, both sides with the same noise, in units of each column's own spread."""
     scale = torch.ones(dataset.spec.dim, dtype=torch.float64)
     if dataset.spec.kind == "continuous":
-        scale = dataset.train.flatten(1).double().std(0)
+        scale = deviation(dataset.train)
 
     def moved(step: Tensor) -> Tensor:
         y = (raw.double() + step.reshape(raw.shape)).float()

@@ -1,11 +1,13 @@
 """The rows of a data set: those that several splits share, and those that are copies of one another."""
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import sha256
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from jaxtyping import Int, UInt64
 from torch import Tensor
 
 from bench.data.dataset import Dataset
@@ -16,31 +18,48 @@ DEVIATIONS = 4.0
 
 FEW_BYTES = 256
 """Bytes of a row that are kept as they are."""
+HASHED_AT_ONCE = 2**23
+"""Bytes of rows that are hashed at once: a split may be larger than memory."""
+
+
+class Distinct(NamedTuple):
+    """The different rows of a split, in the order of their hashes.
+
+    Attributes:
+        hashes: ascending.
+        firsts: place of the first row of each.
+        counts: how often each stands there.
+    """
+
+    hashes: UInt64[np.ndarray, " distinct"]
+    firsts: Int[np.ndarray, " distinct"]
+    counts: Int[np.ndarray, " distinct"]
 
 
 class Rows:
-    """The digest of every row of a data set, split by split."""
+    """A hash of 64 bits of every row of a data set, split by split: that two of 10⁷ rows share one has odds of 3e-6."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
-        self.digests = {name: digests(getattr(dataset, name)) for name in ("train", "validation", "test")}
+        self.hashes = {name: row_hashes(getattr(dataset, name)) for name in ("train", "validation", "test")}
 
     @cached_property
-    def counts(self) -> dict[str, Counter[bytes]]:
-        """How often each row of a split stands in it."""
-        return {name: Counter(rows) for name, rows in self.digests.items()}
+    def distinct(self) -> dict[str, Distinct]:
+        """The different rows of each split."""
+        return {
+            name: Distinct(*np.unique(rows, return_index=True, return_counts=True))
+            for name, rows in self.hashes.items()
+        }
 
-    def firsts(self) -> list[int]:
+    def firsts(self) -> Int[np.ndarray, " distinct"]:
         """Indices of the training rows that copy no earlier one, ascending."""
-        first: dict[bytes, int] = {}
-        for place, digest in enumerate(self.digests["train"]):
-            first.setdefault(digest, place)
-        return list(first.values())
+        return np.sort(self.distinct["train"].firsts)
 
-    def shared(self, split: str, other: str) -> list[int]:
+    def shared(self, split: str, other: str) -> Int[np.ndarray, " shared"]:
         """Indices of the rows of a split that stand in another one, too."""
-        known = self.counts[other]
-        return [place for place, digest in enumerate(self.digests[split]) if digest in known]
+        known, rows = self.distinct[other].hashes, self.hashes[split]
+        nearest = np.searchsorted(known, rows).clip(max=len(known) - 1)
+        return np.flatnonzero(known[nearest] == rows)
 
     def expected(self, split: str, other: str) -> float:
         """Rows of `split` that stand in `other` by chance alone.
@@ -48,11 +67,39 @@ class Rows:
         A new draw meets one of the others as often as they meet one another: the share of rows of `other` that have a
         copy within it. Validation is too small to tell by itself; training rows meet it as often as test rows do.
         """
-        counts = self.counts[other]
-        share = sum(count for count in counts.values() if count > 1) / len(self.digests[other])
+        counts = self.distinct[other].counts
+        share = int(counts[counts > 1].sum()) / len(self.hashes[other])
         if (split, other) == ("test", "validation"):
-            share = max(share, len(self.shared("train", other)) / len(self.digests["train"]))
-        return len(self.digests[split]) * share
+            share = max(share, len(self.shared("train", other)) / len(self.hashes["train"]))
+        return len(self.hashes[split]) * share
+
+
+def row_hashes(split: Tensor) -> UInt64[np.ndarray, " n"]:
+    """A number of 64 bits for each row that depends on its bytes alone, computed in chunks.
+
+    Each word of eight bytes is mixed with its place by the finaliser of SplitMix64 (Steele et al. 2014), so that words
+    of few set bits, such as small whole numbers as floats, spread over all bits; their sum is mixed again.
+    """
+    rows = split.detach().cpu()
+    width = max(1, split[:1].numel() * split.element_size())
+    pieces = [words_hash(chunk) for chunk in torch.split(rows, max(1, HASHED_AT_ONCE // width))]
+    return np.concatenate(pieces) if pieces else np.empty(0, np.uint64)
+
+
+def words_hash(rows: Tensor) -> UInt64[np.ndarray, " n"]:
+    """The hashes of a few rows."""
+    content = rows.contiguous().flatten(1).view(torch.uint8).numpy()
+    content = np.pad(content, ((0, 0), (0, -content.shape[1] % 8)))
+    words = content.view(np.uint64)
+    places = mixed(np.arange(1, words.shape[1] + 1, dtype=np.uint64))
+    return mixed(mixed(words + places).sum(1, dtype=np.uint64))
+
+
+def mixed(words: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
+    """SplitMix64's finaliser: a permutation of 64 bits in which each bit of the result depends on all."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
 
 
 def digests(split: Tensor) -> list[bytes]:
@@ -76,7 +123,7 @@ def row_refusals(rows: Rows) -> Iterator[str]:
 
 def wholly_shared(rows: Rows, split: str, other: str) -> bool:
     """True where every row of a split stands in another one, and chance would not have put half of them there."""
-    size = len(rows.digests[split])
+    size = len(rows.hashes[split])
     return len(rows.shared(split, other)) == size and rows.expected(split, other) < size / 2
 
 
@@ -85,8 +132,8 @@ def row_warnings(rows: Rows) -> Iterator[str]:
     continuous = rows.dataset.spec.kind == "continuous" and not rows.dataset.noisy
     for split, other in PAIRS:
         shared, expected = rows.shared(split, other), rows.expected(split, other)
-        size = len(rows.digests[split])
-        slack = 0.0 if continuous else DEVIATIONS * max(1.0, size / len(rows.digests[other]))
+        size = len(rows.hashes[split])
+        slack = 0.0 if continuous else DEVIATIONS * max(1.0, size / len(rows.hashes[other]))
         beyond = len(shared) > expected + DEVIATIONS * expected**0.5 + slack
         if beyond and not wholly_shared(rows, split, other):
             yield f"{len(shared)} of {size} rows of {split} stand in {other} too, the first of them row {shared[0]}"
@@ -95,14 +142,14 @@ def row_warnings(rows: Rows) -> Iterator[str]:
 
 def copies(rows: Rows) -> Iterator[str]:
     """A line where most training rows are copies, or where most pairs of binary ones are."""
-    counts, kind = rows.counts["train"], rows.dataset.spec.kind
+    distinct, kind = rows.distinct["train"], rows.dataset.spec.kind
     continuous = kind == "continuous" and not rows.dataset.noisy
-    size = len(rows.digests["train"])
-    most, times = counts.most_common(1)[0]
-    same = sum((count / size) ** 2 for count in counts.values())
-    if (continuous and 2 * len(counts) < size) or (kind == "binary" and same > 0.5):
-        first = rows.digests["train"].index(most)
+    size = len(rows.hashes["train"])
+    same = float(((distinct.counts / size) ** 2).sum())
+    if (continuous and 2 * len(distinct.counts) < size) or (kind == "binary" and same > 0.5):
+        times = int(distinct.counts.max())
+        first = int(distinct.firsts[distinct.counts == times].min())
         yield (
-            f"{size - len(counts)} of {size} training rows are copies (row {first} stands {times} times): densities "
-            "and distances of samples mean little"
+            f"{size - len(distinct.counts)} of {size} training rows are copies (row {first} stands {times} times): "
+            "densities and distances of samples mean little"
         )

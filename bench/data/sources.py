@@ -13,12 +13,14 @@ class RemoteFile:
     """One file of a data set.
 
     Attributes:
-        name: its name at the address and on disk.
+        name: its name on disk, and at the address where `there` is empty.
         checksum: `algorithm:hexdigest`, the algorithm by its name in hashlib.
+        there: its name at the address, where that is another.
     """
 
     name: str
     checksum: str
+    there: str = ""
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,24 @@ class Source:
     """The origin of one data set.
 
     Attributes:
-        name: what `bench data fetch` calls it, and its folder under the data root.
+        name: what `bench data fetch` calls it.
         origin: the address its files lie under, ending in a slash; where nothing is downloaded, who makes the data.
         terms: the licence it is commonly given under.
         files: what to download; empty for a set that needs no download.
+        holds: data sets that come from these files, where they have other names; `bench data fetch` knows them too.
+        folder: of its files under the data root; its name where that is empty.
     """
 
     name: str
     origin: str
     terms: str
     files: tuple[RemoteFile, ...] = ()
+    holds: tuple[str, ...] = ()
+    folder: str = ""
+
+    def place(self, root: str | None) -> Path:
+        """The folder of its files under the data root `root`."""
+        return data_root(root) / (self.folder or self.name)
 
 
 SOURCES = (
@@ -63,16 +73,29 @@ SOURCES = (
             RemoteFile("t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310"),
         ),
     ),
+    Source(
+        "maf",
+        "https://zenodo.org/records/1161203/files/",
+        "CC BY 4.0 (UCI); BSDS300: non-commercial research and education",
+        (RemoteFile("data.tar.gz", "md5:9b9c9b0375315ad270eba4ce80c093ab"),),
+        ("power", "gas", "hepmass", "miniboone", "bsds300"),
+    ),
+    Source(
+        "bsds300_patches",
+        "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/",
+        "non-commercial research and education",
+        (RemoteFile("BSDS300-images.tgz", "sha256:a5f7d0e49fe135c75518a3543ced24470156fd69305ae77845dff2a5138652b4"),),
+    ),
 )
 
 
 def source(name: str) -> Source:
-    """The row of `SOURCES` called `name`.
+    """The row of `SOURCES` called `name`, or that holds it.
 
     Raises:
         BenchError: there is none; the message gives the nearest names.
     """
-    rows = {row.name: row for row in SOURCES}
+    rows = {each: row for row in SOURCES for each in (row.name, *row.holds)}
     if name not in rows:
         raise unknown("data source", name, rows, where="`bench data list`")
     return rows[name]

@@ -37,7 +37,7 @@ def likelihood_gap(entry: Entry, dataset: Dataset, test_examples: int, batch_row
         Diverged: a log-likelihood is not finite.
     """
     drawn = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(stream_seed(seed, "drawn")))
-    train = dataset.train[drawn[:EXAMPLES].to(dataset.train.device)]
+    train = dataset.training(drawn[:EXAMPLES])
     values = [
         report_log_prob(entry, dataset, raw, batch_rows, stream_seed(seed, name))
         for name, raw in (("train", train), ("test", dataset.test[: min(EXAMPLES, test_examples)]))

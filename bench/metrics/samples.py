@@ -58,7 +58,7 @@ def sample_quality(
     orders = [torch.randperm(total, generator=generator).to(real.device) for _ in range(FLOOR_DRAWS)]
 
     def training(rows: Tensor, name: str) -> Tensor:
-        return dataset.space.to_data(dataset.fixed(dataset.train[rows], stream_seed(seed, name)))
+        return dataset.space.to_data(dataset.fixed(dataset.training(rows), stream_seed(seed, name)))
 
     stored, left = classifier_of(dataset), [order[n:][:MOST_REFERENCE] for order in orders]
     # scikit-learn's seeds have 32 bits.

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
 from bench.seeds import stream_seed
 from bench.training.batch_buffer import BatchBuffer
+from bench.training.row_stream import RowStream
 
 LABELLED_SHARE = 1 / 8
 """Least share of labelled examples in a batch, where there are any. Above their share of the data, all that a loss says
@@ -55,14 +56,16 @@ class Batches:
         self.dataset = dataset
         self.batch_size = batch_size
         self.seed = seed
-        self.device = dataset.train.device
+        self.device = dataset.device
         self.noise = torch.Generator(self.device).manual_seed(stream_seed(seed, "noise"))
         self.per_epoch = len(dataset.train) // batch_size
         at_once = max(1, DEQUANTISED_AT_ONCE // (batch_size * dataset.spec.dim))
         self.together = at_once if steps is None else min(at_once, steps)
         self.position = 0
         self.ready: list[tuple[Tensor, Tensor | None]] = []
-        self.everyone = Walk(torch.arange(len(dataset.train), device=self.device), seed, "order")
+        self.rows = RowStream(dataset.train, self.device) if dataset.streamed else None
+        everyone = torch.arange(len(dataset.train), device=dataset.train.device)
+        self.everyone = Walk(everyone, seed, "order", self.device)
         self.labelled_mix = None if dataset.labelled is None else LabelledMix(dataset, batch_size, seed)
 
     def next(self) -> Float[Tensor, "batch *event"]:
@@ -76,14 +79,33 @@ class Batches:
     def fill(self) -> None:
         """Makes the next batches, of one epoch or several: as many as `DEQUANTISED_AT_ONCE` allows, at least one."""
         self.filled_at, self.noise_before = self.position, self.noise.get_state()
-        chosen = torch.cat([self.chosen(self.position + ahead) for ahead in range(self.together)])
-        x = self.dataset.space.to_model(self.dataset.train.index_select(0, chosen), self.noise)
+        chosen, raw = self.raw()
+        x = self.dataset.space.to_model(raw, self.noise)
         x = x if self.buffer is None else self.buffer.lay(x)
         contexts: Sequence[Tensor | None] = [None] * self.together
         if self.labelled_mix is not None:
             contexts = torch.split(self.labelled_mix.contexts(chosen), self.batch_size)
         # `next` pops from the end.
         self.ready = list(zip(torch.split(x, self.batch_size), contexts, strict=True))[::-1]
+
+    def raw(self) -> tuple[Int[Tensor, " n"], Shaped[Tensor, "n *event"]]:
+        """Indices of the examples of the next batches, and the examples on the device.
+
+        Of data that are streamed, those after them are gathered meanwhile.
+        """
+        if self.rows is None:
+            chosen = self.chosen_from(self.position)
+            return chosen, self.dataset.train.index_select(0, chosen)
+        known = self.rows.expected(self.position)
+        chosen = self.chosen_from(self.position) if known is None else known
+        raw = self.rows.take(self.position, chosen)
+        after = self.position + self.together
+        self.rows.prepare(after, self.chosen_from(after))
+        return chosen, raw
+
+    def chosen_from(self, batch: int) -> Int[Tensor, " n"]:
+        """Indices of the examples of the batches that are made at once, from that number on."""
+        return torch.cat([self.chosen(batch + ahead) for ahead in range(self.together)])
 
     def buffer_for(self, x: Float[Tensor, "batch *event"]) -> BatchBuffer:
         """The buffer in which all batches to come will lie side by side, each like x."""
@@ -115,9 +137,9 @@ class Batches:
 class Walk:
     """An endless walk through a pool of examples: each time round meets all of them, in a new order."""
 
-    def __init__(self, pool: Int[Tensor, " pool"], seed: int, name: str) -> None:
-        """The order of each round depends on `seed`, `name` and the round alone."""
-        self.pool, self.seed, self.name = pool, seed, name
+    def __init__(self, pool: Int[Tensor, " pool"], seed: int, name: str, device: torch.device) -> None:
+        """The order of each round depends on `seed`, `name`, the round and `device`, which draws it, alone."""
+        self.pool, self.seed, self.name, self.device = pool, seed, name, device
         self.round = -1
 
     def places(self, start: int, count: int) -> Int[Tensor, " count"]:
@@ -133,10 +155,10 @@ class Walk:
 
     def shuffle(self, round_: int) -> None:
         """Draws the order of one round."""
-        device = self.pool.device
-        generator = torch.Generator(device).manual_seed(stream_seed(self.seed, self.name, round_))
+        generator = torch.Generator(self.device).manual_seed(stream_seed(self.seed, self.name, round_))
         self.round = round_
-        self.order = self.pool[torch.randperm(len(self.pool), generator=generator, device=device)]
+        order = torch.randperm(len(self.pool), generator=generator, device=self.device)
+        self.order = self.pool[order.to(self.pool.device)]
 
 
 class LabelledMix:
@@ -157,12 +179,14 @@ class LabelledMix:
             )
         assert dataset.labels is not None
         assert dataset.labelled is not None
-        is_labelled = torch.zeros(len(dataset.train), dtype=torch.bool, device=dataset.train.device)
+        is_labelled = torch.zeros(len(dataset.train), dtype=torch.bool, device=dataset.device)
         is_labelled[dataset.labelled] = True
         one_hot = torch.nn.functional.one_hot(dataset.labels[0].long(), dataset.spec.classes)
         self.rows = (one_hot * is_labelled[:, None]).float()
-        self.labelled = Walk(dataset.labelled, seed, "labelled order")
-        self.others = Walk(torch.nonzero(~is_labelled).flatten(), seed, "unlabelled order")
+        place = dataset.train.device
+        self.labelled = Walk(dataset.labelled.to(place), seed, "labelled order", dataset.device)
+        others = torch.nonzero(~is_labelled).flatten().to(place)
+        self.others = Walk(others, seed, "unlabelled order", dataset.device)
         share = max(LABELLED_SHARE, float(is_labelled.float().mean()))
         most = batch_size - 1 if len(self.others.pool) else batch_size
         self.labelled_size = min(max(1, round(share * batch_size)), most)
@@ -175,4 +199,4 @@ class LabelledMix:
 
     def contexts(self, chosen: Int[Tensor, " n"]) -> Float[Tensor, "n classes"]:
         """The labels of examples, as an entry gets them."""
-        return self.rows.index_select(0, chosen)
+        return self.rows.index_select(0, chosen.to(self.rows.device))

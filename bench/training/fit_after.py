@@ -13,6 +13,8 @@ from bench.training.history import History
 
 EXAMPLES = 5_000
 """Most training examples that `finish` is given, unless it is all of the entry's training."""
+FITTED_COORDINATES = 2**26
+"""Most coordinates of training examples that a `fitted` entry is given, 256 MiB: a split may be larger than memory."""
 
 
 def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline: Deadline) -> None:
@@ -34,7 +36,7 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
     if not isinstance(entry, HasFinish):
         return
     deadline.check()
-    watch = Stopwatch(dataset.train.device)
+    watch = Stopwatch(dataset.device)
     with watch, evaluating(entry):
         torch.manual_seed(stream_seed(seed, "finish"))
         x = dataset.fixed(dataset.train[: examples(entry, dataset)], stream_seed(seed, "finish noise"))
@@ -46,6 +48,6 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
 
 
 def examples(entry: Entry, dataset: Dataset) -> int:
-    """Number of training examples, the first ones, that `finish` gets: all of them for a `fitted` entry."""
+    """Number of training examples, the first ones, that `finish` gets: for a `fitted` entry all that fit in memory."""
     n = len(dataset.train)
-    return n if entry.fitted else min(n, EXAMPLES)
+    return min(n, max(1, FITTED_COORDINATES // dataset.spec.dim) if entry.fitted else EXAMPLES)

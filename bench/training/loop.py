@@ -94,7 +94,7 @@ class Loop:
         self.entry, self.dataset, self.config = entry, dataset, config
         self.history, self.deadline = history, deadline
         self.neighbours = Neighbours()
-        self.device = dataset.train.device
+        self.device = dataset.device
         self.batches = Batches(dataset, config.train.batch_size, config.seed, config.budget.steps)
         self.trainer = entry.trainer(config.train.optimiser)
         self.validation = Validation(dataset, config)

@@ -33,7 +33,7 @@ def supervised_accuracy(entry: HasClassifier, dataset: Dataset, x: Float[Tensor,
     """
     assert dataset.labels is not None
     assert dataset.labelled is not None
-    device = dataset.train.device
+    device = dataset.device
     labels, validation_labels, test_labels = (part.long() for part in dataset.labels)
     validation = dataset.fixed(dataset.validation, stream_seed(seed, "supervised validation"))
     noise = torch.Generator(device).manual_seed(stream_seed(seed, "supervised noise"))
@@ -44,7 +44,7 @@ def supervised_accuracy(entry: HasClassifier, dataset: Dataset, x: Float[Tensor,
         best, weights, stale = float("inf"), copy.deepcopy(net.state_dict()), 0
         for step in range(1, STEPS + 1):
             chosen = dataset.labelled[torch.randperm(len(dataset.labelled), device=device)[:BATCH]]
-            batch = dataset.space.to_model(dataset.train[chosen], noise)
+            batch = dataset.space.to_model(dataset.training(chosen), noise)
             adam.zero_grad()
             nn.functional.cross_entropy(net(batch), labels[chosen]).backward()  # type: ignore[no-untyped-call]
             adam.step()

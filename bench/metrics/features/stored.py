@@ -54,7 +54,7 @@ def classifier_of(dataset: Dataset, folder: Path = FOLDER) -> Stored | None:
         return None
     classifier = Classifier(tuple(about["image_shape"]), about["classes"])
     classifier.load_state_dict(weights)
-    classifier.requires_grad_(False).eval().to(dataset.test.device)
+    classifier.requires_grad_(False).eval().to(dataset.device)
     return Stored(classifier, hashlib.sha256(content).hexdigest()[:HASH_DIGITS])
 
 

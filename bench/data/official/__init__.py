@@ -1,0 +1,1 @@
+"""The official files of published tables, read by the recipe of Papamakarios et al. (2017)."""

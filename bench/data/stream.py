@@ -1,0 +1,120 @@
+"""Splits in mapped files: rows come from disk as they are needed, and leave memory when others are.
+
+A file is mapped privately: whoever writes into such a tensor changes a copy of a page, never the file. The pages that
+are only read are the page cache's, which the system takes back where it needs them.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from bench.data.chunks import AT_ONCE
+from bench.errors import BenchError
+
+SHARE = 0.25
+"""Share of the machine's memory from which on a data set is streamed, unless its option says otherwise."""
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+KINDS = "fiub"
+"""Numbers that numpy has and torch takes: floating point, signed, unsigned, true and false."""
+
+
+def is_streamed(resident: bool | None, size: int) -> bool:
+    """True where a data set of so many bytes is to stay in its files.
+
+    Args:
+        resident: the option of the data set: true loads it, false streams it, None streams it from a quarter of the
+            memory that this process may use on.
+        size: bytes of all splits.
+    """
+    return size > SHARE * memory() if resident is None else not resident
+
+
+def memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or less where a cgroup limits it."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [Path(path) for path in CGROUP_LIMITS]
+    texts = [path.read_text(encoding="ascii").strip() for path in limits if path.is_file()]
+    return min([machine, *(int(text) for text in texts if text.isdigit())])
+
+
+def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
+    """The rows of a `.npy` file, mapped.
+
+    Raises:
+        BenchError: it cannot be read, is no array of numbers, or is stored in an order that cannot be mapped.
+    """
+    try:
+        rows = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BenchError(f"{path} cannot be read as a .npy file ({' '.join(str(error).split())})") from error
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in KINDS or rows.ndim == 0:
+        raise BenchError(f"{path} cannot be streamed: it is no .npy file of numbers; save an array by numpy.save")
+    if not rows.flags.c_contiguous or not rows.dtype.isnative:
+        raise BenchError(
+            f"{path} cannot be streamed: its columns stand one after another, or its bytes are swapped; save "
+            "numpy.ascontiguousarray of it, or give data.resident=true"
+        )
+    return torch.from_numpy(rows)
+
+
+def stored(
+    path: Path, shape: tuple[int, ...], pieces: Iterable[Shaped[Tensor, "rows *event"]]
+) -> Shaped[Tensor, "n *event"]:
+    """A mapped file of rows that come in pieces, which are asked for where it is missing alone.
+
+    Args:
+        path: of the file; its name has to say what decides its content. It is whole or absent, also after a kill.
+        shape: of all rows together, `(n, *event)`.
+        pieces: the rows in their order, of one type.
+
+    Raises:
+        BenchError: the file cannot be written.
+    """
+    if not path.is_file():
+        try:
+            write(path, shape, pieces)
+        except OSError as error:
+            said = error.strerror or type(error).__name__
+            raise BenchError(f"cannot write {path} ({said}); free some disk, or set BENCH_DATA elsewhere") from error
+    return mapped(path)
+
+
+def write(path: Path, shape: tuple[int, ...], pieces: Iterable[Tensor]) -> None:
+    """Writes a `.npy` file beside `path` and puts it in its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
+        try:
+            rows = 0
+            for piece in pieces:
+                if rows == 0:
+                    header = {"descr": piece.numpy().dtype.str, "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(part, header)  # type: ignore[no-untyped-call]
+                part.write(piece.contiguous().numpy().data)
+                rows += len(piece)
+            if rows != shape[0]:
+                raise ValueError(f"{rows} rows came, {shape[0]} were promised")
+            part.flush()
+            os.fsync(part.fileno())
+        except BaseException:
+            Path(part.name).unlink()
+            raise
+    Path(part.name).replace(path)
+
+
+def in_order(
+    source: Shaped[Tensor, "n *event"], rows: Int[Tensor, " m"]
+) -> Iterator[Shaped[Tensor, "piece *event"]]:
+    """Rows of a mapped split in an order of their own, a piece at a time."""
+    for chosen in torch.split(rows, max(1, AT_ONCE // max(1, source[:1].numel()))):
+        yield source.index_select(0, chosen)
+
+
+def size_of(splits: Iterable[Tensor]) -> int:
+    """Bytes of some splits."""
+    return sum(split.numel() * split.element_size() for split in splits)

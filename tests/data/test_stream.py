@@ -1,0 +1,139 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bench.data import stream
+from bench.errors import BenchError
+
+ROWS = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    np.save(tmp_path / "rows.npy", ROWS)
+    return tmp_path / "rows.npy"
+
+
+def test_a_mapped_file_has_its_rows_and_stays_as_it_is(path: Path) -> None:
+    before = path.read_bytes()
+    rows = stream.mapped(path)
+    assert torch.equal(rows, torch.from_numpy(ROWS))
+    rows[3] = 0.0
+    assert path.read_bytes() == before
+    assert torch.equal(stream.mapped(path), torch.from_numpy(ROWS))
+
+
+def fortran(path: Path) -> None:
+    np.save(path, np.asfortranarray(ROWS))
+
+
+def swapped(path: Path) -> None:
+    np.save(path, ROWS.astype(">f4"))
+
+
+def words(path: Path) -> None:
+    np.save(path, np.array(["a", "b"]))
+
+
+def objects(path: Path) -> None:
+    np.save(path, np.array([{}, {}], dtype=object), allow_pickle=True)
+
+
+def cut_off(path: Path) -> None:
+    np.save(path, ROWS)
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def archive(path: Path) -> None:
+    np.savez(path.with_suffix(".npz"), x=ROWS)
+    path.with_suffix(".npz").rename(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "fault"),
+    [
+        (fortran, "its columns stand one after another"),
+        (swapped, "its bytes are swapped"),
+        (words, "is no .npy file of numbers"),
+        (objects, "cannot be read as a .npy file"),
+        (cut_off, "cannot be read as a .npy file"),
+        (archive, "is no .npy file of numbers"),
+        (lambda path: None, "cannot be read as a .npy file"),
+        (lambda path: path.write_text("a,b"), "cannot be read as a .npy file"),
+    ],
+)
+def test_what_cannot_be_mapped_is_named(make, fault: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    place = tmp_path / "mine.npy"
+    make(place)
+    with pytest.raises(BenchError, match=f"{place} .*{fault}") as error:
+        stream.mapped(place)
+    assert "\n" not in str(error.value)
+
+
+def test_size_decides_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "memory", lambda: 4_000)
+    assert [stream.is_streamed(None, size) for size in (1_000, 1_001)] == [False, True]
+    assert [stream.is_streamed(True, size) for size in (1_000, 10**15)] == [False, False]
+    assert [stream.is_streamed(False, size) for size in (0, 10**15)] == [True, True]
+
+
+def test_a_cgroup_limits_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(stream, "CGROUP_LIMITS", (str(limit), str(tmp_path / "none")))
+    machine = stream.memory()
+    assert machine > 2**28
+    for text, expected in (("max\n", machine), ("1048576\n", 2**20), (str(2**70), machine)):
+        limit.write_text(text)
+        assert stream.memory() == expected
+
+
+def pieces(of: Tensor) -> Iterator[Tensor]:
+    yield from torch.split(of, 7)
+
+
+def test_pieces_make_a_file_that_is_mapped(tmp_path: Path) -> None:
+    rows = torch.from_numpy(ROWS)
+    kept = stream.stored(tmp_path / "streams" / "a.npy", (50, 3), pieces(rows))
+    assert torch.equal(kept, rows)
+    assert np.array_equal(np.load(tmp_path / "streams" / "a.npy"), ROWS)
+    assert [each.name for each in (tmp_path / "streams").iterdir()] == ["a.npy"]
+
+
+def test_a_file_that_is_there_is_taken(path: Path) -> None:
+    def never() -> Iterator[Tensor]:
+        raise AssertionError
+        yield
+
+    assert torch.equal(stream.stored(path, (50, 3), never()), torch.from_numpy(ROWS))
+
+
+def test_a_file_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    def broken() -> Iterator[Tensor]:
+        yield torch.from_numpy(ROWS)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stream.stored(tmp_path / "a.npy", (99, 3), broken())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match=r"cannot write .*a.npy"):
+        stream.stored(tmp_path / "file" / "a.npy", (50, 3), pieces(torch.from_numpy(ROWS)))
+
+
+def test_rows_come_in_the_order_that_is_asked_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "AT_ONCE", 30)
+    order = torch.randperm(50)[:40]
+    found = list(stream.in_order(stream.mapped(path), order))
+    assert [len(piece) for piece in found] == [10, 10, 10, 10]
+    assert torch.equal(torch.cat(found), torch.from_numpy(ROWS)[order])
+
+
+def test_sizes_add_up() -> None:
+    assert stream.size_of((torch.zeros(5, 3), torch.zeros(2, dtype=torch.uint8))) == 62
