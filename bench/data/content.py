@@ -72,7 +72,7 @@ def tensor_hash(tensor: Tensor) -> str:
     """SHA-256 of dtype, shape and values."""
     plain = tensor.detach().cpu().contiguous()
     digest = hashlib.sha256(json.dumps([str(plain.dtype), list(plain.shape)]).encode())
-    digest.update(plain.flatten().view(torch.uint8).numpy())  # no copy: it may be larger than memory
+    digest.update(plain.flatten().view(torch.uint8).numpy().data)  # no copy: it may be larger than memory
     return digest.hexdigest()
 
 

@@ -13,6 +13,8 @@ from bench.data.spaces import Reshaped, Space
 from bench.errors import BenchError
 from bench.spec import DataSpec
 
+CPU = torch.device("cpu")
+
 
 @runtime_checkable
 class Density(Protocol):
@@ -96,7 +98,7 @@ class Dataset:
     varies: str = ""
     fold: int | None = None
     streamed: bool = False
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     def __post_init__(self) -> None:
         """Tells entries the shape of a picture and the number of training examples; finds out where the splits lie."""

@@ -92,14 +92,16 @@ def words_hash(rows: Tensor) -> UInt64[np.ndarray, " n"]:
     content = np.pad(content, ((0, 0), (0, -content.shape[1] % 8)))
     words = content.view(np.uint64)
     places = mixed(np.arange(1, words.shape[1] + 1, dtype=np.uint64))
-    return mixed(mixed(words + places).sum(1, dtype=np.uint64))
+    sums: UInt64[np.ndarray, " n"] = mixed(words + places).sum(1, dtype=np.uint64)
+    return mixed(sums)
 
 
 def mixed(words: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
     """SplitMix64's finaliser: a permutation of 64 bits in which each bit of the result depends on all."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
+    last: UInt64[np.ndarray, "*shape"] = words ^ (words >> np.uint64(31))
+    return last
 
 
 def digests(split: Tensor) -> list[bytes]:

@@ -107,9 +107,7 @@ def write(path: Path, shape: tuple[int, ...], pieces: Iterable[Tensor]) -> None:
     Path(part.name).replace(path)
 
 
-def in_order(
-    source: Shaped[Tensor, "n *event"], rows: Int[Tensor, " m"]
-) -> Iterator[Shaped[Tensor, "piece *event"]]:
+def in_order(source: Shaped[Tensor, "n *event"], rows: Int[Tensor, " m"]) -> Iterator[Shaped[Tensor, "piece *event"]]:
     """Rows of a mapped split in an order of their own, a piece at a time."""
     for chosen in torch.split(rows, max(1, AT_ONCE // max(1, source[:1].numel()))):
         yield source.index_select(0, chosen)

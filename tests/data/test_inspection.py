@@ -18,6 +18,12 @@ from bench.paths import group_choices
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.spec import DataSpec
+from tests.helpers import ROOT
+
+
+def needs_files(name: str) -> bool:
+    """True where the data set is read from files under the data root, or from the user's own."""
+    return name in {"table", "array", "images", "python"} or "data_root" in (ROOT / "conf" / "data" / f"{name}.yaml").read_text()
 
 
 def split(x: Tensor, spec: DataSpec | None = None, space=None, **more) -> Dataset:
@@ -64,13 +70,7 @@ def changed(x: Tensor, row: int, column: int, value: float) -> Tensor:
     return x
 
 
-OF_A_USER = {"array", "images", "python", "table"}
-"""Data sets that are made of a file or function of the user's."""
-
-
-@pytest.mark.parametrize(
-    "name", [c.name for c in group_choices("data") if "mnist" not in c.name and c.name not in OF_A_USER]
-)
+@pytest.mark.parametrize("name", [c.name for c in group_choices("data") if not needs_files(c.name)])
 def test_the_projects_own_data_pass_unchanged_without_a_word(name: str) -> None:
     config = compose([f"data={name}"])
     dataset = build.called(build.imported(config.data["_target_"], name), name, **build.data_options(config))
