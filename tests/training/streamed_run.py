@@ -24,7 +24,8 @@ from bench.spec import DataSpec
 
 DIM = 64
 BATCH = 4096
-OTHERS = 10_000
+OTHERS = 2_000
+SHORT = ["threads=1", "eval.sample_size=200", "eval.trees=2", "eval.projections=8", "train.validate_every=1000"]
 EVERY_SECONDS = 0.02
 
 
@@ -68,7 +69,7 @@ def main(folder: str, rows: int, steps: int, streamed: bool = True) -> None:
     options = f"folder: {folder}\nrows: {rows}\nstreamed: {str(streamed).lower()}\n"
     (conf / "rows.yaml").write_text(f"# rows\n_target_: tests.training.streamed_run.load\nname: rows\n{options}")
     load("rows", folder, rows, streamed=True)
-    words = ["data=rows", "model=realnvp", f"budget.steps={steps}", f"train.batch_size={BATCH}", "threads=1"]
+    words = ["data=rows", "model=realnvp", f"budget.steps={steps}", f"train.batch_size={BATCH}", *SHORT]
     with peak_memory() as peak:
         config = compose([*words, "budget.parameters=20_000", f"results_dir={folder}/results"], Path(folder) / "conf")
         row = run(resolve(config), lambda history, share: None)
