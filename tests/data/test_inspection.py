@@ -23,7 +23,10 @@ from tests.helpers import ROOT
 
 def needs_files(name: str) -> bool:
     """True where the data set is read from files under the data root, or from the user's own."""
-    return name in {"table", "array", "images", "python"} or "data_root" in (ROOT / "conf" / "data" / f"{name}.yaml").read_text()
+    return (
+        name in {"table", "array", "images", "python"}
+        or "data_root" in (ROOT / "conf" / "data" / f"{name}.yaml").read_text()
+    )
 
 
 def split(x: Tensor, spec: DataSpec | None = None, space=None, **more) -> Dataset:

@@ -100,9 +100,19 @@ def diagnosed(name: str, path: Path, form: Form, options: Options) -> tuple[Data
         BenchError: as `table`.
     """
     asked = asked_kinds(options.kinds or {})
+    texts = {column for column, kind in asked.items() if kind == "category"}
+    texts |= {options.label} if options.label else set()
+    return of_frame(name, read(path, form, texts, options.uses), options, (path,))
+
+
+def of_frame(name: str, frame: Frame, options: Options, files: tuple[Path, ...]) -> tuple[Dataset, Diagnosis]:
+    """The data set of the columns of a file or of several, no label in sight, and what was found of it.
+
+    Raises:
+        BenchError: as `table`.
+    """
+    asked = asked_kinds(options.kinds or {})
     label, split = options.label, options.split
-    texts = {column for column, kind in asked.items() if kind == "category"} | ({label} if label else set())
-    frame = read(path, form, texts, options.uses)
     said = [*frame.said, *without_missing(frame, options)]
     classes = None if label is None else classes_of(frame, label)
     way = split_rows(frame, split, options.seed, None if classes is None else classes.codes)
@@ -121,7 +131,7 @@ def diagnosed(name: str, path: Path, form: Form, options: Options) -> tuple[Data
         validation=validation,
         test=test,
         labels=None if classes is None else tuple(label_tensor(classes.codes[part]) for part in way.splits),
-        files=(path, *way.files),
+        files=(*files, *way.files),
         warnings=(*(line for line in said if "missing" in line), *warnings(diagnosis)),
         notes=notes(diagnosis),
     )
