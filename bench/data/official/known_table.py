@@ -12,8 +12,8 @@ from bench.data.labelled import with_labels
 from bench.data.official.shuttle import unpacked_shuttle
 from bench.data.sources import fetch_command, source
 from bench.data.table.frame import Form, Frame, Words
-from bench.data.table.text import read_text
 from bench.data.table.table import Options, of_frame
+from bench.data.table.text import read_text
 from bench.errors import BenchError, unknown
 
 UNPACKED: dict[str, Callable[[Path, str], tuple[Path, ...]]] = {"shuttle": unpacked_shuttle}
@@ -92,20 +92,15 @@ def read_named(path: Path, delimiter: str | None, names: Sequence[str] | None, l
     """
     texts = {label} if label else set()
     if names is None:
-        return read_text(path, Form(delimiter, header=True), texts, every)
+        return read_text(path, Form(delimiter, header=True), texts)
     if label is not None and label not in names:
         raise unknown("column", label, names, f"data.label of {path.name}")
     numbered = {f"column{names.index(each) + 1}" for each in texts}
-    frame = read_text(path, Form(delimiter, header=False), numbered, every)
+    frame = read_text(path, Form(delimiter, header=False), numbered)
     if len(frame.columns) != len(names):
         raise BenchError(f"{path} has {len(frame.columns)} columns, the official file {len(names)}; fetch it anew")
     frame.columns = dict(zip(names, frame.columns.values(), strict=True))
     return frame
-
-
-def every(name: str) -> bool:
-    """True: all columns are read."""
-    return True
 
 
 def joined(frames: Sequence[Frame]) -> Frame:
