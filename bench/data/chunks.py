@@ -1,6 +1,6 @@
 """A split in pieces, as it may be larger than memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from jaxtyping import Float, Shaped
@@ -19,9 +19,21 @@ def chunks(split: Shaped[Tensor, "n *event"]) -> Iterator[tuple[int, Shaped[Tens
         start += len(rows)
 
 
+def moments(pieces: Callable[[], Iterable[Shaped[Tensor, "rows dim"]]]) -> tuple[Tensor, Tensor]:
+    """Mean and variance, over n, of each coordinate in float64: `(dim,)` each.
+
+    The same pieces give the same bits, whether they come from memory or from a file. They are asked for twice.
+    """
+    count, total = 0, torch.zeros((), dtype=torch.float64)
+    for rows in pieces():
+        count, total = count + len(rows), total + rows.double().sum(0)
+    mean, squares = total / count, torch.zeros((), dtype=torch.float64)
+    for rows in pieces():
+        squares = squares + (rows.double() - mean).square().sum(0)
+    return mean, squares / count
+
+
 def deviation(split: Shaped[Tensor, "n *event"]) -> Float[Tensor, " dim"]:
     """Standard deviation of each coordinate, over n - 1, in float64."""
-    total = torch.stack([rows.double().sum(0) for _, rows in chunks(split)]).sum(0)
-    mean = total / len(split)
-    squares = torch.stack([(rows.double() - mean).square().sum(0) for _, rows in chunks(split)]).sum(0)
-    return (squares / (len(split) - 1)).sqrt()
+    _, variance = moments(lambda: (rows for _, rows in chunks(split)))
+    return (variance * (len(split) / (len(split) - 1))).sqrt()

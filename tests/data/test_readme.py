@@ -15,6 +15,7 @@ from bench.data.linear_gaussian import linear_gaussian
 from bench.data.official.bsds300 import bsds300
 from bench.data.official.gas import gas
 from bench.data.official.hepmass import hepmass
+from bench.data.official.known_table import known_table
 from bench.data.official.miniboone import miniboone
 from bench.data.official.patches import photograph_patches
 from bench.data.official.power import power
@@ -38,6 +39,7 @@ FUNCTIONS: dict[str, Callable[..., object] | tuple[Callable[..., object], ...]] 
     "Arrays of your own": array,
     "Pictures of your own": images,
     "A function of your own": python,
+    "Built-in tables": known_table,
     "Tables of the MAF paper": (power, gas, hepmass, miniboone, bsds300),
     "Patches of photographs": photograph_patches,
 }

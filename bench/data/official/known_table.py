@@ -56,8 +56,9 @@ def known_table(
         BenchError: a file is missing or is not the official one, or an option does not fit.
     """
     options = Options(columns, drop, label, split, seed, kinds, ties, "refuse")
+    files: tuple[Path, ...] = ()
     if source in WITH_SCIKIT_LEARN:
-        frame, files = of_scikit_learn(source), ()
+        frame = of_scikit_learn(source)
     else:
         files = files_of(source, root)
         frame = joined([read_named(path, delimiter, names, label) for path in files])
