@@ -34,7 +34,7 @@ def column_refusals(dataset: Dataset) -> Iterator[str]:
     if dataset.spec.kind != "continuous":
         return
     train = dataset.train.flatten(1)
-    part = train[sampled(len(train))]
+    part = dataset.training(sampled(len(train))).flatten(1)
     perhaps = (part == part[0]).all(0).nonzero()[:, 0].tolist()
     constant = [column for column in perhaps if bool((train[:, column] == part[0, column]).all())]
     if constant:
@@ -85,7 +85,7 @@ def sampled(size: int) -> Tensor:
 
 def in_model_space(dataset: Dataset, rows: Tensor) -> Float[Tensor, "rows dim"]:
     """Training rows as entries see them, laid flat, in float64."""
-    return dataset.space.to_model(dataset.train[rows], torch.Generator().manual_seed(0)).flatten(1).double()
+    return dataset.space.to_model(dataset.training(rows), torch.Generator().manual_seed(0)).flatten(1).double()
 
 
 def copied_columns(train: Tensor, part: Tensor) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from bench.data.mapped_reads import picked
 from bench.data.spaces import Reshaped, Space
 from bench.errors import BenchError
 from bench.spec import DataSpec
@@ -169,4 +170,5 @@ class Dataset:
 
     def training(self, rows: Int[Tensor, " n"]) -> Shaped[Tensor, "n *event"]:
         """Raw training examples by their indices, on `device` wherever the split lies."""
-        return self.train[rows.to(self.train.device)].to(self.device)
+        rows = rows.to(self.train.device)
+        return (picked(self.train, rows) if self.streamed else self.train[rows]).to(self.device)

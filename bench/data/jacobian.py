@@ -42,7 +42,7 @@ def space_refusal(dataset: Dataset) -> Iterator[str]:
     differences ten times that.
     """
     chosen = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))[:ROWS]
-    raw, space = dataset.train[chosen], dataset.space
+    raw, space = dataset.training(chosen), dataset.space
     with torch.no_grad():
         claimed = space.log_det(space.to_model(raw, noise()))
     name = f"{type(space).__name__}.log_det"

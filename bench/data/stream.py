@@ -15,6 +15,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from bench.data.chunks import AT_ONCE
+from bench.data.mapped_reads import picked
 from bench.errors import BenchError
 
 SHARE = 0.25
@@ -110,7 +111,7 @@ def write(path: Path, shape: tuple[int, ...], pieces: Iterable[Tensor]) -> None:
 def in_order(source: Shaped[Tensor, "n *event"], rows: Int[Tensor, " m"]) -> Iterator[Shaped[Tensor, "piece *event"]]:
     """Rows of a mapped split in an order of their own, a piece at a time."""
     for chosen in torch.split(rows, max(1, AT_ONCE // max(1, source[:1].numel()))):
-        yield source.index_select(0, chosen)
+        yield picked(source, chosen)
 
 
 def size_of(splits: Iterable[Tensor]) -> int:
