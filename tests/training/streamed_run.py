@@ -26,7 +26,8 @@ DIM = 64
 BATCH = 4096
 OTHERS = 2_000
 SHORT = ["threads=1", "eval.sample_size=200", "eval.trees=2", "eval.projections=8", "train.validate_every=1000"]
-EVERY_SECONDS = 0.02
+EVERY_SECONDS = 0.5
+"""Each look walks the whole mapping."""
 
 
 def load(name: str, folder: str, rows: int, streamed: bool) -> Dataset:
