@@ -103,7 +103,6 @@ def test_tables_of_scikit_learn_need_no_download(name: str, rows: int, dim: int,
     assert data.spec.event_shape == (dim,)
     assert data.labels is not None
     assert {*data.labels[0].tolist()} == set(range(classes))
-    assert data.warnings == ()
 
 
 def test_the_rows_of_two_files_stand_one_after_another(tmp_path: Path) -> None:
