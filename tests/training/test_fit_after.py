@@ -12,6 +12,7 @@ from bench.record.store import Record
 from bench.run import run
 from bench.setup import build
 from bench.setup.compose import compose
+from bench.training import fit_after
 from bench.training.fit_after import examples, finish
 from bench.training.history import History
 from tests.helpers import CLOCKS, TINY, cell_in
@@ -70,6 +71,15 @@ def test_an_entry_that_is_fitted_gets_all_training_examples_and_others_get_some(
     monkeypatch.setattr(type(entry), "finish", lambda self, x: sizes.append(len(x)))
     finish(entry, dataset, 0, History(), Deadline(None))
     assert sizes == [seen] == [examples(entry, dataset)]
+
+
+def test_a_fitted_entry_is_given_what_fits_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = compose([*TINY, "model=gaussian"])
+    dataset = build.dataset(tiny)
+    entry = build.entry_of_width(tiny, dataset.spec, None)
+    assert examples(entry, dataset) == len(dataset.train)
+    monkeypatch.setattr(fit_after, "FITTED_COORDINATES", 100 * dataset.spec.dim)
+    assert examples(entry, dataset) == 100
 
 
 def test_it_depends_on_the_runs_seed_alone_and_leaves_the_mode() -> None:
