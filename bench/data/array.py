@@ -7,6 +7,7 @@ from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
 from bench.data.from_arrays import Came, dataset_of
 from bench.data.named_arrays import read, sorted_by_name
+from bench.data.streamed_array import streamed_array, to_stream
 from bench.spec import Kind
 
 
@@ -22,6 +23,7 @@ def array(
     split: Any = None,
     seed: int = 0,
     labelled: int | None = None,
+    resident: bool | None = None,
 ) -> Dataset:
     """The arrays of a .npy or .npz file, one row an example, whole or cut by the names of the arrays.
 
@@ -38,11 +40,15 @@ def array(
         split: null for 70, 15 and 15 % at random, three shares, time for rows in order, or a file of row numbers.
         seed: of the random split; a run's own seed does not touch it.
         labelled: training examples whose labels an entry may see, see `with_labels`; null shows none.
+        resident: true loads the rows, false leaves them in mapped files, for a .npy file; null does so where they are
+            more than a quarter of the memory. No number changes by it.
 
     Raises:
         BenchError: the file is missing, broken or pickled, or its values, names, labels or rows are of no use.
     """
     place = Path(path).expanduser()
+    if to_stream(place, resident):
+        return streamed_array(name, place, Cutting(split, seed, labelled), kind, levels, alpha, label)
     named = sorted_by_name(read(place), str(place), x, label)
     came = Came(str(place), (place,))
     return dataset_of(name, named, came, Cutting(split, seed, labelled), kind, levels, alpha)

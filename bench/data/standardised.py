@@ -1,13 +1,14 @@
 """Real numbers in units of their own spread: entries and reports see these, users their own units."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from bench.data.chunks import AT_ONCE, moments
 from bench.data.spaces import ImageBatch, ModelBatch
 from bench.errors import BenchError
 
@@ -32,9 +33,20 @@ class Standardised:
     @classmethod
     def fitted(cls, train: np.ndarray) -> "Standardised":
         """The space in which `train`, `(n, *event)` in the user's units, has mean 0 and deviation 1."""
-        wide = torch.from_numpy(train.astype(np.float64)).flatten(1)
-        spread = wide.std(0, correction=0)
-        return cls(wide.mean(0), torch.where(spread > 0, spread, 1.0), tuple(train.shape[1:]))
+        step = max(1, AT_ONCE // max(1, train[:1].size))
+        starts = range(0, len(train), step)
+        return cls.of_pieces(
+            lambda: (torch.from_numpy(train[start : start + step].astype(np.float64)).flatten(1) for start in starts),
+            tuple(train.shape[1:]),
+        )
+
+    @classmethod
+    def of_pieces(
+        cls, pieces: Callable[[], Iterable[Shaped[Tensor, "rows dim"]]], event_shape: tuple[int, ...]
+    ) -> "Standardised":
+        """The same of training rows that come in pieces of `AT_ONCE` coordinates, laid flat; asked for twice."""
+        mean, variance = moments(pieces)
+        return cls(mean, torch.where(variance > 0, variance.sqrt(), 1.0), event_shape)
 
     def standardised(self, rows: np.ndarray) -> Float[Tensor, "n dim"]:
         """Rows `(n, *event)` in the user's units as raw examples."""
