@@ -73,7 +73,13 @@ def changed(x: Tensor, row: int, column: int, value: float) -> Tensor:
     return x
 
 
-@pytest.mark.parametrize("name", [c.name for c in group_choices("data") if not needs_files(c.name)])
+WARNED = {"breast_cancer", "wine"}
+"""Built-in tables with ties that no noise dissolves: their rows say so."""
+
+
+@pytest.mark.parametrize(
+    "name", [c.name for c in group_choices("data") if not needs_files(c.name) | (c.name in WARNED)]
+)
 def test_the_projects_own_data_pass_unchanged_without_a_word(name: str) -> None:
     config = compose([f"data={name}"])
     dataset = build.called(build.imported(config.data["_target_"], name), name, **build.data_options(config))
