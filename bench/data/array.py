@@ -8,6 +8,7 @@ from bench.data.dataset import Dataset
 from bench.data.from_arrays import Came, dataset_of
 from bench.data.named_arrays import read, sorted_by_name
 from bench.data.streamed_array import streamed_array, to_stream
+from bench.errors import BenchError
 from bench.spec import Kind
 
 
@@ -48,6 +49,8 @@ def array(
     """
     place = Path(path).expanduser()
     if to_stream(place, resident):
+        if x is not None:
+            raise BenchError(f"{place}: data.x={x} names an array of a .npz file, and this is a .npy; leave it out")
         return streamed_array(name, place, Cutting(split, seed, labelled), kind, levels, alpha, label)
     named = sorted_by_name(read(place), str(place), x, label)
     came = Came(str(place), (place,))

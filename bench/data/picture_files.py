@@ -1,5 +1,6 @@
 """PNG and JPEG files of a folder or archive, one at a time; an archive is never unpacked to disk."""
 
+import lzma
 import os
 import stat
 import tarfile
@@ -21,7 +22,16 @@ OTHER_PICTURES = frozenset(
 LARGEST = 2**28
 """Bytes that a member of an archive may have when it is unpacked."""
 
-BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError)
+BROKEN = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    RuntimeError,
+    NotImplementedError,
+)
 """What zipfile and tarfile raise of an archive that is damaged, encrypted or packed in a way they do not know."""
 
 

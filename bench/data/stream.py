@@ -21,6 +21,7 @@ from bench.errors import BenchError
 SHARE = 0.25
 """Share of the machine's memory from which on a data set is streamed, unless its option says otherwise."""
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+CGROUPS = "/sys/fs/cgroup"
 KINDS = "fiub"
 """Numbers that numpy has and torch takes: floating point, signed, unsigned, true and false."""
 
@@ -39,9 +40,17 @@ def is_streamed(resident: bool | None, size: int) -> bool:
 def memory() -> int:
     """Bytes of memory that this process may use: the machine's, or less where a cgroup limits it."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [Path(path) for path in CGROUP_LIMITS]
+    limits = [Path(path) for path in (*CGROUP_LIMITS, *own_limits())]
     texts = [path.read_text(encoding="ascii").strip() for path in limits if path.is_file()]
     return min([machine, *(int(text) for text in texts if text.isdigit())])
+
+
+def own_limits() -> list[str]:
+    """Files of the limits on this process's own control group and on those above it; none where it is in none."""
+    own = Path("/proc/self/cgroup")
+    lines = own.read_text(encoding="ascii").splitlines() if own.is_file() else []
+    groups = [Path(line.removeprefix("0::")) for line in lines if line.startswith("0::")]
+    return [f"{CGROUPS}{place}/memory.max" for group in groups for place in (group, *group.parents) if place.name]
 
 
 def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
@@ -56,6 +65,8 @@ def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
         raise BenchError(f"{path} cannot be read as a .npy file ({' '.join(str(error).split())})") from error
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in KINDS or rows.ndim == 0:
         raise BenchError(f"{path} cannot be streamed: it is no .npy file of numbers; save an array by numpy.save")
+    if rows.dtype.kind == "u" and rows.dtype.itemsize > 1:
+        raise BenchError(f"{path} cannot be streamed as {rows.dtype}; save it as int64, or give data.resident=true")
     if not rows.flags.c_contiguous or not rows.dtype.isnative:
         raise BenchError(
             f"{path} cannot be streamed: its columns stand one after another, or its bytes are swapped; save "
@@ -112,8 +123,3 @@ def in_order(source: Shaped[Tensor, "n *event"], rows: Int[Tensor, " m"]) -> Ite
     """Rows of a mapped split in an order of their own, a piece at a time."""
     for chosen in torch.split(rows, max(1, AT_ONCE // max(1, source[:1].numel()))):
         yield picked(source, chosen)
-
-
-def size_of(splits: Iterable[Tensor]) -> int:
-    """Bytes of some splits."""
-    return sum(split.numel() * split.element_size() for split in splits)

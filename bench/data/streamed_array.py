@@ -5,7 +5,8 @@ The numbers are those of the same file loaded: the same rows, moments of the sam
 
 import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ from bench.spec import DataSpec, Kind
 
 FOLDER = "streams"
 """In the data root: splits that were written, by the content that they come from; what is not needed can be deleted."""
+VERSION = 1
+"""Raised when the same file and options are written otherwise."""
 Splits = tuple[Tensor, Tensor, Tensor]
 KINDS: dict[str, Kind] = {"f": "continuous", "b": "binary", "i": "discrete", "u": "discrete"}
 
@@ -65,12 +68,12 @@ def streamed_array(
         raise BenchError(f"{path}: a .npy file has no labels; leave data.label and data.labelled out")
     source = mapped(path)
     event_shape = tuple(source.shape[1:]) or (1,)
-    flat = source.reshape(len(source), -1)
+    flat = source.reshape(len(source), math.prod(event_shape))
     kind = kind or KINDS[source.numpy().dtype.kind]
     way = split_rows(Frame(path, {}, len(flat)), cutting.split, cutting.seed)
     rows = tuple(torch.from_numpy(part) for part in way.splits)
     where, files = str(path), (path, *way.files)
-    key = [*(file_hash(file) for file in files), str(cutting.split), cutting.seed, kind]
+    key = [VERSION, *(file_hash(file) for file in files), str(cutting.split), cutting.seed, kind]
     if kind == "continuous":
         check(flat, lambda piece: ~piece.isfinite(), where, "leave the row out, or fill it in")
         space = Standardised.of_pieces(lambda: in_order(flat, rows[0]), event_shape)
@@ -92,13 +95,15 @@ def streamed_array(
     return Dataset(name, spec, own, *splits, files=files, streamed=True)
 
 
-def written(flat: Tensor, rows: tuple[Tensor, ...], change: Callable[[Tensor], Tensor], key: list[object]) -> Splits:
+def written(
+    flat: Tensor, rows: tuple[Tensor, ...], change: Callable[[Tensor], Tensor], key: Sequence[object]
+) -> Splits:
     """The splits as entries see them, each a mapped file under the data root that is written where it is missing.
 
     Raises:
         BenchError: one cannot be written.
     """
-    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()[:16]
     folder = data_root(None) / FOLDER
 
     def split(part: str, chosen: Tensor) -> Tensor:

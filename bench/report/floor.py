@@ -21,6 +21,15 @@ def above_floor(likelihoods: Measured, cells: dict[str, ModelSummary]) -> set[st
     return {name for name, cell in cells.items() if not cell.is_floor and not is_better(likelihoods, name, floor)}
 
 
+def above_floor_by_mean(cells: dict[str, ModelSummary]) -> set[str]:
+    """The trained entries whose mean NLL is not below that of the best floor, where no error of it is known."""
+    means = {name: cell.intervals["nll_nats"].mean for name, cell in cells.items() if "nll_nats" in cell.intervals}
+    floors = [mean for name, mean in means.items() if cells[name].is_floor]
+    if not floors:
+        return set()
+    return {name for name, mean in means.items() if not cells[name].is_floor and mean >= min(floors)}
+
+
 def is_better(likelihoods: Measured, name: str, floor: str) -> bool:
     """True where the 95 % interval of the gap in log-likelihood lies above 0."""
     runs = min(likelihoods.runs(name), likelihoods.runs(floor))

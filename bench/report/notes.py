@@ -3,12 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
-from bench.config import TUNED
 from bench.record.columns import bounded
 from bench.record.warnings import UNBOUNDED
 from bench.report.controls import saturated
 from bench.report.layouts import Layout, Metric, has_any
 from bench.report.model_summary import ModelSummary
+from bench.report.ranking import untuned_names
 
 DAGGER, DOUBLE_DAGGER, SECTION, PILCROW, TRIANGLE = "†", "‡", "§", "¶", "▲"
 
@@ -109,9 +109,11 @@ def what_varies(cells: Iterable[ModelSummary]) -> list[str]:
 
 
 def is_untuned(cells: Iterable[ModelSummary]) -> bool:
-    """True where a study is to be tuned and no trained entry of it was."""
-    trained = [cell for cell in cells if cell.runs and not cell.is_floor and not cell.control]
-    return any(cell.untuned for cell in trained) and not any(TUNED in cell.setting for cell in trained)
+    """True where a study is to be tuned and a trained entry was not on some of its data."""
+    by_data: dict[str, list[ModelSummary]] = defaultdict(list)
+    for cell in cells:
+        by_data[cell.data].append(cell)
+    return any(untuned_names(own) for own in by_data.values())
 
 
 def is_single(cell: ModelSummary, column: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bench.config import TUNED
 from bench.report.comparison import Comparison, Measured, comparison, mean_interval
-from bench.report.floor import above_floor
+from bench.report.floor import above_floor, above_floor_by_mean
 from bench.report.intervals import Interval
 from bench.report.likelihoods import by_error, comparable_groups, kl_measured, measured
 from bench.report.model_summary import ModelSummary
@@ -52,15 +52,17 @@ def contests(cells: list[ModelSummary]) -> list[Contest]:
     """The contests of one data set that name a best.
 
     Where several entries were tuned, they meet tuned alone: as they come, who is first hangs on whom the default rate
-    suits. So a study that is to be tuned names no best of entries that are not. One tuned entry in a study of others
+    suits. So a study that is to be tuned names no best while an entry is not. One tuned entry in a study of others
     as they come meets them as it comes itself.
     """
+    if untuned_names(cells):
+        return []
     every = meetings(cells)
     tuned = [contest for contest in every if contest.setting == TUNED]
     others = [contest for contest in every if contest.setting != TUNED]
     if tuned and (len(trained(tuned)) > 1 or trained(others) <= trained(tuned)):
         return tuned
-    return [contest for contest in others if not is_untuned(contest)]
+    return others
 
 
 def trained(contests: list[Contest]) -> set[str]:
@@ -68,9 +70,11 @@ def trained(contests: list[Contest]) -> set[str]:
     return {name for contest in contests for name, cell in contest.cells.items() if not cell.is_floor}
 
 
-def is_untuned(contest: Contest) -> bool:
-    """True for entries as they come of a study that is to be tuned."""
-    return any(cell.untuned for cell in contest.cells.values() if not cell.is_floor)
+def untuned_names(cells: list[ModelSummary]) -> set[str]:
+    """Names of the trained entries without a tuned run, of a study that is to be tuned."""
+    own = [cell for cell in cells if cell.runs and not cell.is_floor and not cell.control]
+    tuned = {cell.model for cell in own if TUNED in cell.setting.split("=")}
+    return {cell.model for cell in own if cell.untuned} - tuned
 
 
 def meetings(cells: list[ModelSummary]) -> list[Contest]:
@@ -151,7 +155,8 @@ def behind_floor(group: dict[str, Any], contest: Contest, test_sets: TestSets) -
     """The places of a group's entries that are not shown to be better than the floor."""
     likelihoods = measured(group, test_sets)
     members = {name: contest.cells[name] for name in group}
-    return set() if likelihoods is None else {members[name].place for name in above_floor(likelihoods, members)}
+    behind = above_floor_by_mean(members) if likelihoods is None else above_floor(likelihoods, members)
+    return {members[name].place for name in behind}
 
 
 def negative(measure: Measured, name: str) -> Interval:

@@ -35,7 +35,8 @@ def verdict(data: str, pairs: list[Difference], cells: list[ModelSummary]) -> st
     number = quantity(best.intervals["nll_nats"])
     near = [pair.other.model for pair in pairs if not pair.told_apart]
     first = f"{data}: {best.model} has the lowest test NLL, {'≤ ' * best.is_bound}{number} nats"
-    told = f"; not told apart from it: {', '.join(near)}" if near else ", told apart from every other model"
+    apart = ", told apart from every other model" if best.best else ", not compared with all others"
+    told = f"; not told apart from it: {', '.join(near)}" if near else apart
     members = {pair.other.place for pair in pairs} | {best.place}
     above = [cell.model for cell in cells if cell.above_floor and cell.place in members]
     floor = f" Not shown to be better than the floor: {', '.join(above)}." if above else ""

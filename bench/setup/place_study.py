@@ -13,6 +13,9 @@ from bench.config import NOT_IDENTITY, Config
 FILES = ("path", "split")
 """Options of a data set that may name a file or a folder; the first names the study."""
 
+FUNCTION = "function"
+"""The option that names what returns the data, where no file does."""
+
 NAME_LENGTH = 40
 """Characters of a file's name that stand in a folder's."""
 
@@ -30,13 +33,13 @@ def place_study(config: Config) -> None:
     options = {name: value for name, value in config.data.items() if counts(name, value)}
     content = {name: file_content(value) if name in FILES else value for name, value in options.items()}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:HASH_LENGTH]
-    named = options.get(FILES[0]) or config.data["name"]
+    named = options.get(FILES[0]) or options.get(FUNCTION) or config.data["name"]
     config.study = f"{config.study}-{plain_name(str(named))}-{digest}"
 
 
 def counts(name: str, value: Any) -> bool:
     """True for an option that decides the data."""
-    return value is not None and (name in FILES or f"data.{name}" not in NOT_IDENTITY)
+    return value is not None and (name in (*FILES, FUNCTION) or f"data.{name}" not in NOT_IDENTITY)
 
 
 def plain_name(path: str) -> str:
@@ -46,18 +49,20 @@ def plain_name(path: str) -> str:
 
 
 def file_content(value: Any) -> Any:
-    """The hash of a file's bytes, or of a folder's names and sizes; any other value as it is."""
+    """The hash of a file's bytes, or a folder's names with those of its files; any other value as it is."""
     path = Path(str(value)).expanduser()
     if path.is_file():
-        state = path.stat()
-        return bytes_hash(str(path.resolve()), state.st_size, state.st_mtime_ns)
+        return hash_of(path)
     if path.is_dir():
-        return sorted(
-            (os.path.relpath(os.path.join(folder, name), path), os.path.getsize(os.path.join(folder, name)))
-            for folder, _, names in os.walk(path)
-            for name in names
-        )
+        files = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+        return sorted((str(file.relative_to(path)), hash_of(file)) for file in files)
     return value
+
+
+def hash_of(path: Path) -> str:
+    """The hash of a file's bytes as they are now."""
+    state = path.stat()
+    return bytes_hash(str(path.resolve()), state.st_size, state.st_mtime_ns)
 
 
 @cache

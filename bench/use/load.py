@@ -11,6 +11,7 @@ from safetensors.torch import load as tensors_of
 from torch import Tensor
 
 from bench.config import Config, from_plain
+from bench.data.content import PROJECT, is_projects
 from bench.data.dataset import Dataset
 from bench.data.stored_space import TENSORS, StoredSpace, read_space
 from bench.errors import BenchError, NotApplicable, one_line
@@ -149,11 +150,27 @@ def rebuilt(config: Config, cls: type[Entry], folder: Path) -> Dataset:
     """The run's data set, made again from its configuration: for a run whose folder holds no space.
 
     Raises:
-        BenchError: it cannot be built.
+        BenchError: it cannot be built, or would call a function that the run's folder names and does not keep.
     """
     make_importable(config.data["_target_"], folder, trust=False)
+    check_function(config, folder)
     dataset = build.dataset(config).of_seed(config.seed)
     return dataset.shaped() if cls.own_shape else dataset
+
+
+def check_function(config: Config, folder: Path) -> None:
+    """Refuses the function of `data=python` unless its module is here as the folder keeps it: to call it runs code.
+
+    Raises:
+        BenchError: it is another one, not here, or the bench's own, which returns no data of a user's.
+    """
+    if is_projects(config.data):
+        return
+    function = str(config.data.get("function", "")).replace(":", ".")
+    if function.startswith(PROJECT):
+        raise BenchError(f"{folder.name}: data.function={config.data['function']} is no function of one's own data")
+    if function:
+        make_importable(function, folder, trust=False)
 
 
 def check_space(stored: StoredSpace) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.config import Config
+from bench.data.content import is_projects
 from bench.data.stored_space import StoredSpace
 from bench.errors import BenchError, Diverged
 from bench.metrics.draws import OverDraws
@@ -213,6 +214,8 @@ class LoadedRun:
         Raises:
             BenchError: the data are not here, or the model has no likelihood.
         """
+        if not is_projects(self.config.data):
+            raise BenchError(f"{self.name}: its data are made by code of one's own; bench evaluate measures it again")
         dataset = build.dataset(self.config).of_seed(self.config.seed)
         dataset = (dataset.shaped() if type(self.entry).own_shape else dataset).to(self.device)
         settings = self.config.eval

@@ -133,7 +133,3 @@ def test_rows_come_in_the_order_that_is_asked_for(path: Path, monkeypatch: pytes
     found = list(stream.in_order(stream.mapped(path), order))
     assert [len(piece) for piece in found] == [10, 10, 10, 10]
     assert torch.equal(torch.cat(found), torch.from_numpy(ROWS)[order])
-
-
-def test_sizes_add_up() -> None:
-    assert stream.size_of((torch.zeros(5, 3), torch.zeros(2, dtype=torch.uint8))) == 62

@@ -39,3 +39,10 @@ def test_the_largest_budget_is_the_one_that_is_said() -> None:
 def test_untuned_entries_of_a_study_that_is_to_be_tuned_have_no_verdict() -> None:
     untuned = {**TRAINED, "setting": "default", "untuned": True}
     assert said(runs_of("cnf", 2.5, **untuned), runs_of("maf", 3.0, **untuned)) == []
+
+
+def test_no_best_is_named_while_one_of_the_entries_is_not_tuned() -> None:
+    untuned = {**TRAINED, "setting": "default", "untuned": True}
+    groups = [runs_of("cnf", 2.5, **TRAINED), runs_of("maf", 3.0, **TRAINED)]
+    assert said(*groups, runs_of("cnf", 2.6, **untuned))
+    assert said(*groups, runs_of("nsf", 3.5, **untuned)) == []

@@ -80,3 +80,15 @@ def test_tuning_is_asked_for_by_the_study_and_can_be_left_out() -> None:
     untuned = compose(["study=all_families", "tune=no"])
     assert untuned.tune.settings == ["default"]
     assert untuned.tune.required
+
+
+def test_two_functions_and_two_folders_of_equal_sizes_have_folders_of_their_own(tmp_path) -> None:
+    assert placed(function="mine:load") != placed(function="mine:other")
+    assert placed(function="mine:load").startswith("all_families-mine")
+    names = []
+    for number in "12":
+        folder = tmp_path / number / "photos"
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_text(number)
+        names.append(placed(path=str(folder)))
+    assert names[0] != names[1]

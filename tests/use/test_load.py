@@ -247,3 +247,22 @@ def test_a_users_entry_that_changed_needs_consent(own_run: Path, tmp_path: Path,
     with pytest.raises(BenchError, match="--trust-sources"):
         load(own_run, say=silent)
     assert len(load(own_run, say=silent, trust_sources=True).sample(3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("function", "said"), [("os:system", "not stored"), ("bench.errors:one_line", "no function of one's own data")]
+)
+def test_a_function_that_a_run_names_is_never_called_without_its_text(copied, function: str, said: str) -> None:
+    """A stranger's folder without a space asks for its data to be made again: by `os.system`."""
+    folder = copied("flow")
+    for name in ("space.json", "space.safetensors"):
+        (folder / name).unlink()
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    touched = folder / "touched"
+    config["data"] = {
+        "_target_": "bench.data.python.python", "name": "python", "function": function, "command": f"touch {touched}"
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(BenchError, match=said):
+        load(folder, say=silent)
+    assert not touched.exists()

@@ -1,7 +1,7 @@
 """The format of `compress`, files that end in .Z: LZW with codes of 9 to 16 bits (Welch 1984)."""
 
 MAGIC = b"\x1f\x9d"
-CLEAR, FIRST = 256, 257
+CLEAR = 256
 
 
 def decompressed(content: bytes) -> bytes:

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from sklearn.covariance import ledoit_wolf
 
 from bench.data.inspection import inspect
 from bench.data.table.table import table
@@ -48,9 +49,12 @@ def test_kinds_are_said_before_a_run_whose_row_has_both_units(mine, bench_call) 
     (record,) = records(mine.parent / "results/scratch").values()
     data = table("table", path=str(mine), columns=["height", "weight"])
     train, test = data.train.double().numpy(), data.test.double().numpy()
-    # The entry is the maximum-likelihood Gaussian of the training rows; its NLL in the units has a closed form.
-    unit = np.array([column.unit for column in data.space.columns])
-    expected = gaussian_nll(test * unit, train.mean(0) * unit, np.cov(train.T, bias=True) * np.outer(unit, unit))
+    # The entry is a Gaussian with the training rows' variances and shrunk correlation; its NLL has a closed form.
+    unit, spread = np.array([column.unit for column in data.space.columns]), train.std(0)
+    correlation = ledoit_wolf((train - train.mean(0)) / spread, assume_centered=True)[0]
+    np.fill_diagonal(correlation, 1.0)
+    scale = spread * unit
+    expected = gaussian_nll(test * unit, train.mean(0) * unit, correlation * np.outer(scale, scale))
     assert record["nll_unit_nats"] == pytest.approx(expected, abs=1e-5)
     assert record["nll_nats"] == pytest.approx(expected - np.log(unit).sum(), abs=1e-5)
     assert record["nll_space"] == "nats of standardised columns; of a category, of its probability"
