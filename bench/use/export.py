@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,8 @@ LARGEST = 100_000
 """Bytes of weights that are committed, at most."""
 TEST_ROWS = 2_000
 """Test log-likelihoods that a committed run keeps, the first of them: quantiles to 0.05 %."""
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+"""What a table may call data and runs, which become folders."""
 WORDS, TENSORS = "space.json", "space.safetensors"
 
 
@@ -95,6 +98,8 @@ def keep_best(study: Path, kept_in: Path) -> list[str]:
     chosen = best_runs(study)
     kept = {}
     for data, run_id in chosen.items():
+        if not (NAME.fullmatch(data) and NAME.fullmatch(run_id)):
+            raise BenchError(f"{study}: its table names the run {shown(run_id)} of {shown(data)}; restore the table")
         folder = study / "runs" / run_id
         if not folder.is_dir():
             raise BenchError(f"{study}: {run_id}, the best run of {data}, is not here; make it with bench run --again")

@@ -118,11 +118,12 @@ def fitted_column(one: Found, numbers: Any, train: Any, place: int, dequantise: 
     squares = np.square((train - mean) / deviation)
     kurtosis = float(np.square(squares).mean()) - 3
     grid = one.kind == "integer" or ties.there
-    step = step_of(np.unique(numbers)) if grid else 0.0
+    # The step of integers is a kind's, of the whole file; that of ties is fitted, and sees training rows alone.
+    step = step_of(np.unique(numbers if one.kind == "integer" else train)) if grid else 0.0
     cell = step if one.kind == "integer" or (dequantise and step >= FINEST * deviation) else 0.0
     unit = float(np.hypot(deviation, cell / np.sqrt(12)))
     centre = float(np.median(train)) if one.kind == "heavy" else mean
-    origin = float(numbers[0])
+    origin = float(train[0])
     column = Column(one.name, one.kind, place, centre, unit, cell, origin, low, high)
     return column, Seen(distinct, ties, step, kurtosis)
 

@@ -15,6 +15,8 @@ from bench.errors import BenchError, unknown
 
 FRACTIONS = (0.7, 0.15, 0.15)
 PARTS = ("train", "validation", "test")
+TIME = "time"
+"""The way of ordered rows; a column of that name is one like any other."""
 WORDS = {
     "train": ("train", "training", "0"),
     "validation": ("validation", "valid", "val", "dev", "1"),
@@ -65,14 +67,14 @@ def split_rows(frame: Frame, split: str | Sequence[float] | None, seed: int, cla
         shares = fractions_of(frame, split)
         splits = at_random(frame.rows, shares, generator, classes)
         words = f"at random, seed {seed}"
+    elif split == TIME:
+        splits, words = in_order(frame.rows, FRACTIONS), "in the order of the rows"
     elif split in frame.columns:
         splits, words = by_column(frame, split), f"by column {split}"
-    elif split == "time":
-        splits, words = in_order(frame.rows, FRACTIONS), "in the order of the rows"
     elif Path(split).suffix:
         splits, words, files = by_file(frame, Path(split)), f"by {Path(split).name}", (Path(split),)
     else:
-        known = [*frame.columns, "time"]
+        known = [*frame.columns, TIME]
         raise unknown("split", split, known, f"data.split of {frame.name}, a column, `time`, fractions or a file")
     check_sizes(frame, splits, words)
     if files or words.startswith(("by", "in")):

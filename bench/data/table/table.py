@@ -17,7 +17,7 @@ from bench.data.table.fit import fitted
 from bench.data.table.frame import Form, Frame, Words, as_words
 from bench.data.table.kinds import Found, category, check_finite, kinds_of
 from bench.data.table.reading import read
-from bench.data.table.splits import split_rows
+from bench.data.table.splits import TIME, split_rows
 from bench.errors import BenchError
 from bench.spec import DataSpec
 
@@ -37,7 +37,7 @@ class Options:
 
     def uses(self, name: str) -> bool:
         """True for a column that is looked at: label and split are, wherever they stand."""
-        if name in (self.label, self.split):
+        if name in (self.label, None if self.split == TIME else self.split):
             return True
         return name not in (self.drop or ()) and (self.columns is None or name in self.columns)
 
@@ -160,9 +160,10 @@ def without_missing(frame: Frame, options: Options) -> list[str]:
     Raises:
         BenchError: every row has one.
     """
-    label, split, columns = options.label, options.split, options.columns
+    label, columns = options.label, options.columns
+    named = None if options.split == TIME else options.split
     frame.check_names([label] if label else [], "data.label")
-    extra = [name for name in (label, split) if isinstance(name, str) and name in frame.columns]
+    extra = [name for name in (label, named) if isinstance(name, str) and name in frame.columns]
     frame.keep(
         None if columns is None else [*columns, *extra], [name for name in options.drop or () if name not in extra]
     )

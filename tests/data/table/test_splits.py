@@ -62,6 +62,26 @@ def test_time_keeps_the_order_of_the_rows(tmp_path) -> None:
     assert train != sorted(train), "the first rows of a split stand for all of it"
 
 
+def test_a_column_called_time_is_one_like_any_other_where_the_rows_are_ordered(tmp_path) -> None:
+    values = [row * 0.37 % 1 for row in range(N)]
+    data = table("table", path=written(tmp_path, time=values), split="time")
+    assert data.space.names == ("n", "time")
+    alone = table("table", path=written(tmp_path, time=values), split="time", drop=["time"])
+    assert alone.space.names == ("n",)
+
+
+def test_the_resolution_of_ties_is_fitted_on_training_rows(tmp_path) -> None:
+    """One finer row of the test split changes nothing of the space."""
+    values = [round(row * 0.37 % 5, 1) for row in range(N)]
+    finer = [*values[:-1], 0.123456789]
+    spaces = [
+        table("table", path=written(tmp_path, x=x), split="time", columns=["x"], ties="dequantise").space
+        for x in (values, finer)
+    ]
+    assert spaces[0].columns == spaces[1].columns
+    assert spaces[0].columns[0].step == pytest.approx(0.1)
+
+
 def test_a_column_says_the_split_and_is_no_part_of_an_event(tmp_path) -> None:
     words = [("train", "Train", "VAL", "test")[row % 4] for row in range(N)]
     data = table("table", path=written(tmp_path, part=words), split="part")
