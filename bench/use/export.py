@@ -19,6 +19,9 @@ TEST_ROWS = 2_000
 """Test log-likelihoods that a committed run keeps, the first of them: quantiles to 0.05 %."""
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 """What a table may call data and runs, which become folders."""
+CONFIG = "config.yaml"
+PLACES = {"results_dir": "results_dir: results\n", "data_root": "data_root: null\n"}
+"""Lines of a configuration that name folders, and what stands in their place."""
 WORDS, TENSORS = "space.json", "space.safetensors"
 
 
@@ -56,7 +59,13 @@ def complete(folder: Path, name: str) -> dict[str, bytes]:
         raise BenchError(f"{name}: {error}") from error
     if reason:
         raise BenchError(f"{name}: {shown(reason)}, so that it cannot be used without its data")
-    return members
+    return members | ({CONFIG: without_places(members[CONFIG])} if CONFIG in members else {})
+
+
+def without_places(config: bytes) -> bytes:
+    """A run's configuration without the folders of the machine that made it."""
+    lines = config.decode().splitlines(keepends=True)
+    return "".join(PLACES.get(line.partition(":")[0], line) for line in lines).encode()
 
 
 def with_space(folder: Path) -> dict[str, bytes]:
