@@ -88,6 +88,8 @@ class LoadedRun:
             raise BenchError(f"temperature={temperature:g}: give a number above 0")
         if temperature != 1 and (self.entry.latent != "exact" or not isinstance(self.entry, HasLatent)):
             raise BenchError(f"{self.name}: temperature scales the normal latent of a flow, which this model has not")
+        if temperature != 1 and label is not None:
+            raise BenchError(f"{self.name}: temperature={temperature:g} draws of no label; leave one of the two out")
         with self.drawing(seed, "sample"):
             parts = [self.drawn(count, label, temperature) for count in pieces(n)]
         return self.finite(torch.cat(parts), "a sample")
@@ -96,7 +98,6 @@ class LoadedRun:
         """`n` draws at once, in model space."""
         if temperature != 1:
             assert isinstance(self.entry, HasLatent)
-            self.context(n, label)
             return self.entry.decode(temperature * torch.randn(n, *self.stored.spec.event_shape, device=self.device))
         context = self.context(n, label)
         return self.entry.sample(n) if context is None else self.entry.sample(n, context)

@@ -266,3 +266,9 @@ def test_a_function_that_a_run_names_is_never_called_without_its_text(copied, fu
     with pytest.raises(BenchError, match=said):
         load(folder, say=silent)
     assert not touched.exists()
+
+
+def test_a_temperature_and_a_label_are_not_asked_for_together(shelf) -> None:
+    """The latent of a temperature is decoded without a label: the samples would be of all classes."""
+    with pytest.raises(BenchError, match=r"temperature=0\.5 draws of no label"):
+        load(shelf["flow"], say=silent).sample(3, label=1, temperature=0.5)
