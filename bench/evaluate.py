@@ -66,12 +66,14 @@ def evaluate(
     deadline: Deadline,
     run_seed: int = 0,
     outside: Dataset | None = None,
+    draws_density: bool = True,
 ) -> tuple[Record, Arrays]:
     """The evaluation half of a run's record, and the arrays that its pictures are drawn from.
 
     Every draw comes from `settings.seed`, so that all runs meet the same noise; torch's random state is left as it was.
     Only the supervised baseline, which is trained here, starts from `run_seed` as the entry did. `outside` is the data
-    set of `settings.outside`.
+    set of `settings.outside`. A density of the plane is among the arrays where `draws_density`: it costs as much as
+    the likelihood of 4,096 examples.
 
     Raises:
         Diverged: a likelihood, a sample or a reconstruction is not finite, or an ODE's solve is too far off.
@@ -96,17 +98,21 @@ def evaluate(
         deadline.check()
         record |= classes(entry, dataset, x, settings, run_seed)
         deadline.check()
+        own_density = isinstance(entry, HasLogProb) and not isinstance(entry, HasLogWeights)
+        known = torch.from_numpy(arrays["likelihoods.npz"]["log_prob"]) if own_density else None
         record |= likelihood_gap(
-            entry, dataset, len(x), settings.batch_rows, stream_seed(settings.seed, "likelihood gap")
+            entry, dataset, len(x), settings.batch_rows, stream_seed(settings.seed, "likelihood gap"), known
         )
         deadline.check()
         arrays["samples.npz"] = picture_samples(entry, dataset, x)
         watched.check("its classes or pictures")
-        if dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
-            arrays["density.npz"] = density_grid(entry, dataset, x, settings)
         record |= calibration(entry, x[: settings.sample_size], settings.batch_rows)
         record = joined(record, against_outside(entry, dataset, outside, settings, deadline.check))
         watched.check("its calibration or outside data")
+        # Last, so that no number hangs on whether it is drawn.
+        if draws_density and dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
+            deadline.check()
+            arrays["density.npz"] = density_grid(entry, dataset, x, settings)
     return record | {"eval_seconds": watch.seconds, "shared_machine": neighbours.shared()}, arrays
 
 

@@ -190,7 +190,8 @@ def measured(cell: Cell, entry: Entry, dataset: Dataset, deadline: Deadline, fol
     """
     seed = cell.config.seed
     outside = None if cell.outside is None else cell.outside.of_seed(seed).to(cell.device)
-    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, seed, outside)
+    whole = float(cell.config.budget.rung) == 1  # pictures are of the whole budget
+    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, seed, outside, draws_density=whole)
     check_averageable(numbers)
     for name, content in arrays.items():
         folder.write_arrays(name, **content)

@@ -10,6 +10,7 @@ from bench.data.dataset import Dataset
 from bench.errors import Diverged, Impossible
 from bench.evaluate import evaluate
 from bench.machine.deadline import Deadline
+from bench.metrics.likelihood_gap import likelihood_gap
 from bench.models.entry import Entry, HasLogProb, LogProb
 from bench.record.columns import COLUMNS
 from bench.record.sample_metrics import SAMPLE_METRICS, copycat, floor, floor_sd
@@ -65,6 +66,28 @@ def test_samples_of_the_truth_are_as_far_as_the_floor(truth) -> None:
     assert abs(record["mmd2_floor"]) < 0.02
     assert record["sliced_w2"] == pytest.approx(record["sliced_w2_floor"], abs=0.4)
     assert record["c2st"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_no_number_hangs_on_whether_a_density_is_drawn(own_conf) -> None:
+    entry, dataset, config = built(own_conf, *PLANE, "model=vae", "model.width=6", "eval.importance_samples=10")
+    drawn, with_density = evaluate(entry, dataset, config.eval, Deadline(None))
+    record, without = evaluate(entry, dataset, config.eval, Deadline(None), draws_density=False)
+    assert set(with_density) - set(without) == {"density.npz"}
+    assert {name: value for name, value in record.items() if name not in CLOCKS} == {
+        name: value for name, value in drawn.items() if name not in CLOCKS
+    }
+
+
+def test_the_likelihood_gap_takes_the_test_likelihoods_of_the_row(own_conf) -> None:
+    """Of pictures too, where each is a mean over draws of the noise."""
+    entry, dataset, config = built(own_conf, *DIGITS, "model=realnvp", "model.width=8")
+    record, arrays = evaluate(entry, dataset, config.eval, Deadline(None))
+    of_test = arrays["likelihoods.npz"]["log_prob"]
+    seed = stream_seed(config.eval.seed, "likelihood gap")
+    again = likelihood_gap(entry, dataset, len(of_test), config.eval.batch_rows, seed, torch.from_numpy(of_test))
+    moved = likelihood_gap(entry, dataset, len(of_test), config.eval.batch_rows, seed, torch.from_numpy(of_test) + 1)
+    assert record["likelihood_gap_nats"] == again["likelihood_gap_nats"]
+    assert record["likelihood_gap_nats"] == pytest.approx(moved["likelihood_gap_nats"] + 1)
 
 
 def test_the_density_is_drawn_where_there_are_two_coordinates(truth) -> None:

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from bench.data.dataset import Dataset
@@ -19,7 +19,14 @@ WEIGHTS = 16
 """Importance weights of an entry that has them: the bound's slack is much the same on both splits and cancels."""
 
 
-def likelihood_gap(entry: Entry, dataset: Dataset, test_examples: int, batch_rows: int, seed: int) -> Record:
+def likelihood_gap(
+    entry: Entry,
+    dataset: Dataset,
+    test_examples: int,
+    batch_rows: int,
+    seed: int,
+    of_test: Float[Tensor, " n"] | None = None,
+) -> Record:
     """`likelihood_gap_nats` in the report space, and its standard error; nothing for an entry without a likelihood.
 
     The mean of log p over a random draw of training examples less that over test examples, up to `EXAMPLES` of each.
@@ -32,17 +39,21 @@ def likelihood_gap(entry: Entry, dataset: Dataset, test_examples: int, batch_row
         test_examples: first so many test examples that may be used.
         batch_rows: most examples in one call.
         seed: of the draw and of the dequantisation noise.
+        of_test: log p of test examples in the report space, where they are known by the entry's own density; else they
+            are estimated as those of training examples are.
 
     Raises:
         Diverged: a log-likelihood is not finite.
     """
     drawn = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(stream_seed(seed, "drawn")))
     train = dataset.training(drawn[:EXAMPLES])
-    values = [
-        report_log_prob(entry, dataset, raw, batch_rows, stream_seed(seed, name))
-        for name, raw in (("train", train), ("test", dataset.test[: min(EXAMPLES, test_examples)]))
-    ]
-    of_train, of_test = values
+    test_examples = min(EXAMPLES, test_examples)
+    of_train = report_log_prob(entry, dataset, train, batch_rows, stream_seed(seed, "train"))
+    if of_test is None:
+        test = dataset.test[:test_examples]
+        of_test = report_log_prob(entry, dataset, test, batch_rows, stream_seed(seed, "test"))
+    else:
+        of_test = of_test[:test_examples]
     if of_train is None or of_test is None:
         return {}
     (upper, upper_error), (lower, lower_error) = mean_and_error(of_train), mean_and_error(of_test)

@@ -21,12 +21,13 @@ TRAINING_VERSION = 2
 
 2: validation after every 2 % of the budget, and patience as a share of it."""
 
-EVALUATION_VERSION = 4
+EVALUATION_VERSION = 5
 """Raised when an evaluation changes the numbers of the same weights on purpose.
 
 2: floors of sample metrics are means over random draws of training examples, no longer of the first of the file.
 3: likelihoods are means over draws of the dequantisation noise.
-4: features of digits are of a classifier a fold; evaluations of a field are a mean over all calls."""
+4: features of digits are of a classifier a fold; evaluations of a field are a mean over all calls.
+5: the likelihood gap takes the row's own likelihoods of test examples, where they are of the entry's own density."""
 
 SEED_PLACE = "the seed stands here"
 DIGITS = 8
