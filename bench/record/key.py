@@ -16,10 +16,11 @@ from bench.record.store import Record
 Content = dict[str, Any]
 """What a key hashes, as JSON."""
 
-TRAINING_VERSION = 2
+TRAINING_VERSION = 3
 """Raised when a default of the schema or the training loop changes weights on purpose.
 
-2: validation after every 2 % of the budget, and patience as a share of it."""
+2: validation after every 2 % of the budget, and patience as a share of it.
+3: FLOPs of a step are counted after every 25th interval, which moves where a budget of FLOPs ends for an ODE."""
 
 EVALUATION_VERSION = 5
 """Raised when an evaluation changes the numbers of the same weights on purpose.

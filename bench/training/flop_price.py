@@ -8,7 +8,7 @@ from bench.metrics.compute import count_flops
 from bench.models.entry import Entry, field_evaluations
 from bench.training.history import History
 
-COUNT_EVERY = 10
+COUNT_EVERY = 25
 """Intervals between two counts of a step's FLOPs: under the counter a step takes two to three times as long."""
 
 

@@ -53,8 +53,8 @@ def test_a_new_column_goes_from_a_run_to_every_table(
 ) -> None:
     """Two runs whose evaluation fills the new columns: table.csv, summary.csv, the tables, the page, the glossary."""
 
-    def widened_evaluate(*words: Any) -> Any:
-        numbers, arrays = evaluate(*words)
+    def widened_evaluate(*words: Any, **options: Any) -> Any:
+        numbers, arrays = evaluate(*words, **options)
         seed = words[4]
         return numbers | new_values(seed), arrays
 

@@ -82,7 +82,7 @@ def test_a_class_of_the_projects_counts_by_its_name_and_version(monkeypatch) -> 
 def test_the_columns_of_a_row_show_the_parts_of_its_key(own_conf) -> None:
     identity = resolve(tiny(own_conf, "model=affine")).identity()
     assert identity["source_hash"] is not None
-    assert (identity["entry_version"], identity["training_version"], identity["evaluation_version"]) == (1, 2, 5)
+    assert (identity["entry_version"], identity["training_version"], identity["evaluation_version"]) == (1, 3, 5)
     assert cell().identity()["source_hash"] is None
     assert cell().identity()["data_hash"] != identity["data_hash"]
 
