@@ -1,5 +1,6 @@
 """Rows of an older version that cannot be compared with those of today, in one line."""
 
+import shlex
 from collections import defaultdict
 
 from bench.record.typed import printable
@@ -37,7 +38,7 @@ def older_rows(study: str, runs: list[Run]) -> list[str]:
     return [
         f"{len(apart)} rows of an older version (training {first[0]}, evaluation {first[1]}) were measured on other "
         f"test examples: {names(apart)} cannot be compared with {names(new)}, and stand beside without a rank. Make "
-        f"them anew: bench run study={study}"
+        f"them anew: bench run study={shlex.quote(study)}"
     ]
 
 
