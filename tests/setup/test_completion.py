@@ -39,7 +39,7 @@ def completed(bash: Terminal, typed: str, expected: str) -> str:
 @pytest.mark.parametrize(
     ("typed", "line"),
     [
-        ("bench rep", "> bench repo"),
+        ("bench repr", "> bench reproduce"),
         ("bench report qu", "> bench report quick"),
         ("bench report mys", "> bench report mystudy"),
         ("bench list mo", "> bench list models"),
@@ -60,7 +60,7 @@ def test_a_word_is_completed(bash: Terminal, typed: str, line: str) -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 def test_all_that_may_follow_is_listed(bash: Terminal) -> None:
     assert "reproduce" in completed(bash, "bench r", "retime")
-    shown = completed(bash, "bench run model=real", "realnvp_paper")
+    shown = completed(bash, "bench run model=realnvp", "realnvp_paper")
     assert "> bench run model=realnvp" in shown
 
 
