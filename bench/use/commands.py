@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,25 +90,31 @@ def encode(arguments: argparse.Namespace) -> int:
 
 def decode(arguments: argparse.Namespace) -> int:
     """`bench decode`: latents in the user's units."""
-    out = arguments.out or arguments.file.with_suffix(".decoded.csv")
-    suffix = format_of(out, DRAWN)
-    run = opened(arguments)
-    drawable(run, suffix)
-    x = run.model_decoded(latents_in(arguments.file), arguments.file.name)
-    write_events(run, out, x, "decoded", {}, f"{len(x)} decoded by {run.config.model['name']}")
-    print(f"{out}: {len(x)} rows decoded by {run.record['run_id']}")
-    return 0
+
+    def decoded(run: LoadedRun) -> Any:
+        return run.model_decoded(latents_in(arguments.file), arguments.file.name)
+
+    return mapped(arguments, "decoded", decoded)
 
 
 def reconstruct(arguments: argparse.Namespace) -> int:
     """`bench reconstruct`: decode(encode(x)) of each row of a file."""
-    out = arguments.out or arguments.file.with_suffix(".reconstructed.csv")
+
+    def reconstructed(run: LoadedRun) -> Any:
+        return run.model_reconstructed(rows_of(run, arguments.file), arguments.file.name)
+
+    return mapped(arguments, "reconstructed", reconstructed)
+
+
+def mapped(arguments: argparse.Namespace, done: str, events: Callable[[LoadedRun], Any]) -> int:
+    """A command that makes events of a file, named by what is done to its rows."""
+    out = arguments.out or arguments.file.with_suffix(f".{done}.csv")
     suffix = format_of(out, DRAWN)
     run = opened(arguments)
     drawable(run, suffix)
-    x = run.model_reconstructed(rows_of(run, arguments.file), arguments.file.name)
-    write_events(run, out, x, "reconstructed", {}, f"{len(x)} reconstructed by {run.config.model['name']}")
-    print(f"{out}: {len(x)} rows reconstructed by {run.record['run_id']}")
+    x = events(run)
+    write_events(run, out, x, done, {}, f"{len(x)} {done} by {run.config.model['name']}")
+    print(f"{out}: {len(x)} rows {done} by {run.record['run_id']}")
     return 0
 
 

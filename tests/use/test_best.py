@@ -1,4 +1,4 @@
-"""The best run of a data set: selected on validation, of one content, and in the studies that keep it with its weights."""
+"""The best run of a data set: selected on validation, of one content; and the runs that studies keep with weights."""
 
 import csv
 import json
@@ -8,10 +8,10 @@ import pytest
 
 from bench.errors import BenchError
 from bench.record.warnings import UNBOUNDED
+from bench.use.best import best_run, best_runs
 from bench.use.export import LARGEST
 from bench.use.load import load
 from bench.use.places import best_folder, found
-from bench.use.best import best_run, best_runs
 from tests.helpers import ROOT
 
 KEPT = sorted(path for path in ROOT.glob("results/*/best/*") if path.is_dir())
@@ -116,7 +116,7 @@ def kept(folder: Path, run_id: str) -> None:
 def test_what_is_kept_is_the_best_or_refused(tmp_path: Path) -> None:
     study = study_with(tmp_path / "s", row("a", "realnvp", 2.0, 2.0))
     kept(study / "best" / "table", "old")
-    with pytest.raises(BenchError, match="s/best/table is a, .* kept is old"):
+    with pytest.raises(BenchError, match=r"s/best/table is a, .* kept is old"):
         best_folder(study, "table")
     kept(study / "runs" / "a", "a")
     assert best_folder(study, "table") == study / "runs" / "a"
