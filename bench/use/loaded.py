@@ -1,5 +1,6 @@
 """A loaded run: samples, likelihoods, latents and reconstructions in the user's units."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from bench.metrics.likelihood import evaluating
 from bench.models.entry import Entry, HasLatent
 from bench.record.store import Record
 from bench.seeds import stream_seed
-from bench.setup import build
+from bench.use.rebuilt import rebuilt
 from bench.use.scores import Scores, estimated, placed
 from bench.use.units import from_user, is_table, to_array, to_columns, units_of
 
@@ -213,12 +214,12 @@ class LoadedRun:
         """The mean test NLL, measured again from the weights as the run did; it needs the data, and a run's time.
 
         Raises:
-            BenchError: the data are not here, or the model has no likelihood.
+            BenchError: the data are not here or are others than the run's, or the model has no likelihood.
         """
         if not is_projects(self.config.data):
             raise BenchError(f"{self.name}: its data are made by code of one's own; bench evaluate measures it again")
-        dataset = build.dataset(self.config).of_seed(self.config.seed)
-        dataset = (dataset.shaped() if type(self.entry).own_shape else dataset).to(self.device)
+        found = rebuilt(self.config, self.record, type(self.entry).own_shape, self.name, warnings.warn)
+        dataset = found.to(self.device)
         settings = self.config.eval
         test = dataset.test[: settings.test_examples]
         if settings.estimator == "ais":

@@ -131,6 +131,16 @@ def cut(name: str):
     return damage
 
 
+def other_likelihoods(change):
+    """Test log-likelihoods of another run, or in another space."""
+
+    def damage(folder: Path) -> None:
+        with np.load(folder / "likelihoods.npz") as arrays:
+            np.savez(folder / "likelihoods.npz", log_prob=change(arrays["log_prob"]))
+
+    return damage
+
+
 def words_changed(name: str, change):
     def damage(folder: Path) -> None:
         content = (folder / name).read_text()
@@ -158,6 +168,8 @@ def words_changed(name: str, change):
         (cut("space.json"), "Expecting|Unterminated|Invalid"),
         (cut("record.json"), "record.json"),
         (cut("likelihoods.npz"), "no archive of arrays"),
+        (other_likelihoods(lambda values: values + 1), "its mean is .*, the row's NLL"),
+        (other_likelihoods(lambda values: np.append(values, 0.0)), "where the row has the NLL of"),
         (
             words_changed("space.json", lambda words: words.update(space={"class": "os.system", "fields": {}})),
             "no class",
