@@ -12,7 +12,7 @@ from bench.errors import BenchError
 from bench.use.files import form_of, format_of, read_rows, write_arrays, write_columns
 from bench.use.load import load
 from bench.use.loaded import LoadedRun
-from bench.use.units import category_names, column_names, is_table, to_array, to_columns, units_of
+from bench.use.units import column_names, is_table, to_array, to_columns, units_of, words_of
 
 DRAWN = (".csv", ".npz", ".png")
 NUMBERS = (".csv", ".npz")
@@ -39,15 +39,28 @@ def sample(arguments: argparse.Namespace) -> int:
     run = opened(arguments)
     drawable(run, suffix)
     x = run.model_sample(arguments.n, seed=arguments.seed, label=arguments.label, temperature=arguments.temperature)
-    beside: dict[str, Any] = {}
-    if arguments.label is not None:
-        beside["label"] = np.full(len(x), arguments.label)
-    if arguments.temperature != 1:
-        beside["temperature"] = np.full(len(x), arguments.temperature)
-    words = "".join(f", {name} {values[0]:g}" for name, values in beside.items())
+    beside = {free_name(run, name): np.full(len(x), value) for name, value in asked(run, arguments).items()}
+    words = "".join(f", {name} {value}" for name, value in asked(run, arguments).items())
     write_events(run, arguments.out, x, "samples", beside, f"{len(x)} samples of {run.config.model['name']}{words}")
     print(f"{arguments.out}: {len(x)} samples of {run.record['run_id']}, seed {arguments.seed}{words}")
     return 0
+
+
+def asked(run: LoadedRun, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What samples are drawn by, to stand beside them: their label, by the user's name of its column; a temperature."""
+    found: dict[str, Any] = {}
+    if arguments.label is not None:
+        whole = arguments.label.lstrip("-").isdecimal()
+        found[str(run.config.data.get("label") or "label")] = int(arguments.label) if whole else arguments.label
+    return found | ({"temperature": arguments.temperature} if arguments.temperature != 1 else {})
+
+
+def free_name(run: LoadedRun, name: str) -> str:
+    """A name for a column beside an event's own: itself, or with `sample_` before it where an own one has it."""
+    taken = {*column_names(run.stored), "samples"}
+    while name in taken:
+        name = f"sample_{name}"
+    return name
 
 
 def score(arguments: argparse.Namespace) -> int:
@@ -120,7 +133,7 @@ def mapped(arguments: argparse.Namespace, done: str, events: Callable[[LoadedRun
 
 def rows_of(run: LoadedRun, path: Path) -> Any:
     """The rows of a file, as `bench.use.units.from_user` takes them."""
-    return read_rows(path, category_names(run.stored), form_of(run.config.data))
+    return read_rows(path, words_of(run.stored), form_of(run.config.data))
 
 
 def left_out(run: LoadedRun, given: Any) -> str:

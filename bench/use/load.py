@@ -98,7 +98,10 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
         dataset = rebuilt(config, record, cls.own_shape, name, say)
         width = record.get("width") if stored is None else stored.width
         rows = {} if stored is None else stored.reference
-        stored = StoredSpace(dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), rows)
+        names = dataset.class_names[: dataset.spec.classes]
+        stored = StoredSpace(
+            dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), rows, class_names=names
+        )
     check_space(stored)
     entry = build.built(cls, {**options, "width": stored.width}, stored.spec, config.model["name"])
     take_weights(entry, folder)

@@ -13,7 +13,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     sample = added(commands, "sample", "draws of a stored run, in your data's units")
     sample.add_argument("-n", type=int, default=1_000, help="how many; default 1000")
     sample.add_argument("--seed", type=int, default=0, help="of the draws; default 0")
-    sample.add_argument("--label", type=int, help="the class to draw, of a model that takes one")
+    sample.add_argument("--label", help="the class to draw, of a model that takes one: your own label of it")
     sample.add_argument(
         "--temperature", type=float, default=1.0, help="factor of a flow's latent; the output then names it"
     )
