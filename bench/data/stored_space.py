@@ -1,7 +1,8 @@
-"""A space and the data's description in two files, `space.json` and `space.safetensors`: no data, nothing pickled.
+"""A space and the data's description in two files, `space.json` and `space.safetensors`; nothing is pickled.
 
 A space is a tree of frozen dataclasses of the bench. Tensors go into the second file under their place in the tree,
 all else into the first. So a run's folder alone leads from model space to the user's units and back.
+Of the data a few test examples are in it, see `bench.metrics.reference_rows`.
 """
 
 import importlib

@@ -12,6 +12,7 @@ from bench.errors import BenchError
 from bench.use.files import form_of, format_of, read_rows, write_arrays, write_columns
 from bench.use.load import load
 from bench.use.loaded import LoadedRun
+from bench.use.scores import CELLS
 from bench.use.units import column_names, is_table, to_array, to_columns, units_of, words_of
 
 DRAWN = (".csv", ".npz", ".png")
@@ -64,7 +65,7 @@ def free_name(run: LoadedRun, name: str) -> str:
 
 
 def score(arguments: argparse.Namespace) -> int:
-    """`bench score`: likelihood, typicality and place among the test rows of each row of a file."""
+    """`bench score`: likelihood and place among the test rows of each row of a file."""
     out = arguments.out or arguments.file.with_suffix(".scores.csv")
     suffix = format_of(out, NUMBERS)
     run = opened(arguments)
@@ -75,16 +76,19 @@ def score(arguments: argparse.Namespace) -> int:
         columns["log_prob_standardised"] = scores.log_prob_report
     columns |= {
         name: values
-        for name in ("standard_error", "typicality", "quantile", "typicality_quantile")
+        for name in ("standard_error", "nll_distance", "quantile", "nll_distance_quantile")
         if (values := getattr(scores, name)) is not None
     }
     rows = len(scores.log_prob)
-    columns |= {"estimator": np.full(rows, scores.estimator, dtype=object)}
+    columns |= {name: np.full(rows, getattr(scores, name), dtype=object) for name in ("measure", "estimator")}
     columns |= {"is_bound": np.full(rows, scores.is_bound)}
     write(out, suffix, columns)
     mean, bound = float(scores.log_prob.mean()), ">=" if scores.is_bound else "="
+    of = f" of the {scores.measure}, a bound of their probability" if scores.measure == CELLS else ""
     test = "" if scores.quantile is None else f", at the quantile {float(np.mean(scores.quantile)):.3g} of test rows"
-    print(f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){test}{left_out(run, given)}")
+    print(
+        f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){of}{test}{left_out(run, given)}"
+    )
     return 0
 
 

@@ -34,6 +34,8 @@ def export(arguments: argparse.Namespace) -> int:
         for line in keep_best(source, arguments.out or source / BEST):
             print(line)
         return 0
+    from bench.metrics.reference_rows import ROWS
+
     with run_folder(arguments.run, arguments.results_dir) as folder:
         members = complete(folder, arguments.run)
     name = run_id_of(members, arguments.run)
@@ -41,7 +43,7 @@ def export(arguments: argparse.Namespace) -> int:
     format_of(out, (".zip",))
     content = packed(members)
     write_atomically(out, content)
-    print(f"{out}: {name}, {len(content):,} bytes")
+    print(f"{out}: {name}, {len(content):,} bytes, of your data at most {ROWS} test rows")
     return 0
 
 

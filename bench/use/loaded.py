@@ -21,7 +21,7 @@ from bench.record.store import Record
 from bench.seeds import stream_seed
 from bench.use.rebuilt import rebuilt
 from bench.use.scores import Scores, estimated, placed
-from bench.use.units import from_user, is_table, to_array, to_columns, units_of
+from bench.use.units import from_user, is_table, to_array, to_columns
 
 AT_ONCE = 10_000
 """Events that are drawn or mapped at once."""
@@ -138,7 +138,7 @@ class LoadedRun:
         return self.score(x).log_prob
 
     def score(self, x: Any, where: str = "x") -> Scores:
-        """Likelihood, typicality and place among the test examples of each row.
+        """Likelihood, distance from the usual one and place among the test examples of each row.
 
         Args:
             x: rows in the user's units.
@@ -154,7 +154,7 @@ class LoadedRun:
             raise BenchError(f"{where}: {reason}; the model has no finite likelihood of them") from reason
         if found is None:
             raise BenchError(f"{self.name}: {self.config.model['name']} has no likelihood to score with")
-        return placed(found, self.test_log_prob, units_of(self.stored))
+        return placed(found, self.test_log_prob, self.stored)
 
     def encode(self, x: Any, where: str = "x") -> Any:
         """The latent of each row, `(n, *latent)` float32: exact for a flow, the posterior mean for a VAE.

@@ -76,7 +76,7 @@ def test_scores_of_a_table_are_densities_in_its_units(shelf, bench_call, tmp_pat
         gap = float(row["log_prob"]) - float(row["log_prob_standardised"])
         assert gap == pytest.approx(-np.log(units).sum(), abs=1e-9)
         assert 0 <= float(row["quantile"]) <= 1
-        assert row["is_bound"] == "False"
+        assert (row["is_bound"], row["measure"]) == ("False", "density of dequantised cells")
     frame = {name: np.asarray([row[name] for row in rows_of(tmp_path / "fresh.csv")]) for name in run.space.names}
     np.testing.assert_allclose(run.log_prob(frame), [float(row["log_prob"]) for row in rows], atol=1e-9)
 
@@ -92,7 +92,7 @@ def test_test_rows_score_as_they_are_stored(shelf) -> None:
     np.testing.assert_allclose(scores.log_prob, stored, atol=1e-6)
     ranks = stored.argsort().argsort()
     np.testing.assert_allclose(scores.quantile, (ranks + 0.5) / len(stored), atol=1e-12)
-    np.testing.assert_allclose(scores.typicality, abs(stored - stored.mean()), atol=1e-6)
+    np.testing.assert_allclose(scores.nll_distance, abs(stored - stored.mean()), atol=1e-6)
     assert scores.estimator == "exact"
 
 
@@ -109,11 +109,26 @@ def test_scores_of_levels_are_those_of_the_row(shelf) -> None:
     assert scores.estimator == "2 draws: exact"
 
 
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("digits", "density of dequantised cells"),
+        ("digits_vae", "density of dequantised cells"),
+        ("bits", "probability"),
+    ],
+)
+def test_what_a_likelihood_is_of_is_said_alike_for_all(shelf, name: str, measure: str) -> None:
+    run = load(shelf[name], say=silent)
+    scores = run.score(run.sample(3))
+    assert (scores.measure, scores.is_bound) == (measure, name != "digits")
+
+
 def test_a_bound_says_that_it_is_one(shelf, bench_call, tmp_path: Path) -> None:
     assert bench_call("sample", shelf["vae"], "-n", 5, "--out", "x.csv").code == 0
     answer = bench_call("score", shelf["vae"], "x.csv", "--out", "s.csv")
     assert "mean log p >= " in answer.out
     assert {row["is_bound"] for row in rows_of(tmp_path / "s.csv")} == {"True"}
+    assert {row["measure"] for row in rows_of(tmp_path / "s.csv")} == {"density"}
     assert {row["estimator"] for row in rows_of(tmp_path / "s.csv")} == {"iwae-10"}
 
 
@@ -255,6 +270,10 @@ def test_an_archive_scores_as_its_run(shelf, bench_call, tmp_path: Path) -> None
     assert bench_call("score", shelf["table"], "x.csv", "--out", "a.csv").code == 0
     assert bench_call("score", "model.zip", "x.csv", "--out", "b.csv").code == 0
     assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
+
+
+def test_an_export_says_that_test_rows_are_in_it(shelf, bench_call) -> None:
+    assert "at most 16 test rows" in bench_call("export", shelf["flow"], "--out", "model.zip").out
 
 
 def test_a_run_without_a_stored_space_is_exported_with_one(copied, bench_call, tmp_path: Path) -> None:
