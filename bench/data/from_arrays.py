@@ -69,6 +69,7 @@ def dataset_of(
             validation,
             test,
             labels=labels,
+            class_names=parts.class_names,
             files=files,
             content=content,
         )
@@ -86,7 +87,18 @@ def dataset_of(
     shape = (train.shape[1],)
     spec = DataSpec(shape, "discrete", count) if kind == "discrete" else DataSpec(shape, "binary")
     levelled = DequantisedLogit.fitted(train[:FITTED_ON], count, alpha) if kind == "discrete" else Binary(count)
-    data = Dataset(name, spec, levelled, train, validation, test, labels=labels, files=files, content=content)
+    data = Dataset(
+        name,
+        spec,
+        levelled,
+        train,
+        validation,
+        test,
+        labels=labels,
+        class_names=parts.class_names,
+        files=files,
+        content=content,
+    )
     return labelled(data, cutting, where)
 
 

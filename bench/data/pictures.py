@@ -48,6 +48,7 @@ def pictures(
         test,
         image_shape=(height, width) if channels == 1 else (channels, height, width),
         labels=parts.labels,
+        class_names=parts.class_names,
         files=(*came.files, *parts.files),
         content=came.content,
     )

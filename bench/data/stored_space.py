@@ -1,7 +1,8 @@
-"""A space and the data's description in two files, `space.json` and `space.safetensors`: no data, nothing pickled.
+"""A space and the data's description in two files, `space.json` and `space.safetensors`; nothing is pickled.
 
 A space is a tree of frozen dataclasses of the bench. Tensors go into the second file under their place in the tree,
 all else into the first. So a run's folder alone leads from model space to the user's units and back.
+Of the data a few test examples are in it, see `bench.metrics.reference_rows`.
 """
 
 import importlib
@@ -47,6 +48,7 @@ class StoredSpace:
         width: of the entry, as the budget's match chose it.
         reference: tensors of test examples that a loaded model is held against; empty where there are none.
         reason: why there is no space; empty where there is one.
+        class_names: the user's own labels of the classes that the entry saw; empty where they are their numbers.
     """
 
     name: str
@@ -56,6 +58,7 @@ class StoredSpace:
     width: int
     reference: dict[str, Tensor]
     reason: str = ""
+    class_names: tuple[str, ...] = ()
 
 
 def keep_space(folder: Path, dataset: "Dataset | StoredSpace", width: int, reference: Mapping[str, Tensor]) -> None:
@@ -77,6 +80,7 @@ def keep_space(folder: Path, dataset: "Dataset | StoredSpace", width: int, refer
         "width": width,
         "spec": {item.name: getattr(dataset.spec, item.name) for item in fields(DataSpec)},
         "image_shape": dataset.image_shape,
+        "class_names": dataset.class_names[: dataset.spec.classes],
     }
     own: dict[str, Tensor] = {}
     try:
@@ -126,6 +130,9 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
     space = None if content["space"] is None else restored(content["space"], tensors)
     if image_shape is not None and prod(map(int, image_shape)) != spec.dim:
         raise Unreadable(f"{WORDS}: pictures of {shown(image_shape)} are no events of {spec.dim} numbers")
+    names = tuple(map(str, content.get("class_names", ())))  # runs of before they were kept have none
+    if len(names) not in (0, spec.classes):
+        raise Unreadable(f"{WORDS}: {len(names)} names of {spec.classes} classes")
     if space is not None and not isinstance(space, Space):
         raise Unreadable(f"{WORDS}: {type(space).__name__} is no space")
     return StoredSpace(
@@ -136,6 +143,7 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
         width=int(content["width"]),
         reference={name.removeprefix("reference."): value for name, value in tensors.items() if "reference." in name},
         reason=str(content["reason"]),
+        class_names=names,
     )
 
 

@@ -42,6 +42,7 @@ def test_pixels_labels_and_splits_are_those_of_the_files(tmp_path, channels) -> 
         assert torch.equal(mine, its)
     first = torch.from_numpy(np.stack(flat)).eq(data.train[0]).all(1).nonzero().item()
     assert int(data.labels[0][0]) == int(names[first].startswith("dogs"))
+    assert data.class_names == tuple(np.unique(classes))
     assert [len(data.train), len(data.validation), len(data.test)] == [56, 12, 12]
     assert data.image_shape == ((4, 6) if channels == 1 else (3, 4, 6))
     assert data.spec.image_shape == (channels, 4, 6)

@@ -131,6 +131,7 @@ def of_frame(name: str, frame: Frame, options: Options, files: tuple[Path, ...])
         validation=validation,
         test=test,
         labels=None if classes is None else tuple(label_tensor(classes.codes[part]) for part in way.splits),
+        class_names=() if classes is None else tuple(classes.words),
         files=(*files, *way.files),
         warnings=(*(line for line in said if "missing" in line), *warnings(diagnosis)),
         notes=notes(diagnosis),
