@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bench.data.table.resolution import DIGITS, places_of
 from bench.errors import BenchError, unknown
 
 Kind = Literal["real", "heavy", "integer", "category", "constant", "duplicate"]
 """What a column holds. `heavy` is a real one of heavy tails; `constant` and `duplicate` ones are not modelled."""
 
 ABSENT = -1
+INT64 = 2.0**63
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 """A name that neither a shell nor an override needs in quotes."""
 SHOWN = 40
@@ -37,6 +39,7 @@ class Column:
         low, high: smallest and largest training value; of a constant number the number itself.
         words: of a category, sorted; of a constant word the word alone.
         same_as: name of the column that a duplicate repeats; empty otherwise.
+        decimals: places to which values of a number without noise are rounded; None leaves them as they are.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Column:
     high: float = 0.0
     words: tuple[str, ...] = ()
     same_as: str = ""
+    decimals: int | None = None
 
     @property
     def lower(self) -> float:
@@ -63,8 +67,8 @@ class Column:
     def values(self, y: Any) -> Any:
         """Values in the column's units of dequantised raw ones: floats, integers or words.
 
-        Integers are rounded and clipped to the range of the training rows; other columns with noise are rounded to
-        their own resolution.
+        Integers are rounded and clipped to the range of the training rows; other numbers are rounded to their own
+        resolution, or to what float32 carries.
         """
         y = np.asarray(y, dtype=np.float64)
         if self.kind == "category":
@@ -72,11 +76,13 @@ class Column:
             return np.asarray(self.words, dtype=object)[places]
         found = y * self.unit + self.centre
         if self.step == 0:
-            return found
+            return found if self.decimals is None else np.round(found, self.decimals)
         found = self.origin + self.step * np.round((found - self.origin) / self.step)
         if self.kind == "integer":
-            return np.clip(found, self.low, self.high).round().astype(np.int64)
-        return np.round(found, digits_of(self.step))
+            found = np.clip(found, self.low, self.high).round()
+            return found.astype(np.int64) if max(-self.low, self.high) < INT64 else found
+        places = max(places_of(self.step), places_of(self.origin))
+        return np.round(found, places) if places <= DIGITS else found
 
     def repeated(self, n: int) -> Any:
         """A constant, `n` times."""
@@ -119,11 +125,6 @@ class Column:
             raise BenchError(
                 f"{place_of(where, row, self.name)} is {shown(given[row])}; every row of the model's data has {own}"
             )
-
-
-def digits_of(step: float) -> int:
-    """Decimal places that hold multiples of a step without the noise of their float64."""
-    return max(0, int(np.ceil(-np.log10(step))) + 3)
 
 
 def numbers_of(values: Any, where: str, name: str) -> Any:

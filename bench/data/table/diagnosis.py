@@ -90,7 +90,7 @@ def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
     yield f"{seen.distinct} values"
     if column.kind != "integer" and seen.ties is not None and seen.ties.there:
         noise = ", dequantised" if column.step else ""
-        yield f"ties in {percent(seen.ties.share)} of rows, resolution {seen.step:.4g}{noise}"
+        yield f"ties in {percent(seen.ties.share)} of rows, {resolution(seen)}{noise}"
     if column.kind == "integer" and column.step != 1:
         yield f"in steps of {column.step:.10g}"
     if is_heavy(column, seen):
@@ -146,7 +146,7 @@ def warnings(found: Diagnosis) -> Iterator[str]:
     if coarse:
         yield f"{tied(coarse, seen)}: data.ties=dequantise adds noise of that width"
     if fine:
-        yield f"{tied(fine, seen)}, and noise of that width is too narrow to help: round the column, or leave it out"
+        yield f"{tied(fine, seen)}, and noise fine enough for the others does not help: round it, or leave it out"
     counting = [c.name for c in columns if c.kind == "integer" and counts_rows(c, seen[c.name], found)]
     if counting:
         yield f"{counting[0]} seems to number the rows, which is no data: leave it out by {drop(counting[0])}"
@@ -166,8 +166,13 @@ def tied(columns: Sequence[Column], seen: Mapping[str, Seen]) -> str:
     assert first.ties is not None
     return (
         f"{listed(names)} {verb} ties ({names[0]}: {percent(first.ties.share)} of training rows share a value, "
-        f"resolution {first.step:.3g}), {UNBOUNDED}"
+        f"{resolution(first)}), {UNBOUNDED}"
     )
+
+
+def resolution(seen: Seen) -> str:
+    """The grid of values with ties, in words."""
+    return f"resolution {seen.step:.3g}" if seen.step else "on no grid"
 
 
 def percent(share: float) -> str:

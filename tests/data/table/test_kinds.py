@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.data.table.resolution import step_of, ties_of
+from bench.data.table.resolution import decimals_of, places_of, step_of, ties_of
 from bench.data.table.table import table
 from bench.errors import BenchError
 
@@ -124,18 +124,62 @@ def test_a_column_that_is_constant_in_training_rows_is_refused(tmp_path) -> None
         ([1_000_000.01, 1_000_000.03], 0.02),
         ([0.0, 1 / 3, 1.0], 1 / 3),
         ([-3.0, 0.0, 1.5], 1.5),
+        ([0.1, 0.2, 0.1 + 0.2, 0.4], 0.1),
+        ([1e-7, 2e-7, 5e-7], 1e-7),
+        ([1e-12, 3e-12, 5e-12], 2e-12),
+        ([0.0, 1e-7, 1.0], 1e-7),
+        ([1e16, 1e16 + 4, 1e16 + 10], 2.0),
+        ([0.0, 1e16, 2.5e16], 5e15),
+        ([0.12345, 1.12345, 5.12345], 1.0),
+        ([0.0, 5e-324], 5e-324),
+        ([0.0, 2**0.5, np.pi], 0.0),
     ],
 )
 def test_the_step_of_a_grid(values, step) -> None:
     assert step_of(np.asarray(values)) == pytest.approx(step, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("value", "places"),
+    [(1e-7, 7), (2.5e-7, 8), (1e16, 0), (0.1, 1), (0.1 + 0.2, 17), (200.0, 0), (0.12345, 5), (0.0, 0)],
+)
+def test_the_places_of_a_number_are_those_of_its_shortest_text(value, places) -> None:
+    assert places_of(value) == places
+
+
+def test_the_places_of_a_column_hold_all_of_its_values() -> None:
+    assert decimals_of(np.asarray([5.1, 0.1 + 0.2, 3.0]), 9) == 9
+    assert decimals_of(np.asarray([5.1, 0.3, 3.0]), 9) == 1
+    assert decimals_of(np.asarray([*np.arange(2_000.0), 0.125]), 9) == 3
+    assert decimals_of(np.asarray([1e-7, 1.0]), 9) == 7
+
+
+def share_and_spike(values) -> tuple[float, int, int]:
+    return ties_of(np.unique(np.asarray(values), return_counts=True)[1])
+
+
 def test_the_share_of_ties_and_of_the_most_frequent_value() -> None:
-    assert ties_of(np.asarray([1.0, 2.0, 2.0, 3.0])) == (0.5, 2, 4)
-    assert not ties_of(np.arange(50_000.0)).there
+    assert share_and_spike([1.0, 2.0, 2.0, 3.0]) == (0.5, 2, 4)
+    assert not share_and_spike(np.arange(50_000.0)).there
     spike = np.where(np.arange(1_000) % 40 == 0, 0.0, np.arange(1_000.0))
-    assert ties_of(spike).share < 0.05
-    assert ties_of(spike).there, "25 rows of one value among 1,000"
+    assert share_and_spike(spike).share < 0.05
+    assert share_and_spike(spike).there, "25 rows of one value among 1,000"
+
+
+def test_ties_are_counted_over_all_training_rows(tmp_path) -> None:
+    """Two rows of each value: of 10,000 rows drawn from 56,000, one in six has its twin among them."""
+    values = np.repeat(np.random.default_rng(1).normal(size=40_000).round(9), 2)
+    path = tmp_path / "twice.csv"
+    path.write_text("x\n" + "\n".join(map(str, np.random.default_rng(2).permutation(values))))
+    said = next(line for line in table("table", path=str(path)).warnings if "ties" in line)
+    assert "x has ties (x: 70 % of training rows share a value" in said, "a twin is among the training rows at 0.7"
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_numbers_whose_squares_cannot_be_kept_are_refused(tmp_path, size) -> None:
+    line = refused(written(tmp_path, x=(size * np.asarray(REAL)).tolist()))
+    assert "column x is " in line
+    assert "the deviation of the column is beyond numbers whose squares can be kept; give it in another unit" in line
 
 
 def test_a_spike_in_a_continuous_column_is_warned_of_and_no_noise_hides_it(tmp_path) -> None:
@@ -143,14 +187,14 @@ def test_a_spike_in_a_continuous_column_is_warned_of_and_no_noise_hides_it(tmp_p
     for ties in ("keep", "dequantise"):
         (line,) = table("table", path=path, ties=ties).warnings
         assert line.startswith("x has ties (x: ")
-        assert "where a likelihood grows without bound, and noise of that width is too narrow to help" in line
+        assert "on no grid), where a likelihood grows without bound, and noise fine enough for the others" in line
 
 
 def test_integers_too_wide_for_their_noise_are_warned_of_where_they_repeat(tmp_path) -> None:
     values = [0 if place % 5 == 0 else int(1e8 * value**2) for place, value in enumerate(REAL)]
     (line,) = table("table", path=written(tmp_path, x=values)).warnings
     assert line.startswith("x has ties (x: 2")
-    assert "resolution 1), where a likelihood grows without bound, and noise of that width is too narrow" in line
+    assert "resolution 1), where a likelihood grows without bound, and noise fine enough for the others" in line
 
 
 def test_numbers_are_found_among_words_by_their_size(tmp_path) -> None:

@@ -156,6 +156,57 @@ def test_samples_stay_among_the_levels_that_are_known(mixed) -> None:
     assert np.isfinite(units["income"]).all()
 
 
+def drawn_like(tmp_path, values, **options):
+    """Text of a column's values, model space and back, beside the values of the training rows."""
+    write(tmp_path / "mine.csv", {"a": values})
+    data = table("table", path=str(tmp_path / "mine.csv"), **options)
+    x = data.space.to_model(data.train, generator())
+    own = {str(value) for value in values}
+    return [str(value) for value in data.space.to_units(x)["a"].tolist()], own, data
+
+
+@pytest.mark.parametrize("ties", ["keep", "dequantise"])
+@pytest.mark.parametrize(
+    ("step", "places"), [(0.1, 1), (1e-3, 3), (2e-7, 7), (0.5, 1), (1.0, 0)], ids=["0.1", "0.001", "2e-7", "0.5", "1"]
+)
+def test_rows_are_written_with_the_digits_of_the_users(tmp_path, step, places, ties) -> None:
+    counts = np.random.default_rng(0).integers(0, 40, 400)
+    values = [round(float(step * count + 0.1 * step), places + 1) for count in counts]
+    text, own, _ = drawn_like(tmp_path, values, ties=ties)
+    assert set(text) <= own
+
+
+def test_rows_of_a_coarse_grid_are_whole_numbers_of_it(tmp_path) -> None:
+    values = (1e16 * np.random.default_rng(0).integers(0, 40, 400)).tolist()
+    text, own, _ = drawn_like(tmp_path, values, kinds={"a": "real"}, ties="dequantise")
+    assert set(text) <= own
+
+
+def test_a_grid_of_thirds_comes_back_as_it_was(tmp_path) -> None:
+    values = (np.random.default_rng(0).integers(0, 40, 400) / 3).tolist()
+    text, _, data = drawn_like(tmp_path, values, ties="dequantise")
+    assert data.space.columns[0].step == pytest.approx(1 / 3, rel=1e-12)
+    found = np.asarray(list(map(float, text)))
+    np.testing.assert_allclose(found, np.round(3 * found) / 3, rtol=0, atol=1e-14)
+
+
+def test_samples_of_real_numbers_have_as_many_digits_as_float32_carries(tmp_path) -> None:
+    values = (170 + 10 * np.random.default_rng(0).normal(size=400)).tolist()
+    _, _, data = drawn_like(tmp_path, values)
+    units = data.space.to_units(torch.randn(500, 1, generator=generator()))["a"]
+    assert max(len(str(value).partition(".")[2]) for value in units) == 6
+    x = torch.randn(500, 1, generator=generator())
+    exact = x[:, 0].double().numpy() * data.space.columns[0].unit + data.space.columns[0].centre
+    np.testing.assert_allclose(units, exact, rtol=0, atol=0.51e-6)
+
+
+def test_integers_beyond_64_bits_are_no_other_numbers(tmp_path) -> None:
+    values = (1e19 * np.random.default_rng(0).integers(1, 40, 400)).tolist()
+    text, own, data = drawn_like(tmp_path, values)
+    assert data.space.columns[0].kind == "integer"
+    assert set(text) <= own
+
+
 def write(path, columns: dict) -> None:
     lines = [",".join(columns), *(",".join(map(repr, row)) for row in zip(*columns.values(), strict=True))]
     path.write_text("\n".join(lines).replace("'", ""))
