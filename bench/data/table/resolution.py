@@ -113,4 +113,4 @@ def places_of(value: float) -> int:
 
 def carried(unit: float) -> int:
     """Decimal places that float32 coordinates in so large a unit carry; 0 or more."""
-    return max(0, int(np.ceil(-np.log10(unit * np.finfo(np.float32).eps))))
+    return min(LAST_PLACE, max(0, int(np.ceil(-np.log10(unit * np.finfo(np.float32).eps)))))
