@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.data.table.resolution import DIGITS, places_of
+from bench.data.table.resolution import COARSEST, DIGITS, places_of
 from bench.errors import BenchError, unknown
 
 Kind = Literal["real", "heavy", "integer", "category", "constant", "duplicate"]
@@ -105,11 +105,20 @@ class Column:
             return self.raw(places_among(self.words, values, f"{where}: row", self.name))
         found = numbers_of(values, where, self.name)
         if self.kind == "integer":
-            broken = np.flatnonzero(found != np.round(found))
+            broken = np.flatnonzero(self.off_grid(found))
             if len(broken):
                 row = int(broken[0])
-                raise BenchError(f"{place_of(where, row, self.name)} is {found[row]:.6g}; the column holds integers")
+                whole = found[row] == np.round(found[row])
+                held = f"integers in steps of {self.step:.10g} from {self.low:.10g}" if whole else "integers"
+                raise BenchError(f"{place_of(where, row, self.name)} is {found[row]:.10g}; the column holds {held}")
         return self.raw(found)
+
+    def off_grid(self, values: Any) -> Any:
+        """True for each value that is no whole number of steps from the others; False for all of a column without."""
+        if self.step == 0 or self.kind == "category":
+            return np.zeros(len(values), dtype=bool)
+        steps = (np.asarray(values, dtype=np.float64) - self.origin) / self.step
+        return np.abs(steps - np.round(steps)) > COARSEST
 
     def check_constant(self, values: Any, where: str) -> None:
         """Refuses other values than the one that a constant has.
@@ -118,7 +127,7 @@ class Column:
             BenchError: it names the first row.
         """
         own = self.words[0] if self.words else self.low
-        given = numbers_of(values, where, self.name) if not self.words else np.asarray(values).astype(str)
+        given = np.char.strip(np.asarray(values).astype(str)) if self.words else numbers_of(values, where, self.name)
         broken = np.flatnonzero(given != own)
         if len(broken):
             row = int(broken[0])
@@ -143,6 +152,13 @@ def numbers_of(values: Any, where: str, name: str) -> Any:
         row = int(broken[0])
         raise BenchError(f"{place_of(where, row, name)} is {shown(given[row])}; give a finite number")
     return found
+
+
+def differing(first: Any, second: Any) -> Any:
+    """Rows in which two columns are not the same, neither by their text nor as numbers: 1, 1.0 and `1` are one value."""
+    texts = [np.char.strip(np.asarray(values).astype(str)) for values in (first, second)]
+    apart = np.flatnonzero(texts[0] != texts[1])
+    return np.asarray([row for row in apart.tolist() if number(texts[0][row]) != number(texts[1][row])], dtype=np.int64)
 
 
 def number(value: Any) -> float:

@@ -14,6 +14,7 @@ from bench.data.table.column import Column
 from bench.data.table.space import TableSpace
 from bench.data.table.table import table
 from bench.errors import BenchError
+from bench.use.files import read_rows
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -142,6 +143,30 @@ def test_rows_of_other_tables_are_refused_by_row_and_column(mixed, change, messa
     with pytest.raises(BenchError) as refusal:
         mixed.space.from_units(rows, "new.csv")
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        (["0", "1"], ["0", "1"], "category"),
+        (["0.0", "1.0"], ["0", "1"], "category"),
+        (["no", "yes"], [" no", "yes "], "category"),
+        (["0.10", "2.50", "7"], ["0.1", "2.5", "7.0"], "real"),
+        (["7"], ["7.0"], "constant"),
+        (["DE"], ["DE "], "constant"),
+        (["007"], ["7"], "constant"),
+    ],
+)
+def test_a_file_with_copies_of_its_columns_is_one_of_its_own_rows(tmp_path, first, second, kind) -> None:
+    random = np.random.default_rng(0)
+    places = random.integers(0, len(first), 300)
+    lines = [f"{random.normal():.5f},{first[place]},{second[place]}" for place in places]
+    path = tmp_path / "mine.csv"
+    path.write_text("x,first,second\n" + "\n".join(lines))
+    space = table("table", path=str(path)).space
+    assert [column.kind for column in space.columns[1:]] == [kind, "duplicate"]
+    rows = read_rows(path, tuple(column.name for column in space.columns if column.words))
+    assert len(space.from_units(rows, "mine.csv")) == 300
 
 
 def test_columns_that_are_not_modelled_may_be_left_out_and_others_stand_beside(mixed) -> None:
