@@ -1,7 +1,7 @@
 """A user's own table as a data set: `data=table data.path=mine.csv`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.data.labelled import with_labels
 from bench.data.table.column import shown
+from bench.data.table.crossing import shared_rows
 from bench.data.table.diagnosis import Diagnosis, check_singular, notes, warnings
 from bench.data.table.fit import fitted
 from bench.data.table.frame import Form, Frame, Words, as_words
@@ -123,7 +124,7 @@ def of_frame(name: str, frame: Frame, options: Options, files: tuple[Path, ...])
     diagnosis = Diagnosis(file, rows, fit, way.words, told, tuple(said))
     check_singular(diagnosis)
     train, validation, test = fit.splits
-    dataset = Dataset(
+    plain = Dataset(
         name=name,
         spec=DataSpec((train.shape[1],), "continuous"),
         space=fit.space,
@@ -133,9 +134,13 @@ def of_frame(name: str, frame: Frame, options: Options, files: tuple[Path, ...])
         labels=None if classes is None else tuple(label_tensor(classes.codes[part]) for part in way.splits),
         files=(*files, *way.files),
         warnings=(*(line for line in said if "missing" in line), *warnings(diagnosis)),
-        notes=notes(diagnosis),
     )
-    return dataset, diagnosis
+    shared = shared_rows(plain, way.splits, frame)
+    if shared is not None and shared.beyond:
+        plain = replace(plain, warnings=(*plain.warnings, shared.line))
+    elif shared is not None:
+        diagnosis = diagnosis._replace(said=(*diagnosis.said, shared.line))
+    return replace(plain, notes=notes(diagnosis)), diagnosis
 
 
 def asked_kinds(kinds: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
