@@ -172,6 +172,26 @@ def test_dependent_columns(offset: float) -> None:
     assert refused(split(x)).startswith("columns 0, 4 and 5 are linearly dependent")
 
 
+@pytest.mark.parametrize("rows", [22, 23, 25, 30, 45])
+def test_dependent_columns_of_little_more_rows_than_columns(rows: int) -> None:
+    x = normal(rows + 40, 20)
+    whole = Dataset("mine", DataSpec((20,)), Identity(), x[:rows], x[rows : rows + 20], x[rows + 20 :])
+    assert inspect(whole).refusals == ()
+    assert inspect(whole).warnings == ()
+    x[:, 4] = 2 * x[:, 0] - x[:, 5] + 3
+    assert refused(whole).startswith("columns 0, 4 and 5 are linearly dependent")
+
+
+@pytest.mark.parametrize("rows", [12, 19, 20, 21])
+def test_where_rows_are_too_few_for_dependent_columns_a_line_says_so(rows: int) -> None:
+    x = normal(rows + 40, 20)
+    x[:, 4] = 2 * x[:, 0] - x[:, 5] + 3
+    line = warned(Dataset("mine", DataSpec((20,)), Identity(), x[:rows], x[rows : rows + 20], x[rows + 20 :]))
+    assert line.startswith(f"{rows} training examples of 20 columns: ")
+    assert line.endswith("linearly dependent columns are not looked for")
+    assert ("singular" in line) == (rows < 20)
+
+
 def test_close_columns_are_not_dependent() -> None:
     x = normal(dim=6)
     x[:, 4] = x[:, 0] + 1e-3 * x[:, 4]

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from bench.data.columns import DEPENDENT, dependent_columns, sampled
+from bench.data.columns import DEPENDENT, LOOKED_AT, can_be_ranked, dependent_columns, sampled
 from bench.data.table.column import ABSENT, Column, drop, of_kind
 from bench.data.table.fit import FINEST, HEAVY, Fitted, Seen
 from bench.data.table.splits import PARTS
@@ -113,14 +112,24 @@ def near_singular(found: Diagnosis, least: float) -> list[str]:
     """Names of the columns of the first combination of less than so many standard deviations; none without one."""
     space, train = found.fitted.space, found.fitted.splits[0]
     x = space.to_model(train[sampled(len(train))], torch.Generator().manual_seed(0)).double()
-    numbers = [column for column in space.modelled if column.kind != "category"]
-    chosen = numeric(x, numbers)
+    numbers = numbers_of(found)
+    chosen = x[:, [column.place for column in numbers]]
     return [numbers[place].name for place in dependent_columns(chosen, least)]
 
 
-def numeric(x: Tensor, columns: Sequence[Column]) -> Tensor:
-    """The coordinates of some columns."""
-    return x[:, [column.place for column in columns]]
+def near_singular_lines(found: Diagnosis) -> Iterator[str]:
+    """What is to be said of combinations of columns that hardly vary: their names, or that none can be told."""
+    names = near_singular(found, NEAR_SINGULAR)
+    rows, numbers = len(found.fitted.splits[0]), len(numbers_of(found))
+    if names:
+        yield f"near-singular: a combination of {listed(names)} hardly varies; likelihoods along it are large"
+    elif numbers > 1 and not can_be_ranked(min(rows, LOOKED_AT), numbers, NEAR_SINGULAR):
+        yield f"near-singular combinations are not looked for: {rows} training rows of {numbers} columns of numbers"
+
+
+def numbers_of(found: Diagnosis) -> list[Column]:
+    """The modelled columns of numbers."""
+    return [column for column in found.fitted.space.modelled if column.kind != "category"]
 
 
 def check_singular(found: Diagnosis) -> None:
