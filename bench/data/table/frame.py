@@ -123,6 +123,19 @@ class Frame:
         if not self.columns:
             raise BenchError(f"{self.name}: no column is left; name fewer in data.drop, or more in data.columns")
 
+    def leave_unnamed(self, names: Iterable[str]) -> None:
+        """Leaves out columns without a name that are empty, or that number the rows as a data frame's index does."""
+        for name in names:
+            values = self.columns[name]
+            if isinstance(values, Words):
+                continue
+            steps = np.diff(values)
+            counts = len(values) > 1 and bool((steps == 1).all()) and values[0] in (0, 1)
+            if counts or bool(np.isnan(values).all()):
+                what = "numbers the rows" if counts else "is empty"
+                self.said.append(f"{name} has no name and {what}: left out")
+                del self.columns[name]
+
     def check_names(self, names: Iterable[str], option: str) -> None:
         """Refuses names that no column has.
 
