@@ -1,6 +1,6 @@
 """What a table is: its columns by kind, ranges, ties, near-singular directions; and what is to be read with care."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,6 +29,7 @@ class Diagnosis(NamedTuple):
         split: how it is split, in words.
         label: name of the column of labels, and their number; empty where there is none.
         said: what was left out, a line each.
+        place: where a row, counted from 0, and a column stand in the file, in words.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Diagnosis(NamedTuple):
     split: str
     label: str
     said: tuple[str, ...]
+    place: Callable[[int, str], str]
 
 
 def notes(found: Diagnosis) -> tuple[str, ...]:
@@ -83,10 +85,14 @@ def range_of(column: Column) -> str:
 
 
 def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
-    """Distinct values, ties and tails of a modelled number."""
+    """Distinct values, ties and tails of a modelled number, and rows that training rows do not prepare for."""
     if column.kind == "category":
+        if seen.strange:
+            yield f"{len(seen.strange)} rows of validation and test have a value that no training row has"
         return
     yield f"{seen.distinct} values"
+    if column.kind == "integer" and seen.strange:
+        yield f"{len(seen.strange)} rows of validation and test lie beyond that range, which samples stay in"
     if column.kind != "integer" and seen.ties is not None and seen.ties.there:
         noise = ", dequantised" if column.step else ""
         yield f"ties in {percent(seen.ties.share)} of rows, {resolution(seen)}{noise}"
@@ -159,8 +165,24 @@ def warnings(found: Diagnosis) -> Iterator[str]:
     counting = [c.name for c in columns if c.kind == "integer" and counts_rows(c, seen[c.name], found)]
     if counting:
         yield f"{counting[0]} seems to number the rows, which is no data: leave it out by {drop(counting[0])}"
+    words = [c for c in columns if c.kind == "category" and seen[c.name].strange]
+    if words:
+        yield strange(words, found, "have a value that no training row has", "their likelihood is a guess")
+    off = [c for c in columns if c.kind not in ("category", "integer") and seen[c.name].strange]
+    if off:
+        yield strange(off, found, "lie off the grid of the training rows", "the cells of their noise overlap others")
     if len(columns) == 1:
         yield f"one column: `bench list data {found.name}` says which entries can model it"
+
+
+def strange(columns: Sequence[Column], found: Diagnosis, fault: str, meaning: str) -> str:
+    """Columns with rows that training rows do not prepare for, their number in the first of them and the first place."""
+    name = columns[0].name
+    rows = found.fitted.seen[name].strange
+    return (
+        f"{listed([column.name for column in columns])}: rows of validation and test {fault} ({name}: {len(rows)}, "
+        f"the first {found.place(rows[0], name)}), so that {meaning}"
+    )
 
 
 def unspread(column: Column, seen: Seen) -> bool:

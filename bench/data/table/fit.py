@@ -36,12 +36,14 @@ class Seen(NamedTuple):
         ties: among the values; None of a category.
         step: of the grid on which the values lie, where there are ties; 0 elsewhere, and where they lie on none.
         kurtosis: excess kurtosis; 0 of a category.
+        strange: rows of validation and test, ascending, whose value no training row prepares for; see `strangers`.
     """
 
     distinct: int
     ties: Ties | None = None
     step: float = 0.0
     kurtosis: float = 0.0
+    strange: Sequence[int] = ()
 
 
 class Fitted(NamedTuple):
@@ -90,6 +92,7 @@ def fitted(frame: Frame, found: Sequence[Found], splits: Splits, dequantise: boo
         if one.kind != "category":
             check_spread(frame, one.name, train, splits.train)
         column, seen[one.name] = fitted_column(one, numbers, train, place, dequantise)
+        seen[one.name] = seen[one.name]._replace(strange=strangers(column, numbers, splits))
         columns.append(column)
         for part, rows in zip(raw, splits, strict=True):
             part[:, place] = torch.from_numpy(column.raw(numbers[rows])).float()
@@ -150,6 +153,25 @@ def fitted_column(one: Found, numbers: Any, train: Any, place: int, dequantise: 
     decimals = decimals_of(train, carried(middle)) if cell == 0 else None
     column = Column(one.name, one.kind, place, centre, unit, cell, origin, low, high, decimals=decimals)
     return column, Seen(len(distinct), ties, step, kurtosis)
+
+
+def strangers(column: Column, numbers: Any, splits: Splits) -> list[int]:
+    """Rows of validation and test, ascending, whose value training rows do not prepare for.
+
+    Of a category, a word that none of them has; of an integer, a value beyond their range; of another number with
+    noise, one off their grid.
+    """
+    rows = np.sort(np.concatenate([splits.validation, splits.test]))
+    values = numbers[rows]
+    if column.kind == "category":
+        known = np.bincount(numbers[splits.train], minlength=len(column.words)) > 0
+        strange = ~known[values]
+    elif column.kind == "integer":
+        strange = (values < column.low) | (values > column.high)
+    else:
+        strange = column.off_grid(values)
+    found: list[int] = rows[strange].tolist()
+    return found
 
 
 def space_of(columns: Sequence[Column], train: Tensor) -> TableSpace:

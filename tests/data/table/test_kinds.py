@@ -201,3 +201,54 @@ def test_numbers_are_found_among_words_by_their_size(tmp_path) -> None:
     data = table("table", path=written(tmp_path, x=["1.0", "2.50", "word"] * 100), kinds={"x": "category"})
     rows = {"real": [0.0, 0.0, 0.0], "x": np.asarray([1.0, 2.5, "word"], dtype=object)}
     assert data.space.from_units(rows, "new")[:, 1].tolist() == [0.0, 1.0, 2.0]
+
+
+def in_order(folder, first: list, others: list, **options):
+    """A table of 210 training rows and 90 others."""
+    values = [first[place % len(first)] for place in range(210)] + [others[place % len(others)] for place in range(90)]
+    return table("table", path=written(folder, x=values), split="time", **options)
+
+
+def test_words_that_no_training_row_has_are_counted(tmp_path) -> None:
+    data = in_order(tmp_path, ["a", "b", "c"], ["a", "d", "e"])
+    assert data.warnings == (
+        "x: rows of validation and test have a value that no training row has (x: 60, the first mine.csv: row 212 "
+        "(line 213), column x), so that their likelihood is a guess",
+    )
+    assert in_order(tmp_path, ["a", "b", "c"], ["a", "c"]).warnings == ()
+
+
+def test_integers_beyond_the_range_of_the_training_rows_are_counted_and_are_no_fault(tmp_path, bench_call) -> None:
+    data = in_order(tmp_path, [3, 4, 5], [3, 5, 9, 2])
+    assert data.warnings == ()
+    lines = bench_call("list", "data", "mine.csv", "data.split=time").out.splitlines()
+    assert lines[2].endswith("3 values; 44 rows of validation and test lie beyond that range, which samples stay in")
+
+
+def test_numbers_off_the_grid_of_the_training_rows_are_counted_where_noise_is_as_wide(tmp_path) -> None:
+    first, others = [0.1, 0.2, 0.5, 0.8], [0.1, 0.25, 0.2]
+    (line,) = in_order(tmp_path, first, others, ties="dequantise").warnings
+    assert line == (
+        "x: rows of validation and test lie off the grid of the training rows (x: 30, the first mine.csv: row 212 "
+        "(line 213), column x), so that the cells of their noise overlap others"
+    )
+    assert not [line for line in in_order(tmp_path, first, others).warnings if "grid of the" in line]
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "fault"),
+    [
+        ([1, 2, 3], 2.5, "is 2.5; the column holds integers"),
+        ([10, 15, 30], 12, "is 12; the column holds integers in steps of 5 from 10"),
+        ([10, 15, 30], 12.5, "is 12.5; the column holds integers"),
+    ],
+)
+def test_values_off_the_grid_of_integers_are_refused_and_those_beyond_their_range_are_not(
+    tmp_path, values, row, fault
+) -> None:
+    space = table("table", path=written(tmp_path, x=values * 100)).space
+    with pytest.raises(BenchError) as refusal:
+        space.from_units({"real": [0.0, 1.0], "x": [values[0], row]}, "new.csv")
+    assert str(refusal.value) == f"new.csv: row 2, column x {fault}"
+    raw = space.from_units({"real": [0.0], "x": [values[0] - 5]}, "new.csv")
+    assert float(raw[0, 1]) < float(table("table", path=str(tmp_path / "mine.csv")).train[:, 1].min())
