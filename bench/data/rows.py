@@ -79,7 +79,6 @@ class Rows:
             share = max(share, len(self.shared("train", other)) / len(self.hashes["train"]))
         return len(self.hashes[split]) * share
 
-
     def chance(self, split: str, other: str) -> float:
         """Rows of `split` that stand in `other` without being copies, as far as single columns tell.
 

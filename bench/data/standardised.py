@@ -74,7 +74,7 @@ class Standardised(Identity):
         return -float(self.scale.double().log().sum())
 
     def to_units(self, x: ModelBatch) -> dict[str, np.ndarray]:
-        """Model-space events as the user's coordinates by name, float64 with the decimal places that float32 carries."""
+        """Model-space events as the user's coordinates by name, float64 of as many places as float32 carries."""
         rows, units = (x.double() * self.scale + self.shift).cpu().numpy(), self.scale.tolist()
         return {name: np.round(rows[:, place], carried(units[place])) for place, name in enumerate(self.names)}
 

@@ -155,7 +155,7 @@ def numbers_of(values: Any, where: str, name: str) -> Any:
 
 
 def differing(first: Any, second: Any) -> Any:
-    """Rows in which two columns are not the same, neither by their text nor as numbers: 1, 1.0 and `1` are one value."""
+    """Rows in which two columns differ, by their text and as numbers: 1, 1.0 and `1` are one value."""
     texts = [np.char.strip(np.asarray(values).astype(str)) for values in (first, second)]
     apart = np.flatnonzero(texts[0] != texts[1])
     return np.asarray([row for row in apart.tolist() if number(texts[0][row]) != number(texts[1][row])], dtype=np.int64)

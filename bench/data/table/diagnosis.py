@@ -176,7 +176,7 @@ def warnings(found: Diagnosis) -> Iterator[str]:
 
 
 def strange(columns: Sequence[Column], found: Diagnosis, fault: str, meaning: str) -> str:
-    """Columns with rows that training rows do not prepare for, their number in the first of them and the first place."""
+    """Columns with rows that training rows do not prepare for; how many there are in the first column, and where."""
     name = columns[0].name
     rows = found.fitted.seen[name].strange
     return (

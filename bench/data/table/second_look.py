@@ -79,8 +79,9 @@ class LastLine:
 
     def __iter__(self) -> Iterator[str]:
         """Each line, in its order."""
-        for self.last in self.text:
-            yield self.last
+        for line in self.text:
+            self.last = line
+            yield line
 
 
 def rows(path: Path, form: Form, header: bool) -> Iterator[Record]:

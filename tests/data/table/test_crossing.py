@@ -1,4 +1,4 @@
-"""Copies of rows that a split puts on both sides: counted and named where they are, silent where columns explain them."""
+"""Copies of rows that a split puts on both sides: counted and named, and no warning where columns explain them."""
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def test_rows_of_few_values_meet_by_chance_and_a_note_counts_them(tmp_path) -> N
 
 
 def test_columns_that_follow_from_others_explain_their_copies(tmp_path) -> None:
-    """Twenty flags that three numbers decide: rows meet as those numbers do, whatever the flags are taken one by one."""
+    """Twenty flags that three numbers decide: rows meet as those numbers do, whatever single flags say."""
     random = np.random.default_rng(5)
     first = random.integers(0, 4, (3, N))
     columns = {f"flag{place}": (first[place % 3] + place) % 4 // 2 for place in range(20)}
