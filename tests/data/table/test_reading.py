@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.data.table import second_look
 from bench.data.table.frame import Form, Words
 from bench.data.table.reading import of_frame, read
 from bench.data.table.table import table
@@ -253,6 +254,19 @@ def test_lines_count_quoted_breaks_and_blank_lines(tmp_path) -> None:
     path = written(tmp_path, [*rows[:2], [""], *rows[2:]])
     # 99 rows above it, of which 49 have two lines; the header; and a blank line, which is no row.
     assert "row 100 (line 151), column a is 'abc'" in refused(path)
+
+
+@pytest.mark.parametrize("extra", [[], ["note"], ["one column"]])
+def test_the_line_of_a_row_is_the_same_however_it_is_looked_for(tmp_path, extra) -> None:
+    rows = [["", ""], HEAD, *ROWS[:3], [""], *ROWS[3:6], ["", "", ""], *ROWS[6:9], ["", "  "], [" "], *ROWS[9:12]]
+    rows = [row[:1] for row in rows[1:]] if extra == ["one column"] else rows[1:]
+    rows = [*rows, ['"a', '1"'] if extra == ["note"] else ["1"], *ROWS[:3]]
+    path = written(tmp_path, rows)
+    form = Form()
+    for place, (line, _) in enumerate(second_look.rows(path, form, True)):
+        assert second_look.line_of(path, form, True, place) == line
+    quick = second_look.line_of_plain(path, form, 5)
+    assert quick == (None if extra == ["one column"] else 7)
 
 
 def test_text_far_down_is_found_in_its_piece(tmp_path, monkeypatch) -> None:
