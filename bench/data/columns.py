@@ -20,6 +20,8 @@ WIDEST_RANKED = 2_048
 """Columns up to which linear dependence is looked for."""
 DEPENDENT = 1e-5
 """Standard deviation of a combination of standardised columns below which they are dependent: float32 has no finer."""
+CHANCE = 5.0
+"""Times that deviation which chance alone must leave to a combination, or dependence is not looked for."""
 WIDE = 100.0
 """Ratio of a column's standard deviation to the median column's from which on its units drown the others."""
 NAMED = 4
@@ -100,14 +102,14 @@ def copied_columns(train: Tensor, part: Tensor) -> list[tuple[int, int]]:
 
 
 def dependent_columns(x: Float[Tensor, "rows dim"], least: float = DEPENDENT) -> list[int]:
-    """The columns of the first combination of less deviation than `least`; none where there is none, or few rows.
+    """The columns of the first combination of less deviation than `least`; none where there is none, or too few rows.
 
     Eigenvectors of the correlation matrix are combinations of standardised columns, their eigenvalues the variances.
     Columns far from 0 have less than float32's own precision: a combination counts as constant where its deviation is
     below what that rounding makes of it.
     """
     rows, dim = x.shape
-    if rows <= 2 * dim or not 1 < dim <= WIDEST_RANKED:
+    if dim < 2 or not can_be_ranked(rows, dim, least):
         return []
     spread = x.std(0)
     standard = (x - x.mean(0)) / spread
@@ -120,6 +122,14 @@ def dependent_columns(x: Float[Tensor, "rows dim"], least: float = DEPENDENT) ->
     weights = combinations[:, constant][:, 0].abs()
     columns: list[int] = (weights > 0.01 * weights.max()).nonzero()[:, 0].tolist()
     return columns
+
+
+def can_be_ranked(rows: int, dim: int, least: float = DEPENDENT) -> bool:
+    """True where a combination of less deviation than `least` would be no accident of so few rows.
+
+    The least deviation of a combination of independent columns is near 1 - sqrt(dim / rows) (Bai & Yin 1993).
+    """
+    return rows > dim + 1 and dim <= WIDEST_RANKED and 1 - (dim / (rows - 1)) ** 0.5 > CHANCE * least
 
 
 def named(columns: Sequence[int]) -> str:
