@@ -17,7 +17,9 @@ from bench.data.from_arrays import Came
 from bench.data.named_arrays import NUMPY, SPLIT_WORDS, WHOLE, NamedArrays, first_bytes, read, sorted_by_name
 from bench.data.picture_files import picture_files
 from bench.data.pictures import as_pictures, pictures
+from bench.data.stream import SHARE
 from bench.errors import BenchError
+from bench.machine.memory import memory
 
 LARGEST_EVENT = 2**20
 """Values of a picture: no entry models a photograph of a camera's own size, and a few thousand fill the memory."""
@@ -139,9 +141,11 @@ def pictures_of(path: Path, form: Form) -> Iterator[Picture]:
     """The pictures of a folder or archive, decoded one by one.
 
     Raises:
-        BenchError: as `decoded`; pictures of several sizes, grey among coloured ones, or larger than can be modelled.
+        BenchError: as `decoded`; pictures of several sizes, grey among coloured ones, or larger than can be modelled
+            or, all together, than can be held.
     """
     first: Picture | None = None
+    most, size = SHARE * memory(), 0
     for file in picture_files(path):
         where = str(path / file.name)
         pixels = decoded(file.content, where, form)
@@ -153,6 +157,12 @@ def pictures_of(path: Path, form: Form) -> Iterator[Picture]:
         first = first or picture
         if pixels.shape != first.pixels.shape:
             raise unlike(path, first, picture)
+        size += pixels.nbytes
+        if size > most:
+            raise BenchError(
+                f"{path}: its pictures of {pixels.nbytes:,} bytes each take more than a quarter of the memory, of which "
+                "up to four copies are made; set data.size= smaller, or data.channels=1"
+            )
         yield picture
 
 

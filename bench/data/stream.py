@@ -16,12 +16,12 @@ from torch import Tensor
 
 from bench.data.chunks import AT_ONCE
 from bench.data.mapped_reads import picked
+from bench.data.numpy_files import FAULTS, check_claim
 from bench.errors import BenchError
+from bench.machine.memory import memory
 
 SHARE = 0.25
 """Share of the machine's memory from which on a data set is streamed, unless its option says otherwise."""
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-CGROUPS = "/sys/fs/cgroup"
 KINDS = "fiub"
 """Numbers that numpy has and torch takes: floating point, signed, unsigned, true and false."""
 
@@ -37,22 +37,6 @@ def is_streamed(resident: bool | None, size: int) -> bool:
     return size > SHARE * memory() if resident is None else not resident
 
 
-def memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or less where a cgroup limits it."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [Path(path) for path in (*CGROUP_LIMITS, *own_limits())]
-    texts = [path.read_text(encoding="ascii").strip() for path in limits if path.is_file()]
-    return min([machine, *(int(text) for text in texts if text.isdigit())])
-
-
-def own_limits() -> list[str]:
-    """Files of the limits on this process's own control group and on those above it; none where it is in none."""
-    own = Path("/proc/self/cgroup")
-    lines = own.read_text(encoding="ascii").splitlines() if own.is_file() else []
-    groups = [Path(line.removeprefix("0::")) for line in lines if line.startswith("0::")]
-    return [f"{CGROUPS}{place}/memory.max" for group in groups for place in (group, *group.parents) if place.name]
-
-
 def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
     """The rows of a `.npy` file, mapped.
 
@@ -60,8 +44,10 @@ def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
         BenchError: it cannot be read, is no array of numbers, or is stored in an order that cannot be mapped.
     """
     try:
+        with open(path, "rb") as file:
+            check_claim(file, path.stat().st_size)
         rows = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except FAULTS as error:
         raise BenchError(f"{path} cannot be read as a .npy file ({' '.join(str(error).split())})") from error
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in KINDS or rows.ndim == 0:
         raise BenchError(f"{path} cannot be streamed: it is no .npy file of numbers; save an array by numpy.save")

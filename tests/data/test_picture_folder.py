@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.data import picture_folder
 from bench.data.content import content_of
 from bench.data.cutting import Cutting, parts_of
 from bench.data.inspection import inspect
@@ -270,3 +271,10 @@ def test_arrays_that_are_no_pictures_are_refused(tmp_path, array, said) -> None:
     line = refused(tmp_path / "mine.npy")
     assert line.startswith(f"{tmp_path}/mine.npy: ")
     assert said in line
+
+
+def test_pictures_that_memory_cannot_hold_are_refused_while_they_are_decoded(tmp_path, monkeypatch) -> None:
+    path = in_folder(tmp_path / "mine", content())
+    read(path)
+    monkeypatch.setattr(picture_folder, "memory", lambda: 79 * 24 * 4)
+    assert "its pictures of 24 bytes each take more than a quarter of the memory" in refused(path)

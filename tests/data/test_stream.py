@@ -81,16 +81,6 @@ def test_size_decides_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert [stream.is_streamed(False, size) for size in (0, 10**15)] == [True, True]
 
 
-def test_a_cgroup_limits_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(stream, "CGROUP_LIMITS", (str(limit), str(tmp_path / "none")))
-    machine = stream.memory()
-    assert machine > 2**28
-    for text, expected in (("max\n", machine), ("1048576\n", 2**20), (str(2**70), machine)):
-        limit.write_text(text)
-        assert stream.memory() == expected
-
-
 def pieces(of: Tensor) -> Iterator[Tensor]:
     yield from torch.split(of, 7)
 

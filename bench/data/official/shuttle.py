@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.data.official.archive import one, write
 from bench.data.official.lzw import decompressed
+from bench.data.zip_members import BROKEN, content_of
 from bench.errors import BenchError
 
 ARCHIVE = "statlog+shuttle.zip"
@@ -16,7 +17,7 @@ FILES = {
 }
 """Their SHA-256, unpacked."""
 LARGEST = 4_000_000
-"""Bytes that a file in the archive may have: a small archive can hold a huge one."""
+"""Bytes that a file in the archive may have, and unpacks to: a small archive can hold a huge one."""
 
 
 def unpacked_shuttle(place: Path, command: str) -> tuple[Path, ...]:
@@ -39,7 +40,7 @@ def unpacked_shuttle(place: Path, command: str) -> tuple[Path, ...]:
         with zipfile.ZipFile(archive) as content:
             for target in targets:
                 write(io.BytesIO(unpacked_file(content, target.name)), target)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+    except BROKEN as error:
         raise BenchError(f"{archive} cannot be read ({one(error)}); run `{command}` to replace it") from error
     return targets
 
@@ -55,8 +56,8 @@ def unpacked_file(content: zipfile.ZipFile, name: str) -> bytes:
     member = members.get(f"{name}.Z") or members[name]
     if member.file_size > LARGEST:
         raise ValueError(f"{member.filename} has {member.file_size} bytes")
-    found = content.read(member)
-    found = decompressed(found) if member.filename.endswith(".Z") else found
+    found = content_of(content, member)
+    found = decompressed(found, LARGEST) if member.filename.endswith(".Z") else found
     if hashlib.sha256(found).hexdigest() != FILES[name]:
         raise ValueError(f"{name} is not the official file")
     return found
