@@ -13,7 +13,7 @@ from PIL import Image
 from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
 from bench.data.decode import Form, decoded, formed
-from bench.data.from_arrays import Came
+from bench.data.from_arrays import ALPHA, Came
 from bench.data.named_arrays import NUMPY, SPLIT_WORDS, WHOLE, NamedArrays, first_bytes, read, sorted_by_name
 from bench.data.picture_files import picture_files
 from bench.data.pictures import as_pictures, pictures
@@ -36,7 +36,7 @@ def images(
     crop: Any = None,
     channels: Literal[1, 3] | None = None,
     levels: int = 256,
-    alpha: float = 0.005,
+    alpha: float = ALPHA,
     binary: bool = False,
     labels: bool = True,
     split: Any = None,
@@ -55,7 +55,7 @@ def images(
         crop: height and width to cut from the centre before, one number for both, or square; null cuts nothing.
         channels: 1 makes grey pictures, 3 coloured ones; null takes them as they are, if all are alike.
         levels: 2 to 256 grey levels of each channel.
-        alpha: keeps the logit away from 0 and 1, see `DequantisedLogit`; without effect on binary data.
+        alpha: keeps the logit away from 0 and 1, see `DequantisedLogit`; left out where `binary` is true.
         binary: draws 0/1 pixels anew each time, in place of dequantised levels.
         labels: whether folders, or arrays called y or labels, are labels.
         split: null for 70, 15 and 15 % at random, three shares, time for pictures in the order of their names, a file

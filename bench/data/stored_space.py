@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bench.data.dataset import Dataset
 from bench.data.spaces import Space
+from bench.errors import BenchError
 from bench.record.reading import CONFIG_BYTES, Unreadable, json_object, opened, shown, text_of
 from bench.record.store import write_atomically
 from bench.spec import DataSpec, Kind
@@ -106,7 +107,7 @@ def read_space(folder: Path) -> StoredSpace | None:
         return stored(content, tensors)
     except Unreadable:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, BenchError) as error:
         raise Unreadable(f"{WORDS}: not what the bench writes ({type(error).__name__}: {error})") from error
 
 
@@ -134,7 +135,9 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
         space=space,
         image_shape=None if image_shape is None else tuple(map(int, image_shape)),
         width=int(content["width"]),
-        reference={name.removeprefix("reference."): value for name, value in tensors.items() if "reference." in name},
+        reference={
+            name.removeprefix("reference."): value for name, value in tensors.items() if name.startswith("reference.")
+        },
         reason=str(content["reason"]),
     )
 

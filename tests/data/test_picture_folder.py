@@ -216,6 +216,7 @@ def test_a_picture_that_is_not_like_the_others_is_named(tmp_path, name) -> None:
         ({"levels": 1}, "data.levels=1: a byte has 2 to 256"),
         ({"levels": 512}, "data.levels=512: a byte has 2 to 256"),
         ({"alpha": 0.7}, "alpha=0.7"),
+        ({"alpha": 0.1, "binary": True}, "data.alpha=0.1 has no effect on binary pictures; leave it out"),
         ({"split": [0.5, 0.5]}, "give three fractions of the sum 1"),
         (
             {"split": [0.8, 0.1, 0.1]},

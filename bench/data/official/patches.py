@@ -108,7 +108,9 @@ def grey(content: bytes, where: str) -> Photograph:
     """
     picture = decoded(content, where, Form(channels=1))[:, :, 0]
     if min(picture.shape) < SIDE or picture.size > MOST_PIXELS:
-        raise BenchError(f"{where} has {picture.shape} pixels, which no official photograph has; fetch the archive anew")
+        raise BenchError(
+            f"{where} has {picture.shape} pixels, which no official photograph has; fetch the archive anew"
+        )
     return picture
 
 

@@ -28,10 +28,11 @@ def unpacked_shuttle(place: Path, command: str) -> tuple[Path, ...]:
         command: that brings the archive.
 
     Raises:
-        BenchError: the archive is missing, broken or another one.
+        BenchError: the archive is missing, broken or another one, or an unpacked file was changed.
     """
     targets = tuple(place / name for name in FILES)
     if all(target.is_file() for target in targets):
+        check_unpacked(targets)
         return targets
     archive = place / ARCHIVE
     if not archive.is_file():
@@ -43,6 +44,23 @@ def unpacked_shuttle(place: Path, command: str) -> tuple[Path, ...]:
     except BROKEN as error:
         raise BenchError(f"{archive} cannot be read ({one(error)}); run `{command}` to replace it") from error
     return targets
+
+
+def check_unpacked(targets: tuple[Path, ...]) -> None:
+    """Holds the checksums against files that were unpacked before.
+
+    Raises:
+        BenchError: one cannot be read, or was changed since.
+    """
+    for target in targets:
+        try:
+            digest = hashlib.sha256(target.read_bytes()).hexdigest()
+        except OSError as error:
+            raise BenchError(
+                f"{target} cannot be read ({error.strerror}); delete it, and it is unpacked again"
+            ) from error
+        if digest != FILES[target.name]:
+            raise BenchError(f"{target} is not the official file, by its checksum; delete it, and it is unpacked again")
 
 
 def unpacked_file(content: zipfile.ZipFile, name: str) -> bytes:
