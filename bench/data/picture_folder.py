@@ -160,7 +160,7 @@ def pictures_of(path: Path, form: Form) -> Iterator[Picture]:
         size += pixels.nbytes
         if size > most:
             raise BenchError(
-                f"{path}: its pictures of {pixels.nbytes:,} bytes each take more than a quarter of the memory, of which "
+                f"{path}: its pictures of {pixels.nbytes:,} bytes each take more than a quarter of the memory, and "
                 "up to four copies are made; set data.size= smaller, or data.channels=1"
             )
         yield picture

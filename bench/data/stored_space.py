@@ -124,11 +124,15 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
     spec = DataSpec(**{**words, "event_shape": tuple(map(int, words["event_shape"])), "image_shape": shape})
     if spec.kind not in get_args(Kind):
         raise Unreadable(f"{WORDS}: kind {shown(spec.kind)} is none")
+    check_numbers(spec, int(content["width"]))
     space = None if content["space"] is None else restored(content["space"], tensors)
     if image_shape is not None and prod(map(int, image_shape)) != spec.dim:
         raise Unreadable(f"{WORDS}: pictures of {shown(image_shape)} are no events of {spec.dim} numbers")
     if space is not None and not isinstance(space, Space):
         raise Unreadable(f"{WORDS}: {type(space).__name__} is no space")
+    levels = getattr(space, "levels", spec.levels)
+    if spec.kind == "discrete" and levels != spec.levels:
+        raise Unreadable(f"{WORDS}: data of {spec.levels} levels in a space of {shown(levels)}")
     return StoredSpace(
         name=str(content["data"]),
         spec=spec,
@@ -140,6 +144,18 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
         },
         reason=str(content["reason"]),
     )
+
+
+def check_numbers(spec: DataSpec, width: int) -> None:
+    """Refuses sizes that no run has.
+
+    Raises:
+        Unreadable: it says which.
+    """
+    if width < 1 or not spec.event_shape or min(spec.event_shape) < 1:
+        raise Unreadable(f"{WORDS}: events of {shown(spec.event_shape)} and the width {width} are none of a run")
+    if spec.kind == "discrete" and not (type(spec.levels) is int and spec.levels >= 2):
+        raise Unreadable(f"{WORDS}: {spec.kind} data of {shown(spec.levels)} levels")
 
 
 def flattened(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:

@@ -1,8 +1,8 @@
 """The members of a tar archive that a stranger may have written, one after another and within limits.
 
-Python's `tarfile` believes what headers say of sizes. So a header that leads backwards is refused, before it is read for
-ever, and one that wants a name or a map of holes of many megabytes, before they are in memory. What is no header is an
-error, where `tarfile` takes it for the end of the archive.
+Python's `tarfile` believes what headers say of sizes. So a header that leads backwards is refused, before it is read
+for ever, and one that wants a name or a map of holes of many megabytes, before they are in memory. What is no header is
+an error, where `tarfile` takes it for the end of the archive.
 """
 
 import lzma

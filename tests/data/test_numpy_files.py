@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from bench.data import numpy_files
 from bench.data.array import array
+from bench.data.dataset import Dataset
 from bench.data.numpy_files import check_claims
 from bench.data.official.recipe import official_array
 from bench.errors import BenchError
@@ -22,6 +24,10 @@ def claimed(shape: Any, version: tuple[int, int] = (1, 0), dtype: str = "<f4") -
     write = np.lib.format.write_array_header_1_0 if version == (1, 0) else np.lib.format.write_array_header_2_0
     write(stream, {"descr": dtype, "fortran_order": False, "shape": shape})  # type: ignore[no-untyped-call]
     return stream.getvalue() + bytes(80)
+
+
+def of_a_user(path: Path, resident: bool | None) -> Dataset:
+    return array("mine", path=str(path), resident=resident)
 
 
 SHAPES = [(2**40, 8), (30_000_000, 8), (2**62, 2**62), (21,), (-1, 4), (-5, -4)]
@@ -39,12 +45,10 @@ def zipped(path: Path, content: bytes) -> Path:
 def test_a_shape_that_the_file_has_not_is_one_line(form: str, shape: Any, version: Any, tmp_path: Path) -> None:
     path = tmp_path / ("mine.npz" if form == "npz" else "mine.npy")
     zipped(path, claimed(shape, version)) if form == "npz" else path.write_bytes(claimed(shape, version))
+    read = official_array if form == "official" else partial(of_a_user, resident=False if form == "streamed" else None)
     tracemalloc.start()
     with pytest.raises(BenchError) as error:
-        if form == "official":
-            official_array(path)
-        else:
-            array("mine", path=str(path), resident=False if form == "streamed" else None)
+        read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert "\n" not in str(error.value)

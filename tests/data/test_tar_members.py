@@ -1,11 +1,8 @@
 """Archives whose headers lie: each is an error at once, before anything large is in memory."""
 
 import gzip
-
-
 import tarfile
 import tracemalloc
-
 from pathlib import Path
 
 import pytest

@@ -51,7 +51,7 @@ def table(stored: Any, most: int) -> np.ndarray:
     """A data set of the file as float32 rows.
 
     Raises:
-        ValueError: it is no table of numbers, or larger than the official one: a few bytes can claim any number of rows.
+        ValueError: it is no table of numbers, or larger than the official one: few bytes can claim many.
     """
     shape = tuple(getattr(stored, "shape", ()))
     if len(shape) == 2 and (shape[0] > most or shape[1] > SHAPES[-1]):
