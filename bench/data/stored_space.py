@@ -20,6 +20,7 @@ from torch import Tensor
 
 from bench.data.dataset import Dataset
 from bench.data.spaces import Space
+from bench.errors import BenchError
 from bench.record.reading import CONFIG_BYTES, Unreadable, json_object, opened, shown, text_of
 from bench.record.store import write_atomically
 from bench.spec import DataSpec, Kind
@@ -110,7 +111,7 @@ def read_space(folder: Path) -> StoredSpace | None:
         return stored(content, tensors)
     except Unreadable:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, BenchError) as error:
         raise Unreadable(f"{WORDS}: not what the bench writes ({type(error).__name__}: {error})") from error
 
 
@@ -127,6 +128,7 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
     spec = DataSpec(**{**words, "event_shape": tuple(map(int, words["event_shape"])), "image_shape": shape})
     if spec.kind not in get_args(Kind):
         raise Unreadable(f"{WORDS}: kind {shown(spec.kind)} is none")
+    check_numbers(spec, int(content["width"]))
     space = None if content["space"] is None else restored(content["space"], tensors)
     if image_shape is not None and prod(map(int, image_shape)) != spec.dim:
         raise Unreadable(f"{WORDS}: pictures of {shown(image_shape)} are no events of {spec.dim} numbers")
@@ -135,16 +137,33 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
         raise Unreadable(f"{WORDS}: {len(names)} names of {spec.classes} classes")
     if space is not None and not isinstance(space, Space):
         raise Unreadable(f"{WORDS}: {type(space).__name__} is no space")
+    levels = getattr(space, "levels", spec.levels)
+    if spec.kind == "discrete" and levels != spec.levels:
+        raise Unreadable(f"{WORDS}: data of {spec.levels} levels in a space of {shown(levels)}")
     return StoredSpace(
         name=str(content["data"]),
         spec=spec,
         space=space,
         image_shape=None if image_shape is None else tuple(map(int, image_shape)),
         width=int(content["width"]),
-        reference={name.removeprefix("reference."): value for name, value in tensors.items() if "reference." in name},
+        reference={
+            name.removeprefix("reference."): value for name, value in tensors.items() if name.startswith("reference.")
+        },
         reason=str(content["reason"]),
         class_names=names,
     )
+
+
+def check_numbers(spec: DataSpec, width: int) -> None:
+    """Refuses sizes that no run has.
+
+    Raises:
+        Unreadable: it says which.
+    """
+    if width < 1 or not spec.event_shape or min(spec.event_shape) < 1:
+        raise Unreadable(f"{WORDS}: events of {shown(spec.event_shape)} and the width {width} are none of a run")
+    if spec.kind == "discrete" and not (type(spec.levels) is int and spec.levels >= 2):
+        raise Unreadable(f"{WORDS}: {spec.kind} data of {shown(spec.levels)} levels")
 
 
 def flattened(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:

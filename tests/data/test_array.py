@@ -258,3 +258,16 @@ def test_half_a_file_is_a_line(tmp_path) -> None:
         assert ": cannot be read" in refused(tmp_path, path)
     assert ": no such file; correct data.path" in refused(tmp_path, str(tmp_path / "none.npy"))
     assert ": cannot be read" in refused(tmp_path, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        (normal(), {"levels": 5}, ": data.levels=5 has no effect on continuous data; leave it out"),
+        (normal(), {"alpha": 0.1}, ": data.alpha=0.1 has no effect on continuous data; leave it out"),
+        (normal() > 5, {"levels": 2}, ": data.levels=2 has no effect on binary data; leave it out"),
+        (normal() > 5, {"alpha": 0.1}, ": data.alpha=0.1 has no effect on binary data; leave it out"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path, rows, options, said) -> None:
+    assert refused(tmp_path, rows, **options) == said
