@@ -9,6 +9,7 @@ from torch import Tensor
 from bench.data.columns import DEPENDENT, dependent_columns, sampled
 from bench.data.table.column import ABSENT, Column, drop, of_kind
 from bench.data.table.fit import FINEST, HEAVY, Fitted, Seen
+from bench.data.table.resolution import percent
 from bench.data.table.splits import PARTS
 from bench.errors import BenchError
 from bench.record.warnings import UNBOUNDED
@@ -168,11 +169,6 @@ def tied(columns: Sequence[Column], seen: Mapping[str, Seen]) -> str:
         f"{listed(names)} {verb} ties ({names[0]}: {percent(first.ties.share)} of training rows share a value, "
         f"resolution {first.step:.3g}), {UNBOUNDED}"
     )
-
-
-def percent(share: float) -> str:
-    """A share in percent, two digits."""
-    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
 
 
 def counts_rows(column: Column, seen: Seen, found: Diagnosis) -> bool:

@@ -66,3 +66,8 @@ def ties_of(values: Any) -> Ties:
         chosen = values[np.random.default_rng(0).choice(len(values), LOOKED_AT, replace=False)]
     _, counts = np.unique(chosen, return_counts=True)
     return Ties(float(counts[counts > 1].sum() / len(chosen)), int(counts.max()), len(chosen))
+
+
+def percent(share: float) -> str:
+    """A share in percent, two digits."""
+    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
