@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from bench.config import TUNED
+from bench.config import is_tuned
 from bench.errors import BenchError, unknown
 from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
 from bench.record.store import divided, table_rows
@@ -148,7 +148,7 @@ def best_runs(study: Path, data: str | None = None) -> dict[str, str]:
 
 def best_of(entries: list[list[dict[str, str]]]) -> str:
     """The id of the best run, of the rows of each entry."""
-    tuned = [rows for rows in entries if TUNED in rows[0].get("setting", "").split("=")]
+    tuned = [rows for rows in entries if is_tuned(rows[0].get("setting"))]
     best = min(tuned or entries, key=lambda rows: fmean(number(row, "nll_nats") or 0.0 for row in rows))
     first = min(best, key=lambda row: (least(row), number(row, "seed") or 0.0))
     return first["run_id"]
