@@ -29,7 +29,9 @@ SMALL, LARGE = 40, 120
 
 
 def price_of(cell: Cell) -> dict[str, float]:
-    """Seconds of a training `step`, of a `validation` and of an `evaluation`; steps of a fitted entry cost nothing.
+    """Seconds of the `start`, of a training `step`, of a `validation` and of an `evaluation`.
+
+    Steps of a fitted entry cost nothing. The start is making the entry and placing the data.
 
     All are of the weights of a short training: the field of an ODE flow is dearer by then.
 
@@ -37,10 +39,13 @@ def price_of(cell: Cell) -> dict[str, float]:
         BenchError: the cell cannot be made.
     """
     torch.set_num_threads(cell.config.threads or OWN_THREADS)
+    started = time.perf_counter()
     try:
         entry, dataset = prepared(cell)
+        start = time.perf_counter() - started
         step, validation = (0.0, 0.0) if entry.fitted else trained_seconds(cell, entry, dataset)
-        return {"step": step, "validation": validation, "evaluation": evaluation_seconds(cell, entry, dataset)}
+        evaluation = evaluation_seconds(cell, entry, dataset)
+        return {"start": start, "step": step, "validation": validation, "evaluation": evaluation}
     except (Diverged, NotApplicable) as reason:
         raise BenchError(str(reason)) from reason
 

@@ -38,16 +38,17 @@ class Training(NamedTuple):
 
 
 class Price(NamedTuple):
-    """Seconds of a step, a validation and an evaluation; a fitted entry takes no steps."""
+    """Seconds of a step, a validation, an evaluation and the start of a cell; a fitted entry takes no steps."""
 
     step: float
     validation: float
     evaluation: float
+    start: float = 0.0
 
     def training(self, asked: Training) -> float:
-        """Seconds of a training, with its validations."""
+        """Seconds of a training, with its start and its validations."""
         steps = self.step * (asked.steps or math.inf) if self.step else 0.0
-        return min(steps, asked.seconds) + asked.validations * self.validation
+        return self.start + min(steps, asked.seconds) + asked.validations * self.validation
 
 
 class Due(NamedTuple):

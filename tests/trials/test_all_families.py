@@ -93,7 +93,7 @@ def test_a_csv_becomes_a_ranked_page(bench_call, tmp_path) -> None:
     assert "has the lowest test NLL" in page
     assert "shoe has ties" in page
     assert "grows without bound: who is first" in page
-    assert "oracle" not in page
+    assert "exact density" not in page
 
 
 def test_no_run_begins_once_the_hours_are_over(bench_call, tmp_path) -> None:

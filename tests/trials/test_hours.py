@@ -55,6 +55,7 @@ def test_trials_are_trained_and_runs_are_evaluated_too() -> None:
     due = Due(trials=8, default=3, tuned=3, trial=SHORT, run=LONG)
     assert str(due) == "8 trials of 250 steps, 6 runs of 1,000 steps"
     assert due.seconds(PRICE) == pytest.approx(8 * (2.5 + 5) + 6 * (15 + 3))
+    assert due.seconds(PRICE._replace(start=0.5)) == pytest.approx(8 * (2.5 + 5) + 6 * (15 + 3) + 14 * 0.5)
 
 
 def test_a_fitted_entry_has_no_trials_and_is_run_once_for_both_settings() -> None:
