@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from bench.config import TUNED
+from bench.config import is_tuned
 from bench.errors import BenchError, unknown
 from bench.record.store import divided, table_rows
 from bench.record.warnings import UNBOUNDED
@@ -141,7 +141,7 @@ def best_of(rows: list[Row], what: str) -> Best:
     for row in bounded:
         entries[tuple(row.get(name, "") for name in ENTRY)].append(row)
     each = list(entries.values())
-    met = [own for own in each if TUNED in own[0].get("setting", "").split("=")] or each
+    met = [own for own in each if is_tuned(own[0].get("setting"))] or each
     best = min(met, key=lambda own: fmean(map(validated, own)))
     if fmean(map(validated, best)) == math.inf:
         raise BenchError(f"{what}: no model has a validation NLL in every row to select by; name a run by its id")

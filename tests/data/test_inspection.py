@@ -15,6 +15,7 @@ from bench.data.inspection import inspect
 from bench.data.spaces import Binary, DequantisedLogit, Identity
 from bench.errors import BenchError
 from bench.paths import group_choices
+from bench.record.warnings import UNBOUNDED
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.spec import DataSpec
@@ -201,18 +202,32 @@ def test_close_columns_are_not_dependent() -> None:
 
 @pytest.mark.parametrize(
     ("whole", "named"),
-    [(True, "column 1 is of few distinct values (column 1: whole numbers, 17 in "), (False, "column 1: 17 in ")],
+    [
+        (True, "column 1 has ties (column 1: whole numbers, 100 % of 600 training rows share a value), "),
+        (False, "column 1 has ties (column 1: 100 % of 600 training rows share a value), "),
+    ],
 )
 def test_integers_as_continuous_are_warned_of(whole: bool, named: str) -> None:
     x = normal()
     x[:, 1] = integers()[:, 0] / (1 if whole else 16)
-    assert named in warned(split(x))
+    assert named + UNBOUNDED in warned(split(x))
+
+
+def test_ties_in_a_part_of_a_column_are_warned_of_as_in_tables() -> None:
+    x = normal()
+    x[::20, 2] = 0.5
+    assert "column 2 has ties (column 2: 5 % of" in warned(split(x))
+    assert UNBOUNDED in warned(split(x))
+
+
+def test_what_float32_rounds_together_is_no_tie() -> None:
+    assert inspect(split(normal(12_000))).warnings == ()
 
 
 def test_tensors_of_integers_become_float32_where_continuous_is_asked() -> None:
     found = inspect(split(integers()))
     assert found.dataset.train.dtype == torch.float32
-    assert "columns 0, 1, 2 and 3 are of few distinct values" in found.warnings[0]
+    assert "columns 0, 1, 2 and 3 have ties" in found.warnings[0]
 
 
 def test_float64_becomes_float32_and_the_bound_is_said() -> None:

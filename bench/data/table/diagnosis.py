@@ -8,6 +8,7 @@ import torch
 from bench.data.columns import DEPENDENT, LOOKED_AT, can_be_ranked, dependent_columns, sampled
 from bench.data.table.column import ABSENT, Column, drop, of_kind
 from bench.data.table.fit import FINEST, HEAVY, Fitted, Seen
+from bench.data.table.resolution import percent
 from bench.data.table.splits import PARTS
 from bench.errors import BenchError
 from bench.record.warnings import UNBOUNDED
@@ -204,11 +205,6 @@ def tied(columns: Sequence[Column], seen: Mapping[str, Seen]) -> str:
 def resolution(seen: Seen) -> str:
     """The grid of values with ties, in words."""
     return f"resolution {seen.step:.3g}" if seen.step else "on no grid"
-
-
-def percent(share: float) -> str:
-    """A share in percent, two digits."""
-    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
 
 
 def counts_rows(column: Column, seen: Seen, found: Diagnosis) -> bool:

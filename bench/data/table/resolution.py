@@ -114,3 +114,8 @@ def places_of(value: float) -> int:
 def carried(unit: float) -> int:
     """Decimal places that float32 coordinates in so large a unit carry; 0 or more."""
     return min(LAST_PLACE, max(0, int(np.ceil(-np.log10(unit * np.finfo(np.float32).eps)))))
+
+
+def percent(share: float) -> str:
+    """A share in percent, two digits."""
+    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
