@@ -119,6 +119,8 @@ def hours_lines(
     for pair, order in samples(orders, due, plan).items():
         price = None if order is None else measured(order, pool)
         own = due[pair] if price is None or price.step else due[pair].of_fitted()
+        if not own.trials and not own.runs:
+            continue
         trials, runs = trials + own.trials, runs + own.runs
         if price is None:
             unknown.append(pair[1])
