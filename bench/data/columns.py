@@ -5,6 +5,7 @@ Levels and binary pixels have none of these faults: noise or a probability of it
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -63,7 +64,7 @@ def column_warnings(dataset: Dataset, rows: Rows) -> Iterator[str]:
     tied = {
         column: ties
         for column in range(x.shape[1])
-        if (ties := ties_of(x[:, column].unique(return_counts=True)[1].numpy())).there
+        if (ties := ties_of(np.unique(x[:, column].numpy(), return_counts=True)[1])).there
     }
     if tied:
         column, ties = next(iter(tied.items()))
