@@ -87,7 +87,7 @@ def title(data: str, meeting: Contest) -> str:
 def table_of(meeting: Contest, pairs: Iterable[Difference]) -> Table:
     """The models of one meeting from the first to the last, those without a likelihood behind them."""
     cells = sorted(meeting.cells.values(), key=nll)
-    table = summary_table([cell for cell in cells if cell.runs])
+    table = summary_table(cells)
     behind = {
         pair.other.model: pair
         for pair in pairs
