@@ -50,6 +50,7 @@ class Supervisor:
         grid: cells that ended, and those that are due.
         bad: cells that did not end well, with status and error.
         waiting: cells that another process holds, and who that is.
+        left: cells that did not begin in time.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Supervisor:
         workers: int,
         again: bool,
         line: Callable[[Record], str],
+        until: float | None = None,
     ) -> None:
-        """`total` stands behind places in labels; `line` says a record in words."""
+        """`total` stands behind places in labels; `line` says a record in words; none begins at the time `until`."""
+        self.until, self.left = until, 0
         self.pool, self.screen, self.grid, self.total = pool, screen, grid, total
         self.workers, self.again, self.line = workers, again, line
         self.jobs: dict[Process, Job] = {}
@@ -95,6 +98,9 @@ class Supervisor:
         """Starts a process for the orders that have no record that counts."""
         due = [order for order in orders if not self.is_over(order)]
         if not due:
+            return
+        if self.until is not None and time.monotonic() >= self.until:
+            self.left += len(due)
             return
         for order in due:
             order.forget_unresolved()

@@ -173,7 +173,11 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
 
 def price(words: dict[str, Any], send: Send) -> None:
     """Measures what a cell will cost: a message with its seconds."""
-    send("price", price_of(resolved(from_plain(words["order"]))))
+    started = time.perf_counter()
+    cell = resolved(from_plain(words["order"]))
+    before = time.perf_counter() - started
+    seconds = price_of(cell)
+    send("price", {**seconds, "start": before + seconds["start"]})
 
 
 TASKS: dict[str, Callable[[dict[str, Any], Send], None]] = {

@@ -87,10 +87,7 @@ def test_zsh_knows_the_names() -> None:
 
 
 def test_without_shtab_a_line_says_what_to_install(tmp_path) -> None:
-    code = (
-        "import sys\nsys.modules['shtab'] = None\n"
-        "from bench.cli import main\nsys.exit(main(['completion', 'bash']))"
-    )
+    code = "import sys\nsys.modules['shtab'] = None\nfrom bench.cli import main\nsys.exit(main(['completion', 'bash']))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False
     )
