@@ -18,3 +18,12 @@ def test_a_users_run_is_ignored_by_git_and_shown_beside_the_committed_one() -> N
     ignored = ["git", "check-ignore", "--quiet", "outputs/quick/table.csv"]
     if (ROOT / ".git").exists():
         assert subprocess.run(ignored, cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+def test_a_study_that_was_never_committed_is_shown_alone() -> None:
+    words = ["make", "--dry-run", "bench", "VENV=nowhere", "STUDY=smoke"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = " ".join(done.stdout.split())
+    assert "bench report smoke --results-dir outputs" in lines
+    assert "--beside" not in lines
