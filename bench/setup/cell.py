@@ -210,9 +210,9 @@ class Resolver:
         return self.held_options[key]
 
     def width(self, config: Config, cls: type[Entry], options: dict[str, Any], dataset: Dataset) -> int:
-        """The width that meets the budget, searched once for a model, its options and a data set."""
+        """The width that meets the budget, searched once for a model, its options and a kind of data."""
         budget = config.budget
-        key = repr((config.model, sorted(config.data.items()), budget.parameters, budget.tolerance))
+        key = repr((config.model, dataset.spec, budget.parameters, budget.tolerance))
         if key not in self.widths:
             self.widths[key] = build.sized_width(config, cls, options, dataset.spec, dataset.name)
         return self.widths[key]

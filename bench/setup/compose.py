@@ -1,35 +1,31 @@
 """Composition of configurations from the words of a command, through Hydra; its errors become one line each."""
 
 import contextlib
-import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, Node, OmegaConf, open_dict
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException, ValidationError
 from omegaconf.resolvers import oc
 from yaml import YAMLError
 
 from bench.config import Config
 from bench.errors import BenchError, unknown
-from bench.paths import brought, check_own_names, conf_dir
+from bench.paths import check_own_names
 from bench.record.reading import CONFIG_BYTES, text_of
 from bench.setup.budget import at_rung
 from bench.setup.check_config import check
+from bench.setup.choices import NAMED, Choices, quoted
 from bench.setup.place_study import place_study
 from bench.setup.tune_options import place_trial, take_declared
-
-ConfigStore.instance().store(name="schema", node=Config)
 
 OPEN_GROUPS = ("model.", "data.")
 """Groups whose options are held against a signature, see `bench.setup.build`: their YAML need not list every one."""
@@ -41,11 +37,7 @@ OMEGACONF_DETAILS = ("    full_key:", "    object_type=", "    reference_type=")
 
 
 class Composer:
-    """Composes configurations: through Hydra once for each choice of groups, values are then set on a copy.
-
-    Attributes:
-        reads_seed: whether a YAML composed so far has `${seed}` in it, so that seeds differ in more than their number.
-    """
+    """Composes configurations: each choice of groups once, values are then set on a copy."""
 
     def __init__(self, config_dir: Path | None = None) -> None:
         """`config_dir` is a folder of the user's own configuration groups, searched beside the project's and packages'.
@@ -55,10 +47,7 @@ class Composer:
         """
         check_own_names(config_dir)
         self.config_dir = config_dir
-        self.brought = [folder for folder, _ in brought()]
-        self.reads_seed = False
-        self.chosen: dict[tuple[str, ...], DictConfig] = {}
-        self.parsed: dict[str, Override] = {}
+        self.choices = Choices(config_dir)
         self.drafts: dict[tuple[str, ...], DictConfig] = {}
 
     def config(self, overrides: Sequence[str]) -> Config:
@@ -70,13 +59,15 @@ class Composer:
         Raises:
             BenchError: an unknown name, a misspelt option, a wrong type or an impossible value, in one line.
         """
-        typed = [f"++{word}" if word.startswith(OPEN_GROUPS) else as_choice(word) for word in overrides]
         try:
+            groups, values = groups_and_values(overrides)
             with environment_for_roots():
-                config = OmegaConf.to_object(self.draft(self.overrides(typed)))
+                config = OmegaConf.to_object(self.draft(groups, values))
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
             raise explain(error) from error
         assert isinstance(config, Config)
+        if not any(value.key_or_group.startswith("grid") for value in values):
+            config.grid = self.choices.of(groups).grid or config.grid
         for group in (config.model, config.data):
             if "name" in group:
                 group["name"] = str(group["name"])
@@ -87,43 +78,27 @@ class Composer:
         config.budget = at_rung(config.budget)
         return config
 
-    def overrides(self, words: list[str]) -> list[Override]:
-        """The words in Hydra's grammar, each read once."""
-        fresh = [word for word in words if word not in self.parsed]
-        if fresh:
-            self.parsed |= zip(fresh, OverridesParser.create().parse_overrides(fresh), strict=True)
-        return [self.parsed[word] for word in words]
+    @property
+    def reads_seed(self) -> bool:
+        """Whether a YAML composed so far has `${seed}` in it, so that seeds differ in more than their number."""
+        return self.choices.reads_seed
 
-    def draft(self, overrides: list[Override]) -> DictConfig:
-        """The configuration with its values set, interpolations unresolved; it lasts until the next call.
+    def settings(self, overrides: Sequence[str]) -> list[str]:
+        """`tune.settings` as the groups chosen by some overrides give it, in hundredths of the time of `config`."""
+        groups, _ = groups_and_values(overrides)
+        found: list[str] = OmegaConf.to_object(self.choices.of(groups).copy().tune.settings)
+        return found
 
-        Copying a configuration takes longer than all else. Cells that set the same options of the same groups
-        therefore share one copy: each sets every option again.
+    def draft(self, groups: tuple[str, ...], values: list[Override]) -> DictConfig:
+        """A choice of groups with values set, interpolations unresolved; it lasts until the next call.
+
+        Cells that set the same options of the same groups share one copy: each sets every option again.
         """
-        values = [override for override in overrides if sets_a_value(override)]
-        if any(override.is_delete() or isinstance(override.value(), dict) for override in overrides):
-            values = []  # a whole group is deleted or set, before or after its options: Hydra keeps the order
-        groups = [override.input_line for override in overrides if override not in values]
-        shared = (*map(str, groups), "", *[value.key_or_group for value in values])
+        shared = (*groups, "", *[value.key_or_group for value in values])
         if shared not in self.drafts or any(value.is_add() for value in values):
-            self.drafts[shared] = copy.deepcopy(self.of_groups(groups))
+            self.drafts[shared] = self.choices.of(groups).copy()
         ConfigLoaderImpl._apply_overrides_to_config(values, self.drafts[shared])
         return self.drafts[shared]
-
-    def of_groups(self, choices: list[str | None]) -> DictConfig:
-        """The configuration of these group choices, composed by Hydra when it is first asked for."""
-        words = tuple(word for word in choices if word is not None)
-        if words not in self.chosen:
-            folders = [own] if (own := self.config_dir) is not None else []
-            places = [quoted(f"file://{folder.absolute()}") for folder in (*folders, *self.brought)]
-            searchpath = [f"hydra.searchpath=[{','.join(places)}]"] if places else []
-            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                composed = hydra_compose("config", overrides=[*searchpath, *words], return_hydra_config=True)
-            with open_dict(composed):
-                name_by_stem(composed, composed.pop("hydra").runtime.choices)
-            self.chosen[words] = composed
-            self.reads_seed |= SEED_READ.search(OmegaConf.to_yaml(self.chosen[words])) is not None
-        return self.chosen[words]
 
 
 @contextlib.contextmanager
@@ -145,11 +120,17 @@ def environment_for_roots() -> Iterator[None]:
         OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
 
 
-SEED_READ = re.compile(r"\$\{[^}]*\bseed\s*\}")
-"""An interpolation of the seed, such as `${seed}` or `${..seed}`."""
-
 PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", "budget", "train", "eval", "tune", "study"}
 """Options of a run that belong to no group."""
+
+
+def groups_and_values(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
+    """The words that Hydra composes by, and those that set a value on what it composed."""
+    typed = [override_of(f"++{word}" if word.startswith(OPEN_GROUPS) else as_choice(word)) for word in overrides]
+    values = [override for override in typed if sets_a_value(override)]
+    if any(override.is_delete() or isinstance(override.value(), dict) for override in typed):
+        values = []  # a whole group is deleted or set, before or after its options: Hydra keeps the order
+    return tuple(str(override.input_line) for override in typed if override not in values), values
 
 
 def sets_a_value(override: Override) -> bool:
@@ -158,9 +139,6 @@ def sets_a_value(override: Override) -> bool:
     plain = key in PLAIN_OPTIONS or ("." in key and "/" not in key and not key.startswith("hydra."))
     return plain and override.package is None and not override.is_delete() and not override.is_sweep_override()
 
-
-NAMED = ("model", "data")
-"""Groups whose YAML is named by its file's stem."""
 
 CHOICES = (*NAMED, "study", "budget", "train", "eval", "tune")
 """Groups of the project."""
@@ -171,40 +149,6 @@ def as_choice(word: str) -> str:
     group, _, name = word.partition("=")
     number_or_truth = re.fullmatch(r"[-+\d][\w.+-]*|true|false", name, re.IGNORECASE)
     return f"{group}={quoted(name)}" if group in CHOICES and number_or_truth else word
-
-
-def name_by_stem(config: DictConfig, choices: Mapping[str, Any]) -> None:
-    """Gives model and data the name of the file that was chosen.
-
-    Args:
-        config: composed, its values not yet set.
-        choices: group -> file, as Hydra chose it.
-
-    Raises:
-        BenchError: the YAML gives itself another name.
-    """
-    for group in NAMED:
-        node, choice = config.get(group), choices.get(group)
-        if not isinstance(node, DictConfig) or choice is None:
-            continue
-        stem = str(choice).rpartition("/")[2]
-        given = OmegaConf.to_container(node, resolve=False).get("name")  # type: ignore[union-attr]
-        if given is not None and given != stem and not same_in_yaml(given, stem):
-            raise BenchError(
-                f"conf/{group}/{choice}.yaml: name: {given} is not the file's own; leave it out, or rename the file"
-            )
-        node["name"] = stem
-
-
-def same_in_yaml(given: Any, stem: str) -> bool:
-    """True where YAML reads the stem, such as `2024` or `no`, as the number or truth value that was given."""
-    read = OmegaConf.to_container(OmegaConf.create(f"name: {stem}")).get("name")  # type: ignore[union-attr]
-    return not isinstance(given, str) and type(read) is type(given) and bool(read == given)
-
-
-def quoted(text: str) -> str:
-    """Text as Hydra's grammar reads it back, whatever is in it."""
-    return QuotedString(text, Quote.single).with_quotes()
 
 
 def compose(overrides: Sequence[str], config_dir: Path | None = None) -> Config:
@@ -240,6 +184,17 @@ def stored(path: Path, overrides: Sequence[str]) -> Config:
     return config
 
 
+@cache
+def override_of(word: str) -> Override:
+    """A word in Hydra's grammar, read once.
+
+    Raises:
+        OverrideParseException: it is not an override.
+    """
+    (override,) = OverridesParser.create().parse_overrides([word])
+    return override
+
+
 def parse(arguments: list[str]) -> list[Override]:
     """Hydra's grammar over `arguments`.
 
@@ -247,7 +202,7 @@ def parse(arguments: list[str]) -> list[Override]:
         BenchError: an argument that is not an override.
     """
     try:
-        return OverridesParser.create().parse_overrides(arguments)
+        return [override_of(word) for word in arguments]
     except OverrideParseException as error:
         raise BenchError(f"cannot read '{error.override}'; write name=value, such as seed=0") from error
 

@@ -9,7 +9,8 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override, QuotedString, RangeSweep, ValueType
 
 from bench.errors import BenchError
-from bench.setup.compose import parse, quoted
+from bench.setup.choices import quoted
+from bench.setup.compose import parse
 
 Grid = Sequence[Mapping[str, Sequence[Any]]]
 

@@ -225,7 +225,7 @@ def as_it_comes(words: Iterable[str], config: Config, composer: Composer) -> lis
     if config.tune.setting != DEFAULT or not asked:
         return []
     repeated = [word for word in words if not word.startswith(NOT_REPEATED)]
-    return [] if composer.config(repeated).tune.settings == [DEFAULT] else [f"tune.settings=[{DEFAULT}]"]
+    return [] if composer.settings(repeated) == [DEFAULT] else [f"tune.settings=[{DEFAULT}]"]
 
 
 def unresolved(config: Config, requests: "list[Requested]", composer: Composer, extra: list[str]) -> Unresolved:

@@ -1,9 +1,12 @@
+from collections import Counter
+
 import pytest
 import yaml
 
 from bench.config import Config
 from bench.errors import BenchError
 from bench.paths import conf_dir, group_choices
+from bench.setup.choices import Choices
 from bench.setup.compose import Composer, as_yaml, compose
 from bench.setup.grid import expand
 
@@ -64,6 +67,45 @@ def test_a_composer_answers_as_one_made_for_each_cell_would() -> None:
     ]
     composer = Composer()
     assert [composer.config(cell) for cell in cells] == [compose(cell) for cell in cells]
+
+
+@pytest.mark.parametrize("study", ["toys", "quick", "scratch"])
+def test_data_and_models_composed_apart_are_as_composed_together(study: str, monkeypatch) -> None:
+    composed = Counter[tuple[str, ...]]()
+    compose_groups = Choices.composed
+
+    def counting(self: Choices, words: tuple[str, ...]):
+        composed[words] += 1
+        return compose_groups(self, words)
+
+    monkeypatch.setattr(Choices, "composed", counting)
+    pairs = [
+        [f"study={study}", f"data={d}", f"model={m}"] for d in ("moons", "digits", "table") for m in ("vae", "nsf")
+    ]
+    composer = Composer()
+    answers = [composer.config(words) for words in pairs]
+    assert composed.total() == 4, "three data sets and two models"
+    assert [repr(answer) for answer in answers] == [repr(compose(words)) for words in pairs]
+
+
+def test_a_model_that_decides_more_than_its_group_is_composed_with_each_data_set(tmp_path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    text = "# @package _global_\nmodel:\n  _target_: bench.models.vae.VAE\n  width: 8\nthreads: 7\n"
+    (folder / "wide.yaml").write_text(text)
+    pairs = [[f"data={d}", f"model={m}"] for d in ("moons", "rings") for m in ("vae", "wide")]
+    composer = Composer(tmp_path)
+    answers = [composer.config(words) for words in pairs]
+    assert answers == [compose(words, tmp_path) for words in pairs]
+    assert [answer.threads for answer in answers] == [None, 7, None, 7]
+
+
+def test_a_grid_of_the_command_goes_before_that_of_the_study() -> None:
+    composer = Composer()
+    whole = composer.config(["study=quick"]).grid
+    assert len(whole) > 0
+    assert composer.config(["study=quick", "grid=[]"]).grid == []
+    assert composer.config(["study=quick", "seed=3"]).grid == whole
 
 
 def test_a_refused_value_leaves_no_trace_in_the_next_cell() -> None:
