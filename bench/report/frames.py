@@ -7,7 +7,8 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.record.store import TABLE
-from bench.report.study import frame, load, series, study_folder
+from bench.record.study_folder import study_folder
+from bench.report.study import frame, load, series
 from bench.report.summary import summarise, summary_rows
 
 

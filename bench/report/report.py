@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
+from bench.record.study_folder import study_folder
 from bench.report import plots_frontier
 from bench.report.collect import collect
 from bench.report.data_warnings import data_warnings
@@ -16,7 +17,7 @@ from bench.report.notes import NOTES, is_untuned
 from bench.report.page import render
 from bench.report.plots import draw
 from bench.report.ranking import differences, differences_csv
-from bench.report.study import load, study_folder
+from bench.report.study import load
 from bench.report.style import Plot
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, study_tables, text_summary

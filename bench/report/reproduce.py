@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from bench.errors import BenchError
 from bench.record.columns import bounded
 from bench.record.store import TABLE
+from bench.record.study_folder import study_folder
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.model_summary import ORACLE, ModelSummary
 from bench.report.numbers import quantity
 from bench.report.published import COUNTERPARTS, HIGHER, Counterpart, counterparts
-from bench.report.study import Run, load, study_folder, words_of
+from bench.report.study import Run, load, words_of
 from bench.report.summary import summarise
 from bench.report.tables import share
 

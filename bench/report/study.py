@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError
 from bench.record.columns import COLUMNS
 from bench.record.csv_cells import inert_cell
 from bench.record.reading import NUMBER_LENGTH, Unreadable, arrays_of, csv_rows, shown
@@ -33,8 +32,6 @@ Array = NDArray[Any]
 HISTORIES, CURVES, PICTURES = "histories.csv", "curves.csv", "pictures.npz"
 HISTORY_COLUMNS = ("step", "train_seconds", "train_loss_nats", "val_nll_nats")
 CURVE_COLUMNS = ("run_id", "curve", "x", "y")
-OF_DATA = r"-.+-[0-9a-f]{8}"
-"""What stands behind a study's name in the folder of one that is by data, see `bench.setup.place_study`."""
 CURVE_KINDS = ("k", "noise", "c2st")
 """Curves of a record that curves.csv holds: `k_curve` and so on."""
 
@@ -140,24 +137,6 @@ def table_text(runs: list[Run]) -> str:
     """table.csv, from which every number reads back bit for bit."""
     cells = [{inert(name): inert(value) for name, value in run.items()} for run in runs]
     return frame(cells).to_csv(index=False, lineterminator="\n")
-
-
-def study_folder(study: str, results_dir: Path) -> Path:
-    """The folder of a study; that of a study by data where there is one alone.
-
-    Raises:
-        BenchError: there is none; the message names the nearest that exist.
-    """
-    folder = results_dir / study
-    if folder.is_dir():
-        return folder
-    known = sorted(path.name for path in results_dir.iterdir() if path.is_dir()) if results_dir.is_dir() else []
-    of_data = [name for name in known if re.fullmatch(re.escape(study) + OF_DATA, name)]
-    if len(of_data) == 1:
-        return results_dir / of_data[0]
-    if of_data:
-        raise BenchError(f"{study}: one folder for each data set, {', '.join(of_data)}; name one of them")
-    raise BenchError(f"{unknown('study', study, known, str(results_dir))}; `bench run study=NAME` makes one")
 
 
 def load(folder: Path) -> Study:

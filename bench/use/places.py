@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.errors import BenchError, unknown
 from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
 from bench.record.store import TABLE
-from bench.report.study import study_folder
+from bench.record.study_folder import study_folder
 from bench.use.archive import unpacked
 from bench.use.best import BEST, best_run
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bench.data.table import second_look
 from bench.data.table.column import ABSENT, shown
@@ -157,6 +156,8 @@ def pieces(path: Path, form: Form, head: Head, text: Sequence[int]) -> Iterator[
     Raises:
         BenchError: a row has more values than names, or a quotation never ends.
     """
+    import pandas as pd
+
     width = len(head.names)
     # In a file of one column blank lines are missing values, but for those behind its last row.
     alone = sum(1 for _ in second_look.rows(path, form, head.header)) if width == 1 else None
@@ -223,6 +224,8 @@ class Gathered:
         self.absent = self.absent or bool(series.isna().any())
         if not self.wanted:
             return
+        import pandas as pd
+
         if self.text:
             codes, words = pd.factorize(series.to_numpy(dtype=object, na_value=None))
             places = [self.code_of(str(word).strip()) for word in words]
