@@ -86,8 +86,7 @@ class Composer:
     def settings(self, overrides: Sequence[str]) -> list[str]:
         """`tune.settings` as the groups chosen by some overrides give it, in hundredths of the time of `config`."""
         groups, _ = groups_and_values(overrides)
-        found: list[str] = OmegaConf.to_object(self.choices.of(groups).copy().tune.settings)
-        return found
+        return list(self.choices.of(groups).copy().tune.settings)
 
     def draft(self, groups: tuple[str, ...], values: list[Override]) -> DictConfig:
         """A choice of groups with values set, interpolations unresolved; it lasts until the next call.

@@ -1,4 +1,7 @@
-"""`bench sample`, `score`, `encode`, `decode`, `reconstruct` and `export`: read all, compute, write one file last."""
+"""`bench sample`, `score`, `encode`, `decode` and `reconstruct`: read all, compute, write one file last.
+
+Their arguments are settled, see `bench.use.settled`.
+"""
 
 import argparse
 import sys
@@ -9,14 +12,11 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError
-from bench.use.files import form_of, format_of, read_rows, write_arrays, write_columns
-from bench.use.load import load
+from bench.use.files import form_of, read_rows, write_arrays, write_columns
+from bench.use.load import load_folder
 from bench.use.loaded import LoadedRun
 from bench.use.scores import CELLS
 from bench.use.units import column_names, is_table, to_array, to_columns, units_of, words_of
-
-DRAWN = (".csv", ".npz", ".png")
-NUMBERS = (".csv", ".npz")
 
 
 def opened(arguments: argparse.Namespace) -> LoadedRun:
@@ -25,20 +25,13 @@ def opened(arguments: argparse.Namespace) -> LoadedRun:
     def say(line: str) -> None:
         print(f"bench: {line}", file=sys.stderr)
 
-    return load(
-        arguments.run,
-        arguments.results_dir,
-        trust_sources=arguments.trust_sources,
-        device=arguments.device,
-        say=say,
-    )
+    return load_folder(arguments.folder, arguments.run, arguments.trust_sources, arguments.device, say)
 
 
 def sample(arguments: argparse.Namespace) -> int:
     """`bench sample`: draws in the user's units."""
-    suffix = format_of(arguments.out, DRAWN)
     run = opened(arguments)
-    drawable(run, suffix)
+    drawable(run, arguments.out)
     x = run.model_sample(arguments.n, seed=arguments.seed, label=arguments.label, temperature=arguments.temperature)
     beside = {free_name(run, name): np.full(len(x), value) for name, value in asked(run, arguments).items()}
     words = "".join(f", {name} {value}" for name, value in asked(run, arguments).items())
@@ -66,9 +59,7 @@ def free_name(run: LoadedRun, name: str) -> str:
 
 def score(arguments: argparse.Namespace) -> int:
     """`bench score`: likelihood and place among the test rows of each row of a file."""
-    out = arguments.out or arguments.file.with_suffix(".scores.csv")
-    suffix = format_of(out, NUMBERS)
-    run = opened(arguments)
+    out, run = arguments.out, opened(arguments)
     given = rows_of(run, arguments.file)
     scores = run.score(given, arguments.file.name)
     columns: dict[str, Any] = {"log_prob": scores.log_prob}
@@ -82,7 +73,7 @@ def score(arguments: argparse.Namespace) -> int:
     rows = len(scores.log_prob)
     columns |= {name: np.full(rows, getattr(scores, name), dtype=object) for name in ("measure", "estimator")}
     columns |= {"is_bound": np.full(rows, scores.is_bound)}
-    write(out, suffix, columns)
+    write(out, columns)
     mean, bound = float(scores.log_prob.mean()), ">=" if scores.is_bound else "="
     of = f" of the {scores.measure}, a bound of their probability" if scores.measure == CELLS else ""
     test = "" if scores.quantile is None else f", at the quantile {float(np.mean(scores.quantile)):.3g} of test rows"
@@ -94,12 +85,10 @@ def score(arguments: argparse.Namespace) -> int:
 
 def encode(arguments: argparse.Namespace) -> int:
     """`bench encode`: the latent of each row of a file."""
-    out = arguments.out or arguments.file.with_suffix(".latents.csv")
-    suffix = format_of(out, NUMBERS)
-    run = opened(arguments)
+    out, run = arguments.out, opened(arguments)
     z = run.encode(rows_of(run, arguments.file), arguments.file.name)
     flat = z.reshape(len(z), -1)
-    write(out, suffix, {f"z{place}": flat[:, place] for place in range(flat.shape[1])}, {"z": z})
+    write(out, {f"z{place}": flat[:, place] for place in range(flat.shape[1])}, {"z": z})
     kind = "exact" if run.entry.latent == "exact" else "posterior means"
     print(f"{out}: {len(z)} latents of {flat.shape[1]} numbers ({kind})")
     return 0
@@ -125,10 +114,8 @@ def reconstruct(arguments: argparse.Namespace) -> int:
 
 def mapped(arguments: argparse.Namespace, done: str, events: Callable[[LoadedRun], Any]) -> int:
     """A command that makes events of a file, named by what is done to its rows."""
-    out = arguments.out or arguments.file.with_suffix(f".{done}.csv")
-    suffix = format_of(out, DRAWN)
-    run = opened(arguments)
-    drawable(run, suffix)
+    out, run = arguments.out, opened(arguments)
+    drawable(run, out)
     x = events(run)
     write_events(run, out, x, done, {}, f"{len(x)} {done} by {run.config.model['name']}")
     print(f"{out}: {len(x)} rows {done} by {run.record['run_id']}")
@@ -167,9 +154,9 @@ def latents_in(path: Path) -> Any:
         raise BenchError(f"{path.name}: {error}; latents are numbers") from error
 
 
-def drawable(run: LoadedRun, suffix: str) -> None:
+def drawable(run: LoadedRun, out: Path) -> None:
     """Refuses a .png of what no picture shows, before anything is computed."""
-    if suffix == ".png":
+    if out.suffix.lower() == ".png":
         from bench.use.pictures import check_drawable
 
         check_drawable(run.stored)
@@ -194,12 +181,12 @@ def write_events(run: LoadedRun, out: Path, x: Any, name: str, beside: dict[str,
     elif suffix == ".npz" and not is_table(stored):
         write_arrays(out, {name: to_array(stored, x), **beside})
     else:
-        write(out, suffix, {**to_columns(stored, x), **beside})
+        write(out, {**to_columns(stored, x), **beside})
 
 
-def write(out: Path, suffix: str, columns: dict[str, Any], arrays: dict[str, Any] | None = None) -> None:
+def write(out: Path, columns: dict[str, Any], arrays: dict[str, Any] | None = None) -> None:
     """Columns into a .csv, or into an .npz, there in the form of `arrays` where that is given."""
-    if suffix == ".npz":
+    if out.suffix.lower() == ".npz":
         write_arrays(out, columns if arrays is None else arrays)
     else:
         write_columns(out, columns)

@@ -37,8 +37,7 @@ def read_rows(path: Path, own: Mapping[str, tuple[str, ...]] = NONE, form: Form 
     Raises:
         BenchError: it is not there or cannot be read; the message names the file, and row and column where there are.
     """
-    if not path.is_file():
-        raise BenchError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; give a file of rows")
+    check_file(path)
     if path.suffix.lower() in ARRAYS:
         return read_array(path)
     words = {text for name, known in own.items() if known for text in (name, inert_cell(name))}
@@ -50,6 +49,16 @@ def read_rows(path: Path, own: Mapping[str, tuple[str, ...]] = NONE, form: Form 
         with contextlib.suppress(BenchError):
             return originals(columns_like(path, words), own)
         raise
+
+
+def check_file(path: Path) -> None:
+    """Refuses a path that no file of rows is at.
+
+    Raises:
+        BenchError: it says what is there.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; give a file of rows")
 
 
 def originals(columns: Mapping[str, Any], own: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:

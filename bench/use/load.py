@@ -11,7 +11,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_of
 from torch import Tensor
 
-from bench.config import Config, from_plain
 from bench.data.dataset import Dataset
 from bench.data.stored_space import TENSORS, StoredSpace, read_space
 from bench.errors import BenchError, NotApplicable, one_line
@@ -21,22 +20,17 @@ from bench.models.entry import Entry, HasLogWeights
 from bench.record.provenance import git_commit
 from bench.record.reading import (
     ARCHIVE_BYTES,
-    CONFIG_BYTES,
-    RECORD_BYTES,
     Unreadable,
     arrays_of,
-    json_object,
     opened,
-    text_of,
-    yaml_mapping,
 )
 from bench.record.store import Record
-from bench.record.typed import typed
 from bench.setup import build
 from bench.use.loaded import LoadedRun
 from bench.use.own_code import make_importable
-from bench.use.places import RECORD, WEIGHTS, run_folder
+from bench.use.places import WEIGHTS, run_folder
 from bench.use.rebuilt import check_function, rebuilt
+from bench.use.stored_words import config_of, record_of
 from bench.use.units import the_space, to_columns
 
 LIKELIHOODS = "likelihoods.npz"
@@ -46,7 +40,7 @@ FLOAT32 = 1e-5
 
 def warn(line: str) -> None:
     """The line as a Python warning."""
-    warnings.warn(line, stacklevel=5)  # of the call of `load`
+    warnings.warn(line, stacklevel=6)  # of the call of `load`
 
 
 def load(
@@ -70,12 +64,21 @@ def load(
         BenchError: there is no such run, it is damaged or has no weights, or this code gives it other likelihoods.
     """
     with run_folder(str(run), Path(results_dir)) as folder:
-        try:
-            return loaded(folder, str(run), trust_sources, chosen_device(device), say)
-        except Unreadable as error:
-            raise BenchError(f"{run}: {error}") from error
-        except NotApplicable as reason:
-            raise BenchError(f"{run}: {reason}") from reason
+        return load_folder(folder, str(run), trust_sources, device, say)
+
+
+def load_folder(folder: Path, name: str, trust_sources: bool, device: str, say: Callable[[str], None]) -> LoadedRun:
+    """The run of a folder, called by a name; see `load`.
+
+    Raises:
+        BenchError: as `load`.
+    """
+    try:
+        return loaded(folder, name, trust_sources, chosen_device(device), say)
+    except Unreadable as error:
+        raise BenchError(f"{name}: {error}") from error
+    except NotApplicable as reason:
+        raise BenchError(f"{name}: {reason}") from reason
 
 
 def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, say: Callable[[str], None]) -> LoadedRun:
@@ -120,38 +123,6 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
         reference = reference_rows(entry, dataset.to(device), config.eval)
         run = replace(run, stored=replace(stored, reference={name: value.cpu() for name, value in reference.items()}))
     return run
-
-
-def record_of(folder: Path) -> Record:
-    """The run's record.
-
-    Raises:
-        Unreadable: it is damaged.
-    """
-    try:
-        return typed(json_object(text_of(folder / RECORD, RECORD_BYTES)))
-    except Unreadable as error:
-        raise Unreadable(f"{RECORD}: {error}") from error
-
-
-def config_of(folder: Path) -> Config:
-    """The configuration that made the run.
-
-    Raises:
-        Unreadable: it is absent or damaged, or has options that this code does not know.
-    """
-    try:
-        content = yaml_mapping(text_of(folder / "config.yaml", CONFIG_BYTES))
-        config = from_plain(content)
-        if not isinstance(config.model["_target_"], str) or "name" not in config.model:
-            raise Unreadable("no model is named")
-    except FileNotFoundError as error:
-        raise Unreadable("no config.yaml: nothing says how the run was made") from error
-    except (KeyError, TypeError) as error:
-        raise Unreadable(f"config.yaml: not as this code writes it ({error})") from error
-    except Unreadable as error:
-        raise Unreadable(f"config.yaml: {error}") from error
-    return config
 
 
 def check_space(stored: StoredSpace) -> None:

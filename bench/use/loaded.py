@@ -13,14 +13,16 @@ from torch import Tensor
 from bench.config import Config
 from bench.data.content import is_projects
 from bench.data.stored_space import StoredSpace
-from bench.errors import BenchError, Diverged, unknown
+from bench.errors import BenchError, Diverged
 from bench.metrics.draws import OverDraws
 from bench.metrics.likelihood import evaluating
 from bench.models.entry import Entry, HasLatent
 from bench.record.store import Record
 from bench.seeds import stream_seed
+from bench.use.labels import class_of
 from bench.use.rebuilt import rebuilt
 from bench.use.scores import Scores, estimated, placed
+from bench.use.settled import check_draws
 from bench.use.units import from_user, is_table, to_array, to_columns
 
 AT_ONCE = 10_000
@@ -85,15 +87,12 @@ class LoadedRun:
         Raises:
             BenchError: as `sample`, or a draw is not finite.
         """
-        if n < 1:
-            raise BenchError(f"n={n}: ask for one sample or more")
-        if not 0 < temperature < float("inf"):
-            raise BenchError(f"temperature={temperature:g}: give a number above 0")
+        check_draws(n, temperature)
         if temperature != 1 and (self.entry.latent != "exact" or not isinstance(self.entry, HasLatent)):
             raise BenchError(f"{self.name}: temperature scales the normal latent of a flow, which this model has not")
         if temperature != 1 and label is not None:
             raise BenchError(f"{self.name}: temperature={temperature:g} draws of no label; leave one of the two out")
-        number = None if label is None else self.class_of(label)
+        number = None if label is None else class_of(label, self.entry, self.stored, self.name)
         with self.drawing(seed, "sample"):
             parts = [self.drawn(count, number, temperature) for count in pieces(n)]
         return self.finite(torch.cat(parts), "a sample")
@@ -113,21 +112,6 @@ class LoadedRun:
         one_hot = torch.zeros(n, self.stored.spec.classes, device=self.device)
         one_hot[:, number] = 1
         return one_hot
-
-    def class_of(self, label: int | str) -> int:
-        """The number of the class that a user's label names.
-
-        Raises:
-            BenchError: the model takes no label, or not this one.
-        """
-        classes, names = self.stored.spec.classes, self.stored.class_names
-        if not (self.entry.conditional and classes):
-            raise BenchError(f"{self.name}: {self.config.model['name']} takes no label; leave it out")
-        if names and str(label) not in names:
-            raise unknown("label", str(label), names, self.name)
-        if not names and str(label) not in map(str, range(classes)):
-            raise BenchError(f"{self.name}: label {label}; its classes are 0 to {classes - 1}")
-        return names.index(str(label)) if names else int(label)
 
     def log_prob(self, x: Any) -> Any:
         """`(n,)` float64 nats of each row in the user's units, the log-determinant included; a bound where `is_bound`.

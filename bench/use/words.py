@@ -43,8 +43,20 @@ def added(
     command.add_argument(
         "--trust-sources", action="store_true", help="run the text of a user's entry that is stored with the run"
     )
-    command.set_defaults(call=calling("bench.use.commands", name), config_dir=None)
+    command.set_defaults(call=settling(name), config_dir=None)
     return command
+
+
+def settling(name: str) -> Callable[[argparse.Namespace], int]:
+    """A command of `bench.use.commands`, which is imported behind the check of its arguments."""
+
+    def call(arguments: argparse.Namespace) -> int:
+        from bench.use.settled import settled
+
+        with settled(name, arguments):
+            return calling("bench.use.commands", name)(arguments)
+
+    return call
 
 
 def calling(module: str, name: str) -> Callable[[argparse.Namespace], int]:

@@ -1,0 +1,51 @@
+"""What a command on a stored run leaves open, settled and checked before torch is imported, which takes seconds."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+
+from bench.errors import BenchError
+from bench.use.files import check_file, format_of
+from bench.use.places import run_folder
+
+DRAWN = (".csv", ".npz", ".png")
+NUMBERS = (".csv", ".npz")
+FORMATS = {"sample": DRAWN, "score": NUMBERS, "encode": NUMBERS, "decode": DRAWN, "reconstruct": DRAWN}
+BESIDE = {
+    "score": ".scores.csv",
+    "encode": ".latents.csv",
+    "decode": ".decoded.csv",
+    "reconstruct": ".reconstructed.csv",
+}
+"""Ending of the file that is written beside the one that is read."""
+
+
+@contextlib.contextmanager
+def settled(command: str, arguments: argparse.Namespace) -> Iterator[None]:
+    """A block in which the arguments name the folder of the run, `folder`, and the file to write, `out`.
+
+    Raises:
+        BenchError: there is no such run or file, a number is out of range, or the file to write cannot be.
+    """
+    if arguments.out is None:
+        arguments.out = arguments.file.with_suffix(BESIDE[command])
+    format_of(arguments.out, FORMATS[command])
+    if command == "sample":
+        check_draws(arguments.n, arguments.temperature)
+    else:
+        check_file(arguments.file)
+    with run_folder(arguments.run, arguments.results_dir) as folder:
+        arguments.folder = folder
+        yield
+
+
+def check_draws(n: int, temperature: float) -> None:
+    """Refuses a number of draws or a temperature that no model has.
+
+    Raises:
+        BenchError: one of them is not above 0.
+    """
+    if n < 1:
+        raise BenchError(f"n={n}: ask for one sample or more")
+    if not 0 < temperature < float("inf"):
+        raise BenchError(f"temperature={temperature:g}: give a number above 0")
