@@ -23,6 +23,8 @@ from bench.errors import BenchError
 
 TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 1 << 18
+LARGEST_BYTES = 2_000_000_000
+"""More than any file of a set has: a server that sends more sends something else."""
 
 
 def source_table(root: str | None) -> str:
@@ -150,7 +152,11 @@ def _alone(part: Path) -> Iterator[BinaryIO]:
 
 
 def _transfer(url: str, out: BinaryIO) -> None:
-    """Appends to `out` what it lacks of `url`, or starts it again where the server cannot go on from there."""
+    """Appends to `out` what it lacks of `url`, or starts it again where the server cannot go on from there.
+
+    Raises:
+        BenchError: the transfer failed or broke off; or it is larger than any set, and nothing of it is kept.
+    """
     try:
         response, start = _request(url, out.tell())
         with response:
@@ -158,10 +164,14 @@ def _transfer(url: str, out: BinaryIO) -> None:
             out.truncate()
             length = response.headers.get("Content-Length")
             total = None if length is None else start + int(length)
+            if (total or 0) > LARGEST_BYTES:
+                raise _endless(url, out)
             with _bar() as bar:
                 task = bar.add_task(url.rpartition("/")[2], total=total, completed=start)
                 while chunk := response.read(CHUNK_BYTES):
                     bar.advance(task, out.write(chunk))
+                    if out.tell() > LARGEST_BYTES:
+                        raise _endless(url, out)
         out.flush()
         if total is not None and out.tell() != total:
             raise ConnectionError(f"the transfer broke off after {out.tell():,} of {total:,} bytes")
@@ -169,6 +179,15 @@ def _transfer(url: str, out: BinaryIO) -> None:
         raise BenchError(
             f"cannot fetch {url}: {error}; fetch again to go on with what arrived, or name another address with --url"
         ) from error
+
+
+def _endless(url: str, out: BinaryIO) -> BenchError:
+    """The error of a file larger than any set; what arrived of it is thrown away."""
+    out.truncate(0)
+    return BenchError(
+        f"{url} sends more than {LARGEST_BYTES:,} bytes, more than any file of a set has; nothing was kept, name "
+        "another address with --url"
+    )
 
 
 def _bar() -> Progress:

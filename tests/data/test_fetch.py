@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import re
 import subprocess
@@ -29,6 +30,8 @@ class Server(ThreadingHTTPServer):
         self.files = {"images.gz": CONTENT, "labels.gz": LABELS}
         self.knows_ranges = True
         self.breaks_off_after: int | None = None
+        self.endless = False
+        self.claims: int | None = None
         self.requests: list[tuple[str, str | None]] = []
 
     @property
@@ -46,6 +49,13 @@ class Handler(BaseHTTPRequestHandler):
         if content is None:
             self.send_error(404)
             return
+        if self.server.endless:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    self.wfile.write(content)
+            return
         start = 0
         if span is not None and self.server.knows_ranges:
             start = int(span.removeprefix("bytes=").removesuffix("-"))
@@ -56,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         else:
             self.send_response(200)
-        self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("Content-Length", str(self.server.claims or len(content) - start))
         self.end_headers()
         self.wfile.write(content[start : self.server.breaks_off_after])
 
@@ -301,4 +311,17 @@ def test_two_fetches_of_one_file_do_not_write_over_each_other(
     fetch.fetch("small", str(tmp_path), report=str)
     part = tmp_path / "small" / "images.gz.part"
     assert answers == [f"{part}: another process is fetching it; wait for that one, then fetch again"]
+    assert fetch.verify("small", str(tmp_path))
+
+
+@pytest.mark.parametrize("claims", [None, 10**15])
+def test_a_server_that_sends_more_than_any_set_is_one_line(server, claims, tmp_path: Path, monkeypatch) -> None:
+    server.endless, server.claims = claims is None, claims
+    monkeypatch.setattr(fetch, "LARGEST_BYTES", 5_000_000)
+    with pytest.raises(BenchError, match=r"sends more than 5,000,000 bytes, .*nothing was kept") as error:
+        fetch.fetch("small", str(tmp_path), report=lambda line: None)
+    assert "\n" not in str(error.value)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) == 0
+    server.endless, server.claims = False, None
+    fetch.fetch("small", str(tmp_path), report=lambda line: None)
     assert fetch.verify("small", str(tmp_path))
