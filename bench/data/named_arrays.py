@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.numpy_files import FAULTS, check_claims
+from bench.data.numpy_files import loaded
 from bench.errors import BenchError, unknown
 
 WHOLE = ""
@@ -71,25 +71,6 @@ def first_bytes(path: Path) -> bytes:
         raise BenchError(f"{path}: no such file; correct data.path") from error
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror}); correct data.path") from error
-
-
-def loaded(path: Path) -> dict[str, np.ndarray]:
-    """What numpy reads from a file: arrays by name, the lone one of a .npy called `x`.
-
-    Raises:
-        BenchError: it cannot read it, would have to unpickle, or has not the memory.
-    """
-    try:
-        check_claims(path)
-        content = np.load(path, allow_pickle=False)
-        return {"x": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
-    except FAULTS as error:
-        if "allow_pickle" in str(error):
-            raise BenchError(
-                f"{path}: holds pickled objects, which are never loaded; save arrays of numbers"
-            ) from error
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise BenchError(f"{path}: cannot be read ({said}); write it anew by numpy.save or numpy.savez") from error
 
 
 def sorted_by_name(

@@ -8,6 +8,7 @@ from typing import IO
 import numpy as np
 
 from bench.data import zip_members
+from bench.errors import BenchError
 from bench.machine.memory import memory
 
 FAULTS = (*zip_members.BROKEN, SyntaxError, MemoryError, TypeError)
@@ -15,6 +16,32 @@ FAULTS = (*zip_members.BROKEN, SyntaxError, MemoryError, TypeError)
 ZIP = b"PK"
 HEADERS = {b"\x01\x00": np.lib.format.read_array_header_1_0, b"\x02\x00": np.lib.format.read_array_header_2_0}
 """By the version of the format; the third is of columns with names, which are no numbers."""
+
+
+def loaded(path: Path, mapped: bool = False) -> dict[str, np.ndarray]:
+    """What numpy reads from a file: arrays by name, the lone one of a .npy called `x`.
+
+    Args:
+        path: of a .npy or .npz file.
+        mapped: whether a .npy file is mapped into memory, not read.
+
+    Raises:
+        BenchError: it cannot read it, would have to unpickle, or has not the memory.
+    """
+    try:
+        check_claims(path)
+        content = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return {"x": content}
+        with content:
+            return {name: content[name] for name in content.files}
+    except FAULTS as error:
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
+            raise BenchError(
+                f"{path}: holds pickled objects, which are never loaded; save arrays of numbers"
+            ) from error
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BenchError(f"{path}: cannot be read ({said}); write it anew by numpy.save or numpy.savez") from error
 
 
 def check_claims(path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.numpy_files import loaded
 from bench.data.table.frame import Form
 from bench.data.table.reading import columns_like
 from bench.errors import BenchError
 from bench.record.csv_cells import inert_cell, original
-from bench.record.reading import Unreadable, arrays_of
 from bench.record.store import write_atomically
 
 ARRAYS = (".npz", ".npy")
@@ -91,13 +91,7 @@ def read_array(path: Path) -> Any:
     Raises:
         BenchError: there is none, or it could be read by unpickling alone.
     """
-    try:
-        if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
-        arrays = arrays_of(path)
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split()) if isinstance(error, Unreadable) else "not a whole .npy of numbers"
-        raise BenchError(f"{path}: {reason}; write it with numpy.save or numpy.savez") from error
+    arrays = loaded(path)
     named = [name for name in FIRST if name in arrays]
     if named or len(arrays) == 1:
         return arrays[named[0] if named else next(iter(arrays))]

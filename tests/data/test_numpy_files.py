@@ -15,7 +15,10 @@ from bench.data.array import array
 from bench.data.dataset import Dataset
 from bench.data.numpy_files import check_claims
 from bench.data.official.recipe import official_array
+from bench.data.table.reading import read as read_table
+from bench.data.table.splits import numbers_of_archive
 from bench.errors import BenchError
+from bench.use.files import read_rows
 
 
 def claimed(shape: Any, version: tuple[int, int] = (1, 0), dtype: str = "<f4") -> bytes:
@@ -54,6 +57,35 @@ def test_a_shape_that_the_file_has_not_is_one_line(form: str, shape: Any, versio
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
     assert peak < 20_000_000
+
+
+READERS = {"table": read_table, "split": numbers_of_archive, "rows": read_rows}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("form", ["npy", "npz"])
+@pytest.mark.parametrize("content", ["10^12 rows", "objects"])
+def test_a_file_that_claims_or_pickles_is_one_line_to_every_reader(
+    reader: str, form: str, content: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"mine.{form}"
+    written = claimed((10**12, 8)) if content == "10^12 rows" else pickled()
+    zipped(path, written) if form == "npz" else path.write_bytes(written)
+    tracemalloc.start()
+    with pytest.raises(BenchError, match="its header claims" if content == "10^12 rows" else "pickled") as error:
+        READERS[reader](path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "\n" not in str(error.value)
+    assert path.name in str(error.value)
+    assert peak < 20_000_000
+
+
+def pickled() -> bytes:
+    """A .npy file of an array of objects."""
+    stream = io.BytesIO()
+    np.save(stream, np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
+    return stream.getvalue()
 
 
 def test_arrays_larger_than_the_memory_are_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,12 @@
 """A table from its file: text, NumPy arrays or Parquet, by the file's name."""
 
-import zipfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.data.numpy_files import loaded
 from bench.data.table.frame import Form, Frame, Words
 from bench.data.table.text import read_text
 from bench.errors import BenchError
@@ -62,17 +62,10 @@ def array_of(path: Path) -> Any:
     Raises:
         BenchError: it cannot be read without unpickling, or the archive has several arrays.
     """
-    try:
-        if path.suffix.lower() == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        with np.load(path, allow_pickle=False) as archive:
-            if len(archive.files) != 1:
-                raise BenchError(
-                    f"{path.name} holds {len(archive.files)} arrays ({shown_names(archive.files)}); give one"
-                )
-            return archive[archive.files[0]]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BenchError(f"{path.name} cannot be read ({' '.join(str(error).split())}); is it whole?") from error
+    arrays = loaded(path, mapped=True)
+    if len(arrays) != 1:
+        raise BenchError(f"{path.name} holds {len(arrays)} arrays ({shown_names(list(arrays))}); give one")
+    return next(iter(arrays.values()))
 
 
 def shown_names(names: list[str]) -> str:

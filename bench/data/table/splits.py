@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.config import FEWEST
+from bench.data.numpy_files import loaded
 from bench.data.table.column import shown
 from bench.data.table.frame import Frame, Words, as_words, plain
 from bench.data.table.reading import read
@@ -192,13 +193,11 @@ def numbers_of_archive(path: Path) -> list[Any]:
     Raises:
         BenchError: it has not those three.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = [np.asarray(archive[part]).ravel() for part in PARTS]
-    except KeyError as error:
-        raise BenchError(f"{path.name} has no array of that name ({error}); give train, validation and test") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise BenchError(f"{path.name} cannot be read ({' '.join(str(error).split())}); is it whole?") from error
+    arrays = loaded(path)
+    missing = next((part for part in PARTS if part not in arrays), None)
+    if missing is not None:
+        raise BenchError(f"{path.name} has no array '{missing}'; give train, validation and test")
+    found = [arrays[part].ravel() for part in PARTS]
     if any(part.dtype.kind not in "iuf" for part in found):
         raise BenchError(f"{path.name} holds no row numbers; give integers, counted from 0")
     return found
