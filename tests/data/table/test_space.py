@@ -165,7 +165,7 @@ def test_a_file_with_copies_of_its_columns_is_one_of_its_own_rows(tmp_path, firs
     path.write_text("x,first,second\n" + "\n".join(lines))
     space = table("table", path=str(path)).space
     assert [column.kind for column in space.columns[1:]] == [kind, "duplicate"]
-    rows = read_rows(path, tuple(column.name for column in space.columns if column.words))
+    rows = read_rows(path, {column.name: column.words for column in space.columns})
     assert len(space.from_units(rows, "mine.csv")) == 300
 
 

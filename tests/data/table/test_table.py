@@ -45,7 +45,7 @@ def test_kinds_are_said_before_a_run_whose_row_has_both_units(mine, bench_call) 
     first, second, third, *_ = answer.out.splitlines()
     assert first == "data=table: mine.csv: 600 rows (train 420, validation 90, test 90; at random, seed 0), 2 columns"
     assert second == "data=table: real: height, weight"
-    assert third.startswith("[1/1] table-gaussian-s0-")
+    assert "  [1/1] table-gaussian-s0-" in third
     (record,) = records(mine.parent / "results/scratch").values()
     data = table("table", path=str(mine), columns=["height", "weight"])
     train, test = data.train.double().numpy(), data.test.double().numpy()
