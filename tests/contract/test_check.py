@@ -127,7 +127,7 @@ ON_ALL_DATA = {"gaussian", "realnvp", "vae", "gan"}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", ["gaussian", "gmm"])
+@pytest.mark.parametrize("model", ["gaussian", "gmm", "kde"])
 def test_an_entry_that_is_fitted_in_one_go_is_held_to_no_contract_of_steps_and_sizes(model):
     config = compose([f"model={model}"])
     lines = lines_of(lambda spec, width: entry_of_width(config, spec, width))

@@ -16,11 +16,13 @@ from bench.models.cnf_fast import CNFFast
 from bench.models.entry import Entry, HasLatent
 from bench.models.flow_matching import FlowMatching
 from bench.models.flow_matching_ml import FlowMatchingML
+from bench.models.forest_ar import ForestAR
 from bench.models.gan import GAN
 from bench.models.gaussian import Gaussian
 from bench.models.gmm import GMM
 from bench.models.gmvae import GMVAE
 from bench.models.iwae import IWAE
+from bench.models.kde import KDE
 from bench.models.m2 import M2
 from bench.models.maf import MAF
 from bench.models.nsf import NSF
@@ -59,6 +61,8 @@ ENTRIES: list[type[Entry]] = [
     RealNVPPaper,
     Gaussian,
     GMM,
+    KDE,
+    ForestAR,
 ]
 WITHOUT_DENSITY: list[type[Entry]] = [AE, AEMoment, AEExPost, GAN]
 FLOWS: list[type[Entry]] = [

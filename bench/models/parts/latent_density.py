@@ -14,6 +14,7 @@ from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 
 from bench.errors import BenchError, Diverged
+from bench.laws.kernels import GaussianKernels
 from bench.laws.mixture import GaussianMixture
 from bench.models.realnvp import RealNVP
 from bench.spec import DataSpec
@@ -124,20 +125,18 @@ class KernelDensity(nn.Module):
         self.register_buffer("log_weights", log_weights)
         self.register_buffer("triangle", torch.eye(latent_size))
 
+    @property
+    def law(self) -> GaussianKernels:
+        """The kernels."""
+        return GaussianKernels(self.centres, self.log_weights, self.triangle)
+
     def log_prob(self, z: Float[Tensor, "n latent"]) -> Float[Tensor, " n"]:
         """log p(z) in nats; memory is n x KERNELS."""
-        # |z - c|² multiplied out is one product of matrices and no (n, KERNELS, d) tensor. Around the centres' middle
-        # the least of it cancels.
-        middle = self.centres.mean(0)
-        points, kernels = (whitened(part, middle, self.triangle) for part in (z, self.centres))
-        squares = points.square().sum(1)[:, None] - 2 * points @ kernels.T + kernels.square().sum(1)
-        constant = torch.log(torch.diagonal(self.triangle)).sum() + 0.5 * z.shape[1] * math.log(2 * math.pi)
-        return torch.logsumexp(self.log_weights - 0.5 * squares, 1) - constant
+        return self.law.log_prob(z)
 
     def sample(self, n: int) -> Float[Tensor, "n latent"]:
         """A centre by chance, and a draw around it."""
-        centre = self.centres[torch.multinomial(torch.exp(self.log_weights), n, replacement=True)]
-        return centre + torch.randn_like(centre) @ self.triangle.T
+        return self.law.sample(n)
 
     def fit(self, z: Float[Tensor, "n latent"]) -> None:
         """Places a kernel on each of the first `KERNELS` codes.
