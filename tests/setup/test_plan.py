@@ -95,7 +95,7 @@ def test_a_thousand_settings_take_seconds(own_conf, tmp_path) -> None:
     planned(tmp_path, "model=affine", config_dir=own_conf)
     began = time.process_time()
     cells = planned(tmp_path, "model=affine", f"train.optimiser.learning_rate={rates}", config_dir=own_conf).cells
-    assert time.process_time() - began < 10, "5 without the type checks that the tests switch on"
+    assert time.process_time() - began < 15, "5 without the type checks that the tests switch on"
     assert [cell.config.train.optimiser.learning_rate for cell in cells] == [float(rate) for rate in rates.split(",")]
     assert len({cell.run_id for cell in cells}) == 1000
 
