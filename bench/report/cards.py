@@ -168,6 +168,6 @@ def cost_of(cell: ModelSummary) -> Cost:
     shared = f" {DAGGER}" * cell.shared_machine
     columns = ("train_seconds", "tuning_seconds", "sample_seconds_per_1k")
     found = [cell.intervals.get(column) for column in columns]
-    texts = ["" if one is None else f"{quantity(one._replace(half_width=None), digits=3)} s" for one in found]
+    texts = ["" if one is None else f"{quantity(one._replace(half_width=None), digits=2)} s" for one in found]
     training, tuning, sampling = texts
     return Cost(training and training + shared, tuning, sampling and sampling + shared)

@@ -1,6 +1,7 @@
-"""Strips of a card: a few test examples above as many samples, as small PNGs of one pixel a pixel."""
+"""Test data and samples as small PNGs of one pixel a pixel: strips of a card, and whole mosaics."""
 
 import io
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ DOT = 2
 """Pixels of a point's side."""
 GROUND, INK, GAP = (21, 23, 26), (150, 205, 245), 110
 """Colours of a plane and of the line between pictures: they stand on a light page and on a dark one."""
+BELOW = {2: ((0, 1), (0, 0)), 3: ((0, 1), (0, 0), (0, 0))}
+"""Padding of a grey and of a coloured picture by a line below."""
 SEEN = 44
 """Units of a page that a picture is at least wide."""
 
@@ -27,8 +30,8 @@ class Strip(NamedTuple):
         label: what is seen.
         png: its bytes.
         width, height: in its own pixels.
-        piece: own pixels from one picture to the next, after which a strip may be cut.
-        scale: units of a page that one of its pixels takes at least.
+        piece: own pixels from one picture to the next, after which a strip may be cut; 0 for a plane.
+        scale: units of a page that one of its pixels takes at least; 0 for a plane, which may have any size.
     """
 
     label: str
@@ -54,14 +57,37 @@ def strips(study: Study, data: str, model: str) -> list[Strip]:
     return []
 
 
+def mosaics(study: Study, data: str, models: Iterable[str]) -> list[Strip]:
+    """Test data and samples of each model in full, one pixel a pixel; nothing for what is no image."""
+    named = {"test data": study.pictures.get(f"real/{data}")}
+    named |= {model: study.pictures.get(f"samples/{data}/{model}") for model in models}
+    images = {name: array for name, array in named.items() if array is not None and array.ndim > 2}
+    return [mosaic(name, array) for name, array in images.items()]
+
+
+def mosaic(label: str, pictures: Array) -> Strip:
+    """All pictures in rows of `SHOWN`, the last of which is whole."""
+    rows = max(1, len(pictures) // SHOWN)
+    lines = [side_by_side(pictures[SHOWN * n : SHOWN * (n + 1)]) for n in range(rows)]
+    return of_pixels(label, np.concatenate([np.pad(line, BELOW[line.ndim], constant_values=GAP) for line in lines]))
+
+
 def row(label: str, pictures: Array) -> Strip:
-    """Pictures `(n, height, width)` or `(n, height, width, 3)` side by side, a grey line after each."""
+    """A strip of pictures `(n, height, width)` or `(n, height, width, 3)`."""
+    return of_pixels(label, side_by_side(pictures), pictures.shape[2] + 1)
+
+
+def side_by_side(pictures: Array) -> Array:
+    """The pictures as one, a grey line behind each."""
     channels = [(0, 0)] * (pictures.ndim - 3)
     padded = np.pad(pictures, [(0, 0), (0, 0), (0, 1), *channels], constant_values=GAP)
-    strip = np.concatenate(list(padded), axis=1)
-    height, width = strip.shape[:2]
-    piece = padded.shape[2]
-    return Strip(label, encoded(strip), width, height, piece, max(1, -(-SEEN // piece)))
+    return np.concatenate(list(padded), axis=1)
+
+
+def of_pixels(label: str, picture: Array, piece: int = 1) -> Strip:
+    """A picture as a strip of pieces of that width."""
+    height, width = picture.shape[:2]
+    return Strip(label, encoded(picture), width, height, piece, max(1, -(-SEEN // piece)) if piece > 1 else 1)
 
 
 def plane(label: str, points: Array, extent: Array) -> Strip:
@@ -73,7 +99,7 @@ def plane(label: str, points: Array, extent: Array) -> Strip:
     for x in range(DOT):
         for y in range(DOT):
             picture[SIDE - 1 - places[:, 1] - y, places[:, 0] + x] = INK
-    return Strip(label, encoded(picture), SIDE, SIDE, SIDE, 1)
+    return Strip(label, encoded(picture), SIDE, SIDE, 0, 0)
 
 
 def around(points: Array) -> Array:

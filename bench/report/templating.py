@@ -18,7 +18,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    made.filters |= {"slug": slug, "png": data_uri, "meaning": meanings().__getitem__}
+    known = meanings()
+    made.filters |= {"slug": slug, "png": data_uri, "meaning": known.__getitem__, "meaning_of": known.get}
     return made
 
 
