@@ -137,7 +137,7 @@ def gap(pair: Difference) -> Gap:
 
 
 def behind(pair: Difference) -> str:
-    """NLL of an entry less that of the best: ≤ where the entry's is a bound, ≥ where the best's is, ~ where both are."""
+    """NLL of an entry less that of the best: ≤ where the entry's is a bound, ≥ where the best's is, ~ for both."""
     marks = {(True, False): "≥ ", (False, True): "≤ ", (True, True): "~ "}
     return marks.get((pair.best.is_bound, pair.other.is_bound), "") + quantity(pair.interval)
 
