@@ -201,4 +201,4 @@ def number_cell(metric: Metric, cell: ModelSummary) -> TableCell:
         text += f" {SECTION}" * cell.loose + f" {PILCROW}" * cell.estimated
     if metric.column in MARKED_FLOOR:
         text += f" {TRIANGLE}" * cell.above_floor
-    return TableCell(text, interval.mean, cell.best and metric.column in bounded())
+    return TableCell(text, interval.mean, bool(cell.best) and metric.column in bounded())
