@@ -31,7 +31,7 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     With runs/ there, table.csv, histories.csv, curves.csv, pictures.npz and products.npz are collected from it first;
     everything else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those five files, so
     that it can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file`
-    the page holds its plots. Equal records give equal bytes. Warnings go to stderr.
+    the page holds its plots and the files that it offers. Equal records give equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -58,16 +58,15 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     likelihood, *others = study_tables(cells)
     tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
     plots = draw(stored, cells)
-    write_atomically(folder / "summary.csv", summary_csv(cells))
+    texts = {"summary.csv": summary_csv(cells), "summary.tex": tex(tables), "differences.csv": differences_csv(pairs)}
+    for name, content in texts.items():
+        write_atomically(folder / name, content)
     write_atomically(
         folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
     )
-    write_atomically(folder / "summary.tex", tex(tables))
-    write_atomically(folder / "differences.csv", differences_csv(pairs))
     _write_plots(folder / "plots", plots)
-    write_atomically(
-        folder / "report.html", render(stored, cells, tables, plots, answers, notices, single_file=single_file)
-    )
+    within = texts | {TABLE: (folder / TABLE).read_text(encoding="utf-8")} if single_file else None
+    write_atomically(folder / "report.html", render(stored, cells, pairs, plots, notices, within))
 
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
     return [

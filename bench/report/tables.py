@@ -164,14 +164,14 @@ def _row(model: ModelSummary, places: list[str], metrics: list[Metric], about: I
     names = [TableCell(model.data, model.data), *place_cells(model.rung, model.setting, places)]
     names += [TableCell(model.model, model.model), _seeds(model)]
     texts = [TableCell(model.named(column), model.named(column) or None) for column in about]
-    return [*names, *(_number(metric, model) for metric in metrics), *texts]
+    return [*names, *(number_cell(metric, model) for metric in metrics), *texts]
 
 
 def _beside_controls(model: ModelSummary, places: list[str], metrics: list[Metric]) -> list[TableCell]:
     """A row with what it lies off its floor by, and each number that does marked."""
     row = [*_row(model, places, [], ()), TableCell(off_its_floor(model), len(metrics_off(model)))]
     for metric in metrics:
-        cell = _number(metric, model)
+        cell = number_cell(metric, model)
         mark = MARKS[side(model, metric.column)] if metric.column in SAMPLE_METRICS else ""
         row.append(cell._replace(text=f"{cell.text} {mark}".rstrip()))
     return row
@@ -185,7 +185,7 @@ def _seeds(cell: ModelSummary) -> TableCell:
     return TableCell(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.failures})", done)
 
 
-def _number(metric: Metric, cell: ModelSummary) -> TableCell:
+def number_cell(metric: Metric, cell: ModelSummary) -> TableCell:
     """A metric's cell: bound mark, interval, floor, dagger."""
     interval: Interval | None = cell.intervals.get(metric.column)
     if interval is None:
