@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError, NotApplicable
@@ -110,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--results-dir", type=Path, default=Path("results"))
     report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
+    report.add_argument("--format", type=formats, default=("png", "svg"), help="of plots beside PNG: svg,pdf; default svg")
     report.set_defaults(call=call_report)
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each")
@@ -230,16 +232,27 @@ def call_verify(arguments: argparse.Namespace) -> int:
 
 def call_report(arguments: argparse.Namespace) -> int:
     """`bench report`."""
-    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file)))
+    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file, arguments.format)))
     return 0
 
 
-def reported(study: str, results_dir: Path, single_file: bool = False) -> list[str]:
+def formats(words: str) -> tuple[str, ...]:
+    """The formats of an argument such as `svg,pdf`."""
+    asked = tuple(words.split(","))
+    unknown = [word for word in asked if word not in {"png", "svg", "pdf"}]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of png, svg, pdf")
+    return asked
+
+
+def reported(
+    study: str, results_dir: Path, single_file: bool = False, plot_formats: Sequence[str] = ("png", "svg")
+) -> list[str]:
     """Makes the report of a study; the lines to show."""
     with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
         from bench.report.report import report
 
-    return report(study, results_dir, single_file=single_file)
+    return report(study, results_dir, single_file=single_file, formats=plot_formats)
 
 
 def call_list(arguments: argparse.Namespace) -> int:

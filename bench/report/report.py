@@ -1,6 +1,7 @@
 """`bench report STUDY`: tables, plots and one page, from stored records alone."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -16,7 +17,7 @@ from bench.report.page import render
 from bench.report.plots import draw
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import load, study_folder
-from bench.report.style import Plot
+from bench.report.style import ALL_FORMATS, FORMATS, Plot
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, study_tables, text_summary
 from bench.report.tuning import tuning_tables
@@ -24,13 +25,16 @@ from bench.report.verdict import verdicts
 from bench.report.versions import older_rows
 
 
-def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
+def report(
+    study: str, results_dir: Path, *, single_file: bool = False, formats: Sequence[str] = FORMATS
+) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv, pictures.npz and products.npz are collected from it first;
-    everything else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those five files, so
+    everything else (summary.csv/.md/.tex, differences.csv, plots/*, report.html) is drawn from those five files, so
     that it can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file`
-    the page holds its plots. Equal records give equal bytes. Warnings go to stderr.
+    the page holds its plots. `formats` are those of its plots beside PNG. Equal records give
+    equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -56,7 +60,7 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     behind = [] if untuned and not pairs else [difference_table(pairs)]
     likelihood, *others = study_tables(cells)
     tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
-    plots = draw(stored, cells)
+    plots = draw(stored, cells, pairs, formats)
     write_atomically(folder / "summary.csv", summary_csv(cells))
     write_atomically(
         folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
@@ -82,15 +86,16 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
 
 
 def _write_plots(folder: Path, plots: list[Plot]) -> None:
-    """plots/*.png, and no plot of an earlier report that this one does not have.
+    """plots/NAME.FORMAT, and no plot of an earlier report that this one does not have.
 
     Raises:
         BenchError: `folder` is a link: pictures elsewhere would be overwritten and deleted.
     """
     if folder.is_symlink():
         raise BenchError(f"{folder} is a link, which is not followed; remove it")
-    for plot in plots:
-        write_atomically(folder / f"{plot.name}.png", plot.png)
-    for stale in set(folder.glob("*.png")) - {folder / f"{plot.name}.png" for plot in plots}:
+    written = {folder / f"{plot.name}.{form}": content for plot in plots for form, content in plot.files.items()}
+    for path, content in written.items():
+        write_atomically(path, content)
+    for stale in {path for form in ALL_FORMATS for path in folder.glob(f"*.{form}")} - written.keys():
         if stale.is_symlink() or stale.is_file():
             stale.unlink()
