@@ -8,6 +8,8 @@ import pytest
 import torch
 import yaml
 
+import bench
+from bench.cells.closing import Swept
 from bench.cli import main
 from bench.paths import conf_dir, group_choices
 from bench.record.columns import COLUMNS
@@ -140,13 +142,13 @@ def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
 def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) -> None:
     from bench import sweep
 
-    monkeypatch.setattr(sweep, "sweep", lambda cells, pool, again, told: Counter(ok=len(cells)))
+    monkeypatch.setattr(sweep, "sweep", lambda cells, pool, again, told, until: Swept(Counter(ok=len(cells))))
     answer = bench_call("run", *TINY, *[own_conf if word == "CONF" else word for word in words])
     assert "2 runs: 2 ok" in answer.out
 
 
 @pytest.mark.parametrize(
-    "words", [["run", "--nope"], ["list", "models", "--nope"], ["nope"], [], ["run", "a=1", "--cfg", "x"]]
+    "words", [["run", "--nope"], ["list", "models", "--nope"], ["nope"], ["run", "a=1", "--cfg", "x"]]
 )
 def test_what_argparse_does_not_know_is_a_mistake(words, capsys, monkeypatch) -> None:
     monkeypatch.setattr(sys, "path", sys.path[:])
@@ -215,13 +217,28 @@ def test_help_is_cheap() -> None:
     code = (
         "import sys\nfrom bench.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit as stopped:\n    assert stopped.code == 0\n"
-        "heavy = {'torch', 'hydra', 'omegaconf', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'torch', 'hydra', 'omegaconf', 'numpy', 'pandas', 'matplotlib', 'rich', 'shtab'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for command in ("run", "report", "list", "check", "new", "data", "speed", "reproduce"):
         assert f"\n    {command}" in done.stdout
+
+
+def test_the_command_alone_shows_help_and_the_version_is_said(bench_call, capsys) -> None:
+    answer = bench_call()
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("usage: bench")
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"bench {bench.__version__}\n"
+
+
+def test_the_next_step_of_a_new_model_can_be_pasted(bench_call, tmp_path) -> None:
+    line = bench_call("new", "mymodel", "--dir", "my files").out.splitlines()[-1]
+    assert line == "next: cd 'my files' && bench check mymodel --config-dir conf"
 
 
 def test_the_installed_command_is_this_one() -> None:

@@ -46,6 +46,16 @@ ORIGINS = {
 """Columns whose distinct values stand under "Where it came from"."""
 
 
+SCALES = {
+    "pixels": "Images: dequantised pixels, or pixels of 0 and 1, also as bits per dimension.",
+    "standardised": "Columns: standardised by the training rows; nll_unit_nats in table.csv is in their own units.",
+    "own coordinates": "Other data: their own coordinates.",
+}
+"""Words of report spaces, and what a page of such data says of them."""
+
+TRUTH = "Where the exact density is known it stands in the row oracle."
+
+
 def render(
     study: Study,
     cells: list[ModelSummary],
@@ -74,6 +84,7 @@ def render(
         study=study.name,
         single_file=single_file,
         counts=count_words(study.runs),
+        scales=scales_of(study.runs),
         answers=answers,
         notices=notices,
         runs=study.runs,
@@ -88,6 +99,13 @@ def render(
         origins={heading: _counted(study.runs, column) for column, heading in ORIGINS.items()},
         shared=sum(bool(run["shared_machine"]) for run in study.runs),
     )
+
+
+def scales_of(runs: list[Run]) -> list[str]:
+    """What a page says of the report spaces of its own data."""
+    spaces = {str(run.get("nll_space") or "") for run in runs}
+    said = [words for space, words in SCALES.items() if any(space in own for own in spaces)]
+    return said + [TRUTH] * any(run.get("oracle_nll_nats") is not None for run in runs)
 
 
 def linked(plot: Plot) -> str:

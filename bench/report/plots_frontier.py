@@ -102,7 +102,9 @@ def frontiers(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | 
             draw_curve(axes, curve, at, rungs_of(curves), look[curve.model], axis)
             if not curve.hollow:
                 labels.append(Label(curve.name, *at[-1], look[curve.model].colour))
-        axes.set(xlabel=cost.label, ylabel=f"{'KL to truth' if axis.logarithmic else 'test NLL'}, nats (lower is better)")
+        axes.set(
+            xlabel=cost.label, ylabel=f"{'KL to truth' if axis.logarithmic else 'test NLL'}, nats (lower is better)"
+        )
         beside_lines(axes, [*labels, *draw_levels(axes, [*floors.values()], oracle, axis)])
     if any(curve.hollow for curve in curves):
         panels[0].annotate(HOLLOW, (1, 1), (0, 1), "axes fraction", "offset points", ha="right", va="bottom", fontsize=6.5,
@@ -173,9 +175,7 @@ def draw_curve(
     axes.plot(*zip(*inside, strict=True), style.marker, ms=4.5, color=colour, zorder=3, **filling)
 
 
-def draw_levels(
-    axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary], axis: Axis
-) -> list[Label]:
+def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary], axis: Axis) -> list[Label]:
     """The floors as lines across, and the oracle; their names."""
     labels = []
     right = axes.get_xlim()[1]

@@ -125,7 +125,9 @@ def by_class(study: Study, cells: list[ModelSummary]) -> Drawing | None:
 def strips(study: Study, cells: Sequence[ModelSummary], kind: str) -> list[Strip]:
     """The images of one kind that models have, in the order of the cells."""
     keys = [(cell.model, f"{kind}/{cell.data}/{cell.model}") for cell in cells]
-    return [Strip(name, array) for name, key in keys if (array := study.pictures.get(key)) is not None and array.ndim > 2]
+    return [
+        Strip(name, array) for name, key in keys if (array := study.pictures.get(key)) is not None and array.ndim > 2
+    ]
 
 
 def in_rows(rows: Sequence[Strip], lines: int, columns: int | None = None) -> Figure:
@@ -140,7 +142,9 @@ def in_rows(rows: Sequence[Strip], lines: int, columns: int | None = None) -> Fi
     left = 0.14 + CHARACTER * max(len(line) for name in names for line in name.split("\n"))
     room = int((PAGE - left - 0.06) * DPI)
     height, width = rows[0].images.shape[1:3]
-    fit = columns or min(min(len(s.images) // lines or 1 for s in rows), MOST_COLUMNS, max(room // (LEAST * (width + 1)), 1))
+    fit = columns or min(
+        min(len(s.images) // lines or 1 for s in rows), MOST_COLUMNS, max(room // (LEAST * (width + 1)), 1)
+    )
     columns = max(fit, 1) if columns else max(fit, min(FEWEST_COLUMNS, *(len(s.images) for s in rows)))
     scale = max(1, min(MOST, (room - 1) // (columns * (width + 1) + 1)))
     pictures = [mosaic(strip.images[: lines * columns], columns) for strip in rows]
@@ -152,7 +156,12 @@ def in_rows(rows: Sequence[Strip], lines: int, columns: int | None = None) -> Fi
     fig = figure(whole, total)
     top = round(DPI * (total - TITLE - 0.04)) / DPI
     for name, picture, high, taken in zip(names, pictures, tall, least, strict=True):
-        place = (round(left * DPI) / DPI / whole, (top - high) / total, scale * picture.shape[1] / DPI / whole, high / total)
+        place = (
+            round(left * DPI) / DPI / whole,
+            (top - high) / total,
+            scale * picture.shape[1] / DPI / whole,
+            high / total,
+        )
         axes = fig.add_axes(place)
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
         axes.set_axis_off()

@@ -159,5 +159,7 @@ def cost_of(box: Box, placed: Sequence[Box], points: Any, frame: Any) -> float:
     near = 0.04
     hit = (points[:, 0] > left - near) & (points[:, 0] < right + near)
     hit &= (points[:, 1] > bottom - near) & (points[:, 1] < top + near)
-    out = max(0.0, frame[0] - left) + max(0.0, right - frame[2]) + max(0.0, frame[1] - bottom) + max(0.0, top - frame[3])
+    out = (
+        max(0.0, frame[0] - left) + max(0.0, right - frame[2]) + max(0.0, frame[1] - bottom) + max(0.0, top - frame[3])
+    )
     return 40 * covered + 0.3 * float(hit.sum()) + 6 * out

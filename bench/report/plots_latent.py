@@ -168,7 +168,8 @@ def drawing_over_sizes(
 ) -> Drawing:
     """The figure with its words."""
     ours = "; ".join(
-        f"{model} {', '.join(f'{plain(p.interval.mean)} at {p.size}' for p in points)}" for model, points in curves.items()
+        f"{model} {', '.join(f'{plain(p.interval.mean)} at {p.size}' for p in points)}"
+        for model, points in curves.items()
     )
     theirs = "; ".join(
         f"{model} by {one.source} {', '.join(f'{plain(value)} at {size}' for size, value, _ in one.points)}"

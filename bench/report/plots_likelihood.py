@@ -107,7 +107,14 @@ def draw_seeds(axes: Axes, row: int, cell: ModelSummary, column: str, part: Show
     seeds = [value for value in cell.by_seed(column).values() if part.low <= value <= part.high]
     if len(cell.by_seed(column)) > 1:
         axes.plot(
-            seeds, [row - SEEDS_BELOW] * len(seeds), style.marker, color=style.colour, alpha=0.35, ms=2.8, mew=0, zorder=1
+            seeds,
+            [row - SEEDS_BELOW] * len(seeds),
+            style.marker,
+            color=style.colour,
+            alpha=0.35,
+            ms=2.8,
+            mew=0,
+            zorder=1,
         )
 
 
@@ -141,4 +148,3 @@ def marks_in_words(shown: list[ModelSummary], *, cut: bool) -> str:
 def entries(cells: list[ModelSummary]) -> list[ModelSummary]:
     """The models with a likelihood, without the oracle."""
     return [cell for cell in cells if not cell.oracle and NLL in cell.intervals]
-

@@ -49,13 +49,17 @@ def quality(cells: list[ModelSummary], look: Look) -> Drawing | None:
         axes.set_xlabel(f"{SAMPLE_METRICS[name].heading}\n({sense})")
     copies = COPYCAT in beside and any(name in beside[COPYCAT].intervals for name, _ in metrics)
     titled(fig, data, f"samples beside real examples (grey){' and copies of them (red)' if copies else ''}")
-    words = "; ".join(f"{cell.model} {plain(cell.intervals[first].mean)}" for cell in reversed(shown) if first in cell.intervals)
+    words = "; ".join(
+        f"{cell.model} {plain(cell.intervals[first].mean)}" for cell in reversed(shown) if first in cell.intervals
+    )
     spread = any((beside[REAL].intervals[name].half_width or 0.0) > 0 for name, _ in metrics)
     sentences = [
         "Grey: real training examples in place of samples, the floor"
         f"{', with the range in which 95 % of sets of them lie' if spread else ''}. What lies there is not told from "
         "data by that metric.",
-        "Red: training examples returned as samples, which no such metric sees; its row of the table does." if copies else "",
+        "Red: training examples returned as samples, which no such metric sees; its row of the table does."
+        if copies
+        else "",
         "Bars are 95 % t intervals over seeds, of sliced W2 on its logarithm and of shares on their logit. Controls have no rank.",
     ]
     return Drawing(
@@ -81,7 +85,9 @@ def draw_panel(
     part = part_of(values, [floor.mean], name=name, logarithmic=logarithmic)
     axes.set_xlim(part.low, part.high)
     half = floor.half_width or 0.0
-    axes.axvspan(max(floor.mean - half, part.low), min(floor.mean + half, part.high), color=FLOOR, alpha=0.6, lw=0, zorder=0)
+    axes.axvspan(
+        max(floor.mean - half, part.low), min(floor.mean + half, part.high), color=FLOOR, alpha=0.6, lw=0, zorder=0
+    )
     axes.axvline(floor.mean, color="#8a8a8a", lw=1.2, zorder=1)
     if copy is not None and part.low < copy.mean < part.high:
         axes.axvline(copy.mean, color=COPY, lw=1.0, ls=(0, (3, 2)), zorder=1)

@@ -83,7 +83,11 @@ def draw_rank(axes: Axes, name: str, mean: float, y: float, look: Look, *, left:
     edge = 1.0 if left else max(entries, 2)
     axes.plot([edge, mean, mean], [y, y, 0], color=style.colour, lw=0.9, clip_on=False)
     axes.plot(mean, 0, style.marker, color=style.colour, ms=5, clip_on=False, zorder=3)
-    words = f"{plot_label(short(name, LONGEST - 5))} {mean:.2f}" if left else f"{mean:.2f} {plot_label(short(name, LONGEST - 5))}"
+    words = (
+        f"{plot_label(short(name, LONGEST - 5))} {mean:.2f}"
+        if left
+        else f"{mean:.2f} {plot_label(short(name, LONGEST - 5))}"
+    )
     axes.annotate(words, (edge, y), (-3 if left else 3, 0), "data", "offset points", ha="right" if left else "left",
                   va="center", fontsize=7, color=style.colour, annotation_clip=False)  # fmt: skip
 

@@ -1,5 +1,6 @@
 """`bench report STUDY`: tables, plots and one page, from stored records alone."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +26,7 @@ from bench.report.verdict import verdicts
 from bench.report.versions import older_rows
 
 
-def report(
-    study: str, results_dir: Path, *, single_file: bool = False, formats: Sequence[str] = FORMATS
-) -> list[str]:
+def report(study: str, results_dir: Path, *, single_file: bool = False, formats: Sequence[str] = FORMATS) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv, pictures.npz and products.npz are collected from it first;
@@ -47,10 +46,10 @@ def report(
     for warning in collected.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if not (folder / TABLE).exists():
-        raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={study}`")
+        raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={shlex.quote(study)}`")
     stored = load(folder)
     if not stored.runs:
-        raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={study}`")
+        raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={shlex.quote(study)}`")
 
     cells = summarise(stored.runs, stored.test_sets)
     pairs = differences(cells, stored.test_sets)
@@ -81,7 +80,7 @@ def report(
         f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}{unfinished}",
         f"table: {folder / 'summary.md'}",
         f"page:  {folder / 'report.html'}",
-        *(["seconds of the ladder: bench retime " + study] if plots_frontier.lacks_seconds(plots) else []),
+        *(["seconds of the ladder: bench retime " + shlex.quote(study)] if plots_frontier.lacks_seconds(plots) else []),
     ]
 
 

@@ -51,8 +51,10 @@ RC: Any = {
     "svg.hashsalt": "bench",
     "pdf.fonttype": 42,
 }
-WIDE_RC: Any = RC | {"font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10, "legend.fontsize": 9} | dict.fromkeys(
-    ("xtick.labelsize", "ytick.labelsize"), 10
+WIDE_RC: Any = (
+    RC
+    | {"font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10, "legend.fontsize": 9}
+    | dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 10)
 )
 """For figures wider than a page, which `bench speed` draws."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito (2008), those dark enough

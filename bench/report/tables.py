@@ -120,6 +120,15 @@ def signed(cell: ModelSummary) -> str:
 
 def text_summary(cells: list[ModelSummary]) -> list[str]:
     """The terminal's table: one line per data set and model."""
+    table = summary_table(cells)
+    lines = [table.headings, *([field.text for field in row] for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return [*rows, *([NOTES["above"]] if NOTES["above"] in table.notes else [])]
+
+
+def summary_table(cells: list[ModelSummary]) -> Table:
+    """Likelihood and training time of each model, in the order of `cells`."""
     bits = any("bits_per_dim" in cell.intervals for cell in cells)
     kl = any("kl_to_truth" in cell.intervals for cell in cells)
     metrics = [Metric("nll_nats", "NLL, nats")]
@@ -127,11 +136,7 @@ def text_summary(cells: list[ModelSummary]) -> list[str]:
     if several_sizes(cells):
         metrics.append(Metric("nll_examples", "test examples"))
     layout = Layout("text", "", (*metrics, Metric("train_seconds", "training, s", timing=True)))
-    table = _table(layout, cells)
-    lines = [table.headings, *([field.text for field in row] for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return [*rows, *([NOTES["above"]] if NOTES["above"] in table.notes else [])]
+    return _table(layout, cells)
 
 
 def _table(layout: Layout, models: list[ModelSummary]) -> Table:
@@ -201,4 +206,4 @@ def _number(metric: Metric, cell: ModelSummary) -> TableCell:
         text += f" {SECTION}" * cell.loose + f" {PILCROW}" * cell.estimated
     if metric.column in MARKED_FLOOR:
         text += f" {TRIANGLE}" * cell.above_floor
-    return TableCell(text, interval.mean, cell.best and metric.column in bounded())
+    return TableCell(text, interval.mean, bool(cell.best) and metric.column in bounded())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.record.columns import COLUMNS
-from bench.report.page import render
+from bench.report.page import TRUTH, render, scales_of
 from bench.report.plots import draw
 from bench.report.study import Run, Study, load, validated
 from bench.report.summary import summarise
@@ -24,6 +24,14 @@ def test_nothing_is_fetched(page: str) -> None:
     assert not re.search(r"https?://|@import|url\(|<iframe|<object", page)
     sources = re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', page)
     assert all(source == "data:," or source.startswith("plots/") for source in sources)
+
+
+def test_a_page_says_the_scales_of_its_own_data_alone() -> None:
+    digits, toy = (validated(record(data, "vae", 0)) for data in ("digits", "toy"))
+    mine = {**toy, "nll_space": "nats of standardised columns", "oracle_nll_nats": None}
+    assert [words.partition(":")[0] for words in scales_of([digits])] == ["Images"]
+    assert scales_of([digits, toy])[-1] == TRUTH
+    assert [words.partition(":")[0] for words in scales_of([mine])] == ["Columns"]
 
 
 def test_the_page_links_the_plots_beside_it(page: str, made: Path) -> None:

@@ -170,7 +170,9 @@ def test_sample_quality_stands_beside_the_floor_and_the_control_that_copies() ->
     assert "Red" not in plain.caption
     copies = plots_of(record("toy", "vae", 0, sliced_w2_copycat=0.02, **own))["quality-toy"]
     assert "Red: training examples" in copies.caption
-    assert "quality-toy" not in plots_of(record("toy", "vae", 0, sliced_w2_floor=None, c2st_floor=None, mmd2_floor=None))
+    assert "quality-toy" not in plots_of(
+        record("toy", "vae", 0, sliced_w2_floor=None, c2st_floor=None, mmd2_floor=None)
+    )
 
 
 def test_rate_and_distortion_are_drawn_of_two_entries_or_more() -> None:
@@ -181,7 +183,9 @@ def test_rate_and_distortion_are_drawn_of_two_entries_or_more() -> None:
 
 
 def test_published_numbers_stand_beside_ours_over_the_size_of_the_latent() -> None:
-    sizes = [record("mnist_binary", "vae", 0, variant=f"latent_size={size}", nll_nats=100.0 - size) for size in (2, 5, 10)]
+    sizes = [
+        record("mnist_binary", "vae", 0, variant=f"latent_size={size}", nll_nats=100.0 - size) for size in (2, 5, 10)
+    ]
     runs = [{**validated(one), "run_id": f"r{place}"} for place, one in enumerate(sizes)]
     plots = {plot.name: plot for plot in draw(Study("made", runs, {}, {}, {}), summarise(runs))}
     plot = plots["latent-size-mnist_binary"]

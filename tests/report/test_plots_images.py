@@ -49,7 +49,9 @@ def test_a_pixel_is_a_square_of_the_file() -> None:
 
 
 def study(**kinds: Array) -> Study:
-    pictures = {"real/digits": images()} | {f"{kind.replace('_', '-')}/digits/vae": each for kind, each in kinds.items()}
+    pictures = {"real/digits": images()} | {
+        f"{kind.replace('_', '-')}/digits/vae": each for kind, each in kinds.items()
+    }
     return Study("made", [], {}, {}, pictures)
 
 
@@ -57,7 +59,9 @@ CELLS = [ModelSummary("digits", "vae", [], {}), ModelSummary("digits", "gan", []
 
 
 def test_samples_reconstructions_and_means_have_a_plot_where_runs_stored_them() -> None:
-    whole = study(samples=images(), reconstructed=images(), reconstructed_noisy=images(), means=images(), draws=images())
+    whole = study(
+        samples=images(), reconstructed=images(), reconstructed_noisy=images(), means=images(), draws=images()
+    )
     drawn = [samples(whole, CELLS), reconstructions(whole, CELLS), decoder_means(whole, CELLS)]
     assert [plot.name for plot in drawn if plot is not None] == [
         f"{kind}-digits" for kind in ("samples", "reconstructed", "means")

@@ -6,9 +6,9 @@ import pytest
 
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary, finals
+from bench.report.plots_palette import styles
 from bench.report.plots_ranks import ranks
 from bench.report.ranks import critical_difference, ranks_of
-from bench.report.plots_palette import styles
 
 
 def cell(data: str, model: str, nll: float, *, toy: bool = False, rung: float | None = None, setting: str = ""):
