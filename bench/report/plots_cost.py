@@ -100,8 +100,9 @@ def draw_panel(
             continue
         spent, nll = cell.by_seed(cost.column), cell.by_seed(NLL)
         both = sorted(spent.keys() & nll.keys())
-        axes.plot([spent[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0,
-                  ms=3)  # fmt: skip
+        axes.plot(
+            [spent[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0, ms=3
+        )
         left, right = positive_ends(cell.intervals[cost.column])
         across = np.array([[x - left], [right - x]])
         axes.errorbar(x, y, dy, across, color=style.colour, marker=style.marker, ms=5.5, lw=0.9, ls="", capsize=1.5)

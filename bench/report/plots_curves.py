@@ -186,5 +186,6 @@ def draw_line(axes: Axes, curve: Curve, style: Style) -> None:
         y = np.maximum(y, np.finfo(float).tiny)
     ends = np.array([positive_ends(interval) for interval in curve.values()])
     bars = np.maximum(np.stack([y - ends[:, 0], ends[:, 1] - y]), 0.0)
-    axes.errorbar(x, y, bars, color=style.colour, ls=style.line, marker=style.marker, ms=3.5, lw=1.1, capsize=1.5,
-                  elinewidth=0.7)  # fmt: skip
+    axes.errorbar(
+        x, y, bars, color=style.colour, ls=style.line, marker=style.marker, ms=3.5, lw=1.1, capsize=1.5, elinewidth=0.7
+    )

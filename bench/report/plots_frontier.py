@@ -107,8 +107,17 @@ def frontiers(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | 
         )
         beside_lines(axes, [*labels, *draw_levels(axes, [*floors.values()], oracle, axis)])
     if any(curve.hollow for curve in curves):
-        panels[0].annotate(HOLLOW, (1, 1), (0, 1), "axes fraction", "offset points", ha="right", va="bottom", fontsize=6.5,
-                           color="#555555")  # fmt: skip
+        panels[0].annotate(
+            HOLLOW,
+            (1, 1),
+            (0, 1),
+            "axes fraction",
+            "offset points",
+            ha="right",
+            va="bottom",
+            fontsize=6.5,
+            color="#555555",
+        )
     data = cells[0].data
     titled(fig, data, f"{'distance to the truth' if axis.logarithmic else 'test NLL'} against cost")
     left_out = [cell for cell in floors.values() if cell.intervals[axis.column].mean > axis.high]
@@ -243,7 +252,8 @@ def caption(
     mean = "distance" if axis.logarithmic else "NLL"
     sentences = [
         f"A curve is one entry at {budgets(curves)} of the budget, each a run with a schedule of its own; down and "
-        f"left is better. Rings and the grey line mark the points that no other beats in both mean cost and mean {mean}. "
+        f"left is better. Rings and the grey line mark the points that no other beats in both mean cost and mean "
+        f"{mean}. "
         "Bars are 95 % intervals of the mean over seeds and test examples.",
         "They are those of the logarithm, as no divergence is below 0." if axis.logarithmic else "",
         "A curve breaks where a budget has no run that ended well." if has_gap(curves) else "",

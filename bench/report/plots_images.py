@@ -75,7 +75,8 @@ def reconstructions(study: Study, cells: list[ModelSummary]) -> Drawing | None:
         f"Images of the test split of {data}, below them their reconstructions by {', '.join(s.name for s in plain)}, "
         "each without and with latent noise.",
         "decode(encode(x)) of the first test images, and with noise added to the latent, of "
-        f"{NOISE} standard deviations of the prior for every model: a flow inverts itself, so that only the second says "
+        f"{NOISE} standard deviations of the prior for every model: a flow inverts itself, so that only the second "
+        "says "
         f"how far its latent reaches. {FIRST_SEED}",
         fig,
     )
@@ -96,7 +97,8 @@ def decoder_means(study: Study, cells: list[ModelSummary]) -> Drawing | None:
         f"Decoder means and samples, {data}",
         f"Images of {data}: means of the decoders of {', '.join(s.name for s in means)} at latents of the prior, below "
         "each a sample at the same latent.",
-        "A likelihood is that of the lower rows: what a decoder gives, drawn with its noise. Papers often show the upper "
+        "A likelihood is that of the lower rows: what a decoder gives, drawn with its noise. Papers often show the "
+        "upper "
         f"ones. {FIRST_SEED}",
         fig,
     )
@@ -141,7 +143,7 @@ def in_rows(rows: Sequence[Strip], lines: int, columns: int | None = None) -> Fi
     names = [in_lines(strip.name) for strip in rows]
     left = 0.14 + CHARACTER * max(len(line) for name in names for line in name.split("\n"))
     room = int((PAGE - left - 0.06) * DPI)
-    height, width = rows[0].images.shape[1:3]
+    width = rows[0].images.shape[2]
     fit = columns or min(
         min(len(s.images) // lines or 1 for s in rows), MOST_COLUMNS, max(room // (LEAST * (width + 1)), 1)
     )

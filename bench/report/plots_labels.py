@@ -73,12 +73,27 @@ def beside_lines(axes: Axes, labels: Sequence[Label]) -> None:
     names = [beyond_axes(label, low, high) for label in labels]
     for label, name, end, at in zip(labels, names, ends, spread(wanted, LINE, 0.0, height), strict=True):
         axes.annotate(
-            name, end, (beyond, at / height), "data", "axes fraction",
-            color=label.colour, fontsize=SIZE, ha="left", va="center", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": label.colour, "alpha": 0.55, "shrinkA": 0, "shrinkB": 3,
-                        "relpos": (0, 0.5)},
+            name,
+            end,
+            (beyond, at / height),
+            "data",
+            "axes fraction",
+            color=label.colour,
+            fontsize=SIZE,
+            ha="left",
+            va="center",
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "lw": 0.5,
+                "color": label.colour,
+                "alpha": 0.55,
+                "shrinkA": 0,
+                "shrinkB": 3,
+                "relpos": (0, 0.5),
+            },
             bbox={"pad": 0.5, "fc": "none", "ec": "none"},
-        )  # fmt: skip
+        )
 
 
 def beyond_axes(label: Label, low: float, high: float) -> str:
@@ -132,12 +147,20 @@ def beside_points(axes: Axes, labels: Sequence[Label], taken: Sequence[tuple[flo
         nearest = (min(max(place[0], best[0]), best[2]), min(max(place[1], best[1]), best[3]))
         far = math.dist(nearest, place) > 0.12
         axes.annotate(
-            plot_label(name), (label.x, label.y), (72 * (middle[0] - place[0]), 72 * (middle[1] - place[1])),
-            "data", "offset points", color=label.colour, fontsize=SIZE, ha="center", va="center",
+            plot_label(name),
+            (label.x, label.y),
+            (72 * (middle[0] - place[0]), 72 * (middle[1] - place[1])),
+            "data",
+            "offset points",
+            color=label.colour,
+            fontsize=SIZE,
+            ha="center",
+            va="center",
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "lw": 0.5, "color": label.colour, "alpha": 0.6, "shrinkA": 0, "shrinkB": 2}
-            if far else None,
-        )  # fmt: skip
+            if far
+            else None,
+        )
 
 
 def box_at(place: tuple[float, float], characters: int, angle: int, radius: float) -> Box:
@@ -162,4 +185,4 @@ def cost_of(box: Box, placed: Sequence[Box], points: Any, frame: Any) -> float:
     out = (
         max(0.0, frame[0] - left) + max(0.0, right - frame[2]) + max(0.0, frame[1] - bottom) + max(0.0, top - frame[3])
     )
-    return 40 * covered + 0.3 * float(hit.sum()) + 6 * out
+    return float(40 * covered + 0.3 * hit.sum() + 6 * out)

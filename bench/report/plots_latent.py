@@ -1,4 +1,4 @@
-"""Plots of latents: rate against distortion, and the likelihood over the size of the latent beside published numbers."""
+"""Plots of latents: rate against distortion, and likelihood over the latent size beside published numbers."""
 
 import re
 from collections import defaultdict
@@ -73,14 +73,13 @@ def rate_distortion(cells: list[ModelSummary], look: Look) -> Drawing | None:
     axes.set(xlabel="distortion, nats", ylabel="rate, nats")
     beside_points(axes, labels)
     titled(fig, data, "rate against distortion")
-    beyond = ", ".join(
-        f"{c.model} (rate {plain(c.intervals['rate_nats'].mean)}, distortion {plain(c.intervals['distortion_nats'].mean)})"
-        for c in far
-    )
-    words = "; ".join(
-        f"{c.model} rate {plain(c.intervals['rate_nats'].mean)}, distortion {plain(c.intervals['distortion_nats'].mean)}"
+    values = {
+        c.model: f"rate {plain(c.intervals['rate_nats'].mean)}, distortion {plain(c.intervals['distortion_nats'].mean)}"
         for c in shown
-    )
+    }
+    beyond = ", ".join(f"{cell.model} ({values[cell.model]})" for cell in far)
+    arrows = f" Arrows, distortion and rate beyond the axes: {beyond}." if far else ""
+    words = "; ".join(f"{model} {value}" for model, value in values.items())
     return Drawing(
         f"rate-distortion-{slug(data)}",
         data,
@@ -88,7 +87,7 @@ def rate_distortion(cells: list[ModelSummary], look: Look) -> Drawing | None:
         f"Rate and distortion on {data}, in nats: {words}.",
         "Rate: KL divergence of the posterior from the prior, what the latent says of an example. Distortion: what is "
         "left to say with it. Their sum is minus the ELBO, equal along a grey line and lower towards the lower left. "
-        f"Bars are 95 % t intervals over seeds.{f' Arrows, distortion and rate beyond the axes: {beyond}.' if far else ''}",
+        f"Bars are 95 % t intervals over seeds.{arrows}",
         fig,
     )
 
@@ -113,8 +112,17 @@ def equal_bounds(axes: Axes) -> None:
         x = min(right, total - bottom)
         y = total - x
         if bottom <= y <= top - 0.03 * (top - bottom):
-            axes.annotate(f"{total:g}", (x, y), (-2, 1), "data", "offset points", ha="right", va="bottom", fontsize=6,
-                          color="#777777")  # fmt: skip
+            axes.annotate(
+                f"{total:g}",
+                (x, y),
+                (-2, 1),
+                "data",
+                "offset points",
+                ha="right",
+                va="bottom",
+                fontsize=6,
+                color="#777777",
+            )
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.grid(False)
 
@@ -149,13 +157,32 @@ def over_sizes(cells: list[ModelSummary], look: Look) -> Drawing | None:
     for model, points in curves.items():
         style = look[points[0].cell.model]
         x, y = [p.size for p in points], [p.interval.mean for p in points]
-        axes.errorbar(x, y, [p.interval.half_width or 0.0 for p in points], color=style.colour, marker=style.marker, ms=4.5,
-                      lw=1.2, capsize=1.5)  # fmt: skip
+        axes.errorbar(
+            x,
+            y,
+            [p.interval.half_width or 0.0 for p in points],
+            color=style.colour,
+            marker=style.marker,
+            ms=4.5,
+            lw=1.2,
+            capsize=1.5,
+        )
         labels.append(Label(model, x[-1], y[-1], style.colour))
         for source, theirs in published[model]:
             px, py, half = zip(*theirs, strict=True)
-            axes.errorbar(px, py, half, color=style.colour, marker=style.marker, ms=5.5, mfc="white", lw=0.8,
-                          ls=(0, (1, 1.5)), capsize=1.5, zorder=1.5)  # fmt: skip
+            axes.errorbar(
+                px,
+                py,
+                half,
+                color=style.colour,
+                marker=style.marker,
+                ms=5.5,
+                mfc="white",
+                lw=0.8,
+                ls=(0, (1, 1.5)),
+                capsize=1.5,
+                zorder=1.5,
+            )
             labels.append(Label(f"{model}, {source}", px[-1], py[-1], style.colour))
     axes.set(xlabel="size of the latent", ylabel="test NLL, nats (lower is better)")
     beside_lines(axes, labels)

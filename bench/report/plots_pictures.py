@@ -17,7 +17,7 @@ from bench.report.style import PAGE, TITLE, Drawing, figure, short, titled
 COLUMNS = 5
 """Panels side by side at most: a panel is as wide as a thumb in print."""
 MAP, STEPS = "viridis", 16
-"""Even in lightness, safe for colour-blind eyes; in steps of half a nat, which read as contours and make small files."""
+"""Even in lightness, safe for colour-blind eyes; in steps of half a nat: contours to read, and small files."""
 BAR = 0.42
 """Inches that the scale of colours takes below panels."""
 TRUTH = "truth"
@@ -42,8 +42,16 @@ def densities(study: Study, cells: list[ModelSummary]) -> Drawing | None:
     colours = ListedColormap(colormaps[MAP](np.linspace(0, 1, STEPS)))
     for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
         seen = np.maximum(grid, top - SHOWN_NATS)  # -inf would spread where values are drawn between those of the grid
-        image = axes.imshow(seen, cmap=colours, vmin=top - SHOWN_NATS, vmax=top, origin="lower", extent=tuple(extent),
-                            interpolation="bilinear", interpolation_stage="data")  # fmt: skip
+        image = axes.imshow(
+            seen,
+            cmap=colours,
+            vmin=top - SHOWN_NATS,
+            vmax=top,
+            origin="lower",
+            extent=tuple(extent),
+            interpolation="bilinear",
+            interpolation_stage="data",
+        )
         bare(axes, name)
     height = fig.get_size_inches()[1]
     bar = fig.colorbar(image, cax=fig.add_axes((0.3, 0.29 / height, 0.4, 0.08 / height)), orientation="horizontal")
@@ -115,8 +123,9 @@ def bare(axes: Axes, title: str) -> None:
     axes.set_title(plot_label(name), pad=11 if bracket else 3, loc="center", fontsize=7.5)
     if bracket:
         size = min(7.0, 190 / (len(variant) + 1))
-        axes.annotate(plot_label(f"({variant}"), (0.5, 1), (0, 3), "axes fraction", "offset points", ha="center",
-                      fontsize=size)  # fmt: skip
+        axes.annotate(
+            plot_label(f"({variant}"), (0.5, 1), (0, 3), "axes fraction", "offset points", ha="center", fontsize=size
+        )
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#bbbbbb")

@@ -1,4 +1,4 @@
-"""The plot of sample quality: each model beside the range of real examples and the control that copies training data."""
+"""The plot of sample quality: each model beside the range of real examples and copies of the training data."""
 
 from collections.abc import Sequence
 
@@ -60,7 +60,8 @@ def quality(cells: list[ModelSummary], look: Look) -> Drawing | None:
         "Red: training examples returned as samples, which no such metric sees; its row of the table does."
         if copies
         else "",
-        "Bars are 95 % t intervals over seeds, of sliced W2 on its logarithm and of shares on their logit. Controls have no rank.",
+        "Bars are 95 % t intervals over seeds, of sliced W2 on its logarithm and of shares on their logit. "
+        "Controls have no rank.",
     ]
     return Drawing(
         f"quality-{slug(data)}",
@@ -99,8 +100,7 @@ def draw_panel(
         if interval.mean > part.edge:
             far_row(axes, row, plain(interval.mean), part.high, style.colour)
             continue
-        interval_row(axes, row, interval.mean, ends_of(interval, name), part,
-                     color=style.colour, marker=style.marker)  # fmt: skip
+        interval_row(axes, row, interval.mean, ends_of(interval, name), part, color=style.colour, marker=style.marker)
 
 
 def part_of(values: Sequence[Interval], always: Sequence[float], *, name: str, logarithmic: bool) -> Shown:

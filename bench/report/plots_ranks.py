@@ -39,8 +39,14 @@ def ranks(cells: list[ModelSummary], look: Look) -> Drawing | None:
     axes = fig.add_axes((margin / width, 0, 1 - 2 * margin / width, (height - TITLE - OVER) / height))
     scale_of_ranks(axes, len(names), height - TITLE - OVER)
     axes.plot([1, 1 + found.critical], [0.22, 0.22], color="black", lw=1.5, clip_on=False)
-    axes.annotate(f"critical difference {found.critical:.2f}", (1, 0.22), (0, 3), textcoords="offset points", fontsize=7,
-                  annotation_clip=False)  # fmt: skip
+    axes.annotate(
+        f"critical difference {found.critical:.2f}",
+        (1, 0.22),
+        (0, 3),
+        textcoords="offset points",
+        fontsize=7,
+        annotation_clip=False,
+    )
     for place, (first, last) in enumerate(groups):
         y = -0.14 - 0.09 * place
         axes.plot([first - 0.03, last + 0.03], [y, y], color="#444444", lw=2.5, solid_capstyle="butt")
@@ -88,8 +94,18 @@ def draw_rank(axes: Axes, name: str, mean: float, y: float, look: Look, *, left:
         if left
         else f"{mean:.2f} {plot_label(short(name, LONGEST - 5))}"
     )
-    axes.annotate(words, (edge, y), (-3 if left else 3, 0), "data", "offset points", ha="right" if left else "left",
-                  va="center", fontsize=7, color=style.colour, annotation_clip=False)  # fmt: skip
+    axes.annotate(
+        words,
+        (edge, y),
+        (-3 if left else 3, 0),
+        "data",
+        "offset points",
+        ha="right" if left else "left",
+        va="center",
+        fontsize=7,
+        color=style.colour,
+        annotation_clip=False,
+    )
 
 
 def alike(found: Ranks) -> list[tuple[float, float]]:
@@ -123,10 +139,22 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
         for column, one in enumerate(data):
             cell = by_place.get((model, one))
             dark = cell is not None and places[row, column] < 0.45
-            axes.text(column, row, cell_words(cell, shown), ha="center", va="center", fontsize=6.5,
-                      color="white" if dark else "black")  # fmt: skip
-    axes.set_xticks(range(len(data)), [plot_label(short(one, LONGEST)) for one in data], rotation=40, ha="right",
-                    rotation_mode="anchor")  # fmt: skip
+            axes.text(
+                column,
+                row,
+                cell_words(cell, shown),
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color="white" if dark else "black",
+            )
+    axes.set_xticks(
+        range(len(data)),
+        [plot_label(short(one, LONGEST)) for one in data],
+        rotation=40,
+        ha="right",
+        rotation_mode="anchor",
+    )
     axes.set_yticks(range(len(models)), [plot_label(short(model, LONGEST)) for model in models])
     axes.tick_params(length=0, labelcolor="black")
     axes.grid(False)
@@ -141,7 +169,8 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
         ALL_DATA,
         "Models by data sets",
         f"Nats of test NLL behind the lowest mean of each data set, a row a model, {ALL_DATA}. Lowest: {firsts}.",
-        "Test NLL in nats less the lowest mean of the data set, at the largest budget, tuned where it was. The colour is "
+        "Test NLL in nats less the lowest mean of the data set, at the largest budget, tuned where it was. The colour "
+        "is "
         "the place within the data set, dark first: colours are not to be compared across data sets. ≤ marks a bound. "
         "Means alone: who is told apart from whom stands in the tables.",
         fig,

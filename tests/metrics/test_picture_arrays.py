@@ -42,7 +42,8 @@ def test_images_after_their_latents_and_decoder_means_beside_draws() -> None:
         exact = picture_latents(build.entry_of_width(flow, dataset.spec, None), dataset, x)
         gan = compose(["data=digits", "model=gan", "model.width=40", "budget.parameters=null"])
         assert picture_latents(build.entry_of_width(gan, dataset.spec, None), dataset, x).keys() <= {"means", "draws"}
-    assert {name: array.shape for name, array in arrays.items()} == dict.fromkeys(("reconstructed", "reconstructed_noisy", "means", "draws"), (LATENT_IMAGES, 64))
+    kinds = ("reconstructed", "reconstructed_noisy", "means", "draws")
+    assert {name: array.shape for name, array in arrays.items()} == dict.fromkeys(kinds, (LATENT_IMAGES, 64))
     original = dataset.space.to_data(x[:LATENT_IMAGES]).numpy()
     assert exact.keys() == {"reconstructed", "reconstructed_noisy"}
     np.testing.assert_allclose(exact["reconstructed"], original, atol=1e-3)

@@ -11,9 +11,13 @@ from bench.report.plots_palette import FIXED, OTHER, SHADES, natural, styles
 DEFICIENCIES = {
     "none": np.eye(3),
     # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.
-    "protan": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-    "deutan": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
-}  # fmt: skip
+    "protan": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deutan": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+}
 SEEN_APART = 9.0
 """CIE 1976 colour difference: several times that which is just seen side by side."""
 
