@@ -73,13 +73,13 @@ def rate_distortion(cells: list[ModelSummary], look: Look) -> Drawing | None:
     axes.set(xlabel="distortion, nats", ylabel="rate, nats")
     beside_points(axes, labels)
     titled(fig, data, "rate against distortion")
-    values = {
+    measured = {
         c.model: f"rate {plain(c.intervals['rate_nats'].mean)}, distortion {plain(c.intervals['distortion_nats'].mean)}"
         for c in shown
     }
-    beyond = ", ".join(f"{cell.model} ({values[cell.model]})" for cell in far)
+    beyond = ", ".join(f"{cell.model} ({measured[cell.model]})" for cell in far)
     arrows = f" Arrows, distortion and rate beyond the axes: {beyond}." if far else ""
-    words = "; ".join(f"{model} {value}" for model, value in values.items())
+    words = "; ".join(f"{model} {value}" for model, value in measured.items())
     return Drawing(
         f"rate-distortion-{slug(data)}",
         data,
