@@ -15,7 +15,7 @@ SHADES: dict[str, tuple[str, ...]] = {
     "flow": ("#D55E00", "#7F3300", "#B8860B"),
     "ODE flow": ("#009E73", "#005440", "#6C8F1F"),
     "autoencoder": ("#B8579A", "#7A2E66", "#C46FA8"),
-    "GAN": ("#8C7000", "#5E4A00", "#A58A1B"),
+    "GAN": ("#5E4A00", "#8C7000", "#A58A1B"),
     "reference": ("#555555", "#222222", "#808080"),
 }
 """family -> its shades: hues of Okabe & Ito (2008), darkened until each stands out from white by 3 to 1."""
