@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,6 +141,9 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--results-dir", type=Path, default=Path("results"))
     report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
     report.add_argument("--beside", type=Path, help="a results folder: its numbers of the same study stand beside")
+    report.add_argument(
+        "--format", type=formats, default=("png", "svg"), help="of plots beside PNG: svg,pdf; default svg"
+    )
     report.set_defaults(call=call_report)
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each; of a NAME its options")
@@ -277,7 +280,7 @@ def call_report(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.study is None:
         raise BenchError("bench report STUDY: name a study, or give --readme")
-    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file)))
+    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file, arguments.format)))
     if arguments.beside is not None:
         from bench.report.beside import beside
 
@@ -293,12 +296,23 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if on_terminal(sys.stdout) else None
 
 
-def reported(study: str, results_dir: Path, single_file: bool = False) -> list[str]:
+def formats(words: str) -> tuple[str, ...]:
+    """The formats of an argument such as `svg,pdf`."""
+    asked = tuple(words.split(","))
+    unknown = [word for word in asked if word not in {"png", "svg", "pdf"}]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of png, svg, pdf")
+    return asked
+
+
+def reported(
+    study: str, results_dir: Path, single_file: bool = False, plot_formats: Sequence[str] = ("png", "svg")
+) -> list[str]:
     """Makes the report of a study; the lines to show."""
     with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
         from bench.report.report import report
 
-    return report(study, results_dir, single_file=single_file)
+    return report(study, results_dir, single_file=single_file, formats=plot_formats)
 
 
 def reports() -> "Reports":

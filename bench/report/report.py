@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -17,7 +18,7 @@ from bench.report.page import render
 from bench.report.plots import draw
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import load, study_folder
-from bench.report.style import Plot
+from bench.report.style import ALL_FORMATS, FORMATS, Plot
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, study_tables, text_summary
 from bench.report.tuning import tuning_tables
@@ -25,13 +26,14 @@ from bench.report.verdict import verdicts
 from bench.report.versions import older_rows
 
 
-def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
+def report(study: str, results_dir: Path, *, single_file: bool = False, formats: Sequence[str] = FORMATS) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv, pictures.npz and products.npz are collected from it first;
-    everything else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those five files, so
+    everything else (summary.csv/.md/.tex, differences.csv, plots/*, report.html) is drawn from those five files, so
     that it can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file`
-    the page holds its plots and the files that it offers. Equal records give equal bytes. Warnings go to stderr.
+    the page holds its plots and the files that it offers. `formats` are those of its plots beside PNG. Equal records
+    give equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -57,7 +59,7 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     behind = [] if untuned and not pairs else [difference_table(pairs)]
     likelihood, *others = study_tables(cells)
     tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
-    plots = draw(stored, cells)
+    plots = draw(stored, cells, pairs, formats)
     texts = {"summary.csv": summary_csv(cells), "summary.tex": tex(tables), "differences.csv": differences_csv(pairs)}
     for name, content in texts.items():
         write_atomically(folder / name, content)
@@ -82,15 +84,16 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
 
 
 def _write_plots(folder: Path, plots: list[Plot]) -> None:
-    """plots/*.png, and no plot of an earlier report that this one does not have.
+    """plots/NAME.FORMAT, and no plot of an earlier report that this one does not have.
 
     Raises:
         BenchError: `folder` is a link: pictures elsewhere would be overwritten and deleted.
     """
     if folder.is_symlink():
         raise BenchError(f"{folder} is a link, which is not followed; remove it")
-    for plot in plots:
-        write_atomically(folder / f"{plot.name}.png", plot.png)
-    for stale in set(folder.glob("*.png")) - {folder / f"{plot.name}.png" for plot in plots}:
+    written = {folder / f"{plot.name}.{form}": content for plot in plots for form, content in plot.files.items()}
+    for path, content in written.items():
+        write_atomically(path, content)
+    for stale in {path for form in ALL_FORMATS for path in folder.glob(f"*.{form}")} - written.keys():
         if stale.is_symlink() or stale.is_file():
             stale.unlink()
