@@ -107,7 +107,10 @@ def parser() -> argparse.ArgumentParser:
     verify.set_defaults(call=call_verify)
 
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
-    report.add_argument("study", metavar="STUDY")
+    report.add_argument("study", metavar="STUDY", nargs="?")
+    report.add_argument(
+        "--readme", action="store_true", help="write the numbers of the READMEs from the tables instead"
+    )
     report.add_argument("--results-dir", type=Path, default=Path("results"))
     report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
     report.set_defaults(call=call_report)
@@ -230,6 +233,13 @@ def call_verify(arguments: argparse.Namespace) -> int:
 
 def call_report(arguments: argparse.Namespace) -> int:
     """`bench report`."""
+    if arguments.readme:
+        from bench.report.readme import fill_readmes
+
+        print("\n".join(fill_readmes(arguments.results_dir, arguments.study)))
+        return 0
+    if arguments.study is None:
+        raise BenchError("bench report STUDY: name a study, or give --readme")
     print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file)))
     return 0
 

@@ -1,0 +1,137 @@
+"""`bench report --readme` writes the numbers that a study's CSV files have, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.errors import BenchError
+from bench.report.readme import MARK, fill, fill_readmes, values_of
+from bench.report.readme_values import Quantity
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SUMMARY = """\
+data,rung,setting,model,nll_is_bound,shared_machine,best_nll,nll_slack_nats,nll_nats,nll_nats_ci95,steps,steps_ci95,step_milliseconds,step_milliseconds_ci95
+digits,0.25,tuned,vae,True,False,False,0.5,112.34,2.345,80,0,2.5,
+digits,1,default,vae,True,False,False,0.5,111.34,2.345,320,0,2.5,
+digits,1,tuned,vae,True,True,False,0.5,110.84,9.04,320,0,2.512,0.25
+digits,1,tuned,flow,False,False,True,0,94.2345,1.51,320,0,3.25,0.5
+digits,,,gaussian,False,False,False,0,101.42,1.25,0,0,,
+"""
+DIFFERENCES = "data,rung,setting,best,model,difference_nats,ci95\ndigits,1,tuned,flow,vae,16.6,9.2\n"
+TABLE_CSV = """\
+data,model,variant,seed,nll_nats,accuracy,warning
+digits,vae,,0,111.0,0.9,
+digits,vae,,1,110.0,0.8,
+digits,flow,,1,94.0,,
+digits,flow,,0,94.5,,
+"""
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results" / "small"
+    folder.mkdir(parents=True)
+    (folder / "summary.csv").write_text(SUMMARY)
+    (folder / "differences.csv").write_text(DIFFERENCES)
+    (folder / "table.csv").write_text(TABLE_CSV)
+    return tmp_path / "results"
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    {
+        "digits @ vae @ nll_nats": "≤ 110.8 ± 9.0 §",
+        "digits @ vae [1/4] @ nll_nats": "≤ 112.3 ± 2.3 §",
+        "digits @ vae [1, default] @ nll_nats": "≤ 111.3 ± 2.3 §",
+        "digits @ vae @ step_milliseconds": "2.51 ± 0.25 †",
+        "digits @ flow @ nll_nats": "**94.2 ± 1.5**",
+        "digits @ flow @ steps": "320",
+        "digits @ vae - flow @ difference": "16.6 ± 9.2",
+        "digits @ flow - vae @ difference": "-16.6 ± 9.2",
+        "digits @ vae - flow @ nll_nats": "16.2 ± 3.2",
+        "mean @ flow @ nll_nats": "94.23",
+    }.items(),
+)  # fmt: skip
+def test_a_marked_number_is_that_of_its_address(results: Path, address: str, number: str) -> None:
+    """By hand: mean, digits of the interval, marks; of paired seeds t(0.975, 1) · 0.25 = 3.18."""
+    text = f"It is ?<!-- {address} -->, no more."
+    assert fill(text, values_of(results), "small") == (f"It is {number}<!-- {address} -->, no more.", 1)
+    assert fill(f"At 7,000.5\n± 2 †<!-- small: {address} -->", values_of(results))[0] == (
+        f"At {number}<!-- small: {address} -->"
+    )
+
+
+def test_a_table_keeps_its_words_and_takes_its_numbers(results: Path) -> None:
+    text = """\
+<!-- table: data | model | nll_nats | . @ vae @ steps | text -->
+| data | model | NLL | steps | remark |
+| --- | --- | ---: | --- | --- |
+| digits | `flow` | 1 | 2 | 3 |
+|  | `gaussian` |  |  | |
+"""
+    filled, changed = fill(text, values_of(results), "small")
+    assert filled.splitlines()[3:] == [
+        "| digits | `flow` | **94.2 ± 1.5** | 320 | 3 |",
+        "|  | `gaussian` | 101.4 ± 1.2 | 320 |  |",
+    ]
+    assert changed == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    {
+        "1<!-- digits @ vea @ nll_nats -->": "no row of digits, vea",
+        "1<!-- digits @ vae @ nll_nat -->": "did you mean nll_nats",
+        "1<!-- smal: digits @ vae @ nll_nats -->": "did you mean small",
+        "one<!-- digits @ vae @ nll_nats -->": "no number stands before",
+        "1<!-- digits @ gaussian @ step_milliseconds -->": "has no digits @ gaussian",
+        "1<!-- digits @ vae - gaussian @ difference -->": "no difference of vae and gaussian",
+    }.items(),
+)
+def test_what_a_study_does_not_have_is_refused_by_name(results: Path, text: str, fault: str) -> None:
+    with pytest.raises(BenchError, match=fault):
+        fill(text, values_of(results), "small")
+
+
+def test_the_command_writes_every_readme_and_of_one_study_alone(results: Path) -> None:
+    front, own = results.parent / "README.md", results / "small" / "README.md"
+    front.write_text("1<!-- small: digits @ flow @ steps --> and 2<!-- other: digits @ flow @ steps -->")
+    own.write_text("1<!-- digits @ flow @ steps -->")
+    with pytest.raises(BenchError, match=r"README\.md: unknown study 'other'"):
+        fill_readmes(results)
+    assert own.read_text().startswith("320"), "a README without a fault is written"
+    (results / "other").mkdir()
+    (results / "other" / "summary.csv").write_text(SUMMARY)
+    assert fill_readmes(results, "small") == [f"{front}: 1 number written anew"]
+    assert front.read_text().startswith("320<!-- small: digits @ flow @ steps --> and 2<!--")
+    assert fill_readmes(results, "small") == ["every marked number is that of its study"]
+
+
+def test_committed_readmes_come_back_from_question_marks() -> None:
+    """No number of a README is the author's: each is blanked and comes back as it was."""
+    values = values_of(ROOT / "results")
+    text = (ROOT / "results" / "quick" / "README.md").read_text()
+    blank = re.sub(r"\S+ ± [\d.,*]+(?= \|)", "", re.sub(r"(?:≤ )?[-\d.,*]+(?: ± [\d.,*]+)?(?=<!--)", "?", text))
+    assert blank.count("?<!--") == len(MARK.findall(text)) > 3
+    assert text.count(" ± ") > 50
+    assert " ± " not in blank
+    assert fill(blank, values, "quick")[0] == text
+
+
+def test_a_number_is_written_with_its_marks() -> None:
+    assert str(Quantity(0.1498, 0.0349, bound=True)) == "≤ 0.150 ± 0.035"
+    assert str(Quantity(1234.56, 1.23, False, True, True, True)) == "**1,234.6 ± 1.2 † §**"
+    assert str(Quantity(7.946e-16, 5.42e-17)) == "(7.95 ± 0.54)·10⁻¹⁶"
+
+
+def test_two_columns_of_a_model_are_paired_by_seed() -> None:
+    runs = pd.read_csv(ROOT / "results" / "latent" / "table.csv")
+    runs = runs[runs["model"] == "m2"]
+    gains = runs["accuracy"] - runs["accuracy_supervised"]
+    gain = values_of(ROOT / "results")["latent"].at("digits", "m2", "accuracy - accuracy_supervised")
+    assert gain is not None
+    assert gain.mean == pytest.approx(gains.mean())
+    assert gain.half_width == pytest.approx(4.302653 * gains.std() / 3**0.5)
