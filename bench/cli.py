@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     verify.set_defaults(call=call_verify)
 
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
-    report.add_argument("study", metavar="STUDY", nargs="?")
+    report.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, the index of all of them")
     report.add_argument(
         "--readme", action="store_true", help="write the numbers of the READMEs from the tables instead"
     )
@@ -239,7 +239,10 @@ def call_report(arguments: argparse.Namespace) -> int:
         print("\n".join(fill_readmes(arguments.results_dir, arguments.study)))
         return 0
     if arguments.study is None:
-        raise BenchError("bench report STUDY: name a study, or give --readme")
+        from bench.report.index import write_index
+
+        print("\n".join(write_index(arguments.results_dir)))
+        return 0
     print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file)))
     return 0
 
