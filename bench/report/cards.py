@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from bench.report.marks import DAGGER
 from bench.report.model_summary import ModelSummary
-from bench.report.notes import DAGGER
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference, untuned_names
 from bench.report.strips import Strip, strips
@@ -124,11 +124,12 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
 
 
 def state_of(best: ModelSummary, pairs: list[Difference]) -> State:
-    """How sure it is who is first; a family is where the entries not told apart from its first are its own."""
+    """How sure it is who is first; of its family alone where others are and none of them is near."""
     if best.best:
         return "sure"
+    families = {family_of(pair.other) for pair in pairs}
     near = {family_of(pair.other) for pair in pairs if not pair.told_apart}
-    return "family sure" if near == {family_of(best)} else "undecided"
+    return "family sure" if near == {family_of(best)} != families else "undecided"
 
 
 def gap(pair: Difference) -> Gap:
@@ -137,7 +138,7 @@ def gap(pair: Difference) -> Gap:
 
 
 def behind(pair: Difference) -> str:
-    """NLL of an entry less that of the best: ≤ where the entry's is a bound, ≥ where the best's is, ~ where both are."""
+    """NLL of an entry less the best's: ≤ where the entry's is a bound, ≥ where the best's is, ~ where both are."""
     marks = {(True, False): "≥ ", (False, True): "≤ ", (True, True): "~ "}
     return marks.get((pair.best.is_bound, pair.other.is_bound), "") + quantity(pair.interval)
 

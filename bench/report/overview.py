@@ -118,11 +118,12 @@ def made(runs: list[Run]) -> str:
 def older(runs: list[Run]) -> str:
     """Why rows are not of today's version, in words; empty where all are."""
     today = (TRAINING_VERSION, EVALUATION_VERSION)
-    behind = [run for run in runs if run["status"] == "ok" and version(run) < today]
+    finished = [run for run in runs if run["status"] == "ok"]
+    behind = [run for run in finished if version(run) < today]
     if not behind:
         return ""
     training, evaluation = min(map(version, behind))
-    which = "All rows are" if len(behind) == len(runs) else f"{len(behind)} of {len(runs)} rows are"
+    which = "All rows are" if len(behind) == len(finished) else f"{len(behind)} of {len(finished)} rows are"
     return (
         f"{which} of an older version (training {training}, evaluation {evaluation}; today {today[0]} and {today[1]}): "
         "they are comparable among themselves, not with newer ones"

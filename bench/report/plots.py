@@ -1,8 +1,10 @@
 """Every plot of a study: data set by data set, then over all of them."""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from types import MappingProxyType
 
 from matplotlib import style
 
@@ -11,23 +13,44 @@ from bench.report.model_summary import ModelSummary, finals
 from bench.report.study import Study
 from bench.report.style import RC, Plot, Style, styles
 
+OVER_ALL = ""
+"""In place of a data set: the plots over all of them."""
+NONE: Mapping[str, list[Plot]] = MappingProxyType({})
+
 
 def draw(study: Study, cells: list[ModelSummary]) -> list[Plot]:
-    """The plots that the study has something to show in; equal records give equal bytes, on any number of cores."""
+    """The plots that the study has something to show in, as `draw_by_data` has them."""
+    return [plot for own in draw_by_data(study, cells, NONE).values() for plot in own]
+
+
+def draw_by_data(study: Study, cells: list[ModelSummary], kept: Mapping[str, list[Plot]]) -> dict[str, list[Plot]]:
+    """The plots that the study has something to show in, by data set; those over all of them last, under `OVER_ALL`.
+
+    Equal records give equal bytes, on any number of cores.
+
+    Args:
+        study: with histories, curves, pictures, step times and trials.
+        cells: its models, summarised.
+        kept: those that need not be drawn again.
+    """
     look = styles(cell.model for cell in cells if not cell.oracle)
     by_data: dict[str, list[ModelSummary]] = {}
     for cell in cells:
         by_data.setdefault(cell.data, []).append(cell)
     plots_of = partial(of_one_data_set, study, look)
-    workers = min(len(by_data), os.cpu_count() or 1)
-    if workers == 1:
-        drawn = [plots_of(group) for group in by_data.values()]
+    missing = {data: group for data, group in by_data.items() if data not in kept}
+    workers = min(len(missing), os.cpu_count() or 1)
+    if workers <= 1:
+        drawn = [plots_of(group) for group in missing.values()]
     else:
         with ProcessPoolExecutor(workers) as pool:
-            drawn = list(pool.map(plots_of, by_data.values()))
-    with style.context(["default", RC]):
-        over_all = plots_ranks.ranks(finals(cells), look)
-    return [*(plot for group in drawn for plot in group), *([] if over_all is None else [over_all])]
+            drawn = list(pool.map(plots_of, missing.values()))
+    new = dict(zip(missing, drawn, strict=True))
+    if OVER_ALL not in kept:
+        with style.context(["default", RC]):
+            over_all = plots_ranks.ranks(finals(cells), look)
+        new[OVER_ALL] = [] if over_all is None else [over_all]
+    return {data: kept[data] if data in kept else new[data] for data in (*by_data, OVER_ALL)}
 
 
 def of_one_data_set(study: Study, look: dict[str, Style], group: list[ModelSummary]) -> list[Plot]:

@@ -21,8 +21,9 @@ from bench.report.frontier import (
     rungs_of,
 )
 from bench.report.inert import plot_label, slug
+from bench.report.marks import DAGGER, SECTION
 from bench.report.model_summary import ORACLE, ModelSummary
-from bench.report.notes import DAGGER, NOTES, SECTION
+from bench.report.notes import NOTES
 from bench.report.numbers import plain
 from bench.report.plots_likelihood import FAR, ORACLE_LINE
 from bench.report.study import Study

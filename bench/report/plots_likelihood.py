@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from bench.report.frontier import frontier
 from bench.report.inert import plot_label, slug
+from bench.report.marks import DAGGER
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
-from bench.report.notes import DAGGER, NOTES, is_single, marked, several_sizes
+from bench.report.notes import NOTES, is_single, marked, several_sizes
 from bench.report.numbers import plain, quantity
 from bench.report.study import Array, Run, Study
 from bench.report.style import WIDTH, Plot, Style, figure, legend, log_axis, plane, png
