@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from bench.errors import BenchError, NotApplicable
+from bench.errors import BenchError, NotApplicable, OutOfHours
 from bench.use.words import add_commands
 
 EPILOG = """examples:
@@ -32,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, NotApplicable) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    except OutOfHours as end:
+        print(f"bench: {end}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("bench: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -8,6 +8,15 @@ DEFAULT, TUNED, TRIAL = "default", "tuned", "trial"
 BOTH = f"{DEFAULT}={TUNED}"
 """The setting of a run whose chosen values are those that the entry comes with."""
 
+VALIDATIONS = 50
+"""Validations of a whole budget, where `train.validate_every` does not say: the best step is resolved to 2 % of it."""
+
+
+def is_tuned(setting: str | None) -> bool:
+    """True for a run with what its trials chose, also where that is what the entry comes with."""
+    return TUNED in (setting or "").split("=")
+
+
 NOT_IDENTITY = frozenset(
     {
         "study",
@@ -16,6 +25,7 @@ NOT_IDENTITY = frozenset(
         "grid",
         "pack",
         "workers",
+        "hours",
         "compile",
         "data.root",
         "data.path",
@@ -193,6 +203,8 @@ class Config:
         pack: `seeds` trains runs that differ in nothing but seed, optimiser, patience and fractional options of the
             model as one batched model; null each by itself.
         workers: cells that run side by side, each with its share of the threads; their rows say that times are shared.
+        hours: that a command may take: one whose forecast is above is refused, and no cell begins once they are over;
+            null sets no limit.
         page: shows hours before the first run, and makes tables and page after the last.
         by_data: puts the study into a folder named by its data and their content, such as `all_families-mine-1a2b3c4d`.
     """
@@ -213,6 +225,7 @@ class Config:
     pack: str | None = None
     compile: str = "off"
     workers: int = 1
+    hours: float | None = None
     page: bool = False
     by_data: bool = False
 

@@ -12,6 +12,13 @@ class CannotWrite(BenchError):
     """The results folder cannot be written, or the disk is full: no run can go on."""
 
 
+class OutOfHours(Exception):
+    """The time of a command, `hours`, was over before all of its cells began."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"hours: the time is over, {left} runs have not begun; the same command goes on from here")
+
+
 class Diverged(Exception):
     """Training or evaluation met a NaN or an infinity: the run's row says `diverged`.
 

@@ -1,14 +1,15 @@
 """`bench run`: plans the cells of a command and runs each in a process of its own; failures keep their rows."""
 
-import os
+import math
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.cells.dry_run import forecast
+from bench.cells.dry_run import clock, forecast
 from bench.cells.order import Order
 from bench.cells.planning import Orders, planned
 from bench.cells.pool import Pool
@@ -17,12 +18,12 @@ from bench.cells.supervise import Supervisor
 from bench.cells.terminal import Once, say
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, OutOfHours, unknown
 from bench.paths import group_choices
 from bench.record.columns import STATUSES
 from bench.record.store import Record, table_rows
 from bench.record.typed import cut
-from bench.trials.hours import hours_lines
+from bench.trials.hours import cores, hours_lines
 from bench.trials.trials import Trials
 from bench.trials.tune import planned_tuned, rungs_made, together, tuned
 
@@ -55,10 +56,15 @@ def run_command(
         if not orders.cells and not orders.refusals and not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
         paged = not orders.refusals and asks_page(orders)
-        for line in beforehand(orders, task, pool, told) if paged else ():
-            say(line)
+        config = first_config(orders) if orders.cells or orders.untuned else {}
+        seconds = told_beforehand(orders, task, pool, told) if paged else 0.0
+        if too_long := above(config.get("hours"), seconds, config):
+            if not dry:
+                raise BenchError(too_long)
+            say(too_long)
+        until = end_of(config.get("hours"))
         if orders.untuned and not orders.refusals:
-            orders = with_tuned(orders, task, pool, told, dry)
+            orders = with_tuned(orders, task, pool, told, dry, until)
         if dry:
             for line in forecast(orders, again):
                 say(line)
@@ -67,7 +73,7 @@ def run_command(
             return refuse(orders)
         if not orders.cells:
             raise BenchError("no trial ended ok, so that there are no tuned runs to make")
-        outcomes = sweep(orders.cells, pool, again, told)
+        outcomes = sweep(orders.cells, pool, again, told, until)
     finally:
         pool.end()
     for line in closing_lines(outcomes, orders.cells[0], page if paged else None):
@@ -86,12 +92,37 @@ def asks_page(orders: Orders) -> bool:
     return bool(config["page"] or (orders.untuned and others))
 
 
-def beforehand(orders: Orders, task: dict[str, Any], pool: Pool, told: Callable[[str], None]) -> Iterable[str]:
-    """Where the results of a command will lie, and the hours that it will take."""
+def told_beforehand(orders: Orders, task: dict[str, Any], pool: Pool, told: Callable[[str], None]) -> float:
+    """Says where the results of a command will lie, and the hours that it will take; the seconds."""
     config = first_config(orders)
     study, workers = folder_of(config), min(config["workers"], cores())
-    yield f"results: {study}"
-    yield from hours_lines(orders, study, workers, lambda listed: planned({**task, "listed": listed}, pool, told), pool)
+    say(f"results: {study}")
+    lines = hours_lines(orders, study, workers, lambda listed: planned({**task, "listed": listed}, pool, told), pool)
+    return said(lines)
+
+
+def said(lines: Generator[str, None, float]) -> float:
+    """Says each line as it comes; what they come to."""
+    while True:
+        try:
+            say(next(lines))
+        except StopIteration as end:
+            return float(end.value)
+
+
+def above(hours: float | None, seconds: float, config: dict[str, Any]) -> str:
+    """The line on a forecast that is longer than a command may take; empty where it is not."""
+    if hours is None or seconds <= 3600 * hours:
+        return ""
+    steps = int(float(f"{(config['budget']['steps'] or 0) * 3600 * hours / seconds:.1g}"))
+    fewer = f", or fewer steps, such as budget.steps={steps}" if steps else ""
+    asked = math.ceil(seconds / 360) / 10
+    return f"about {clock(seconds)} is above hours={hours:g}: give it hours={asked:g}{fewer}, or fewer models"
+
+
+def end_of(hours: float | None) -> float | None:
+    """When a command that may take so many hours from now is over, on the monotonic clock."""
+    return None if hours is None else time.monotonic() + 3600 * hours
 
 
 def first_config(orders: Orders) -> dict[str, Any]:
@@ -104,7 +135,9 @@ def folder_of(config: dict[str, Any]) -> Path:
     return Path(str(config["results_dir"])) / str(config["study"])
 
 
-def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Orders:
+def with_tuned(
+    orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool, until: float | None = None
+) -> Orders:
     """The orders with the tuned cells behind the others; trials that are missing are made first.
 
     With `dry` none is made: where trials are missing, a line says how many, and tuned cells are left out.
@@ -112,7 +145,7 @@ def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry
     Raises:
         BenchError: a trial cannot be planned.
     """
-    trials = trials_of(orders, task, pool, told, dry)
+    trials = trials_of(orders, task, pool, told, dry, until)
     tuning = tuned(orders.untuned, trials)
     for line in tuning.said:
         told(line)
@@ -129,7 +162,9 @@ def with_tuned(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry
     return Orders(together(orders.cells, cells.cells), [*orders.refusals, *cells.refusals])
 
 
-def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool) -> Trials:
+def trials_of(
+    orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool, until: float | None = None
+) -> Trials:
     """The trials of a command.
 
     Raises:
@@ -143,7 +178,7 @@ def trials_of(orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry:
     return Trials(
         folder_of(config),
         lambda listed: planned({**task, "listed": listed}, pool, told),
-        lambda due: sweep(due, pool, told=told),
+        lambda due: sweep(due, pool, told=told, until=until),
         dry,
     )
 
@@ -233,18 +268,29 @@ def refuse(orders: Orders) -> int:
     return 2
 
 
-def sweep(orders: list[Order], pool: Pool, again: bool = False, told: Once | None = None) -> Counter[str]:
+def sweep(
+    orders: list[Order],
+    pool: Pool,
+    again: bool = False,
+    told: Once | None = None,
+    until: float | None = None,
+) -> Counter[str]:
     """Makes each cell's record that is not there yet; how many ended with each status.
 
     With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
     for at the end. With `pack` cells are trained together when the first of them is due. Warnings of data that were
-    `told` while the cells were planned are not said again with each.
+    `told` while the cells were planned are not said again with each. At the time `until` no further cell begins.
+
+    Raises:
+        OutOfHours: cells are left that did not begin.
     """
     told = told or Once(say)
     workers = orders[0].setting.config["workers"]
     total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
-    supervisor = Supervisor(pool, total, workers, again, line)
+    supervisor = Supervisor(pool, total, workers, again, line, until)
     supervisor.run([order.on(threads_of(order, workers)) for order in orders])
+    if supervisor.left:
+        raise OutOfHours(supervisor.left)
     return supervisor.outcomes
 
 
@@ -254,11 +300,6 @@ def threads_of(order: Order, workers: int) -> int | None:
         return None
     asked: int | None = order.setting.config["threads"]
     return asked or max(1, cores() // workers)
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def record_line(record: Record, told: Once | None = None) -> str:

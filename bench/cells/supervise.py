@@ -50,10 +50,20 @@ class Supervisor:
     Attributes:
         outcomes: cells that ended with each status.
         waiting: cells that another process holds, and who that is.
+        left: cells that did not begin in time.
     """
 
-    def __init__(self, pool: Pool, total: int, workers: int, again: bool, line: Callable[[Record], str]) -> None:
-        """`total` cells are counted in labels; `line` says a record in words."""
+    def __init__(
+        self,
+        pool: Pool,
+        total: int,
+        workers: int,
+        again: bool,
+        line: Callable[[Record], str],
+        until: float | None = None,
+    ) -> None:
+        """`total` cells are counted in labels; `line` says a record in words; none begins at the time `until`."""
+        self.until, self.left = until, 0
         self.pool, self.total, self.workers, self.again, self.line = pool, total, workers, again, line
         self.jobs: dict[Process, Job] = {}
         self.outcomes: Counter[str] = Counter()
@@ -85,6 +95,9 @@ class Supervisor:
         """Starts a process for the orders that have no record that counts."""
         due = [order for order in orders if not self.is_over(order)]
         if not due:
+            return
+        if self.until is not None and time.monotonic() >= self.until:
+            self.left += len(due)
             return
         for order in due:
             order.forget_unresolved()

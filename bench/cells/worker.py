@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -166,7 +167,11 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
 
 def price(words: dict[str, Any], send: Send) -> None:
     """Measures what a cell will cost: a message with its seconds."""
-    send("price", price_of(resolved(from_plain(words["order"]))))
+    started = time.perf_counter()
+    cell = resolved(from_plain(words["order"]))
+    before = time.perf_counter() - started
+    seconds = price_of(cell)
+    send("price", {**seconds, "start": before + seconds["start"]})
 
 
 TASKS: dict[str, Callable[[dict[str, Any], Send], None]] = {

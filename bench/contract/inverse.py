@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from bench.data.chunks import deviation
 from bench.data.dataset import Dataset
 from bench.data.spaces import HasUnits, Reshaped
 
@@ -20,7 +21,7 @@ def inverse(dataset: Dataset) -> Iterator[str]:
     knows its user's units is held to these: raw rows to units and back.
     """
     chosen = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))[:ROWS]
-    raw = dataset.train[chosen]
+    raw = dataset.training(chosen)
     x = dataset.space.to_model(raw.clone(), torch.Generator().manual_seed(0))
     space = dataset.space.inner if isinstance(dataset.space, Reshaped) else dataset.space
     name, before = type(space).__name__, x.clone()
@@ -52,7 +53,7 @@ def inverse(dataset: Dataset) -> Iterator[str]:
 def gaps(dataset: Dataset, back: Tensor, raw: Tensor, x: Tensor, way: str) -> Tensor:
     """By how much each value has moved beyond what it may: in deviations of its column, in levels, or in bits."""
     if way != "to_data(x)" or dataset.spec.kind == "continuous":
-        spread = dataset.train.flatten(1).double().std(0)
+        spread = deviation(dataset.train).to(raw.device)
         size = torch.finfo(torch.float32).eps * raw.abs().amax(0) / SLACK  # float32 far from 0 has less than its spread
         return (back - raw).abs() / torch.maximum(spread, size).clamp(min=torch.finfo(torch.float64).tiny)
     if dataset.spec.kind == "binary":

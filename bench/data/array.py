@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
-from bench.data.from_arrays import Came, dataset_of
+from bench.data.from_arrays import ALPHA, Came, Values, dataset_of
 from bench.data.named_arrays import read, sorted_by_name
 from bench.data.streamed_array import streamed_array, to_stream
 from bench.errors import BenchError
@@ -20,11 +20,12 @@ def array(
     label: str | None = None,
     kind: Kind | None = None,
     levels: int | None = None,
-    alpha: float = 0.005,
+    alpha: float = ALPHA,
     split: Any = None,
     seed: int = 0,
     labelled: int | None = None,
     resident: bool | None = None,
+    root: str | None = None,
 ) -> Dataset:
     """The arrays of a .npy or .npz file, one row an example, whole or cut by the names of the arrays.
 
@@ -43,15 +44,15 @@ def array(
         labelled: training examples whose labels an entry may see, see `with_labels`; null shows none.
         resident: true loads the rows, false leaves them in mapped files, for a .npy file; null does so where they are
             more than a quarter of the memory. No number changes by it.
+        root: the data root, where mapped files are written; None means $BENCH_DATA or the user's cache.
 
     Raises:
         BenchError: the file is missing, broken or pickled, or its values, names, labels or rows are of no use.
     """
-    place = Path(path).expanduser()
+    place, cutting, values = Path(path).expanduser(), Cutting(split, seed, labelled), Values(kind, levels, alpha)
     if to_stream(place, resident):
         if x is not None:
             raise BenchError(f"{place}: data.x={x} names an array of a .npz file, and this is a .npy; leave it out")
-        return streamed_array(name, place, Cutting(split, seed, labelled), kind, levels, alpha, label)
+        return streamed_array(name, place, cutting, values, label, root)
     named = sorted_by_name(read(place), str(place), x, label)
-    came = Came(str(place), (place,))
-    return dataset_of(name, named, came, Cutting(split, seed, labelled), kind, levels, alpha)
+    return dataset_of(name, named, Came(str(place), (place,)), cutting, values)

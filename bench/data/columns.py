@@ -5,21 +5,24 @@ Levels and binary pixels have none of these faults: noise or a probability of it
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from bench.data.dataset import Dataset
 from bench.data.rows import Rows, digests
+from bench.data.table.resolution import percent, ties_of
+from bench.record.warnings import UNBOUNDED
 
 LOOKED_AT = 4_096
 """Training rows, drawn at random, that columns are held against each other on."""
-COUNTED = 1_024
-"""Of these, the rows whose distinct values are counted."""
 WIDEST_RANKED = 2_048
 """Columns up to which linear dependence is looked for."""
 DEPENDENT = 1e-5
 """Standard deviation of a combination of standardised columns below which they are dependent: float32 has no finer."""
+CHANCE = 5.0
+"""Times that deviation which chance alone must leave to a combination, or dependence is not looked for."""
 WIDE = 100.0
 """Ratio of a column's standard deviation to the median column's from which on its units drown the others."""
 NAMED = 4
@@ -53,20 +56,22 @@ def column_refusals(dataset: Dataset) -> Iterator[str]:
 
 
 def column_warnings(dataset: Dataset, rows: Rows) -> Iterator[str]:
-    """A line for columns of few distinct values, and one for a column far wider than the others."""
+    """A line for columns with ties, as in tables, and one for a column far wider than the others."""
     if dataset.spec.kind != "continuous":
         return
     firsts = torch.from_numpy(rows.firsts())
     x = in_model_space(dataset, firsts[sampled(len(firsts))])
-    ordered = x[:COUNTED].T.contiguous().sort(1).values
-    distinct = 1 + (ordered.diff(dim=1) != 0).sum(1)
-    repeated = (2 * distinct < ordered.shape[1]).nonzero()[:, 0].tolist()
-    if repeated:
-        column = repeated[0]
+    tied = {
+        column: ties
+        for column in range(x.shape[1])
+        if (ties := ties_of(np.unique(x[:, column].numpy(), return_counts=True)[1])).there
+    }
+    if tied:
+        column, ties = next(iter(tied.items()))
         whole = "whole numbers, " if bool((x[:, column] == x[:, column].round()).all()) else ""
         yield (
-            f"{named(repeated)} of few distinct values (column {column}: {whole}{int(distinct[column])} in "
-            f"{ordered.shape[1]} rows), where no density has a bound: give kind discrete, or add noise"
+            f"{named(list(tied), 'has', 'have')} ties (column {column}: {whole}{percent(ties.share)} of {ties.rows} "
+            f"training rows share a value), {UNBOUNDED}: give kind discrete, or add noise"
         )
     spread = dataset.space.to_data(x.float().reshape(-1, *dataset.spec.event_shape)).flatten(1).double().std(0)
     widest, middle = int(spread.argmax()), float(spread.median())
@@ -100,14 +105,14 @@ def copied_columns(train: Tensor, part: Tensor) -> list[tuple[int, int]]:
 
 
 def dependent_columns(x: Float[Tensor, "rows dim"], least: float = DEPENDENT) -> list[int]:
-    """The columns of the first combination of less deviation than `least`; none where there is none, or few rows.
+    """The columns of the first combination of less deviation than `least`; none where there is none, or too few rows.
 
     Eigenvectors of the correlation matrix are combinations of standardised columns, their eigenvalues the variances.
     Columns far from 0 have less than float32's own precision: a combination counts as constant where its deviation is
     below what that rounding makes of it.
     """
     rows, dim = x.shape
-    if rows <= 2 * dim or not 1 < dim <= WIDEST_RANKED:
+    if dim < 2 or not can_be_ranked(rows, dim, least):
         return []
     spread = x.std(0)
     standard = (x - x.mean(0)) / spread
@@ -122,12 +127,20 @@ def dependent_columns(x: Float[Tensor, "rows dim"], least: float = DEPENDENT) ->
     return columns
 
 
-def named(columns: Sequence[int]) -> str:
-    """`column 3 is`, `columns 3 and 5 are`, or the first few and how many more."""
+def can_be_ranked(rows: int, dim: int, least: float = DEPENDENT) -> bool:
+    """True where a combination of less deviation than `least` would be no accident of so few rows.
+
+    The least deviation of a combination of independent columns is near 1 - sqrt(dim / rows) (Bai & Yin 1993).
+    """
+    return rows > dim + 1 and dim <= WIDEST_RANKED and 1 - (dim / (rows - 1)) ** 0.5 > CHANCE * least
+
+
+def named(columns: Sequence[int], one: str = "is", many: str = "are") -> str:
+    """`column 3 is`, `columns 3 and 5 are`, or the first few and how many more; or with another verb."""
     if len(columns) == 1:
-        return f"column {columns[0]} is"
+        return f"column {columns[0]} {one}"
     shown = ", ".join(map(str, columns[:NAMED]))
     if len(columns) > NAMED:
-        return f"columns {shown} and {len(columns) - NAMED} more are"
+        return f"columns {shown} and {len(columns) - NAMED} more {many}"
     *others, last = map(str, columns)
-    return f"columns {', '.join(others)} and {last} are"
+    return f"columns {', '.join(others)} and {last} {many}"

@@ -1,6 +1,6 @@
 """Named arrays cut into training, validation and test examples, as the rows of a table are, and their classes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from bench.data.classes import as_classes, check_each_in_train
 from bench.data.dataset import Dataset
 from bench.data.labelled import with_labels
 from bench.data.named_arrays import WHOLE, NamedArrays
+from bench.data.table.column import as_word
 from bench.data.table.frame import Frame
 from bench.data.table.splits import FRACTIONS, PARTS, split_rows
 from bench.errors import BenchError
@@ -40,11 +41,13 @@ class Parts:
         events: of each part, `(n, *event)`.
         labels: classes of each part; None where there are no labels.
         files: that say which rows are for what.
+        class_names: the labels that are the classes 0, 1, ...; empty where there are none.
     """
 
     events: tuple[np.ndarray, ...]
     labels: tuple[Tensor, ...] | None
     files: tuple[Path, ...] = ()
+    class_names: tuple[str, ...] = ()
 
 
 def parts_of(named: NamedArrays, cutting: Cutting, where: str) -> Parts:
@@ -61,6 +64,8 @@ def parts_of(named: NamedArrays, cutting: Cutting, where: str) -> Parts:
     parts = already_cut(named, names, cutting.seed, where) if names else cut(named, cutting, where)
     if parts.labels is not None:
         check_each_in_train(parts.labels, where)
+        distinct = np.unique(np.concatenate(list(named.labels.values())))
+        parts = replace(parts, class_names=tuple(as_word(label) for label in distinct.tolist()))
     return parts
 
 

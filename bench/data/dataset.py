@@ -66,6 +66,7 @@ class Dataset:
         truth: the distribution the examples were drawn from, where it is known.
         image_shape: `(height, width)` or `(channels, height, width)` of an event that is a picture; None otherwise.
         labels: class of each training, validation and test example, where there are classes.
+        class_names: the user's own labels of the classes 0, 1, ...; empty where the classes are their numbers.
         labelled: indices of the training examples whose labels an entry may see; None where it may see none.
         files: that the examples were read from; their bytes count in a run's key.
         content: a hash of what came in where no whole file holds it, such as a function's arrays; it counts likewise.
@@ -89,6 +90,7 @@ class Dataset:
     truth: Density | None = None
     image_shape: tuple[int, ...] | None = None
     labels: tuple[Tensor, ...] | None = None
+    class_names: tuple[str, ...] = ()
     labelled: Int[Tensor, " labelled"] | None = None
     files: tuple[Path, ...] = ()
     content: str = ""

@@ -5,7 +5,6 @@ is whole. The next fetch goes on from what an interrupted download left behind.
 """
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,17 +101,10 @@ def _fault(path: Path, file: RemoteFile) -> str | None:
     if not path.exists():
         return f"{file.name} is missing"
     try:
-        obtained = _digest(path, file)
+        obtained = file.checksum_of(path)
     except OSError as error:
         return f"{file.name} cannot be read ({error.strerror})"
     return None if obtained == file.checksum else f"{file.name} has {obtained}, expected {file.checksum}"
-
-
-def _digest(path: Path, file: RemoteFile) -> str:
-    algorithm = file.checksum.partition(":")[0]
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
-    return f"{algorithm}:{digest.hexdigest()}"
 
 
 def _bring(file: RemoteFile, url: str, folder: Path, report: Callable[[str], None]) -> None:
@@ -126,7 +118,7 @@ def _bring(file: RemoteFile, url: str, folder: Path, report: Callable[[str], Non
             report(f"{target}: fetching {url}")
             _transfer(url, out)
             os.fsync(out.fileno())
-        obtained = _digest(part, file)
+        obtained = file.checksum_of(part)
         if obtained != file.checksum:
             part.unlink()
             raise BenchError(

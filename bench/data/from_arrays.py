@@ -1,5 +1,6 @@
 """A data set of a user's named arrays: cut where they are not, of their kind, in a space that fits it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from bench.data.standardised import Standardised
 from bench.errors import BenchError
 from bench.spec import DataSpec, Kind
 
+ALPHA = 0.005
+"""Of the space of levels, unless a user chooses another."""
 FITTED_ON = 10_000
 """Training examples that the space of levels is standardised on; more of them take time and change little."""
 
@@ -33,9 +36,59 @@ class Came:
     content: str = ""
 
 
-def dataset_of(
-    name: str, named: NamedArrays, came: Came, cutting: Cutting, kind: Kind | None, levels: int | None, alpha: float
-) -> Dataset:
+@dataclass(frozen=True)
+class Values:
+    """The wishes of a user about values.
+
+    Attributes:
+        kind: None takes floating-point numbers as continuous, truth values as binary and integers as discrete.
+        levels: of discrete data.
+        alpha: of their space, see `DequantisedLogit`.
+    """
+
+    kind: Kind | None = None
+    levels: int | None = None
+    alpha: float = ALPHA
+
+    def levels_of(self, kind: Kind, where: str, largest: Callable[[], int]) -> int:
+        """Levels of data of a kind: 2 of binary ones, 0 of real numbers.
+
+        Args:
+            kind: of the data.
+            where: they come from, which an error begins with.
+            largest: their largest value, for the message.
+
+        Raises:
+            BenchError: levels are missing or fewer than 2, or an option has no effect on this kind.
+        """
+        if kind == "discrete":
+            if self.levels is None:
+                least = max(2, largest() + 1)
+                raise BenchError(f"{where}: discrete values up to {least - 1}; set data.levels={least}, or more")
+            if self.levels < 2:
+                raise BenchError(f"{where}: data.levels={self.levels}: give 2 or more")
+            return self.levels
+        check_no_effect(where, f"{kind} data", levels=(self.levels, None), alpha=(self.alpha, ALPHA))
+        return 2 if kind == "binary" else 0
+
+
+def check_no_effect(where: str, data: str, **options: tuple[object, object]) -> None:
+    """Refuses options that are set where they change nothing.
+
+    Args:
+        where: the data come from, which an error begins with.
+        data: of what kind they are, in words.
+        options: by name the value and the default.
+
+    Raises:
+        BenchError: it names the first.
+    """
+    for name, (value, default) in options.items():
+        if value != default:
+            raise BenchError(f"{where}: data.{name}={value} has no effect on {data}; leave it out")
+
+
+def dataset_of(name: str, named: NamedArrays, came: Came, cutting: Cutting, values: Values) -> Dataset:
     """The data set of arrays of real numbers, levels or bits, events laid flat.
 
     Args:
@@ -43,17 +96,17 @@ def dataset_of(
         named: the arrays.
         came: where they came from.
         cutting: which rows are for what.
-        kind: None takes floating-point numbers as continuous, truth values as binary and integers as discrete.
-        levels: of discrete data.
-        alpha: of their space, see `DequantisedLogit`.
+        values: what they are.
 
     Raises:
-        BenchError: values that the kind does not have, labels of no use, or a split that leaves a part empty.
+        BenchError: values that the kind does not have, options without effect, labels of no use, or a split that leaves
+            a part empty.
     """
     where = came.where
     for split, array in named.events.items():
         check_finite(array, called(where, split))
-    kind = kind or kind_of(named, where)
+    kind = values.kind or kind_of(named, where)
+    count = values.levels_of(kind, where, lambda: int(max(array.max() for array in named.events.values())))
     parts = parts_of(named, cutting, where)
     events, labels = parts.events, parts.labels
     files, content = (*came.files, *parts.files), came.content
@@ -69,24 +122,30 @@ def dataset_of(
             validation,
             test,
             labels=labels,
+            class_names=parts.class_names,
             files=files,
             content=content,
         )
         return labelled(data, cutting, where)
-    if kind == "discrete" and levels is None:
-        largest = int(max(array.max() for array in named.events.values()))
-        raise BenchError(
-            f"{where}: discrete values up to {largest}; set data.levels={largest + 1}, or as many as can be"
-        )
-    count = levels if kind == "discrete" and levels is not None else 2
     for split, array in named.events.items():
         check_levels(array, count, called(where, split))
     dtype = np.uint8 if count <= 256 else np.int32
     train, validation, test = (torch.from_numpy(part.astype(dtype)).flatten(1) for part in events)
     shape = (train.shape[1],)
     spec = DataSpec(shape, "discrete", count) if kind == "discrete" else DataSpec(shape, "binary")
-    levelled = DequantisedLogit.fitted(train[:FITTED_ON], count, alpha) if kind == "discrete" else Binary(count)
-    data = Dataset(name, spec, levelled, train, validation, test, labels=labels, files=files, content=content)
+    levelled = DequantisedLogit.fitted(train[:FITTED_ON], count, values.alpha) if kind == "discrete" else Binary(count)
+    data = Dataset(
+        name,
+        spec,
+        levelled,
+        train,
+        validation,
+        test,
+        labels=labels,
+        class_names=parts.class_names,
+        files=files,
+        content=content,
+    )
     return labelled(data, cutting, where)
 
 
@@ -142,8 +201,6 @@ def check_levels(array: np.ndarray, levels: int, where: str) -> None:
     Raises:
         BenchError: it names the first.
     """
-    if levels < 2:
-        raise BenchError(f"{where}: data.levels={levels}: give 2 or more")
     broken = (array < 0) | (array >= levels) if array.dtype.kind != "b" else np.zeros(0, dtype=bool)
     if array.dtype.kind == "f":
         broken |= array != np.round(array)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.config import FEWEST
 from bench.data.chunks import chunks
-from bench.data.columns import column_refusals, column_warnings
+from bench.data.columns import LOOKED_AT, can_be_ranked, column_refusals, column_warnings
 from bench.data.dataset import Dataset
 from bench.data.jacobian import space_refusal
 from bench.data.rows import Rows, row_refusals, row_warnings
@@ -218,7 +218,10 @@ def model_space_fault(dataset: Dataset, raw: Tensor, name: str, start: int) -> s
 
 
 def few_examples(dataset: Dataset) -> Iterator[str]:
-    """A line where there are fewer training examples than coordinates."""
+    """A line where there are fewer training examples than coordinates, or too few to tell dependent columns."""
     examples, dim = len(dataset.train), dataset.spec.dim
-    if examples < dim:
-        yield f"{examples} training examples of {dim} columns: a covariance of fewer rows than columns is singular"
+    unseen = dataset.spec.kind == "continuous" and dim > 1 and not can_be_ranked(min(examples, LOOKED_AT), dim)
+    said = ["a covariance of fewer rows than columns is singular"] if examples < dim else []
+    said += ["linearly dependent columns are not looked for"] if unseen else []
+    if said:
+        yield f"{examples} training examples of {dim} columns: {', and '.join(said)}"

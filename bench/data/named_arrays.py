@@ -4,15 +4,13 @@ Nothing is unpickled: an array of Python objects is refused.
 """
 
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from bench.data.numpy_files import FAULTS, check_claims
 from bench.errors import BenchError, unknown
 
 WHOLE = ""
@@ -31,19 +29,6 @@ LABEL_WORDS = frozenset({"y", "label", "labels", "target", "targets", "classes"}
 
 NUMPY, ZIP = b"\x93NUMPY", b"PK"
 """First bytes of a .npy and of a .npz file."""
-
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    SyntaxError,
-    MemoryError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What numpy and zipfile raise of a file that is not whole, not in the format or not as large as it says."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +52,10 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """
     start = first_bytes(path)
     if start.startswith(NUMPY):
-        return {"x": loaded(path)}
+        return loaded(path)
     if not start.startswith(ZIP):
         raise BenchError(f"{path}: starts like no .npy and no .npz file; write it by numpy.save or numpy.savez")
-    arrays: dict[str, np.ndarray] = loaded(path)
-    return arrays
+    return loaded(path)
 
 
 def first_bytes(path: Path) -> bytes:
@@ -89,16 +73,17 @@ def first_bytes(path: Path) -> bytes:
         raise BenchError(f"{path}: cannot be read ({error.strerror}); correct data.path") from error
 
 
-def loaded(path: Path) -> Any:
-    """What numpy reads from a file: an array, or a dictionary of them.
+def loaded(path: Path) -> dict[str, np.ndarray]:
+    """What numpy reads from a file: arrays by name, the lone one of a .npy called `x`.
 
     Raises:
-        BenchError: it cannot read it, or would have to unpickle.
+        BenchError: it cannot read it, would have to unpickle, or has not the memory.
     """
     try:
+        check_claims(path)
         content = np.load(path, allow_pickle=False)
-        return content if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
-    except UNREADABLE as error:
+        return {"x": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
+    except FAULTS as error:
         if "allow_pickle" in str(error):
             raise BenchError(
                 f"{path}: holds pickled objects, which are never loaded; save arrays of numbers"

@@ -1,16 +1,13 @@
 """PNG and JPEG files of a folder or archive, one at a time; an archive is never unpacked to disk."""
 
-import lzma
 import os
 import stat
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Self
 
+from bench.data import tar_members, zip_members
 from bench.errors import BenchError
 
 TAKEN = frozenset({".png", ".jpg", ".jpeg"})
@@ -20,19 +17,7 @@ OTHER_PICTURES = frozenset(
 """Pictures of other formats: left out in silence they would be missed."""
 
 LARGEST = 2**28
-"""Bytes that a member of an archive may have when it is unpacked."""
-
-BROKEN = (
-    OSError,
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    RuntimeError,
-    NotImplementedError,
-)
-"""What zipfile and tarfile raise of an archive that is damaged, encrypted or packed in a way they do not know."""
+"""Bytes that a file may have; a member of an archive when it is unpacked."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +26,6 @@ class PictureFile:
 
     name: PurePosixPath
     content: bytes
-
-
-class Header(tarfile.TarInfo):
-    """A member's header; a damaged one is an error, where tarfile takes it for the end of the archive."""
-
-    @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
-        """The next header.
-
-        Raises:
-            tarfile.EOFHeaderError: the archive ends here.
-            tarfile.ReadError: it is damaged.
-        """
-        try:
-            return super().fromtarfile(tarfile_)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from error
 
 
 def picture_files(path: Path) -> Iterator[PictureFile]:
@@ -88,7 +54,7 @@ def files_of(path: Path) -> Iterator[PictureFile]:
         raise BenchError(f"{path}: no such folder or archive; correct data.path")
     try:
         yield from of_zip(path) if zipfile.is_zipfile(path) else of_tar(path)
-    except BROKEN as error:
+    except (*zip_members.BROKEN, *tar_members.BROKEN) as error:
         said = " ".join(str(error).split())[:80]
         raise BenchError(f"{path}: cannot be read as zip or tar ({said}); pack the pictures anew") from error
 
@@ -99,6 +65,7 @@ def of_folder(path: Path) -> Iterator[PictureFile]:
         file = path / name
         if is_taken(name, path) and file.is_file():
             try:
+                check_size(f"file {name}", file.stat().st_size, path)
                 content = file.read_bytes()
             except OSError as error:
                 raise BenchError(f"{file}: cannot be read ({error.strerror}); mend it, or take it away") from error
@@ -121,19 +88,19 @@ def of_zip(path: Path) -> Iterator[PictureFile]:
             name = safe_name(member.filename, path)
             if stat.S_ISLNK(member.external_attr >> 16):
                 raise link(member.filename, path)
-            check_size(member.filename, member.file_size, path)
+            check_size(f"member {member.filename}", member.file_size, path)
             if not member.is_dir() and is_taken(name, path):
-                yield PictureFile(name, archive.read(member))
+                yield PictureFile(name, zip_members.content_of(archive, member))
 
 
 def of_tar(path: Path) -> Iterator[PictureFile]:
     """The pictures of a tar archive, packed or not."""
-    with tarfile.open(path, tarinfo=Header) as archive:
-        for member in archive:
+    with tar_members.opened(path) as archive:
+        for member in tar_members.members(archive):
             name = safe_name(member.name, path)
             if not (member.isreg() or member.isdir()):
                 raise link(member.name, path)
-            check_size(member.name, member.size, path)
+            check_size(f"member {member.name}", member.size, path)
             if member.isreg() and is_taken(name, path):
                 stream = archive.extractfile(member)
                 assert stream is not None
@@ -152,25 +119,23 @@ def safe_name(name: str, path: Path) -> PurePosixPath:
     """
     place = PurePosixPath(name.replace("\\", "/"))
     if place.is_absolute() or ".." in place.parts or (place.parts and place.parts[0].endswith(":")):
-        raise BenchError(f"{path}: member {name} leads out of the archive; pack it anew with plain names")
+        raise BenchError(f"{path}: member {shown(name)} leads out of the archive; pack it anew with plain names")
     return place
 
 
 def link(name: str, path: Path) -> BenchError:
     """The error for a member that is neither file nor folder."""
-    return BenchError(f"{path}: member {name} is a link or a device; pack plain files alone")
+    return BenchError(f"{path}: member {shown(name)} is a link or a device; pack plain files alone")
 
 
 def check_size(name: str, size: int, path: Path) -> None:
-    """Refuses a member that unpacks to more than any picture needs.
+    """Refuses a file or member that has more bytes than any picture needs.
 
     Raises:
         BenchError: it does.
     """
     if size > LARGEST:
-        raise BenchError(
-            f"{path}: member {name} unpacks to {size} bytes, more than the {LARGEST} allowed; leave it out"
-        )
+        raise BenchError(f"{path}: {shown(name)} has {size} bytes, more than the {LARGEST} allowed; leave it out")
 
 
 def is_taken(name: PurePosixPath, path: Path) -> bool:
@@ -183,5 +148,10 @@ def is_taken(name: PurePosixPath, path: Path) -> bool:
         return False
     suffix = name.suffix.lower()
     if suffix in OTHER_PICTURES:
-        raise BenchError(f"{path}: {name} is neither PNG nor JPEG; convert it, or take it away")
+        raise BenchError(f"{path}: {shown(str(name))} is neither PNG nor JPEG; convert it, or take it away")
     return suffix in TAKEN
+
+
+def shown(name: str) -> str:
+    """A name as a message repeats it, on one line."""
+    return name if name.isprintable() else ascii(name)[1:-1]

@@ -13,11 +13,13 @@ from PIL import Image
 from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
 from bench.data.decode import Form, decoded, formed
-from bench.data.from_arrays import Came
+from bench.data.from_arrays import ALPHA, Came
 from bench.data.named_arrays import NUMPY, SPLIT_WORDS, WHOLE, NamedArrays, first_bytes, read, sorted_by_name
 from bench.data.picture_files import picture_files
 from bench.data.pictures import as_pictures, pictures
+from bench.data.stream import SHARE
 from bench.errors import BenchError
+from bench.machine.memory import memory
 
 LARGEST_EVENT = 2**20
 """Values of a picture: no entry models a photograph of a camera's own size, and a few thousand fill the memory."""
@@ -34,7 +36,7 @@ def images(
     crop: Any = None,
     channels: Literal[1, 3] | None = None,
     levels: int = 256,
-    alpha: float = 0.005,
+    alpha: float = ALPHA,
     binary: bool = False,
     labels: bool = True,
     split: Any = None,
@@ -53,7 +55,7 @@ def images(
         crop: height and width to cut from the centre before, one number for both, or square; null cuts nothing.
         channels: 1 makes grey pictures, 3 coloured ones; null takes them as they are, if all are alike.
         levels: 2 to 256 grey levels of each channel.
-        alpha: keeps the logit away from 0 and 1, see `DequantisedLogit`; without effect on binary data.
+        alpha: keeps the logit away from 0 and 1, see `DequantisedLogit`; left out where `binary` is true.
         binary: draws 0/1 pixels anew each time, in place of dequantised levels.
         labels: whether folders, or arrays called y or labels, are labels.
         split: null for 70, 15 and 15 % at random, three shares, time for pictures in the order of their names, a file
@@ -139,9 +141,11 @@ def pictures_of(path: Path, form: Form) -> Iterator[Picture]:
     """The pictures of a folder or archive, decoded one by one.
 
     Raises:
-        BenchError: as `decoded`; pictures of several sizes, grey among coloured ones, or larger than can be modelled.
+        BenchError: as `decoded`; pictures of several sizes, grey among coloured ones, or larger than can be modelled
+            or, all together, than can be held.
     """
     first: Picture | None = None
+    most, size = SHARE * memory(), 0
     for file in picture_files(path):
         where = str(path / file.name)
         pixels = decoded(file.content, where, form)
@@ -153,6 +157,12 @@ def pictures_of(path: Path, form: Form) -> Iterator[Picture]:
         first = first or picture
         if pixels.shape != first.pixels.shape:
             raise unlike(path, first, picture)
+        size += pixels.nbytes
+        if size > most:
+            raise BenchError(
+                f"{path}: its pictures of {pixels.nbytes:,} bytes each take more than a quarter of the memory, and "
+                "up to four copies are made; set data.size= smaller, or data.channels=1"
+            )
         yield picture
 
 

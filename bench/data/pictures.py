@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.data.cutting import Cutting, labelled, parts_of
 from bench.data.dataset import Dataset
-from bench.data.from_arrays import FITTED_ON, Came
+from bench.data.from_arrays import ALPHA, FITTED_ON, Came, check_no_effect
 from bench.data.named_arrays import NamedArrays, called
 from bench.data.spaces import Binary, DequantisedLogit
 from bench.errors import BenchError
@@ -32,10 +32,12 @@ def pictures(
         binary: draws 0/1 pixels anew each time, with probability level / (levels - 1).
 
     Raises:
-        BenchError: levels or alpha out of range, or as `parts_of`.
+        BenchError: levels or alpha out of range or without effect, or as `parts_of`.
     """
     if not 2 <= levels <= BYTE:
         raise BenchError(f"{came.where}: data.levels={levels}: a byte has 2 to {BYTE}; choose among them")
+    if binary:
+        check_no_effect(came.where, "binary pictures", alpha=(alpha, ALPHA))
     parts = parts_of(named, cutting, came.where)
     train, validation, test = (flat(part, levels) for part in parts.events)
     height, width, channels = parts.events[0].shape[1:]
@@ -48,6 +50,7 @@ def pictures(
         test,
         image_shape=(height, width) if channels == 1 else (channels, height, width),
         labels=parts.labels,
+        class_names=parts.class_names,
         files=(*came.files, *parts.files),
         content=came.content,
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
-from bench.data.from_arrays import Came, dataset_of
+from bench.data.from_arrays import ALPHA, Came, Values, dataset_of
 from bench.data.named_arrays import sorted_by_name
 from bench.data.pictures import BYTE, as_pictures, pictures
 from bench.errors import BenchError, one_line, unknown
@@ -26,7 +26,7 @@ def python(
     picture: bool = False,
     kind: Kind | None = None,
     levels: int | None = None,
-    alpha: float = 0.005,
+    alpha: float = ALPHA,
     split: Any = None,
     seed: int = 0,
     labelled: int | None = None,
@@ -56,12 +56,13 @@ def python(
     came = Came(where, content=hash_of(arrays))
     cutting, sorted_arrays = Cutting(split, seed, labelled), sorted_by_name(arrays, where)
     if not picture:
-        return dataset_of(name, sorted_arrays, came, cutting, kind, levels, alpha)
+        return dataset_of(name, sorted_arrays, came, cutting, Values(kind, levels, alpha))
     if kind not in (None, "discrete"):
         raise BenchError(
             f"{where}: data.kind={kind} with data.picture=true; pictures are discrete, leave data.kind out"
         )
-    return pictures(name, as_pictures(sorted_arrays, where), came, cutting, levels or BYTE, alpha, binary=False)
+    levels = BYTE if levels is None else levels
+    return pictures(name, as_pictures(sorted_arrays, where), came, cutting, levels, alpha, binary=False)
 
 
 def imported(function: str, where: str) -> Callable[..., Any]:

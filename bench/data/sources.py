@@ -1,5 +1,6 @@
 """Sources of the data sets and their terms. A new downloadable set is a new row of `SOURCES`."""
 
+import hashlib
 import os
 import shlex
 from dataclasses import dataclass
@@ -21,6 +22,17 @@ class RemoteFile:
     name: str
     checksum: str
     there: str = ""
+
+    def checksum_of(self, path: Path) -> str:
+        """The checksum of the file at `path`, as `checksum` is written.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        algorithm = self.checksum.partition(":")[0]
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
+        return f"{algorithm}:{digest.hexdigest()}"
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from bench.data.chunks import AT_ONCE, moments
-from bench.data.spaces import ImageBatch, ModelBatch
+from bench.data.spaces import Identity, ModelBatch
+from bench.data.table.column import numbers_of
+from bench.data.table.resolution import carried
 from bench.errors import BenchError
 
 
 @dataclass(frozen=True)
-class Standardised:
-    """Raw examples are standardised already; model space and report space are these coordinates.
+class Standardised(Identity):
+    """Raw examples are standardised already; model space, report space and data space are these coordinates.
 
     A likelihood in the user's units differs by a constant, `unit_log_det`. Shift and scale are kept in float64, so that
     units far from 0, such as dates, come back as they were.
@@ -52,18 +54,6 @@ class Standardised:
         """Rows `(n, *event)` in the user's units as raw examples."""
         return ((torch.from_numpy(rows.astype(np.float64)).flatten(1) - self.shift) / self.scale).float()
 
-    def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
-        """`raw` itself."""
-        return raw
-
-    def log_det(self, x: ModelBatch) -> Float[Tensor, " batch"]:
-        """Zeros: reports are made in standardised coordinates."""
-        return x.new_zeros(len(x))
-
-    def to_data(self, x: ModelBatch) -> ModelBatch:
-        """`x` itself: distances of samples are those of standardised coordinates."""
-        return x
-
     def to(self, device: torch.device) -> "Standardised":
         """The same space with its constants on `device`."""
         return replace(self, shift=self.shift.to(device), scale=self.scale.to(device))
@@ -84,9 +74,9 @@ class Standardised:
         return -float(self.scale.double().log().sum())
 
     def to_units(self, x: ModelBatch) -> dict[str, np.ndarray]:
-        """Model-space events as the user's coordinates by name, float64."""
-        rows = (x.double() * self.scale + self.shift).cpu().numpy()
-        return {name: rows[:, place] for place, name in enumerate(self.names)}
+        """Model-space events as the user's coordinates by name, float64 of as many places as float32 carries."""
+        rows, units = (x.double() * self.scale + self.shift).cpu().numpy(), self.scale.tolist()
+        return {name: np.round(rows[:, place], carried(units[place])) for place, name in enumerate(self.names)}
 
     def from_units(self, columns: Mapping[str, np.ndarray], where: str) -> Float[Tensor, "n dim"]:
         """Raw examples from the user's coordinates.
@@ -96,7 +86,7 @@ class Standardised:
             where: the file, which an error begins with.
 
         Raises:
-            BenchError: a coordinate is missing or one too many, or a value is no finite number.
+            BenchError: a coordinate is missing or one too many, or a value is no finite number; rows count from 1.
         """
         surplus = [name for name in columns if name not in self.names]
         missing = [name for name in self.names if name not in columns]
@@ -105,14 +95,5 @@ class Standardised:
             raise BenchError(f"{where}: {fault}; give the {len(self.names)} coordinates {self.names[0]}, ...")
         rows = np.empty((len(columns[self.names[0]]), len(self.names)))
         for place, name in enumerate(self.names):
-            try:
-                rows[:, place] = np.asarray(columns[name], dtype=np.float64)
-            except ValueError as error:
-                raise BenchError(f"{where}: column {name} is not all numbers ({error}); mend it") from error
-            broken = np.flatnonzero(~np.isfinite(rows[:, place]))
-            if len(broken):
-                value = rows[broken[0], place]
-                raise BenchError(
-                    f"{where}: row {broken[0]}, column {name} is {value}; leave the row out, or fill it in"
-                )
+            rows[:, place] = numbers_of(columns[name], where, name)
         return self.standardised(rows)

@@ -1,7 +1,8 @@
-"""A space and the data's description in two files, `space.json` and `space.safetensors`: no data, nothing pickled.
+"""A space and the data's description in two files, `space.json` and `space.safetensors`; nothing is pickled.
 
 A space is a tree of frozen dataclasses of the bench. Tensors go into the second file under their place in the tree,
 all else into the first. So a run's folder alone leads from model space to the user's units and back.
+Of the data a few test examples are in it, see `bench.metrics.reference_rows`.
 """
 
 import importlib
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from bench.data.dataset import Dataset
 from bench.data.spaces import Space
+from bench.errors import BenchError
 from bench.record.reading import CONFIG_BYTES, Unreadable, json_object, opened, shown, text_of
 from bench.record.store import write_atomically
 from bench.spec import DataSpec, Kind
@@ -47,6 +49,7 @@ class StoredSpace:
         width: of the entry, as the budget's match chose it.
         reference: tensors of test examples that a loaded model is held against; empty where there are none.
         reason: why there is no space; empty where there is one.
+        class_names: the user's own labels of the classes that the entry saw; empty where they are their numbers.
     """
 
     name: str
@@ -56,6 +59,7 @@ class StoredSpace:
     width: int
     reference: dict[str, Tensor]
     reason: str = ""
+    class_names: tuple[str, ...] = ()
 
 
 def keep_space(folder: Path, dataset: "Dataset | StoredSpace", width: int, reference: Mapping[str, Tensor]) -> None:
@@ -77,6 +81,7 @@ def keep_space(folder: Path, dataset: "Dataset | StoredSpace", width: int, refer
         "width": width,
         "spec": {item.name: getattr(dataset.spec, item.name) for item in fields(DataSpec)},
         "image_shape": dataset.image_shape,
+        "class_names": dataset.class_names[: dataset.spec.classes],
     }
     own: dict[str, Tensor] = {}
     try:
@@ -106,7 +111,7 @@ def read_space(folder: Path) -> StoredSpace | None:
         return stored(content, tensors)
     except Unreadable:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, BenchError) as error:
         raise Unreadable(f"{WORDS}: not what the bench writes ({type(error).__name__}: {error})") from error
 
 
@@ -123,20 +128,42 @@ def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:
     spec = DataSpec(**{**words, "event_shape": tuple(map(int, words["event_shape"])), "image_shape": shape})
     if spec.kind not in get_args(Kind):
         raise Unreadable(f"{WORDS}: kind {shown(spec.kind)} is none")
+    check_numbers(spec, int(content["width"]))
     space = None if content["space"] is None else restored(content["space"], tensors)
     if image_shape is not None and prod(map(int, image_shape)) != spec.dim:
         raise Unreadable(f"{WORDS}: pictures of {shown(image_shape)} are no events of {spec.dim} numbers")
+    names = tuple(map(str, content.get("class_names", ())))  # runs of before they were kept have none
+    if len(names) not in (0, spec.classes):
+        raise Unreadable(f"{WORDS}: {len(names)} names of {spec.classes} classes")
     if space is not None and not isinstance(space, Space):
         raise Unreadable(f"{WORDS}: {type(space).__name__} is no space")
+    levels = getattr(space, "levels", spec.levels)
+    if spec.kind == "discrete" and levels != spec.levels:
+        raise Unreadable(f"{WORDS}: data of {spec.levels} levels in a space of {shown(levels)}")
     return StoredSpace(
         name=str(content["data"]),
         spec=spec,
         space=space,
         image_shape=None if image_shape is None else tuple(map(int, image_shape)),
         width=int(content["width"]),
-        reference={name.removeprefix("reference."): value for name, value in tensors.items() if "reference." in name},
+        reference={
+            name.removeprefix("reference."): value for name, value in tensors.items() if name.startswith("reference.")
+        },
         reason=str(content["reason"]),
+        class_names=names,
     )
+
+
+def check_numbers(spec: DataSpec, width: int) -> None:
+    """Refuses sizes that no run has.
+
+    Raises:
+        Unreadable: it says which.
+    """
+    if width < 1 or not spec.event_shape or min(spec.event_shape) < 1:
+        raise Unreadable(f"{WORDS}: events of {shown(spec.event_shape)} and the width {width} are none of a run")
+    if spec.kind == "discrete" and not (type(spec.levels) is int and spec.levels >= 2):
+        raise Unreadable(f"{WORDS}: {spec.kind} data of {shown(spec.levels)} levels")
 
 
 def flattened(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:

@@ -4,6 +4,9 @@ A file is mapped privately: whoever writes into such a tensor changes a copy of 
 are only read are the page cache's, which the system takes back where it needs them.
 """
 
+import hashlib
+import io
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -16,12 +19,13 @@ from torch import Tensor
 
 from bench.data.chunks import AT_ONCE
 from bench.data.mapped_reads import picked
+from bench.data.numpy_files import FAULTS, check_claim
 from bench.errors import BenchError
+from bench.machine.memory import memory
+from bench.record.store import write_atomically
 
 SHARE = 0.25
 """Share of the machine's memory from which on a data set is streamed, unless its option says otherwise."""
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-CGROUPS = "/sys/fs/cgroup"
 KINDS = "fiub"
 """Numbers that numpy has and torch takes: floating point, signed, unsigned, true and false."""
 
@@ -37,22 +41,6 @@ def is_streamed(resident: bool | None, size: int) -> bool:
     return size > SHARE * memory() if resident is None else not resident
 
 
-def memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or less where a cgroup limits it."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [Path(path) for path in (*CGROUP_LIMITS, *own_limits())]
-    texts = [path.read_text(encoding="ascii").strip() for path in limits if path.is_file()]
-    return min([machine, *(int(text) for text in texts if text.isdigit())])
-
-
-def own_limits() -> list[str]:
-    """Files of the limits on this process's own control group and on those above it; none where it is in none."""
-    own = Path("/proc/self/cgroup")
-    lines = own.read_text(encoding="ascii").splitlines() if own.is_file() else []
-    groups = [Path(line.removeprefix("0::")) for line in lines if line.startswith("0::")]
-    return [f"{CGROUPS}{place}/memory.max" for group in groups for place in (group, *group.parents) if place.name]
-
-
 def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
     """The rows of a `.npy` file, mapped.
 
@@ -60,8 +48,10 @@ def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
         BenchError: it cannot be read, is no array of numbers, or is stored in an order that cannot be mapped.
     """
     try:
+        with open(path, "rb") as file:
+            check_claim(file, path.stat().st_size)
         rows = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except FAULTS as error:
         raise BenchError(f"{path} cannot be read as a .npy file ({' '.join(str(error).split())})") from error
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in KINDS or rows.ndim == 0:
         raise BenchError(f"{path} cannot be streamed: it is no .npy file of numbers; save an array by numpy.save")
@@ -78,7 +68,9 @@ def mapped(path: Path) -> Shaped[Tensor, "n *event"]:
 def stored(
     path: Path, shape: tuple[int, ...], pieces: Iterable[Shaped[Tensor, "rows *event"]]
 ) -> Shaped[Tensor, "n *event"]:
-    """A mapped file of rows that come in pieces, which are asked for where it is missing alone.
+    """A mapped file of rows that come in pieces, which are asked for where it is missing or no longer what was written.
+
+    Beside it stands its seal, `NAME.sha256`: the hash of its content, and the file's state by which it was last so.
 
     Args:
         path: of the file; its name has to say what decides its content. It is whole or absent, also after a kill.
@@ -88,26 +80,30 @@ def stored(
     Raises:
         BenchError: the file cannot be written.
     """
-    if not path.is_file():
+    if not is_as_written(path) or tuple((rows := mapped(path)).shape) != shape:
         try:
             write(path, shape, pieces)
         except OSError as error:
             said = error.strerror or type(error).__name__
-            raise BenchError(f"cannot write {path} ({said}); free some disk, or set BENCH_DATA elsewhere") from error
-    return mapped(path)
+            raise BenchError(f"cannot write {path} ({said}); free some disk, or set data_root= elsewhere") from error
+        rows = mapped(path)
+    return rows
 
 
 def write(path: Path, shape: tuple[int, ...], pieces: Iterable[Tensor]) -> None:
-    """Writes a `.npy` file beside `path` and puts it in its place."""
+    """Writes a `.npy` file beside `path`, puts it in its place, and seals it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
         try:
             rows = 0
             for piece in pieces:
+                content = [piece.contiguous().numpy().data]
                 if rows == 0:
-                    header = {"descr": piece.numpy().dtype.str, "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(part, header)  # type: ignore[no-untyped-call]
-                part.write(piece.contiguous().numpy().data)
+                    content.insert(0, header_of(piece, shape))
+                for each in content:
+                    part.write(each)
+                    digest.update(each)
                 rows += len(piece)
             if rows != shape[0]:
                 raise ValueError(f"{rows} rows came, {shape[0]} were promised")
@@ -117,6 +113,47 @@ def write(path: Path, shape: tuple[int, ...], pieces: Iterable[Tensor]) -> None:
             Path(part.name).unlink()
             raise
     Path(part.name).replace(path)
+    seal(path, digest.hexdigest())
+
+
+def header_of(piece: Tensor, shape: tuple[int, ...]) -> memoryview:
+    """The header of a `.npy` file of that shape and a piece's type."""
+    header = io.BytesIO()
+    words = {"descr": piece.numpy().dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, words)  # type: ignore[no-untyped-call]
+    return header.getbuffer()
+
+
+def seal(path: Path, digest: str) -> None:
+    """Writes the hash of a file and its state beside it."""
+    write_atomically(seal_of(path), json.dumps({"sha256": digest, "state": state_of(path)}))
+
+
+def is_as_written(path: Path) -> bool:
+    """True where a file has the content that was sealed; it is read where its state is another."""
+    try:
+        sealed = json.loads(seal_of(path).read_text(encoding="utf-8"))
+        digest, state = sealed["sha256"], sealed["state"]
+        if state == state_of(path):
+            return True
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    if found == digest:
+        seal(path, digest)
+    return bool(found == digest)
+
+
+def seal_of(path: Path) -> Path:
+    """The seal of a file."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def state_of(path: Path) -> list[int]:
+    """Size, inode and time of change, by which a run's key remembers the hash of a file, too."""
+    state = path.stat()
+    return [state.st_size, state.st_ino, state.st_mtime_ns]
 
 
 def in_order(source: Shaped[Tensor, "n *event"], rows: Int[Tensor, " m"]) -> Iterator[Shaped[Tensor, "piece *event"]]:

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from bench.data.chunks import chunks
-from bench.data.content import file_hash
+from bench.data.content import HASHES, file_hash
 from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
-from bench.data.from_arrays import FITTED_ON, coordinate
+from bench.data.from_arrays import FITTED_ON, Values, coordinate
 from bench.data.named_arrays import NUMPY, first_bytes
 from bench.data.sources import data_root
 from bench.data.spaces import Binary, DequantisedLogit, Space
@@ -54,10 +54,9 @@ def streamed_array(
     name: str,
     path: Path,
     cutting: Cutting,
-    kind: Kind | None,
-    levels: int | None,
-    alpha: float,
+    values: Values,
     label: str | None = None,
+    root: str | None = None,
 ) -> Dataset:
     """The rows of a `.npy` file, mapped; the arguments are those of `bench.data.array.array`.
 
@@ -69,42 +68,40 @@ def streamed_array(
     source = mapped(path)
     event_shape = tuple(source.shape[1:]) or (1,)
     flat = source.reshape(len(source), math.prod(event_shape))
-    kind = kind or KINDS[source.numpy().dtype.kind]
+    if flat.is_floating_point():
+        check(flat, lambda piece: ~piece.isfinite(), str(path), "leave the row out, or fill it in")
+    kind = values.kind or KINDS[source.numpy().dtype.kind]
+    count = values.levels_of(kind, str(path), lambda: max(int(piece.max()) for _, piece in chunks(flat)))
     way = split_rows(Frame(path, {}, len(flat)), cutting.split, cutting.seed)
     rows = tuple(torch.from_numpy(part) for part in way.splits)
     where, files = str(path), (path, *way.files)
-    key = [VERSION, *(file_hash(file) for file in files), str(cutting.split), cutting.seed, kind]
+    hashes = [file_hash(file, data_root(root) / HASHES) for file in files]
+    key, folder = [VERSION, *hashes, str(cutting.split), cutting.seed, kind], data_root(root) / FOLDER
     if kind == "continuous":
-        check(flat, lambda piece: ~piece.isfinite(), where, "leave the row out, or fill it in")
         space = Standardised.of_pieces(lambda: in_order(flat, rows[0]), event_shape)
         check_spread(flat, rows, where)
-        splits = written(flat, rows, lambda piece: space.standardised(piece.numpy()), key)
+        splits = written(flat, rows, lambda piece: space.standardised(piece.numpy()), key, folder)
         return Dataset(name, DataSpec((flat.shape[1],)), space, *splits, files=files, streamed=True)
-    if kind == "discrete" and levels is None:
-        largest = max(int(piece.max()) for _, piece in chunks(flat))
-        raise BenchError(f"{where}: discrete values up to {largest}; set data.levels={largest + 1}, or more")
-    count = levels if kind == "discrete" and levels is not None else 2
     remedy = f"levels are integers 0 to {count - 1}; correct it or data.levels"
     check(flat, lambda piece: (piece < 0) | (piece >= count) | (piece.double() % 1 != 0), where, remedy)
     dtype = torch.uint8 if count <= 256 else torch.int32
-    splits = written(flat, rows, lambda piece: piece.to(dtype), [*key, str(dtype)])
+    splits = written(flat, rows, lambda piece: piece.to(dtype), [*key, str(dtype)], folder)
     spec = DataSpec((flat.shape[1],), "discrete", count) if kind == "discrete" else DataSpec((flat.shape[1],), "binary")
     own: Space = Binary(count)
     if kind == "discrete":
-        own = DequantisedLogit.fitted(splits[0][:FITTED_ON].clone(), count, alpha)
+        own = DequantisedLogit.fitted(splits[0][:FITTED_ON].clone(), count, values.alpha)
     return Dataset(name, spec, own, *splits, files=files, streamed=True)
 
 
 def written(
-    flat: Tensor, rows: tuple[Tensor, ...], change: Callable[[Tensor], Tensor], key: Sequence[object]
+    flat: Tensor, rows: tuple[Tensor, ...], change: Callable[[Tensor], Tensor], key: Sequence[object], folder: Path
 ) -> Splits:
-    """The splits as entries see them, each a mapped file under the data root that is written where it is missing.
+    """The splits as entries see them, each a mapped file in a folder that is written where it is missing or changed.
 
     Raises:
         BenchError: one cannot be written.
     """
     digest = hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()[:16]
-    folder = data_root(None) / FOLDER
 
     def split(part: str, chosen: Tensor) -> Tensor:
         pieces = (change(piece) for piece in in_order(flat, chosen))

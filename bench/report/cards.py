@@ -22,12 +22,14 @@ class Gap(NamedTuple):
         model, family: of the entry.
         nats: the difference with its interval, and ≤ or ≥ where a bound makes it one.
         told_apart: whether the two differ, by simultaneous tests.
+        tested: whether anything is known of the error of the difference.
     """
 
     model: str
     family: str
     nats: str
     told_apart: bool
+    tested: bool
 
 
 class Cost(NamedTuple):
@@ -108,7 +110,7 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
     abroad = next(elsewhere, None)
     return Card(
         data,
-        state_of(best, pairs),
+        state_of(best, pairs, cells),
         place=place_of(pairs[0]),
         first=best.model,
         family=family,
@@ -123,10 +125,13 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
     )
 
 
-def state_of(best: ModelSummary, pairs: list[Difference]) -> State:
-    """How sure it is who is first; of its family alone where others are and none of them is near."""
+def state_of(best: ModelSummary, pairs: list[Difference], cells: list[ModelSummary]) -> State:
+    """How sure it is who is first; of a family, where all are compared and those not told apart are its own."""
     if best.best:
         return "sure"
+    compared = {best.model, *(pair.other.model for pair in pairs)}
+    if any("nll_nats" in cell.intervals and cell.model not in compared for cell in cells if not cell.oracle):
+        return "undecided"
     families = {family_of(pair.other) for pair in pairs}
     near = {family_of(pair.other) for pair in pairs if not pair.told_apart}
     return "family sure" if near == {family_of(best)} != families else "undecided"
@@ -134,11 +139,12 @@ def state_of(best: ModelSummary, pairs: list[Difference]) -> State:
 
 def gap(pair: Difference) -> Gap:
     """A pair in words."""
-    return Gap(pair.other.model, family_of(pair.other), behind(pair), pair.told_apart)
+    tested = pair.interval.half_width is not None
+    return Gap(pair.other.model, family_of(pair.other), behind(pair), pair.told_apart, tested)
 
 
 def behind(pair: Difference) -> str:
-    """NLL of an entry less the best's: ≤ where the entry's is a bound, ≥ where the best's is, ~ where both are."""
+    """NLL of an entry less that of the best: ≤ where the entry's is a bound, ≥ where the best's is, ~ for both."""
     marks = {(True, False): "≥ ", (False, True): "≤ ", (True, True): "~ "}
     return marks.get((pair.best.is_bound, pair.other.is_bound), "") + quantity(pair.interval)
 
@@ -157,7 +163,7 @@ def place_of(pair: Difference) -> str:
 def why_open(cells: list[ModelSummary], bests: int) -> str:
     """Why a data set names no first."""
     if bests > 1:
-        return "Models were measured on different test examples or meet in several settings."
+        return "Models are of different versions, of different test examples or meet in several settings."
     if untuned_names(cells):
         return "Every model is as it comes: who is first hangs on whom the default rate suits."
     finished = sum(bool(cell.finished) for cell in cells if not cell.oracle)

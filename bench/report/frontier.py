@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench.config import is_tuned
 from bench.record.steps import StepTime
 from bench.record.store import divided
 from bench.report.model_summary import ModelSummary
@@ -64,7 +65,7 @@ def curves_of(cells: Sequence[ModelSummary]) -> list[Curve]:
     """The cells by model and setting, in the order in which they first stand."""
     grouped: dict[tuple[str, bool], list[ModelSummary]] = defaultdict(list)
     for cell in cells:
-        grouped[cell.model, "tuned" in cell.setting].append(cell)
+        grouped[cell.model, is_tuned(cell.setting)].append(cell)
     names = marked([max(group, key=budget_of) for group in grouped.values()])
     return [
         Curve(name, sorted(group, key=budget_of), not tuned and (model, True) in grouped)

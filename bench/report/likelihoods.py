@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.report.comparison import Measured
 from bench.report.folds import Folds
-from bench.report.model_summary import examples_of
+from bench.report.model_summary import examples_of, measured_as
 from bench.report.products import TRUTH, TestSet
 from bench.report.shared_test_set import SharedTestSet
 from bench.report.variance import Products, less_truth
@@ -27,10 +27,13 @@ FOLD = "fold"
 
 
 def comparable_groups(entries: Group) -> list[dict[str, list[Run]]]:
-    """The entries, divided so that those measured on the same examples, or on some of the same folds, are together."""
+    """The entries, divided so that those measured on the same examples, or on some of the same folds, are together.
+
+    Rows of different versions of training or evaluation never are: what differs may be the version.
+    """
     groups: list[tuple[set[Any], dict[str, list[Run]]]] = []
     for entry, runs in entries.items():
-        examples, own = {examples_of(run) for run in runs}, {entry: list(runs)}
+        examples, own = {measured_as(run) for run in runs}, {entry: list(runs)}
         touching = [group for group in groups if group[0] & examples]
         for other, of_other in touching:
             examples, own = examples | other, of_other | own

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.config import is_tuned
 from bench.record.columns import STATUSES
 from bench.report.intervals import Interval
 from bench.report.study import Run
@@ -28,7 +29,7 @@ class ModelSummary:
         rung: share of the study's budget; None where its runs do not say.
         setting: `default`, `tuned` or, where what was chosen is the default, `default=tuned`; empty for older runs.
         best: whether its NLL is told apart from that of every other model at its budget and setting; False where
-            another was measured on other test examples.
+            another was measured on other test examples or by another version; None where nothing was compared with it.
         estimated: whether its interval takes standard errors for want of per-example likelihoods.
         above_floor: whether it is trained and not shown to be better than the floor, see `bench.report.floor`.
     """
@@ -41,7 +42,7 @@ class ModelSummary:
     control: bool = False
     rung: float | None = None
     setting: str = ""
-    best: bool = field(default=False, compare=False)
+    best: bool | None = field(default=None, compare=False)
     estimated: bool = field(default=False, compare=False)
     above_floor: bool = field(default=False, compare=False)
 
@@ -104,8 +105,8 @@ class ModelSummary:
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
     def comparable(self, other: "ModelSummary") -> bool:
-        """True where both NLLs are of the same test examples, or some of the same folds."""
-        own, others = ({examples_of(run) for run in cell.with_column("nll_nats")} for cell in (self, other))
+        """True where both NLLs are of the same test examples, or some of the same folds, and of the same versions."""
+        own, others = ({measured_as(run) for run in cell.with_column("nll_nats")} for cell in (self, other))
         return bool(own & others) or own == others
 
     def with_column(self, column: str) -> list[Run]:
@@ -124,6 +125,16 @@ class ModelSummary:
 def examples_of(run: Run) -> str:
     """The examples a run was measured on, by their hash; of rows older than that, how many."""
     return run.get("test_hash") or f"first {run['nll_examples']}"
+
+
+def version_of(run: Run) -> tuple[int, int]:
+    """The versions of training and of evaluation that a run was made by; 0 where it does not say."""
+    return int(run.get("training_version") or 0), int(run.get("evaluation_version") or 0)
+
+
+def measured_as(run: Run) -> tuple[str, tuple[int, int]]:
+    """What two runs share whose likelihoods can be compared: test examples, and versions of training and evaluation."""
+    return examples_of(run), version_of(run)
 
 
 def count_words(runs: list[Run]) -> str:
@@ -149,4 +160,4 @@ def finals(cells: list[ModelSummary]) -> list[ModelSummary]:
 
 def standing(cell: ModelSummary) -> tuple[float, bool]:
     """The order of one model's cells: by budget, and at one budget the tuned one last."""
-    return 1.0 if cell.rung is None else cell.rung, "tuned" in cell.setting
+    return 1.0 if cell.rung is None else cell.rung, is_tuned(cell.setting)

@@ -40,7 +40,7 @@ NOTES = {
     "shared": f"{DAGGER} timed while other processes used the machine.",
     "loose": f"{SECTION} the bound may be too high by more than 0.1 nats, or it is not known by how much.",
     "unbounded": "Columns of {data} have ties, where a likelihood grows without bound: who is first there may only be "
-    "who finds them. Rows say in which columns; data.ties=dequantise gives a density.",
+    "who finds them. The warning of a row says in which columns and what to do: noise on them gives a density.",
     "above": f"{TRIANGLE} not shown to be better than the floor, what is fitted in one go to the same data: its NLL is "
     "above that, or the two are not told apart. A bound counts as it stands.",
     "untuned": "untuned: every entry as it comes. No winner is named: who is first hangs on whom the default rate "

@@ -65,6 +65,16 @@ class Section(NamedTuple):
     pictures: list[Strip]
 
 
+SCALES = {
+    "pixels": "Images: dequantised pixels, or pixels of 0 and 1, also as bits per dimension.",
+    "standardised": "Columns: standardised by the training rows; nll_unit_nats in table.csv is in their own units.",
+    "own coordinates": "Other data: their own coordinates.",
+}
+"""Words of report spaces, and what a page of such data says of them."""
+
+TRUTH = "Where the exact density is known it stands in the row oracle."
+
+
 def render(
     study: Study,
     cells: list[ModelSummary],
@@ -94,6 +104,7 @@ def render(
         study=study.name,
         single_file=single,
         counts=count_words(study.runs),
+        scales=scales_of(study.runs),
         runs=study.runs,
         models=sorted({cell.model for cell in cells if not cell.oracle}),
         cards=cards(study, cells, pairs),
@@ -129,6 +140,13 @@ def section(study: Study, data: str, cells: list[ModelSummary], pairs: list[Diff
         [plot for plot in plots if plot.data == data],
         mosaics(study, data, [row.model for row in table.rows]),
     )
+
+
+def scales_of(runs: list[Run]) -> list[str]:
+    """What a page says of the report spaces of its own data."""
+    spaces = {str(run.get("nll_space") or "") for run in runs}
+    said = [words for space, words in SCALES.items() if any(space in own for own in spaces)]
+    return said + [TRUTH] * any(run.get("oracle_nll_nats") is not None for run in runs)
 
 
 def linked(plot: Plot) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.config import is_tuned
 from bench.record.reading import Unreadable, arrays_of
 from bench.record.store import row_folder
 from bench.report.picture_shapes import COLOURS, check_pictures
@@ -55,7 +56,7 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
 
 def before_final(run: Run) -> tuple[float, bool]:
     """The place of a run's budget and setting, the largest and tuned first."""
-    return -(run.get("rung") or 1.0), "tuned" not in (run.get("setting") or "")
+    return -(run.get("rung") or 1.0), not is_tuned(run.get("setting"))
 
 
 def drawable(read: Reader, arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:

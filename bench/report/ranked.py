@@ -22,7 +22,7 @@ COSTS = (
 )
 QUALITY = ("feature_frechet", "sliced_w2")
 """Metrics of samples, the first of which that was measured stands in the table; the others are in a table of theirs."""
-EQUAL, NO_RANK = "=", "–"
+EQUAL, NO_RANK = "=", "-"
 
 
 class RankedRow(NamedTuple):
@@ -86,7 +86,7 @@ def ranked(cells: list[ModelSummary], pairs: list[Difference]) -> Ranked:
         likelihood[1:1] = [gap_cell(entry)] if BEHIND in headings else []
         row = [rank_cell(entry), text(cell.model), text("" if is_beside(cell) else family_of(cell)), *likelihood]
         row += [number_cell(metric, cell) for metric in costs]
-        row += [TableCell(off_its_floor(cell), len(metrics_off(cell)) if off_its_floor(cell) else None)] * judged
+        row += [off_floor_cell(cell)] * judged
         row += [with_mark(number_cell(metric, cell), cell, metric.column) for metric in quality]
         row += [*place_cells(cell.rung, cell.setting, places), seeds(cell)]
         commands = [] if cell.control else [str(run["command"]) for run in cell.runs if run["command"]]
@@ -98,7 +98,7 @@ def ranked(cells: list[ModelSummary], pairs: list[Difference]) -> Ranked:
 
 
 def in_order(cells: list[ModelSummary], pairs: list[Difference]) -> list[Entry]:
-    """Models by test NLL: those that are compared with their ranks, then the others, then those without a likelihood."""
+    """Models by test NLL: those that are compared with their ranks, the others, those without a likelihood."""
     entries = []
     bests = {pair.best.place: pair.best for pair in pairs}
     if len(bests) == 1:
@@ -159,6 +159,12 @@ def gap_cell(entry: Entry) -> TableCell:
     return TableCell(behind(entry.gap), entry.gap.interval.mean, entry.gap.told_apart)
 
 
+def off_floor_cell(cell: ModelSummary) -> TableCell:
+    """How many of the metrics lie off the floor; which they are stands in the table of samples."""
+    count = off_its_floor(cell).partition(":")[0]
+    return TableCell(count, len(metrics_off(cell)) if count else None)
+
+
 def with_mark(number: TableCell, cell: ModelSummary, metric: str) -> TableCell:
     """A metric of samples, marked where it lies off its floor."""
     return number._replace(text=f"{number.text} {MARKS[side(cell, metric)]}".rstrip())
@@ -178,6 +184,6 @@ def bound_note(entries: list[Entry]) -> list[str]:
     if not any(pair.best.is_bound or pair.other.is_bound for pair in pairs):
         return []
     return [
-        "Behind the best, ≤ stands where the row's NLL is a bound, ≥ where the best's is, ~ where both are. A model with "
-        "a bound is told apart only by what is left without the bound's slack."
+        "Behind the best, ≤ stands where the row's NLL is a bound, ≥ where the best's is, ~ where both are. A model "
+        "with a bound is told apart only by what is left without the bound's slack."
     ]

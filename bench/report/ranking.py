@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bench.config import TUNED
+from bench.config import TUNED, is_tuned
 from bench.report.comparison import Comparison, Measured, comparison, mean_interval
 from bench.report.floor import above_floor, above_floor_by_mean
 from bench.report.intervals import Interval
@@ -73,7 +73,7 @@ def trained(contests: list[Contest]) -> set[str]:
 def untuned_names(cells: list[ModelSummary]) -> set[str]:
     """Names of the trained entries without a tuned run, of a study that is to be tuned."""
     own = [cell for cell in cells if cell.runs and not cell.is_floor and not cell.control]
-    tuned = {cell.model for cell in own if TUNED in cell.setting.split("=")}
+    tuned = {cell.model for cell in own if is_tuned(cell.setting)}
     return {cell.model for cell in own if cell.untuned} - tuned
 
 
@@ -95,7 +95,7 @@ def meetings(cells: list[ModelSummary]) -> list[Contest]:
 def with_likelihoods(cells: list[ModelSummary], test_sets: TestSets) -> list[ModelSummary]:
     """The entries of one data set with intervals over seeds and test examples.
 
-    `best` is one that wins every contest it takes part in.
+    `best` is one that wins every contest it takes part in; None for one that is compared with nothing.
     """
     outcomes: dict[tuple[Any, ...], list[bool]] = defaultdict(list)
     above: set[tuple[Any, ...]] = set()
@@ -106,13 +106,14 @@ def with_likelihoods(cells: list[ModelSummary], test_sets: TestSets) -> list[Mod
     for contest in contests(cells):
         groups = groups_of(contest)
         result = compared(groups[0], contest, test_sets) if len(groups) == 1 else None
-        for name, cell in contest.cells.items():
-            outcomes[cell.place].append(result is not None and result.winner == name)
+        if len(groups) > 1 or (result is not None and result.differences):
+            for name, cell in contest.cells.items():
+                outcomes[cell.place].append(result is not None and result.winner == name)
     known = {row for one in test_sets.values() for row in one.rows}
     return [
         replace(
             cell,
-            best=bool(outcomes[cell.place]) and all(outcomes[cell.place]),
+            best=all(outcomes[cell.place]) if outcomes[cell.place] else None,
             estimated=is_estimated(cell, known),
             above_floor=cell.place in above,
         )
@@ -193,12 +194,16 @@ def differences(cells: list[ModelSummary], test_sets: TestSets) -> list[Differen
 
 
 def differences_csv(differences: list[Difference]) -> str:
-    """differences.csv: NLL of each entry minus that of the best in nats, with its own 95 % interval."""
+    """differences.csv: NLL of each entry minus that of the best in nats, with its own 95 % interval.
+
+    `told_apart` is empty where nothing is known of the error of a difference.
+    """
     header = ["data", "rung", "setting", "best", "model", "n", "difference_nats", "ci95", "low", "high"]
     header += ["best_is_bound", "model_is_bound", "slack_nats", "told_apart"]
     rows: list[list[Any]] = []
     for rung, setting, best, other, (mean, half_width, n), told_apart in differences:
         ends = [None, None] if half_width is None else [mean - half_width, mean + half_width]
+        verdict = None if half_width is None and not told_apart else told_apart
         names = [best.data, rung, setting or None, best.model, other.model]
-        rows.append([*names, n, mean, half_width, *ends, best.is_bound, other.is_bound, other.slack, told_apart])
+        rows.append([*names, n, mean, half_width, *ends, best.is_bound, other.is_bound, other.slack, verdict])
     return write_csv(header, rows)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bench.config import BOTH, DEFAULT, TUNED
+from bench.config import BOTH, DEFAULT, is_tuned
 from bench.report.study import Run, words_of
 from bench.tuning.choice import Subject, at_trial_rung, seconds_of
 from bench.tuning.file import CHOSEN, Trial
@@ -23,7 +23,7 @@ def with_tuning(runs: Iterable[Run], trials: Sequence[Trial]) -> None:
         subject = subject_of(run)
         if run.get("setting") == DEFAULT and subject in chosen and comes_with(run, chosen[subject]):
             run["setting"] = BOTH
-        if run.get("setting") in (TUNED, BOTH):
+        if is_tuned(run.get("setting")):
             run["tuning_seconds"] = seconds.get(subject)
 
 
@@ -53,7 +53,7 @@ def without_choices(group: Sequence[Run], settings: Sequence[dict[str, str]]) ->
     does not tell rows apart, as it may differ from fold to fold."""
     pairs = list(zip(group, settings, strict=True))
     for run, own in pairs:
-        if run.get("setting") in (TUNED, BOTH):
+        if is_tuned(run.get("setting")):
             for name in chosen_options(run):
                 usual = Counter(other[name] for one, other in pairs if one.get("setting") == DEFAULT and name in other)
                 own.pop(name, None)
@@ -69,7 +69,7 @@ def chosen_options(run: Run) -> list[str]:
 def unchosen_words(run: Run) -> list[str]:
     """The words of a run's command without what its trials chose; of a run that is as it comes all of them."""
     words = words_of(run)
-    if run.get("setting") not in (TUNED, BOTH):
+    if not is_tuned(run.get("setting")):
         return words
     left_out = [f"{option}=" for option in chosen_options(run)] + (["tune."] if run["setting"] == BOTH else [])
     return [word for word in words if not word.startswith(tuple(left_out))]

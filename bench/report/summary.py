@@ -70,7 +70,7 @@ def _long_rows(cell: ModelSummary) -> Iterator[list[Any]]:
     for metric in averaged():
         if metric in cell.intervals:
             unit = COLUMNS[metric].unit or None
-            flags = [metric in bounded() and flag for flag in (cell.is_bound, cell.best)]
+            flags = [metric in bounded() and bool(flag) for flag in (cell.is_bound, cell.best)]
             yield [*place, metric, unit, *cell.intervals[metric], *flags, marks(cell, metric) or None]
 
 

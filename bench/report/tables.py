@@ -182,4 +182,4 @@ def number_cell(metric: Metric, cell: ModelSummary) -> TableCell:
     if cell.is_bound and metric.column in bounded():
         text = f"≤ {text}"
     text = f"{text} {marks(cell, metric.column)}".rstrip()
-    return TableCell(text, interval.mean, cell.best and metric.column in bounded())
+    return TableCell(text, interval.mean, bool(cell.best) and metric.column in bounded())

@@ -4,6 +4,7 @@ import base64
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bench.report.html_cells import cell, cells
 from bench.report.inert import slug
 from bench.report.strips import Strip
 from bench.report.terms import meanings
@@ -20,6 +21,7 @@ def environment() -> Environment:
     )
     known = meanings()
     made.filters |= {"slug": slug, "png": data_uri, "meaning": known.__getitem__, "meaning_of": known.get}
+    made.filters |= {"cell": cell, "cells": cells}
     return made
 
 

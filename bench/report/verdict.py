@@ -30,7 +30,10 @@ def verdict(data: str, pairs: list[Difference], cells: list[ModelSummary]) -> st
     """One data set in words."""
     bests = {pair.best.place: pair.best for pair in pairs}
     if len(bests) > 1:
-        return f"{data}: models were measured on different test examples or meet in several settings; none is first."
+        return (
+            f"{data}: models are of different versions, were measured on different test examples or meet in several "
+            "settings; none is first."
+        )
     best = pairs[0].best
     number = quantity(best.intervals["nll_nats"])
     near = [pair.other.model for pair in pairs if not pair.told_apart]

@@ -135,7 +135,16 @@ def without_rung(overrides: Sequence[str]) -> tuple[str, ...]:
     return tuple(word for word in overrides if not word.lstrip("+").startswith(f"{RUNG}="))
 
 
-NOT_REPEATED = ("results_dir=", "data_root=", "workers=", "tune=", "tune.data=", "tune.seed=", "tune.settings=")
+NOT_REPEATED = (
+    "results_dir=",
+    "data_root=",
+    "workers=",
+    "hours=",
+    "tune=",
+    "tune.data=",
+    "tune.seed=",
+    "tune.settings=",
+)
 """Beginnings of words that a row's command leaves out."""
 
 

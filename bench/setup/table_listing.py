@@ -8,7 +8,7 @@ import torch
 
 from bench.data.dataset import Dataset
 from bench.data.inspection import inspect
-from bench.data.table.diagnosis import NEAR_SINGULAR, column_lines, hints, listed, near_singular, notes
+from bench.data.table.diagnosis import column_lines, hints, near_singular_lines, notes
 from bench.data.table.frame import Form
 from bench.data.table.table import Options, diagnosed, table
 from bench.errors import BenchError, NotApplicable
@@ -48,10 +48,7 @@ def table_lines(path: str, overrides: list[str], config_dir: Path | None) -> Ite
     first, _, *said = notes(found)
     yield first
     yield from column_lines(found)
-    yield from (f"  {line}" for line in (*said, *hints(found)))
-    names = near_singular(found, NEAR_SINGULAR)
-    if names:
-        yield f"  near-singular: a combination of {listed(names)} hardly varies; likelihoods along it are large"
+    yield from (f"  {line}" for line in (*said, *hints(found), *near_singular_lines(found)))
     inspected = inspect(dataset)
     yield from (f"FAIL {line}" for line in inspected.refusals)
     yield from (f"warn {line}" for line in inspected.warnings)

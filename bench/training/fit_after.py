@@ -1,6 +1,8 @@
 """The fit after training: calls an entry's `finish(x)`, by which it fits a density of its latents, or all of itself."""
 
 import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
 from bench.data.dataset import Dataset
 from bench.errors import Diverged
@@ -39,7 +41,8 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
     watch = Stopwatch(dataset.device)
     with watch, evaluating(entry):
         torch.manual_seed(stream_seed(seed, "finish"))
-        x = dataset.fixed(dataset.train[: examples(entry, dataset)], stream_seed(seed, "finish noise"))
+        raw = chosen(entry, dataset, stream_seed(seed, "finish rows"))
+        x = dataset.fixed(raw, stream_seed(seed, "finish noise"))
         try:
             entry.finish(x)
         except Diverged as reason:
@@ -48,6 +51,29 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
 
 
 def examples(entry: Entry, dataset: Dataset) -> int:
-    """Number of training examples, the first ones, that `finish` gets: for a `fitted` entry all that fit in memory."""
+    """Number of training examples that `finish` gets: for a `fitted` entry all that fit in memory."""
     n = len(dataset.train)
-    return min(n, max(1, FITTED_COORDINATES // dataset.spec.dim) if entry.fitted else EXAMPLES)
+    return min(n, most_rows(dataset) if entry.fitted else EXAMPLES)
+
+
+def chosen(entry: Entry, dataset: Dataset, seed: int) -> Shaped[Tensor, "n *event"]:
+    """The training examples that `finish` gets: the first ones, or rows at random of a split larger than memory.
+
+    Such a split may be a file in an order of its own, of which the first rows would not stand for the whole. Streamed
+    and resident data give the same rows.
+
+    Args:
+        entry: says how many.
+        dataset: raw.
+        seed: of the choice.
+    """
+    n = examples(entry, dataset)
+    if len(dataset.train) <= most_rows(dataset):
+        return dataset.train[:n]
+    order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(seed))
+    return dataset.training(order[:n].sort().values)
+
+
+def most_rows(dataset: Dataset) -> int:
+    """Rows of a training split that are taken whole."""
+    return max(1, FITTED_COORDINATES // dataset.spec.dim)

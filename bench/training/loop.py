@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.config import Config
+from bench.config import VALIDATIONS, Config
 from bench.data.dataset import Dataset
 from bench.errors import Diverged
 from bench.machine.clock import Neighbours, Stopwatch, either
@@ -29,9 +29,6 @@ from bench.training.history import History
 from bench.training.validation import Validation
 
 Report = Callable[[History, float], None]
-
-VALIDATIONS = 50
-"""Validations of a whole budget, where `train.validate_every` does not say: the best step is resolved to 2 % of it."""
 
 
 def train(

@@ -1,7 +1,9 @@
 """Hours that a command will take, said before its first run: what a few steps of each entry cost, times what is due."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import math
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,43 +13,58 @@ from bench.cells.finished import Finished
 from bench.cells.order import Order
 from bench.cells.planning import Orders
 from bench.cells.pool import Pool
+from bench.config import VALIDATIONS, is_tuned
 from bench.record.store import table_rows
 from bench.trials.subjects import tuned_words
 from bench.tuning import file
 from bench.tuning.space import BESIDE, COUNT, middle
 
-VALIDATIONS = 50
-"""Of a training, where `train.validate_every` does not say."""
-
 DataModel = tuple[str, str]
 """Data set and model."""
 
 
+class Training(NamedTuple):
+    """What a training is asked for, on average over the cells of an entry.
+
+    Attributes:
+        steps: at most; 0 where the budget counts none.
+        seconds: at most, on the training clock; infinite where the budget has no clock.
+        validations: between and behind the steps.
+    """
+
+    steps: float
+    seconds: float
+    validations: float
+
+
 class Price(NamedTuple):
-    """Seconds of a step, a validation and an evaluation; a fitted entry takes no steps."""
+    """Seconds of a step, a validation, an evaluation and the start of a cell; a fitted entry takes no steps."""
 
     step: float
     validation: float
     evaluation: float
+    start: float = 0.0
 
-    def training(self, steps: int) -> float:
-        """Seconds of a training of so many steps, with its validations."""
-        return steps * self.step + VALIDATIONS * self.validation
+    def training(self, asked: Training) -> float:
+        """Seconds of a training, with its start and its validations."""
+        steps = self.step * (asked.steps or math.inf) if self.step else 0.0
+        return self.start + min(steps, asked.seconds) + asked.validations * self.validation
 
 
 class Due(NamedTuple):
     """What is left to do of one entry.
 
     Attributes:
-        trials, trial_steps: of tuning.
-        default, tuned, run_steps: of final runs, as the entry comes and as its trials chose.
+        trials: of tuning.
+        default, tuned: final runs, as the entry comes and as its trials chose.
+        trial, run: the training of each.
     """
 
     trials: int
-    trial_steps: int
     default: int
     tuned: int
-    run_steps: int
+    trial: Training
+    run: Training
 
     @property
     def runs(self) -> int:
@@ -56,26 +73,35 @@ class Due(NamedTuple):
 
     def of_fitted(self) -> "Due":
         """The same of an entry that is fitted: it has no trials, and its tuned runs are those as it comes."""
-        return Due(0, 0, max(self.default, self.tuned), 0, 0)
+        return Due(0, max(self.default, self.tuned), 0, NO_TRAINING, NO_TRAINING)
 
     def seconds(self, price: Price) -> float:
         """Of all of it, one after the other."""
-        runs = self.runs * (price.training(self.run_steps) + price.evaluation)
-        return runs + self.trials * price.training(self.trial_steps)
+        runs = self.runs * (price.training(self.run) + price.evaluation) if self.runs else 0.0
+        return runs + (self.trials * price.training(self.trial) if self.trials else 0.0)
 
     def __str__(self) -> str:
         """Trials and runs in words."""
-        trials = f"{self.trials} trials of {self.trial_steps:,} steps, " if self.trials else ""
-        steps = f" of {self.run_steps:,} steps" if self.run_steps else ""
-        return f"{trials}{self.runs} runs{steps}"
+        trials = f"{self.trials} trials{of_steps(self.trial)}" if self.trials else ""
+        runs = f"{self.runs} runs{of_steps(self.run)}" if self.runs else ""
+        return ", ".join(filter(None, (trials, runs)))
+
+
+NO_TRAINING = Training(0.0, 0.0, 0.0)
+
+
+def of_steps(training: Training) -> str:
+    """The steps of a training in words; empty where none are counted."""
+    return f" of {training.steps:,.0f} steps" if training.steps else ""
 
 
 def hours_lines(
     orders: Orders, study: Path, workers: int, plan: Callable[[list[list[str]]], Orders], pool: Pool
-) -> Iterator[str]:
-    """A line for each entry and one for all of them; none where nothing is due.
+) -> Generator[str, None, float]:
+    """A line for each entry and one for all of them; none where nothing is due. Returns the seconds of all of it.
 
-    Trials are counted as the grid has them: there are two more where a best rate lies at its end.
+    Trials are counted as the grid has them: there are more where a best rate lies at its end. Where others use the
+    machine, workers side by side get less of it than the one process that is timed.
 
     Args:
         orders: of the command.
@@ -86,41 +112,63 @@ def hours_lines(
     """
     due = due_of(orders, study)
     if not due:
-        return
+        return 0.0
+    others = load()
     yield "timing a few steps of each entry for the hours"
     total, trials, runs, unknown = 0.0, 0, 0, []
     for pair, order in samples(orders, due, plan).items():
         price = None if order is None else measured(order, pool)
         own = due[pair] if price is None or price.step else due[pair].of_fitted()
+        if not own.trials and not own.runs:
+            continue
         trials, runs = trials + own.trials, runs + own.runs
         if price is None:
             unknown.append(pair[1])
             continue
         total += own.seconds(price)
         yield f"{pair[0]} {pair[1]}  {own}, about {clock(own.seconds(price))}"
-    side = f", about {clock(total / workers)} with workers={workers}" if workers > 1 else ""
+    beside = total / workers * crowding(others, workers, cores())
+    side = f", about {clock(beside)} with workers={workers}" if workers > 1 else ""
     rest = f"; {', '.join(unknown)} could not be timed" if unknown else ""
     both = f"{trials} trials and {runs} runs" if trials else f"{runs} runs"
     yield f"{both}: about {clock(total)} one after the other{side}{rest}"
+    return beside
+
+
+def load() -> float:
+    """Processes that wanted a core in the last minute, on average; 0 where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def crowding(others: float, workers: int, cores: int) -> float:
+    """How many times slower each of several workers is than one process alone, beside so many processes of others."""
+    return max(1.0, (others + workers) / cores) / max(1.0, (others + 1) / cores)
 
 
 def due_of(orders: Orders, study: Path) -> dict[DataModel, Due]:
     """What is due of each data set and entry."""
     finished = Finished()
     default: Counter[DataModel] = Counter(pair_of(order) for order in orders.cells if finished.end(order) is None)
-    steps = {pair_of(order): steps_of(order.setting.config) for order in orders.cells}
+    runs: dict[DataModel, list[Training]] = defaultdict(list)
+    for order in orders.cells:
+        runs[pair_of(order)].append(training_of(order.setting.config))
     tuned: Counter[DataModel] = Counter()
-    trial_steps: dict[DataModel, int] = {}
+    trial: dict[DataModel, Training] = {}
     for config, cells in orders.untuned:
         pair = config["data"]["name"], config["model"]["name"]
         tuned[pair] += len(cells)
-        steps[pair] = max(steps.get(pair, 0), steps_of(config))
-        trial_steps[pair] = steps_of_trial(config)
+        runs[pair] += [training_of(config)] * len(cells)
+        trial[pair] = training_of(config, trial_share(config))
     trials = Counter(dict.fromkeys(tuned, COUNT + BESIDE)) - trials_made(study)
     tuned -= tuned_runs(study)
     return {
-        pair: Due(trials[pair], trial_steps.get(pair, 0), default[pair], tuned[pair], steps[pair])
-        for pair in steps
+        pair: Due(trials[pair], default[pair], tuned[pair], trial.get(pair, NO_TRAINING), mean_of(own))
+        for pair, own in runs.items()
         if default[pair] or tuned[pair] or trials[pair]
     }
 
@@ -130,22 +178,36 @@ def pair_of(order: Order) -> DataModel:
     return order.setting.place["data"], order.setting.place["model"]
 
 
-def steps_of(config: dict[str, Any]) -> int:
-    """Steps of a cell's budget; 0 where it counts none."""
-    return int(config["budget"]["steps"] or 0)
+def training_of(config: dict[str, Any], share: float = 1.0) -> Training:
+    """The training of a cell, or that of a share of its budget."""
+    budget, every = config["budget"], config["train"]["validate_every"]
+    steps = max(1, round(budget["steps"] * share)) if budget["steps"] else 0
+    seconds = math.inf if budget["seconds"] is None else budget["seconds"] * share
+    return Training(steps, seconds, validations(steps, every))
 
 
-def steps_of_trial(config: dict[str, Any]) -> int:
-    """Steps of a cell's trials: of the middle rung of its ladder."""
+def validations(steps: int, every: int | None) -> int:
+    """Validations of a training of so many steps, 0 for a budget that counts none."""
+    if every and steps:
+        return math.ceil(steps / every)
+    return min(steps, VALIDATIONS) if steps else VALIDATIONS
+
+
+def trial_share(config: dict[str, Any]) -> float:
+    """The share of a cell's budget that its trials have: that of the middle rung of its ladder."""
     rung: float = config["budget"]["rung"]
-    share: float = middle([rung, *(config["budget"]["ladder"] or [])]) / rung
-    return max(1, round(steps_of(config) * share))
+    return middle([rung, *(config["budget"]["ladder"] or [])]) / rung
+
+
+def mean_of(trainings: Sequence[Training]) -> Training:
+    """The training that all of them together are so many times."""
+    return Training(*(sum(values) / len(trainings) for values in zip(*trainings, strict=True)))
 
 
 def tuned_runs(study: Path) -> Counter[DataModel]:
     """Tuned runs that a study has already, in its table or as records."""
     rows = [*table_rows(study), *records_of_study(study)]
-    ids = {row["run_id"]: row for row in rows if row.get("status") == "ok" and "tuned" in str(row.get("setting"))}
+    ids = {row["run_id"]: row for row in rows if row.get("status") == "ok" and is_tuned(row.get("setting"))}
     return Counter((str(row["data"]), str(row["model"])) for row in ids.values())
 
 

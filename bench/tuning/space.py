@@ -89,7 +89,7 @@ def middle(rungs: Sequence[float]) -> float:
 OTHER_OPTIONS = (
     "data=", "model=", "seed=", "grid=", "study=", "eval", "tune", "budget.rung=",
     "budget.ladder=", "data.fold=", f"{RATE}=",
-    "results_dir=", "data_root=", "workers=", "threads=", "device=", "pack=", "compile=",
+    "results_dir=", "data_root=", "workers=", "hours=", "threads=", "device=", "pack=", "compile=",
     "data.root=", "budget.timeout_seconds=", "train.checkpoint_seconds=",
 )  # fmt: skip
 """Beginnings of words that do not tell one entry of a study from another."""

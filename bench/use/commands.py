@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from bench.errors import BenchError
 from bench.use.files import form_of, format_of, read_rows, write_arrays, write_columns
 from bench.use.load import load
 from bench.use.loaded import LoadedRun
-from bench.use.units import category_names, column_names, is_table, to_array, to_columns, units_of
+from bench.use.scores import CELLS
+from bench.use.units import column_names, is_table, to_array, to_columns, units_of, words_of
 
 DRAWN = (".csv", ".npz", ".png")
 NUMBERS = (".csv", ".npz")
@@ -38,19 +40,32 @@ def sample(arguments: argparse.Namespace) -> int:
     run = opened(arguments)
     drawable(run, suffix)
     x = run.model_sample(arguments.n, seed=arguments.seed, label=arguments.label, temperature=arguments.temperature)
-    beside: dict[str, Any] = {}
-    if arguments.label is not None:
-        beside["label"] = np.full(len(x), arguments.label)
-    if arguments.temperature != 1:
-        beside["temperature"] = np.full(len(x), arguments.temperature)
-    words = "".join(f", {name} {values[0]:g}" for name, values in beside.items())
+    beside = {free_name(run, name): np.full(len(x), value) for name, value in asked(run, arguments).items()}
+    words = "".join(f", {name} {value}" for name, value in asked(run, arguments).items())
     write_events(run, arguments.out, x, "samples", beside, f"{len(x)} samples of {run.config.model['name']}{words}")
     print(f"{arguments.out}: {len(x)} samples of {run.record['run_id']}, seed {arguments.seed}{words}")
     return 0
 
 
+def asked(run: LoadedRun, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What samples are drawn by, to stand beside them: their label, by the user's name of its column; a temperature."""
+    found: dict[str, Any] = {}
+    if arguments.label is not None:
+        whole = arguments.label.lstrip("-").isdecimal()
+        found[str(run.config.data.get("label") or "label")] = int(arguments.label) if whole else arguments.label
+    return found | ({"temperature": arguments.temperature} if arguments.temperature != 1 else {})
+
+
+def free_name(run: LoadedRun, name: str) -> str:
+    """A name for a column beside an event's own: itself, or with `sample_` before it where an own one has it."""
+    taken = {*column_names(run.stored), "samples"}
+    while name in taken:
+        name = f"sample_{name}"
+    return name
+
+
 def score(arguments: argparse.Namespace) -> int:
-    """`bench score`: likelihood, typicality and place among the test rows of each row of a file."""
+    """`bench score`: likelihood and place among the test rows of each row of a file."""
     out = arguments.out or arguments.file.with_suffix(".scores.csv")
     suffix = format_of(out, NUMBERS)
     run = opened(arguments)
@@ -61,16 +76,19 @@ def score(arguments: argparse.Namespace) -> int:
         columns["log_prob_standardised"] = scores.log_prob_report
     columns |= {
         name: values
-        for name in ("standard_error", "typicality", "quantile", "typicality_quantile")
+        for name in ("standard_error", "nll_distance", "quantile", "nll_distance_quantile")
         if (values := getattr(scores, name)) is not None
     }
     rows = len(scores.log_prob)
-    columns |= {"estimator": np.full(rows, scores.estimator, dtype=object)}
+    columns |= {name: np.full(rows, getattr(scores, name), dtype=object) for name in ("measure", "estimator")}
     columns |= {"is_bound": np.full(rows, scores.is_bound)}
     write(out, suffix, columns)
     mean, bound = float(scores.log_prob.mean()), ">=" if scores.is_bound else "="
+    of = f" of the {scores.measure}, a bound of their probability" if scores.measure == CELLS else ""
     test = "" if scores.quantile is None else f", at the quantile {float(np.mean(scores.quantile)):.3g} of test rows"
-    print(f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){test}{left_out(run, given)}")
+    print(
+        f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){of}{test}{left_out(run, given)}"
+    )
     return 0
 
 
@@ -89,31 +107,37 @@ def encode(arguments: argparse.Namespace) -> int:
 
 def decode(arguments: argparse.Namespace) -> int:
     """`bench decode`: latents in the user's units."""
-    out = arguments.out or arguments.file.with_suffix(".decoded.csv")
-    suffix = format_of(out, DRAWN)
-    run = opened(arguments)
-    drawable(run, suffix)
-    x = run.model_decoded(latents_in(arguments.file), arguments.file.name)
-    write_events(run, out, x, "decoded", {}, f"{len(x)} decoded by {run.config.model['name']}")
-    print(f"{out}: {len(x)} rows decoded by {run.record['run_id']}")
-    return 0
+
+    def decoded(run: LoadedRun) -> Any:
+        return run.model_decoded(latents_in(arguments.file), arguments.file.name)
+
+    return mapped(arguments, "decoded", decoded)
 
 
 def reconstruct(arguments: argparse.Namespace) -> int:
     """`bench reconstruct`: decode(encode(x)) of each row of a file."""
-    out = arguments.out or arguments.file.with_suffix(".reconstructed.csv")
+
+    def reconstructed(run: LoadedRun) -> Any:
+        return run.model_reconstructed(rows_of(run, arguments.file), arguments.file.name)
+
+    return mapped(arguments, "reconstructed", reconstructed)
+
+
+def mapped(arguments: argparse.Namespace, done: str, events: Callable[[LoadedRun], Any]) -> int:
+    """A command that makes events of a file, named by what is done to its rows."""
+    out = arguments.out or arguments.file.with_suffix(f".{done}.csv")
     suffix = format_of(out, DRAWN)
     run = opened(arguments)
     drawable(run, suffix)
-    x = run.model_reconstructed(rows_of(run, arguments.file), arguments.file.name)
-    write_events(run, out, x, "reconstructed", {}, f"{len(x)} reconstructed by {run.config.model['name']}")
-    print(f"{out}: {len(x)} rows reconstructed by {run.record['run_id']}")
+    x = events(run)
+    write_events(run, out, x, done, {}, f"{len(x)} {done} by {run.config.model['name']}")
+    print(f"{out}: {len(x)} rows {done} by {run.record['run_id']}")
     return 0
 
 
 def rows_of(run: LoadedRun, path: Path) -> Any:
     """The rows of a file, as `bench.use.units.from_user` takes them."""
-    return read_rows(path, category_names(run.stored), form_of(run.config.data))
+    return read_rows(path, words_of(run.stored), form_of(run.config.data))
 
 
 def left_out(run: LoadedRun, given: Any) -> str:

@@ -10,8 +10,9 @@ from bench.errors import BenchError
 from bench.record.reading import Unreadable, json_object, shown
 from bench.record.store import write_atomically
 from bench.use.archive import members_of, packed
+from bench.use.best import BEST, best_runs
 from bench.use.files import format_of
-from bench.use.places import BEST, WEIGHTS, best_runs, run_folder, with_weights
+from bench.use.places import WEIGHTS, run_folder, study_of, with_weights
 
 LARGEST = 100_000
 """Bytes of weights that are committed, at most."""
@@ -29,10 +30,12 @@ def export(arguments: argparse.Namespace) -> int:
     """`bench export RUN`: writes the .zip, or the folders of `STUDY/best`."""
     study, _, word = arguments.run.rpartition("/")
     if study and word == BEST:
-        source = arguments.results_dir / study
+        source = study_of(study, arguments.results_dir)
         for line in keep_best(source, arguments.out or source / BEST):
             print(line)
         return 0
+    from bench.metrics.reference_rows import ROWS
+
     with run_folder(arguments.run, arguments.results_dir) as folder:
         members = complete(folder, arguments.run)
     name = run_id_of(members, arguments.run)
@@ -40,7 +43,7 @@ def export(arguments: argparse.Namespace) -> int:
     format_of(out, (".zip",))
     content = packed(members)
     write_atomically(out, content)
-    print(f"{out}: {name}, {len(content):,} bytes")
+    print(f"{out}: {name}, {len(content):,} bytes, of your data at most {ROWS} test rows")
     return 0
 
 
@@ -102,11 +105,14 @@ def keep_best(study: Path, kept_in: Path) -> list[str]:
     """Writes the best run of each data set by a study's table into `kept_in/<data>`; a line each.
 
     Raises:
-        BenchError: a run's folder is not here, or its weights are too large to be committed.
+        BenchError: no data set has a best run, a run's folder is not here, or its weights are too large to be
+            committed.
     """
-    chosen = best_runs(study)
+    chosen, lines = best_runs(study)
+    if not chosen:
+        raise BenchError(lines[0] if lines else f"{study}: no trained run in its table; bench run makes one")
     kept = {}
-    for data, run_id in chosen.items():
+    for data, (run_id, _) in chosen.items():
         if not (NAME.fullmatch(data) and NAME.fullmatch(run_id)):
             raise BenchError(f"{study}: its table names the run {shown(run_id)} of {shown(data)}; restore the table")
         folder = study / "runs" / run_id
@@ -116,12 +122,13 @@ def keep_best(study: Path, kept_in: Path) -> list[str]:
         size = len(kept[data][WEIGHTS])
         if size > LARGEST:
             raise BenchError(f"{run_id}: its weights are {size:,} bytes, more than the {LARGEST:,} that are committed")
-    lines = []
     for data, members in kept.items():
         place = kept_in / data
         for name, content in members.items():
             write_atomically(place / name, content)
-        lines.append(f"{place}: {chosen[data]}, {sum(map(len, members.values())):,} bytes")
+        run_id, bounds = chosen[data]
+        told = f"; bounds alone, which may be better than they say: {', '.join(bounds)}" if bounds else ""
+        lines.append(f"{place}: {run_id}, {sum(map(len, members.values())):,} bytes{told}")
     return lines
 
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,24 @@ import numpy as np
 from bench.data.table.frame import Form
 from bench.data.table.reading import columns_like
 from bench.errors import BenchError
-from bench.record.csv_cells import inert_cell
+from bench.record.csv_cells import inert_cell, original
 from bench.record.reading import Unreadable, arrays_of
 from bench.record.store import write_atomically
 
 ARRAYS = (".npz", ".npy")
+NONE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 FIRST = ("x", "samples", "data", "z")
 """Names of an archive's array that is looked for where it holds several."""
 
 
-def read_rows(path: Path, words: tuple[str, ...] = (), form: Form | None = None) -> Any:
+def read_rows(path: Path, own: Mapping[str, tuple[str, ...]] = NONE, form: Form | None = None) -> Any:
     """The rows of a file: an array of .npy and .npz, else columns by name.
+
+    Names and words that `write_columns` made inert are those of the model again.
 
     Args:
         path: of the file.
-        words: names of the columns that hold words.
+        own: name of each of the model's columns -> the words that it holds; none of a column of numbers.
         form: of the text file that the run was trained on; one in the usual form is read as well.
 
     Raises:
@@ -37,14 +41,33 @@ def read_rows(path: Path, words: tuple[str, ...] = (), form: Form | None = None)
         raise BenchError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; give a file of rows")
     if path.suffix.lower() in ARRAYS:
         return read_array(path)
+    words = {text for name, known in own.items() if known for text in (name, inert_cell(name))}
     try:
-        return columns_like(path, words, form)
+        return originals(columns_like(path, words, form), own)
     except BenchError:
         if form in (None, Form()):
             raise
         with contextlib.suppress(BenchError):
-            return columns_like(path, words)
+            return originals(columns_like(path, words), own)
         raise
+
+
+def originals(columns: Mapping[str, Any], own: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """The columns of a text file, names and words without the apostrophe that `inert_cell` sets before formulas.
+
+    A user's own file has none, so that what is the model's as it stands stays as it is; a column is one or the other.
+    """
+    inert = {inert_cell(name): name for name in own if name not in columns}
+    named = {inert.get(name, name): values for name, values in columns.items()}
+    return {name: original_words(values, own.get(name, ())) for name, values in named.items()}
+
+
+def original_words(values: Any, words: tuple[str, ...]) -> Any:
+    """The values of a column of words as they stand, or without apostrophes where more of them are then its words."""
+    if not words or np.asarray(values).dtype != object:
+        return values
+    plain = np.asarray([original(str(value)) for value in values], dtype=object)
+    return plain if np.isin(plain, words).sum() > np.isin(values, words).sum() else values
 
 
 def form_of(options: Mapping[str, Any]) -> Form:

@@ -1,5 +1,6 @@
 """`bench.load`: a stored run with its weights, held against its own stored likelihood before it is given out."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,6 @@ from safetensors.torch import load as tensors_of
 from torch import Tensor
 
 from bench.config import Config, from_plain
-from bench.data.content import PROJECT, is_projects
 from bench.data.dataset import Dataset
 from bench.data.stored_space import TENSORS, StoredSpace, read_space
 from bench.errors import BenchError, NotApplicable, one_line
@@ -36,9 +36,12 @@ from bench.setup import build
 from bench.use.loaded import LoadedRun
 from bench.use.own_code import make_importable
 from bench.use.places import RECORD, WEIGHTS, run_folder
+from bench.use.rebuilt import check_function, rebuilt
 from bench.use.units import the_space, to_columns
 
 LIKELIHOODS = "likelihoods.npz"
+FLOAT32 = 1e-5
+"""By how much the mean of values that were kept in float32 may differ."""
 
 
 def warn(line: str) -> None:
@@ -90,10 +93,15 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
     cls = build.entry_class(config)
     options = build.model_options(config, cls)
     if stored is None or stored.space is None:
-        dataset = rebuilt(config, cls, folder)
+        make_importable(config.data["_target_"], folder, trust=False)
+        check_function(config, folder)
+        dataset = rebuilt(config, record, cls.own_shape, name, say)
         width = record.get("width") if stored is None else stored.width
         rows = {} if stored is None else stored.reference
-        stored = StoredSpace(dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), rows)
+        names = dataset.class_names[: dataset.spec.classes]
+        stored = StoredSpace(
+            dataset.name, dataset.spec, dataset.space, dataset.image_shape, int(width or 1), rows, class_names=names
+        )
     check_space(stored)
     entry = build.built(cls, {**options, "width": stored.width}, stored.spec, config.model["name"])
     take_weights(entry, folder)
@@ -105,7 +113,7 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
         entry=entry,
         stored=stored,
         device=device,
-        test_log_prob=test_log_prob(folder),
+        test_log_prob=test_log_prob(folder, record),
     )
     hold_against(run, dataset, say)
     if dataset is not None and not stored.reference:
@@ -146,33 +154,6 @@ def config_of(folder: Path) -> Config:
     return config
 
 
-def rebuilt(config: Config, cls: type[Entry], folder: Path) -> Dataset:
-    """The run's data set, made again from its configuration: for a run whose folder holds no space.
-
-    Raises:
-        BenchError: it cannot be built, or would call a function that the run's folder names and does not keep.
-    """
-    make_importable(config.data["_target_"], folder, trust=False)
-    check_function(config, folder)
-    dataset = build.dataset(config).of_seed(config.seed)
-    return dataset.shaped() if cls.own_shape else dataset
-
-
-def check_function(config: Config, folder: Path) -> None:
-    """Refuses the function of `data=python` unless its module is here as the folder keeps it: to call it runs code.
-
-    Raises:
-        BenchError: it is another one, not here, or the bench's own, which returns no data of a user's.
-    """
-    if is_projects(config.data):
-        return
-    function = str(config.data.get("function", "")).replace(":", ".")
-    if function.startswith(PROJECT):
-        raise BenchError(f"{folder.name}: data.function={config.data['function']} is no function of one's own data")
-    if function:
-        make_importable(function, folder, trust=False)
-
-
 def check_space(stored: StoredSpace) -> None:
     """Refuses a space of events of another shape, as of another run's file.
 
@@ -211,15 +192,25 @@ def take_weights(entry: Entry, folder: Path) -> None:
     entry.load_state_dict(weights)
 
 
-def test_log_prob(folder: Path) -> Tensor | None:
-    """Stored log-likelihoods of the test examples, float64 in the report space; None where there are none."""
+def test_log_prob(folder: Path, record: Record) -> Tensor | None:
+    """Stored log-likelihoods of the test examples, float64 in the report space; None where there are none.
+
+    Raises:
+        Unreadable: they are damaged, or not those that the row's NLL is the mean of.
+    """
     try:
         arrays = arrays_of(folder / LIKELIHOODS)
     except FileNotFoundError:
         return None
     if "log_prob" not in arrays or arrays["log_prob"].ndim != 1 or arrays["log_prob"].dtype.kind != "f":
         raise Unreadable(f"{LIKELIHOODS}: no log_prob of the test examples in it")
-    return torch.from_numpy(arrays["log_prob"]).double()
+    found = torch.from_numpy(arrays["log_prob"]).double()
+    nll, examples = record.get("nll_nats"), record.get("nll_examples")
+    if nll is None or not len(found) or len(found) > (examples or len(found)):
+        raise Unreadable(f"{LIKELIHOODS}: {len(found)} values, where the row has the NLL of {examples} test examples")
+    if len(found) == examples and not math.isclose(-float(found.mean()), nll, rel_tol=FLOAT32, abs_tol=FLOAT32):
+        raise Unreadable(f"{LIKELIHOODS}: its mean is {-float(found.mean()):.6g}, the row's NLL {nll:.6g}; restore it")
+    return found
 
 
 def hold_against(run: LoadedRun, dataset: Dataset | None, say: Callable[[str], None]) -> None:

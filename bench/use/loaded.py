@@ -1,5 +1,6 @@
 """A loaded run: samples, likelihoods, latents and reconstructions in the user's units."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,15 +13,15 @@ from torch import Tensor
 from bench.config import Config
 from bench.data.content import is_projects
 from bench.data.stored_space import StoredSpace
-from bench.errors import BenchError, Diverged
+from bench.errors import BenchError, Diverged, unknown
 from bench.metrics.draws import OverDraws
 from bench.metrics.likelihood import evaluating
 from bench.models.entry import Entry, HasLatent
 from bench.record.store import Record
 from bench.seeds import stream_seed
-from bench.setup import build
+from bench.use.rebuilt import rebuilt
 from bench.use.scores import Scores, estimated, placed
-from bench.use.units import from_user, is_table, to_array, to_columns, units_of
+from bench.use.units import from_user, is_table, to_array, to_columns
 
 AT_ONCE = 10_000
 """Events that are drawn or mapped at once."""
@@ -62,13 +63,13 @@ class LoadedRun:
         assert self.stored.space is not None
         return self.stored.space.to(self.device)
 
-    def sample(self, n: int, *, seed: int = 0, label: int | None = None, temperature: float = 1.0) -> Any:
+    def sample(self, n: int, *, seed: int = 0, label: int | str | None = None, temperature: float = 1.0) -> Any:
         """`n` draws in the user's units: a pandas frame for tables, else an array `(n, *shape)`.
 
         Args:
             n: how many.
             seed: of the draws.
-            label: class to draw, for a model that takes one; None draws it too.
+            label: class to draw, for a model that takes one, by your own label of it; None draws it too.
             temperature: factor of the standard normal latent of a flow; 1 draws from the model itself.
 
         Raises:
@@ -76,7 +77,9 @@ class LoadedRun:
         """
         return self.given(self.model_sample(n, seed=seed, label=label, temperature=temperature))
 
-    def model_sample(self, n: int, *, seed: int = 0, label: int | None = None, temperature: float = 1.0) -> Tensor:
+    def model_sample(
+        self, n: int, *, seed: int = 0, label: int | str | None = None, temperature: float = 1.0
+    ) -> Tensor:
         """`n` draws in model space; see `sample`.
 
         Raises:
@@ -90,34 +93,41 @@ class LoadedRun:
             raise BenchError(f"{self.name}: temperature scales the normal latent of a flow, which this model has not")
         if temperature != 1 and label is not None:
             raise BenchError(f"{self.name}: temperature={temperature:g} draws of no label; leave one of the two out")
+        number = None if label is None else self.class_of(label)
         with self.drawing(seed, "sample"):
-            parts = [self.drawn(count, label, temperature) for count in pieces(n)]
+            parts = [self.drawn(count, number, temperature) for count in pieces(n)]
         return self.finite(torch.cat(parts), "a sample")
 
     def drawn(self, n: int, label: int | None, temperature: float) -> Tensor:
-        """`n` draws at once, in model space."""
+        """`n` draws at once, in model space, of the class of that number."""
         if temperature != 1:
             assert isinstance(self.entry, HasLatent)
             return self.entry.decode(temperature * torch.randn(n, *self.stored.spec.event_shape, device=self.device))
         context = self.context(n, label)
         return self.entry.sample(n) if context is None else self.entry.sample(n, context)
 
-    def context(self, n: int, label: int | None) -> Tensor | None:
-        """One-hot rows of a label; None where none is asked for.
+    def context(self, n: int, number: int | None) -> Tensor | None:
+        """One-hot rows of a class; None where none is asked for."""
+        if number is None:
+            return None
+        one_hot = torch.zeros(n, self.stored.spec.classes, device=self.device)
+        one_hot[:, number] = 1
+        return one_hot
+
+    def class_of(self, label: int | str) -> int:
+        """The number of the class that a user's label names.
 
         Raises:
             BenchError: the model takes no label, or not this one.
         """
-        if label is None:
-            return None
-        classes = self.stored.spec.classes
+        classes, names = self.stored.spec.classes, self.stored.class_names
         if not (self.entry.conditional and classes):
             raise BenchError(f"{self.name}: {self.config.model['name']} takes no label; leave it out")
-        if not 0 <= label < classes:
+        if names and str(label) not in names:
+            raise unknown("label", str(label), names, self.name)
+        if not names and str(label) not in map(str, range(classes)):
             raise BenchError(f"{self.name}: label {label}; its classes are 0 to {classes - 1}")
-        one_hot = torch.zeros(n, classes, device=self.device)
-        one_hot[:, label] = 1
-        return one_hot
+        return names.index(str(label)) if names else int(label)
 
     def log_prob(self, x: Any) -> Any:
         """`(n,)` float64 nats of each row in the user's units, the log-determinant included; a bound where `is_bound`.
@@ -128,7 +138,7 @@ class LoadedRun:
         return self.score(x).log_prob
 
     def score(self, x: Any, where: str = "x") -> Scores:
-        """Likelihood, typicality and place among the test examples of each row.
+        """Likelihood, distance from the usual one and place among the test examples of each row.
 
         Args:
             x: rows in the user's units.
@@ -144,7 +154,7 @@ class LoadedRun:
             raise BenchError(f"{where}: {reason}; the model has no finite likelihood of them") from reason
         if found is None:
             raise BenchError(f"{self.name}: {self.config.model['name']} has no likelihood to score with")
-        return placed(found, self.test_log_prob, units_of(self.stored))
+        return placed(found, self.test_log_prob, self.stored)
 
     def encode(self, x: Any, where: str = "x") -> Any:
         """The latent of each row, `(n, *latent)` float32: exact for a flow, the posterior mean for a VAE.
@@ -213,12 +223,12 @@ class LoadedRun:
         """The mean test NLL, measured again from the weights as the run did; it needs the data, and a run's time.
 
         Raises:
-            BenchError: the data are not here, or the model has no likelihood.
+            BenchError: the data are not here or are others than the run's, or the model has no likelihood.
         """
         if not is_projects(self.config.data):
             raise BenchError(f"{self.name}: its data are made by code of one's own; bench evaluate measures it again")
-        dataset = build.dataset(self.config).of_seed(self.config.seed)
-        dataset = (dataset.shaped() if type(self.entry).own_shape else dataset).to(self.device)
+        own_shape = type(self.entry).own_shape
+        dataset = rebuilt(self.config, self.record, own_shape, self.name, warnings.warn).to(self.device)
         settings = self.config.eval
         test = dataset.test[: settings.test_examples]
         if settings.estimator == "ais":

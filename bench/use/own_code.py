@@ -3,9 +3,10 @@
 Loading a module runs it. So a stored text is loaded only where the user says so.
 """
 
+import ast
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -59,11 +60,53 @@ def make_importable(target: str, folder: Path, trust: bool) -> None:
         for name in [name for name in sys.modules if name in sources]:
             del sys.modules[name]
         return
-    here = file_here(module)
-    if here is None:
-        raise BenchError(f"{folder.name}: no module {module} here; {CONSENT} runs the text stored with the run")
-    if fingerprint(here.read_bytes()) != fingerprint(sources[module]):
-        raise BenchError(f"{folder.name}: {here} is not as it was; {CONSENT} runs the text stored with the run")
+    for name in needed(module, sources):
+        here = file_here(name)
+        if here is None:
+            raise BenchError(f"{folder.name}: no module {name} here; {CONSENT} runs the text stored with the run")
+        if fingerprint(here.read_bytes()) != fingerprint(sources[name]):
+            raise BenchError(f"{folder.name}: {here} is not as it was; {CONSENT} runs the text stored with the run")
+
+
+def needed(module: str, sources: Mapping[str, bytes]) -> list[str]:
+    """The stored modules that a stored module imports, directly or through others, itself first.
+
+    Modules that it does not import, such as those of the run's data, have no say. Of a text that is no Python all do.
+    """
+    found, waiting = [], [module]
+    while waiting:
+        name = waiting.pop(0)
+        if name in found:
+            continue
+        found.append(name)
+        try:
+            imported = list(imports(ast.parse(sources[name]), name))
+        except (SyntaxError, ValueError):
+            return sorted(sources)
+        parents = [".".join(name.split(".")[:place]) for place in range(1, name.count(".") + 1)]
+        waiting += [other for other in sources if other in imported or other in parents]
+    return found
+
+
+def imports(tree: ast.AST, module: str) -> Iterator[str]:
+    """Dotted names that a module's text imports anywhere, and the packages above them.
+
+    A package's own text and a module's go by the same name, so that a relative import is read in both ways.
+    """
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [item.name for item in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            steps = module.split(".")
+            bases = [""]
+            if node.level:
+                bases = [".".join(steps[: len(steps) - drop]) for drop in (node.level, node.level - 1)]
+            starts = [".".join(filter(None, (base, node.module))) for base in bases]
+            names = [".".join(filter(None, (start, item.name))) for start in starts for item in node.names] + starts
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[:place]) for place in range(1, len(parts) + 1))
 
 
 def file_here(module: str) -> Path | None:

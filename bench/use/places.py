@@ -1,22 +1,18 @@
 """The folder that a word for a run stands for: an id, a beginning of one, a path, a .zip or `STUDY/best/DATA`."""
 
 import contextlib
-import math
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
 
-from bench.config import TUNED
 from bench.errors import BenchError, unknown
 from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
-from bench.record.store import divided, table_rows
+from bench.record.store import TABLE
+from bench.report.study import study_folder
 from bench.use.archive import unpacked
+from bench.use.best import BEST, best_run
 
 RECORD, WEIGHTS = "record.json", "weights.safetensors"
-BEST = "best"
-"""In a study's folder: a run of each data set that is kept with its weights."""
 SHOWN = 4
 
 
@@ -53,7 +49,7 @@ def found(what: str, results_dir: Path) -> Path:
         return path
     study, _, data = what.rpartition(f"/{BEST}/")
     if study and data:
-        return best_folder(results_dir / study, data)
+        return best_folder(study_of(study, results_dir), data)
     if path.is_dir():
         raise BenchError(f"{what}: a folder without {RECORD}, so that it is no run's; give one of results/*/runs")
     return by_prefix(what, results_dir)
@@ -84,8 +80,8 @@ def kept_runs(results_dir: Path) -> dict[str, Path]:
     """Run id -> folder of the runs that studies keep under `best/`; damaged records are none."""
     kept = {}
     for place in sorted(results_dir.glob(f"*/{BEST}/*/{RECORD}")):
-        with contextlib.suppress(Unreadable, FileNotFoundError):
-            kept[str(json_object(text_of(place, RECORD_BYTES)).get("run_id"))] = place.parent
+        if (run_id := run_id_in(place.parent)) is not None:
+            kept[run_id] = place.parent
     return kept
 
 
@@ -103,67 +99,43 @@ def with_weights(folder: Path, what: str) -> Path:
 
 
 def best_folder(study: Path, data: str) -> Path:
-    """The best run of a study on a data set: the one kept under `best/`, else its folder under `runs/`.
+    """The folder of the best run of a study on a data set: kept under `best/`, or under `runs/`.
+
+    Where a study has no table, what is kept stands.
 
     Raises:
-        BenchError: the table has none of that data, or the run's folder is not here.
+        BenchError: there is no best run of that data, its folder is not here, or what is kept is another run.
     """
     kept = study / BEST / data
-    if (kept / RECORD).is_file():
+    kept_id = run_id_in(kept)
+    if kept_id is not None and not (study / TABLE).is_file():
         return kept
-    run_id = best_runs(study, data)[data]
+    run_id = best_run(study, data).run_id
+    if kept_id == run_id:
+        return kept
     folder = study / "runs" / run_id
-    if not (folder / RECORD).is_file():
-        raise BenchError(f"{study.name}/{BEST}/{data} is {run_id}, whose folder is not here; make it with bench run")
-    return folder
+    if (folder / RECORD).is_file():
+        return folder
+    what = f"{study.name}/{BEST}/{data} is {run_id}, whose folder is not here"
+    if kept_id is None:
+        raise BenchError(f"{what}; make it with bench run --again")
+    raise BenchError(f"{what}; kept is {kept_id}, the best before: name that id, or bench run --again the best")
 
 
-def best_runs(study: Path, data: str | None = None) -> dict[str, str]:
-    """Data set -> id of its best run, by the study's table.
+def run_id_in(folder: Path) -> str | None:
+    """The id in a folder's record; None where there is no whole one."""
+    with contextlib.suppress(Unreadable, FileNotFoundError):
+        return str(json_object(text_of(folder / RECORD, RECORD_BYTES)).get("run_id"))
+    return None
 
-    The best entry has the lowest mean test NLL among the tuned runs of the data set that ended ok, at any rung of a
-    ladder; in a study without tuned runs, among all that are trained. Of its seeds the best run on validation is
-    taken, so that no seed is chosen by the test split.
 
-    Args:
-        study: its folder.
-        data: of this data set alone.
+def study_of(word: str, results_dir: Path) -> Path:
+    """The folder of a study: its path, its name, or that of a study by data with one folder alone.
 
     Raises:
-        BenchError: the study has no table, or no run of that data.
+        BenchError: there is none, or a folder for each of several data sets.
     """
-    rows = [row for row in table_rows(study) if row.get("status") == "ok" and not divided(row.get("run_id", ""))[1]]
-    if not rows:
-        raise BenchError(f"{study}: no {study.name}/table.csv with runs that ended ok; is it a study's folder?")
-    groups: dict[str, dict[tuple[str, ...], list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if number(row, "nll_nats") is not None and row.get("steps"):
-            groups[row["data"]][tuple(row.get(name, "") for name in ("model", "variant", "rung", "setting"))].append(
-                row
-            )
-    if data is not None and data not in groups:
-        raise unknown("data set", data, groups, f"the table of {study.name}")
-    return {name: best_of(list(groups[name].values())) for name in sorted(groups) if data in (None, name)}
-
-
-def best_of(entries: list[list[dict[str, str]]]) -> str:
-    """The id of the best run, of the rows of each entry."""
-    tuned = [rows for rows in entries if TUNED in rows[0].get("setting", "").split("=")]
-    best = min(tuned or entries, key=lambda rows: fmean(number(row, "nll_nats") or 0.0 for row in rows))
-    first = min(best, key=lambda row: (least(row), number(row, "seed") or 0.0))
-    return first["run_id"]
-
-
-def least(row: dict[str, str]) -> float:
-    """A row's validation NLL, to be as small as possible; infinite where another value chose the weights."""
-    value = number(row, "val_nll_nats")
-    return math.inf if value is None else value
-
-
-def number(row: dict[str, str], column: str) -> float | None:
-    """The finite number in a cell; None where there is none."""
-    try:
-        value = float(row.get(column, ""))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    path = Path(word)
+    if len(path.parts) > 1 and path.is_dir():
+        return path
+    return study_folder(word, results_dir)

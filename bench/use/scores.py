@@ -13,7 +13,10 @@ from bench.metrics.ais import Annealing
 from bench.metrics.draws import OverDraws, estimator_of, over_draws
 from bench.models.entry import Entry, HasLogProb, HasLogWeights
 from bench.seeds import stream_seed
-from bench.use.units import Units, the_space
+from bench.use.units import inner_space, the_space, units_of
+
+DENSITY, CELLS, PROBABILITY = "density", "density of dequantised cells", "probability"
+"""What a likelihood is of; see `measured`."""
 
 
 class Scores(NamedTuple):
@@ -22,11 +25,14 @@ class Scores(NamedTuple):
     Attributes:
         log_prob: nats in the user's units, the log-determinant of every map included.
         log_prob_report: nats in the row's report space, in which `nll_nats` is.
-        estimator: of the likelihood, such as `exact` or `8 draws: iwae-1000, then iwae-100`.
-        is_bound: whether it is only a lower bound of the log-likelihood.
-        typicality: |log_prob_report less its mean over test examples|, nats: the distance from the typical set.
+        measure: what `log_prob` is the logarithm of: `density`; `density of dequantised cells`, whose expectation over
+            the noise bounds the log-probability of levels, integers and words from below, for every model alike; or
+            `probability`, of bits.
+        estimator: of it, such as `exact` or `8 draws: iwae-1000, then iwae-100`.
+        is_bound: whether `log_prob` is only a lower bound of the logarithm of that density or probability.
+        nll_distance: |log_prob_report less its mean over test examples|, nats: the distance from the typical set.
         quantile: share of test examples with a lower log-likelihood; ties count half.
-        typicality_quantile: share of test examples that are nearer to the mean; ties count half.
+        nll_distance_quantile: share of test examples that are nearer to the mean; ties count half.
         standard_error: of `log_prob`, the estimator's own; None where it is exact or not known.
 
     The three that compare with test examples are None for a run that stored no likelihoods of them.
@@ -34,12 +40,25 @@ class Scores(NamedTuple):
 
     log_prob: Any
     log_prob_report: Any
+    measure: str
     estimator: str
     is_bound: bool
-    typicality: Any
+    nll_distance: Any
     quantile: Any
-    typicality_quantile: Any
+    nll_distance_quantile: Any
     standard_error: Any
+
+
+def measured(stored: StoredSpace) -> str:
+    """What a likelihood of the run's data is of."""
+    if stored.spec.kind == "binary":
+        return PROBABILITY
+    return CELLS if noisy(stored) else DENSITY
+
+
+def noisy(stored: StoredSpace) -> bool:
+    """True where noise is drawn on levels, integers or words."""
+    return stored.spec.kind == "discrete" or bool(getattr(inner_space(stored), "noisy", False))
 
 
 def estimated(
@@ -69,35 +88,35 @@ def estimated(
         x: Tensor = space.to_model(raw, torch.Generator(raw.device).manual_seed(seed_of(number)))
         return x[:rows]
 
-    noisy = stored.spec.kind == "discrete" or bool(getattr(space, "noisy", False))
-    draws = settings.dequantisation_draws if noisy else 1
+    draws = settings.dequantisation_draws if noisy(stored) else 1
     estimator = estimator_of(entry, settings, annealing)
     return over_draws(estimator, draw, space.log_det, draws, stream_seed(settings.seed, "draws"))
 
 
-def placed(found: OverDraws, test: Tensor | None, units: Units | None) -> Scores:
+def placed(found: OverDraws, test: Tensor | None, stored: StoredSpace) -> Scores:
     """A likelihood with its place among those of the test examples.
 
     Args:
         found: of the rows.
         test: log-likelihoods of the test examples in the report space; None where none are stored.
-        units: of the user; None where they are the report space's.
+        stored: of the run.
     """
-    report = found.mean.log_prob.cpu()
-    typicality = quantile = nearer = None
+    report, units = found.mean.log_prob.cpu(), units_of(stored)
+    distance = quantile = nearer = None
     if test is not None:
-        typicality = (report - test.mean()).abs().numpy()
+        distance = (report - test.mean()).abs().numpy()
         quantile = share_below(report.numpy(), test.numpy())
-        nearer = share_below(typicality, (test - test.mean()).abs().numpy())
+        nearer = share_below(distance, (test - test.mean()).abs().numpy())
     error = found.mean.standard_error
     return Scores(
         log_prob=(report + (0.0 if units is None else units.unit_log_det)).numpy(),
         log_prob_report=report.numpy(),
+        measure=measured(stored),
         estimator=found.estimators if found.draws > 1 else found.mean.estimator,
         is_bound=found.mean.is_bound,
-        typicality=typicality,
+        nll_distance=distance,
         quantile=quantile,
-        typicality_quantile=nearer,
+        nll_distance_quantile=nearer,
         standard_error=None if error is None else error.double().cpu().numpy(),
     )
 

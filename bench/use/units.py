@@ -66,10 +66,11 @@ def column_names(stored: StoredSpace) -> tuple[str, ...]:
     return tuple(f"{stem}{number}" for number in range(stored.spec.dim))
 
 
-def category_names(stored: StoredSpace) -> tuple[str, ...]:
-    """Names of the columns that hold words."""
+def words_of(stored: StoredSpace) -> dict[str, tuple[str, ...]]:
+    """Name of each of an event's columns -> the words that it holds; none of a column of numbers."""
     columns = getattr(inner_space(stored), "columns", ())
-    return tuple(column.name for column in columns if getattr(column, "words", ()))
+    found = dict.fromkeys(column_names(stored), ()) | {column.name: column.words for column in columns}
+    return found | {column.name: found[column.same_as] for column in columns if column.same_as}
 
 
 def user_shape(stored: StoredSpace) -> tuple[int, ...]:
@@ -123,6 +124,7 @@ def from_user(stored: StoredSpace, given: Any, where: str) -> Tensor:
     if units is not None:
         columns = named(stored, np.asarray(given), where) if columns is None else columns
         check_rows(columns, where)
+        columns = {name: values for name, values in columns.items() if name in units.names}
         return units.from_units(columns, where).reshape(-1, *stored.spec.event_shape)
     array = np.asarray(given) if columns is None else stacked(stored, columns, where)
     return from_array(stored, array, where)

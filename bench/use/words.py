@@ -13,19 +13,19 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     sample = added(commands, "sample", "draws of a stored run, in your data's units")
     sample.add_argument("-n", type=int, default=1_000, help="how many; default 1000")
     sample.add_argument("--seed", type=int, default=0, help="of the draws; default 0")
-    sample.add_argument("--label", type=int, help="the class to draw, of a model that takes one")
+    sample.add_argument("--label", help="the class to draw, of a model that takes one: your own label of it")
     sample.add_argument(
         "--temperature", type=float, default=1.0, help="factor of a flow's latent; the output then names it"
     )
     sample.add_argument("--out", type=Path, required=True, help="a name ending with .csv, .npz or .png")
-    score = added(commands, "score", "log-likelihood, typicality and place among the test rows of your rows")
+    score = added(commands, "score", "log-likelihood and place among the test rows of each of your rows")
     encode = added(commands, "encode", "latents of your rows")
     decode = added(commands, "decode", "rows of latents, as bench encode writes them")
     reconstruct = added(commands, "reconstruct", "your rows encoded and decoded")
     for command in (score, encode, decode, reconstruct):
         command.add_argument("file", metavar="FILE", type=Path, help="rows: .csv, .npy or .npz")
         command.add_argument("--out", type=Path, help="the file to write; default beside FILE")
-    export = commands.add_parser("export", help="a run as one .zip that another machine can use without the data")
+    export = commands.add_parser("export", help="a run as one .zip that needs no data; 16 test rows are in it")
     export.add_argument("run", metavar="RUN", help=f"{RUN}; STUDY/best: the best run of each data set")
     export.add_argument("--out", type=Path, help="the .zip, default its id; of STUDY/best the folder")
     export.add_argument("--results-dir", type=Path, default=Path("results"))

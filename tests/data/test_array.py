@@ -143,15 +143,16 @@ def test_validation_is_a_share_of_training_rows_where_there_is_none(tmp_path) ->
 
 def test_labels_are_numbers_or_words(tmp_path) -> None:
     rows = np.arange(300.0).reshape(100, 3)
-    for labels in (
-        np.arange(100) % 3 + 7,
-        np.array(["a", "b", "c"])[np.arange(100) % 3],
-        (np.arange(100.0) % 3)[:, None],
+    for labels, names in (
+        (np.arange(100) % 3 + 7, ("7", "8", "9")),
+        (np.array(["a", "b", "c"])[np.arange(100) % 3], ("a", "b", "c")),
+        ((np.arange(100.0) % 3)[:, None], ("0", "1", "2")),
     ):
         data = read(tmp_path, {"x": rows, "y": labels}, labelled=12)
         units = data.space.to_units(data.train)["x0"].round().astype(int) // 3
         assert data.labels[0].tolist() == (units % 3).tolist()
         assert (len(data.labelled), data.spec.classes) == (12, 3)
+        assert data.class_names == names
     chosen = read(tmp_path, {"a": rows, "b": -rows, "c": np.arange(100) % 2}, x="b", label="c")
     assert float(chosen.space.shift[0]) < 0
     assert chosen.labels is not None
@@ -257,3 +258,16 @@ def test_half_a_file_is_a_line(tmp_path) -> None:
         assert ": cannot be read" in refused(tmp_path, path)
     assert ": no such file; correct data.path" in refused(tmp_path, str(tmp_path / "none.npy"))
     assert ": cannot be read" in refused(tmp_path, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        (normal(), {"levels": 5}, ": data.levels=5 has no effect on continuous data; leave it out"),
+        (normal(), {"alpha": 0.1}, ": data.alpha=0.1 has no effect on continuous data; leave it out"),
+        (normal() > 5, {"levels": 2}, ": data.levels=2 has no effect on binary data; leave it out"),
+        (normal() > 5, {"alpha": 0.1}, ": data.alpha=0.1 has no effect on binary data; leave it out"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path, rows, options, said) -> None:
+    assert refused(tmp_path, rows, **options) == said

@@ -15,6 +15,7 @@ from bench.data.inspection import inspect
 from bench.data.spaces import Binary, DequantisedLogit, Identity
 from bench.errors import BenchError
 from bench.paths import group_choices
+from bench.record.warnings import UNBOUNDED
 from bench.setup import build
 from bench.setup.compose import compose
 from bench.spec import DataSpec
@@ -172,6 +173,26 @@ def test_dependent_columns(offset: float) -> None:
     assert refused(split(x)).startswith("columns 0, 4 and 5 are linearly dependent")
 
 
+@pytest.mark.parametrize("rows", [22, 23, 25, 30, 45])
+def test_dependent_columns_of_little_more_rows_than_columns(rows: int) -> None:
+    x = normal(rows + 40, 20)
+    whole = Dataset("mine", DataSpec((20,)), Identity(), x[:rows], x[rows : rows + 20], x[rows + 20 :])
+    assert inspect(whole).refusals == ()
+    assert inspect(whole).warnings == ()
+    x[:, 4] = 2 * x[:, 0] - x[:, 5] + 3
+    assert refused(whole).startswith("columns 0, 4 and 5 are linearly dependent")
+
+
+@pytest.mark.parametrize("rows", [12, 19, 20, 21])
+def test_where_rows_are_too_few_for_dependent_columns_a_line_says_so(rows: int) -> None:
+    x = normal(rows + 40, 20)
+    x[:, 4] = 2 * x[:, 0] - x[:, 5] + 3
+    line = warned(Dataset("mine", DataSpec((20,)), Identity(), x[:rows], x[rows : rows + 20], x[rows + 20 :]))
+    assert line.startswith(f"{rows} training examples of 20 columns: ")
+    assert line.endswith("linearly dependent columns are not looked for")
+    assert ("singular" in line) == (rows < 20)
+
+
 def test_close_columns_are_not_dependent() -> None:
     x = normal(dim=6)
     x[:, 4] = x[:, 0] + 1e-3 * x[:, 4]
@@ -181,18 +202,32 @@ def test_close_columns_are_not_dependent() -> None:
 
 @pytest.mark.parametrize(
     ("whole", "named"),
-    [(True, "column 1 is of few distinct values (column 1: whole numbers, 17 in "), (False, "column 1: 17 in ")],
+    [
+        (True, "column 1 has ties (column 1: whole numbers, 100 % of 600 training rows share a value), "),
+        (False, "column 1 has ties (column 1: 100 % of 600 training rows share a value), "),
+    ],
 )
 def test_integers_as_continuous_are_warned_of(whole: bool, named: str) -> None:
     x = normal()
     x[:, 1] = integers()[:, 0] / (1 if whole else 16)
-    assert named in warned(split(x))
+    assert named + UNBOUNDED in warned(split(x))
+
+
+def test_ties_in_a_part_of_a_column_are_warned_of_as_in_tables() -> None:
+    x = normal()
+    x[::20, 2] = 0.5
+    assert "column 2 has ties (column 2: 5 % of" in warned(split(x))
+    assert UNBOUNDED in warned(split(x))
+
+
+def test_what_float32_rounds_together_is_no_tie() -> None:
+    assert inspect(split(normal(12_000))).warnings == ()
 
 
 def test_tensors_of_integers_become_float32_where_continuous_is_asked() -> None:
     found = inspect(split(integers()))
     assert found.dataset.train.dtype == torch.float32
-    assert "columns 0, 1, 2 and 3 are of few distinct values" in found.warnings[0]
+    assert "columns 0, 1, 2 and 3 have ties" in found.warnings[0]
 
 
 def test_float64_becomes_float32_and_the_bound_is_said() -> None:
@@ -246,6 +281,18 @@ def test_shared_rows_are_counted() -> None:
     assert warned(split(x)) == "2 of 200 rows of test stand in train too, the first of them row 3"
 
 
+@pytest.mark.parametrize("levels", [None, 17])
+def test_copies_that_lie_within_a_split_as_often_as_across_are_no_chance(levels: int | None) -> None:
+    """A file with copies at random: training rows repeat one another as often as test rows repeat them."""
+    x = normal(1000, 20) if levels is None else integers(1000, 20, levels)
+    x = torch.cat([x, x[:100]])[torch.randperm(1100, generator=torch.Generator().manual_seed(0))]
+    data = split(x) if levels is None else levels_of(x, levels)
+    known = set(map(tuple, data.train.tolist()))
+    shared = sum(tuple(row) in known for row in data.test.tolist())
+    assert shared > 10
+    assert any(f"{shared} of 220 rows of test stand in train too" in line for line in inspect(data).warnings)
+
+
 def test_rows_of_few_levels_meet_by_chance() -> None:
     assert inspect(levels_of(integers(2000, dim=2, levels=5), 5)).warnings == ()
     x = integers(dim=20)
@@ -257,7 +304,10 @@ def test_most_rows_copies() -> None:
     x = normal(dim=2)
     x[: int(0.8 * len(x))] = 0
     x = x[torch.randperm(1000, generator=torch.Generator().manual_seed(0))]
-    assert "training rows are copies (row " in warned(split(x))
+    *shared, copies = inspect(split(x)).warnings
+    assert "training rows are copies (row " in copies
+    assert all("stand in" in line for line in shared)
+    assert len(shared) == 3, "the copies are in all three splits"
     assert "training rows are copies" in warned(split((x > 2).float(), DataSpec((2,), "binary")))
 
 

@@ -73,10 +73,22 @@ def test_links_of_a_zip_are_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("pack", [in_zip, in_tar])
+def test_a_name_of_several_lines_is_one_in_messages(tmp_path, pack) -> None:
+    assert "a\\nb" in refused(pack(tmp_path / "mine.archive", {"../a\nb.png": b"x"}))
+    assert "a\\nb" in refused(pack(tmp_path / "mine.archive", {"a\nb.gif": b"x"}))
+
+
+def test_a_file_larger_than_a_picture_is_not_read(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(picture_files, "LARGEST", 10_000)
+    path = in_folder(tmp_path / "mine", {"large.png": bytes(20_000)})
+    assert "file large.png has 20000 bytes, more than the 10000 allowed" in refused(path)
+
+
+@pytest.mark.parametrize("pack", [in_zip, in_tar])
 def test_a_member_that_unpacks_to_more_than_a_picture_is_refused(tmp_path, pack, monkeypatch) -> None:
     monkeypatch.setattr(picture_files, "LARGEST", 10_000)
     path = pack(tmp_path / "mine.archive", {**content(4), "large.bin": bytes(20_000)})
-    assert "member large.bin unpacks to 20000 bytes" in refused(path)
+    assert "member large.bin has 20000 bytes" in refused(path)
 
 
 @pytest.mark.parametrize("pack", [in_zip, in_tar])

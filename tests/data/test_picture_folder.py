@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.data import picture_folder
 from bench.data.content import content_of
 from bench.data.cutting import Cutting, parts_of
 from bench.data.inspection import inspect
@@ -42,6 +43,7 @@ def test_pixels_labels_and_splits_are_those_of_the_files(tmp_path, channels) -> 
         assert torch.equal(mine, its)
     first = torch.from_numpy(np.stack(flat)).eq(data.train[0]).all(1).nonzero().item()
     assert int(data.labels[0][0]) == int(names[first].startswith("dogs"))
+    assert data.class_names == tuple(np.unique(classes))
     assert [len(data.train), len(data.validation), len(data.test)] == [56, 12, 12]
     assert data.image_shape == ((4, 6) if channels == 1 else (3, 4, 6))
     assert data.spec.image_shape == (channels, 4, 6)
@@ -215,6 +217,7 @@ def test_a_picture_that_is_not_like_the_others_is_named(tmp_path, name) -> None:
         ({"levels": 1}, "data.levels=1: a byte has 2 to 256"),
         ({"levels": 512}, "data.levels=512: a byte has 2 to 256"),
         ({"alpha": 0.7}, "alpha=0.7"),
+        ({"alpha": 0.1, "binary": True}, "data.alpha=0.1 has no effect on binary pictures; leave it out"),
         ({"split": [0.5, 0.5]}, "give three fractions of the sum 1"),
         (
             {"split": [0.8, 0.1, 0.1]},
@@ -270,3 +273,10 @@ def test_arrays_that_are_no_pictures_are_refused(tmp_path, array, said) -> None:
     line = refused(tmp_path / "mine.npy")
     assert line.startswith(f"{tmp_path}/mine.npy: ")
     assert said in line
+
+
+def test_pictures_that_memory_cannot_hold_are_refused_while_they_are_decoded(tmp_path, monkeypatch) -> None:
+    path = in_folder(tmp_path / "mine", content())
+    read(path)
+    monkeypatch.setattr(picture_folder, "memory", lambda: 79 * 24 * 4)
+    assert "its pictures of 24 bytes each take more than a quarter of the memory" in refused(path)

@@ -36,6 +36,12 @@ def test_units_and_back_are_the_rows(shape) -> None:
     torch.testing.assert_close(space.from_units(columns, "mine.csv"), raw, atol=1e-6, rtol=0)
 
 
+def test_units_have_as_many_decimal_places_as_float32_carries() -> None:
+    rows = np.random.default_rng(0).normal(size=(500, 2)) * [1, 1e4] + [5, 0]
+    columns = Standardised.fitted(rows).to_units(torch.from_numpy(rows[:1]).float())
+    assert [len(str(values[0]).partition(".")[2]) for values in columns.values()] == [7, 3]
+
+
 def test_names_say_the_place() -> None:
     assert Standardised(torch.zeros(4), torch.ones(4), (2, 2)).names == ("x0_0", "x0_1", "x1_0", "x1_1")
 
@@ -45,8 +51,9 @@ def test_names_say_the_place() -> None:
     [
         ({"x1": None}, "mine.csv: has no x1; give the 2 coordinates x0, ..."),
         ({"x2": [1.0, 2.0]}, "mine.csv: has x2, which the model does not know"),
-        ({"x1": ["1", "b"]}, "mine.csv: column x1 is not all numbers"),
-        ({"x1": [1.0, math.nan]}, "mine.csv: row 1, column x1 is nan"),
+        ({"x1": ["1", "b"]}, "mine.csv: row 2, column x1 is 'b'; give a finite number"),
+        ({"x1": [1.0, math.nan]}, "mine.csv: row 2, column x1 is nan; give a finite number"),
+        ({"x0": [math.inf, 1.0]}, "mine.csv: row 1, column x0 is inf; give a finite number"),
     ],
 )
 def test_other_columns_are_refused(change, said) -> None:

@@ -81,16 +81,6 @@ def test_size_decides_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert [stream.is_streamed(False, size) for size in (0, 10**15)] == [True, True]
 
 
-def test_a_cgroup_limits_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(stream, "CGROUP_LIMITS", (str(limit), str(tmp_path / "none")))
-    machine = stream.memory()
-    assert machine > 2**28
-    for text, expected in (("max\n", machine), ("1048576\n", 2**20), (str(2**70), machine)):
-        limit.write_text(text)
-        assert stream.memory() == expected
-
-
 def pieces(of: Tensor) -> Iterator[Tensor]:
     yield from torch.split(of, 7)
 
@@ -100,15 +90,50 @@ def test_pieces_make_a_file_that_is_mapped(tmp_path: Path) -> None:
     kept = stream.stored(tmp_path / "streams" / "a.npy", (50, 3), pieces(rows))
     assert torch.equal(kept, rows)
     assert np.array_equal(np.load(tmp_path / "streams" / "a.npy"), ROWS)
-    assert [each.name for each in (tmp_path / "streams").iterdir()] == ["a.npy"]
+    assert sorted(each.name for each in (tmp_path / "streams").iterdir()) == ["a.npy", "a.npy.sha256"]
+
+
+def never() -> Iterator[Tensor]:
+    raise AssertionError
+    yield
 
 
 def test_a_file_that_is_there_is_taken(path: Path) -> None:
-    def never() -> Iterator[Tensor]:
-        raise AssertionError
-        yield
-
+    stream.stored(path, (50, 3), pieces(torch.from_numpy(ROWS)))
     assert torch.equal(stream.stored(path, (50, 3), never()), torch.from_numpy(ROWS))
+    path.touch()
+    copy = path.with_name("copy.npy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+    for _ in range(2):
+        assert torch.equal(stream.stored(path, (50, 3), never()), torch.from_numpy(ROWS))
+
+
+def unsealed(path: Path) -> None:
+    path.with_name(f"{path.name}.sha256").unlink()
+
+
+def broken_seal(path: Path) -> None:
+    path.with_name(f"{path.name}.sha256").write_text("[]")
+
+
+def other_values(path: Path) -> None:
+    np.save(path, ROWS + 1)
+
+
+def other_shape(path: Path) -> None:
+    stream.stored(path.with_name("b.npy"), (3, 50), [torch.from_numpy(ROWS.T.copy())])
+    for name in ("b.npy", "b.npy.sha256"):
+        path.with_name(name).replace(path.with_name(name.replace("b", "rows", 1)))
+
+
+@pytest.mark.parametrize("change", [other_values, other_shape, cut_off, unsealed, broken_seal])
+def test_a_file_that_is_not_what_was_written_is_written_anew(change, path: Path) -> None:  # type: ignore[no-untyped-def]
+    rows = torch.from_numpy(ROWS)
+    stream.stored(path, (50, 3), pieces(rows))
+    change(path)
+    assert torch.equal(stream.stored(path, (50, 3), pieces(rows)), rows)
+    assert torch.equal(stream.stored(path, (50, 3), never()), rows)
 
 
 def test_a_file_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bench.data import chunks, standardised, stream
 from bench.data.array import array
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
+from bench.setup import build
 from bench.setup.cell import resolve
 from bench.setup.compose import compose
 from tests.helpers import TINY_BUDGET
@@ -65,15 +66,15 @@ def test_the_data_set_is_that_of_the_file_loaded(case: str, tmp_path: Path) -> N
 def test_files_that_are_written_are_taken_again_and_not_those_of_other_content(tmp_path: Path) -> None:
     path = saved(tmp_path, ROWS)
     array("mine", path=path, resident=False)
-    written = {each: each.stat().st_mtime_ns for each in (tmp_path / "root" / "streams").iterdir()}
+    written = {each: each.stat().st_mtime_ns for each in (tmp_path / "root" / "streams").glob("*.npy")}
     assert len(written) == 3
     array("mine", path=path, resident=False)
-    assert {each: each.stat().st_mtime_ns for each in (tmp_path / "root" / "streams").iterdir()} == written
+    assert {each: each.stat().st_mtime_ns for each in (tmp_path / "root" / "streams").glob("*.npy")} == written
     assert torch.equal(
         array("mine", path=saved(tmp_path, ROWS + 1.0), resident=False).train,
         array("mine", path=path, resident=True).train,
     )
-    assert len(list((tmp_path / "root" / "streams").iterdir())) == 6
+    assert len(list((tmp_path / "root" / "streams").glob("*.npy"))) == 6
 
 
 def test_the_id_does_not_say_where_the_rows_lie(tmp_path: Path) -> None:
@@ -111,6 +112,10 @@ def broken(row: int, column: int, value: float) -> np.ndarray:
         (CASES["levels"][0], {"levels": 4}, "levels are integers 0 to 3"),
         (CASES["levels"][0] - 1, {"levels": 5}, r"is -1; levels are integers 0 to 4"),
         (ROWS, {"label": "y"}, "has no labels"),
+        (ROWS, {"levels": 9}, "data.levels=9 has no effect on continuous data; leave it out"),
+        (CASES["bits"][0], {"alpha": 0.1}, "data.alpha=0.1 has no effect on binary data"),
+        (CASES["levels"][0], {"levels": 1}, "data.levels=1: give 2 or more"),
+        (broken(41, 0, np.nan), {"kind": "discrete"}, "row 41, coordinate 0 is nan"),
         (ROWS[:3], {}, "train gets 2, where at least 10 are needed"),
         (np.asfortranarray(ROWS), {}, "cannot be streamed"),
     ],
@@ -125,3 +130,15 @@ def test_an_archive_cannot_be_mapped(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", x=ROWS)
     with pytest.raises(BenchError, match=r"data.resident=false maps a .npy file of one array"):
         array("mine", path=str(tmp_path / "mine.npz"), resident=False)
+
+
+def test_splits_lie_in_the_data_root_that_is_named_and_are_written_anew_where_they_changed(tmp_path: Path) -> None:
+    root = f"data_root={tmp_path / 'mine'}"
+    words = ["data=array", f"data.path={saved(tmp_path, ROWS)}", "data.resident=false", root]
+    train = build.dataset(compose(words)).train.clone()
+    files = list((tmp_path / "mine" / "streams").glob("*.npy"))
+    assert len(files) == 3
+    assert not (tmp_path / "root" / "streams").exists()
+    for file in files:
+        np.save(file, np.load(file) + 1)
+    assert torch.equal(build.dataset(compose(words)).train, train)

@@ -239,7 +239,7 @@ def hold(folder: Path, *, drawn: bool, table_may_be_damaged: bool) -> None:
     for plot in plots:
         assert "/" not in plot.name
         assert len(plot.name) < 100
-    page = render(stored, cells, tables, plots) if drawn else ""
+    page = render(stored, cells, pairs, plots) if drawn else ""
     texts = [markdown(tables), tex(tables), summary_csv(cells), differences_csv(pairs), page, *text_summary(cells)]
     for text in texts:
         text.encode()

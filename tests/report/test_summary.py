@@ -91,6 +91,24 @@ def test_means_over_other_test_examples_are_not_compared() -> None:
     assert "test examples" not in text_summary(cells[1:])[0]
 
 
+def test_what_was_compared_with_nothing_has_an_empty_verdict() -> None:
+    alone = summarise(runs("other", cnf=[7.0, 7.1]))
+    (row, *_) = csv.DictReader(io.StringIO(summary_csv(alone)))
+    assert (row["model"], row["best_nll"]) == ("cnf", "")
+    made = runs(cnf=[1.0], vae=[2.0])
+    for run in made:
+        run["nll_standard_error"] = None
+    unknown = summarise(made)
+    assert {row["best_nll"] for row in csv.DictReader(io.StringIO(summary_csv(unknown)))} == {""}
+    assert not any(
+        pair["told_apart"] for pair in csv.DictReader(io.StringIO(differences_csv(differences(unknown, {}))))
+    )
+    both = summarise(runs(cnf=[1.0, 1.1, 1.2], vae=[2.0, 2.1, 2.2]))
+    assert {row["model"]: row["best_nll"] for row in csv.DictReader(io.StringIO(summary_csv(both)))} == {
+        "cnf": "True", "vae": "False", "oracle": "",
+    }  # fmt: skip
+
+
 def test_differences_from_the_best_are_written_with_their_ends() -> None:
     cells = summarise(runs(cnf=[1.0, 1.1, 1.2], vae=[2.0, 2.1, 2.2]) + runs("other", cnf=[7.0]))
     (row,) = csv.DictReader(io.StringIO(differences_csv(differences(cells, {}))))

@@ -1,6 +1,9 @@
-"""Rows of an older version that cannot be compared are named in a line; those that can are not."""
+"""Rows of an older version are named in a line and have no common rank with newer ones."""
 
+from bench.report.ranking import differences
 from bench.report.report import report
+from bench.report.study import validated
+from bench.report.summary import summarise
 from bench.report.versions import older_rows
 from tests.report.synthetic import record, write_run
 
@@ -15,14 +18,30 @@ def made(*pairs) -> list:
 def test_older_rows_of_other_examples_are_named() -> None:
     runs = made(("toy", "vae", OLD), ("toy", "cnf", OLD), ("toy", "mine", NEW), ("digits", "maf", OLD))
     (line,) = older_rows("flows", runs)
-    assert line.startswith("2 rows of an older version (training 1, evaluation 1)")
-    assert "cnf, vae cannot be compared with mine" in line
+    assert line.startswith("2 rows of cnf, vae are of an older version (training 1, evaluation 1) than those of mine ")
     assert line.endswith("bench run study=flows")
 
 
-def test_rows_that_can_be_compared_and_rows_of_one_version_say_nothing() -> None:
+def test_a_new_row_has_no_rank_among_those_of_an_older_version_on_the_same_examples() -> None:
     alike = {**OLD, "test_hash": "0123abcd"}
-    assert older_rows("flows", made(("toy", "vae", alike), ("toy", "mine", NEW))) == []
+    runs = [validated(record("toy", model, seed, **about))
+            for model, about in (("vae", alike), ("cnf", alike), ("mine", NEW)) for seed in range(3)]  # fmt: skip
+    cells = summarise(runs)
+    assert {(pair.best.model, pair.other.model) for pair in differences(cells, {})} == {("cnf", "vae")}
+    assert not any(cell.best for cell in cells)
+    (line,) = older_rows("flows", runs)
+    assert "6 rows of cnf, vae" in line
+
+
+def test_rows_of_several_versions_of_an_entry_are_named() -> None:
+    runs = made(("toy", "cnf", {**NEW, "entry_version": 1}), ("toy", "cnf", {**NEW, "entry_version": 2}),
+                ("toy", "vae", {**NEW, "entry_version": 1}))  # fmt: skip
+    assert older_rows("flows", runs) == [
+        "1 rows of cnf are of an older version of this entry (1, beside 2): they stand for what it was"
+    ]
+
+
+def test_rows_of_one_version_say_nothing() -> None:
     assert older_rows("flows", made(("toy", "vae", OLD), ("toy", "cnf", OLD))) == []
     assert older_rows("flows", made(("toy", "vae", OLD), ("digits", "mine", NEW))) == []
     assert older_rows("flows", []) == []

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,26 @@ def test_it_is_not_begun_after_the_deadline() -> None:
     dataset = build.dataset(config())
     with pytest.raises(TimedOut):
         finish(build.entry_of_width(config(), dataset.spec, None), dataset, 0, History(), Deadline(1e-9))
+
+
+@pytest.mark.parametrize("model", ["gaussian", "ae"])
+def test_of_a_split_larger_than_memory_rows_at_random_are_given_streamed_or_not(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = compose([*TINY, f"model={model}"])
+    dataset = build.dataset(tiny)
+    dataset = replace(dataset, train=torch.arange(float(dataset.train.numel())).reshape(dataset.train.shape))
+    entry, given = build.entry_of_width(tiny, dataset.spec, None), list[torch.Tensor]()
+    monkeypatch.setattr(type(entry), "finish", lambda self, x: given.append(x))
+    monkeypatch.setattr(fit_after, "EXAMPLES", 60)
+    finish(entry, dataset, 0, History(), Deadline(None))
+    assert torch.equal(given[0], dataset.train[: len(given[0])])
+    monkeypatch.setattr(fit_after, "FITTED_COORDINATES", 100 * dataset.spec.dim)
+    for seed, streamed in ((0, False), (0, True), (1, True)):
+        finish(entry, replace(dataset, streamed=streamed), seed, History(), Deadline(None))
+    first, again, other = (x[:, 0] for x in given[1:])
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    for rows in (first, other):
+        assert len(rows) == len(rows.unique()) == (100 if model == "gaussian" else 60)
+        assert float((rows / dataset.train[:, 0].max()).mean()) == pytest.approx(0.5, abs=0.1)

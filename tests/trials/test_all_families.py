@@ -1,13 +1,14 @@
 """The study of one's own data, shrunk: one command from data to a page, tuned or untuned; and one entry more."""
 
 import csv
+import random
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import TINY, records
+from tests.helpers import TINY, TINY_BUDGET, TINY_EVAL, records
 from tests.trials.test_command import ENTRY, YAML
 
 SHRUNK = [*TINY, "study=all_families", "model=maf,flow_matching,gaussian", "seed=0,1", "budget.parameters=600",
@@ -50,6 +51,56 @@ def test_one_command_tunes_ranks_and_makes_the_page(bench_call, tmp_path) -> Non
     assert f"results: results/{folder.name}" not in other.out
     assert "results: results/all_families-linear_gaussian-" in other.out
     assert len(list((tmp_path / "results").iterdir())) == 1
+
+
+def write_csv(path: Path, rows: int = 200) -> None:
+    """Two clusters of people with a text label: three real columns, of which one has ties, and one of whole numbers."""
+    draw = random.Random(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["height (cm)", "weight", "shoe", "children", "club"])
+        for _ in range(rows):
+            club = draw.choice(["chess", "rowing"])
+            height = draw.gauss(170 if club == "chess" else 185, 6)
+            numbers = height, 0.9 * height - 90 + draw.gauss(0, 5), round(height / 4.1 + draw.gauss(0, 0.7), 0) / 2
+            writer.writerow([*numbers, draw.randrange(5), club])
+
+
+@pytest.mark.long
+def test_a_csv_becomes_a_ranked_page(bench_call, tmp_path) -> None:
+    """From a folder with nothing but the file: refused where it would take too long, then made."""
+    write_csv(tmp_path / "mine.csv")
+    words = ["run", "study=all_families", "data=table", "data.path=mine.csv", "data.label=club", *TINY_BUDGET,
+             *TINY_EVAL, "model=maf,flow_matching,gaussian", "seed=0,1", "budget.parameters=600",
+             "budget.tolerance=0.5", "-m"]  # fmt: skip
+    answer = bench_call(*words, "hours=0.0001")
+    assert answer.code == 2
+    (line,) = answer.err.splitlines()
+    assert re.fullmatch(r"bench: about \d+ (s|min) is above hours=0.0001: give it hours=0.1, .*", line)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.csv"}
+
+    answer = bench_call(*words)
+    assert answer.code == 0, answer.err
+    (folder,) = (tmp_path / "results").iterdir()
+    assert folder.name.startswith("all_families-mine-")
+    rows = table(folder)
+    assert {(row["model"], row["status"]) for row in rows} == {
+        (model, "ok") for model in ("maf", "flow_matching", "gaussian")
+    }
+    assert all(row["nll_space"].startswith("nats of standardised columns") for row in rows)
+    assert all(float(row["nll_unit_nats"]) != float(row["nll_nats"]) for row in rows)
+    page = (folder / "report.html").read_text()
+    assert "has the lowest test NLL" in page
+    assert "shoe has ties" in page
+    assert "grows without bound: who is first" in page
+    assert "exact density" not in page
+
+
+def test_no_run_begins_once_the_hours_are_over(bench_call, tmp_path) -> None:
+    answer = bench_call("run", *TINY, "model=gaussian", "hours=1e-9")
+    assert answer.code == 1
+    assert answer.err == ("bench: hours: the time is over, 1 runs have not begun; the same command goes on from here\n")
+    assert not list(tmp_path.glob("results/scratch/runs/*"))
 
 
 @pytest.mark.long

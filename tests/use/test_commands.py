@@ -76,7 +76,7 @@ def test_scores_of_a_table_are_densities_in_its_units(shelf, bench_call, tmp_pat
         gap = float(row["log_prob"]) - float(row["log_prob_standardised"])
         assert gap == pytest.approx(-np.log(units).sum(), abs=1e-9)
         assert 0 <= float(row["quantile"]) <= 1
-        assert row["is_bound"] == "False"
+        assert (row["is_bound"], row["measure"]) == ("False", "density of dequantised cells")
     frame = {name: np.asarray([row[name] for row in rows_of(tmp_path / "fresh.csv")]) for name in run.space.names}
     np.testing.assert_allclose(run.log_prob(frame), [float(row["log_prob"]) for row in rows], atol=1e-9)
 
@@ -92,7 +92,7 @@ def test_test_rows_score_as_they_are_stored(shelf) -> None:
     np.testing.assert_allclose(scores.log_prob, stored, atol=1e-6)
     ranks = stored.argsort().argsort()
     np.testing.assert_allclose(scores.quantile, (ranks + 0.5) / len(stored), atol=1e-12)
-    np.testing.assert_allclose(scores.typicality, abs(stored - stored.mean()), atol=1e-6)
+    np.testing.assert_allclose(scores.nll_distance, abs(stored - stored.mean()), atol=1e-6)
     assert scores.estimator == "exact"
 
 
@@ -109,11 +109,26 @@ def test_scores_of_levels_are_those_of_the_row(shelf) -> None:
     assert scores.estimator == "2 draws: exact"
 
 
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("digits", "density of dequantised cells"),
+        ("digits_vae", "density of dequantised cells"),
+        ("bits", "probability"),
+    ],
+)
+def test_what_a_likelihood_is_of_is_said_alike_for_all(shelf, name: str, measure: str) -> None:
+    run = load(shelf[name], say=silent)
+    scores = run.score(run.sample(3))
+    assert (scores.measure, scores.is_bound) == (measure, name != "digits")
+
+
 def test_a_bound_says_that_it_is_one(shelf, bench_call, tmp_path: Path) -> None:
     assert bench_call("sample", shelf["vae"], "-n", 5, "--out", "x.csv").code == 0
     answer = bench_call("score", shelf["vae"], "x.csv", "--out", "s.csv")
     assert "mean log p >= " in answer.out
     assert {row["is_bound"] for row in rows_of(tmp_path / "s.csv")} == {"True"}
+    assert {row["measure"] for row in rows_of(tmp_path / "s.csv")} == {"density"}
     assert {row["estimator"] for row in rows_of(tmp_path / "s.csv")} == {"iwae-10"}
 
 
@@ -257,6 +272,10 @@ def test_an_archive_scores_as_its_run(shelf, bench_call, tmp_path: Path) -> None
     assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
 
 
+def test_an_export_says_that_test_rows_are_in_it(shelf, bench_call) -> None:
+    assert "at most 16 test rows" in bench_call("export", shelf["flow"], "--out", "model.zip").out
+
+
 def test_a_run_without_a_stored_space_is_exported_with_one(copied, bench_call, tmp_path: Path) -> None:
     """As of runs of before spaces were stored: it is made from the data, and the archive needs them no more."""
     folder = copied("digits")
@@ -313,15 +332,15 @@ def test_an_archive_that_would_fill_the_disk_is_refused(refused, tmp_path: Path,
 
 
 def test_the_best_run_is_kept_with_its_study(copied, bench_call, tmp_path: Path) -> None:
-    """Lowest mean test NLL among the tuned; of its seeds the best on validation, whatever its test NLL."""
+    """Lowest mean validation NLL among the tuned; of its seeds the best on validation, whatever its test NLL."""
     folders = {name: copied(name) for name in ("flow", "vae", "digits")}
     tiny = "linear_gaussian"
     names = ("run_id", "data", "model", "seed", "nll_nats", "val_nll_nats", "setting", "status", "steps")
     rows = [
-        ("other", tiny, "vae", 0, 1.0, 9.0, "default", "ok", 20),
+        ("other", tiny, "vae", 0, 1.0, 0.5, "default", "ok", 20),
         (folders["flow"].name, tiny, "realnvp", 0, 3.2, 2.0, "tuned", "ok", 20),
         ("second", tiny, "realnvp", 1, 2.9, 3.0, "tuned", "ok", 20),
-        (folders["vae"].name, tiny, "vae", 0, 3.1, 1.0, "tuned", "ok", 20),
+        (folders["vae"].name, tiny, "vae", 0, 2.0, 2.6, "tuned", "ok", 20),
         (folders["digits"].name, "digits", "realnvp", 0, 90, 80, "default=tuned", "ok", 20),
     ]
     with open(tmp_path / "results/study/table.csv", "w", newline="") as file:

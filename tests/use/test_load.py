@@ -1,5 +1,6 @@
 """A stored run is found by any of its names and is what it was; anything else is one line."""
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -131,6 +132,16 @@ def cut(name: str):
     return damage
 
 
+def other_likelihoods(change):
+    """Test log-likelihoods of another run, or in another space."""
+
+    def damage(folder: Path) -> None:
+        with np.load(folder / "likelihoods.npz") as arrays:
+            np.savez(folder / "likelihoods.npz", log_prob=change(arrays["log_prob"]))
+
+    return damage
+
+
 def words_changed(name: str, change):
     def damage(folder: Path) -> None:
         content = (folder / name).read_text()
@@ -158,6 +169,8 @@ def words_changed(name: str, change):
         (cut("space.json"), "Expecting|Unterminated|Invalid"),
         (cut("record.json"), "record.json"),
         (cut("likelihoods.npz"), "no archive of arrays"),
+        (other_likelihoods(lambda values: values + 1), "its mean is .*, the row's NLL"),
+        (other_likelihoods(lambda values: np.append(values, 0.0)), "where the row has the NLL of"),
         (
             words_changed("space.json", lambda words: words.update(space={"class": "os.system", "fields": {}})),
             "no class",
@@ -247,6 +260,32 @@ def test_a_users_entry_that_changed_needs_consent(own_run: Path, tmp_path: Path,
     with pytest.raises(BenchError, match="--trust-sources"):
         load(own_run, say=silent)
     assert len(load(own_run, say=silent, trust_sources=True).sample(3)) == 3
+
+
+def test_a_module_that_the_entry_imports_is_compared_as_well(own_conf: Path, tmp_path: Path, monkeypatch) -> None:
+    """And one that it does not import, as of data that the run's folder replaces, is not."""
+    parts = tmp_path / "my_parts.py"
+    parts.write_text("SCALE = 1.0\n")
+    (tmp_path / "my_data.py").write_text("ROWS = 1\n")
+    text = (ROOT / "tests" / "own_entries.py").read_text()
+    (tmp_path / "my_whole_entries.py").write_text(text.replace("import torch\n", "import my_parts\nimport torch\n", 1))
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("my_data")
+    config = tiny(own_conf, "model=noisy")
+    config.model["_target_"] = "my_whole_entries.Noisy"
+    cell = cell_in(config, tmp_path / "results")
+    try:
+        assert run(cell, lambda history, share: None)["status"] == "ok"
+        folder = cell.folder.path
+        assert {"my_parts.py", "my_data.py"} <= {path.name for path in (folder / "sources").iterdir()}
+        (tmp_path / "my_data.py").write_text("ROWS = 2\n")
+        assert len(load(folder, say=silent).sample(3)) == 3
+        parts.write_text("SCALE = 2.0\n")
+        with pytest.raises(BenchError, match=r"my_parts\.py is not as it was; --trust-sources"):
+            load(folder, say=silent)
+    finally:
+        for name in ("my_data", "my_parts", "my_whole_entries"):
+            sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,17 @@ Nothing in the archive decides where anything is written: a member is found by i
 that the caller names. Links, devices and folders are refused, and no other member is touched.
 """
 
-import shutil
 import tarfile
 import tempfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from bench.data.tar_members import BROKEN, members, opened
 from bench.errors import BenchError
+
+LARGEST = 2**32
+"""Bytes of a member: those of the official files are under a gigabyte. A small archive can hold a huge one."""
+PIECE = 2**20
 
 
 def unpacked(archive: Path, member: str, target: Path, command: str) -> Path:
@@ -32,8 +35,8 @@ def unpacked(archive: Path, member: str, target: Path, command: str) -> Path:
     if not archive.is_file():
         raise BenchError(f"{target} is missing, and so is {archive}; run `{command}`")
     try:
-        with tarfile.open(archive) as tar:
-            found = next((each for each in tar if name_of(each) == member.lower()), None)
+        with opened(archive) as tar:
+            found = found_in(tar, member)
             if found is None:
                 raise BenchError(f"{archive} holds no {member}; run `{command}` to replace it")
             stream = tar.extractfile(found) if found.isreg() else None
@@ -41,11 +44,25 @@ def unpacked(archive: Path, member: str, target: Path, command: str) -> Path:
                 raise BenchError(f"{archive}: {member} is a link or no plain file, so it is not unpacked; fetch anew")
             with stream:
                 write(stream, target)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except BROKEN as error:
         raise BenchError(f"{archive} cannot be read ({one(error)}); run `{command}` to replace it") from error
     except OSError as error:
         raise BenchError(f"cannot unpack {member} of {archive} to {target}: {one(error)}") from error
     return target
+
+
+def found_in(tar: tarfile.TarFile, member: str) -> tarfile.TarInfo | None:
+    """The first member of a name, in upper or lower case; None where there is none.
+
+    Raises:
+        tarfile.ReadError: it, or one before, is larger than any official file.
+    """
+    for each in members(tar):
+        if each.size > LARGEST:
+            raise tarfile.ReadError(f"{each.name[:80]} unpacks to {each.size:,} bytes")
+        if name_of(each) == member.lower():
+            return each
+    return None
 
 
 def name_of(member: tarfile.TarInfo) -> str:
@@ -58,7 +75,8 @@ def write(stream: IO[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as part:
         try:
-            shutil.copyfileobj(stream, part, 1 << 20)
+            while piece := stream.read(PIECE):
+                part.write(piece)
         except BaseException:
             Path(part.name).unlink()
             raise

@@ -41,18 +41,21 @@ def bsds300_splits(path: Path) -> Splits:
         raise BenchError(f"{path} is read by h5py, which is not installed; pip install -e '.[hdf5]'") from error
     try:
         with h5py.File(path, "r") as file:
-            parts = [table(file[part]) for part in PARTS]
-    except (OSError, KeyError, ValueError) as error:
+            parts = [table(file[part], rows) for part, rows in zip(PARTS, SHAPES, strict=False)]
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise BenchError(f"{path} cannot be read ({one(error)}); delete it, and it is unpacked again") from error
     return Splits(*parts)
 
 
-def table(stored: Any) -> np.ndarray:
+def table(stored: Any, most: int) -> np.ndarray:
     """A data set of the file as float32 rows.
 
     Raises:
-        ValueError: it is no table of numbers.
+        ValueError: it is no table of numbers, or larger than the official one: few bytes can claim many.
     """
+    shape = tuple(getattr(stored, "shape", ()))
+    if len(shape) == 2 and (shape[0] > most or shape[1] > SHAPES[-1]):
+        raise ValueError(f"{shape[0]:,} rows of {shape[1]:,}, where {most:,} of {SHAPES[-1]} are expected")
     rows = np.asarray(stored[...], dtype=np.float32)
     if rows.ndim != 2:
         raise ValueError(f"{rows.ndim} axes, 2 expected")

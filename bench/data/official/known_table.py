@@ -72,7 +72,7 @@ def files_of(name: str, root: str | None) -> tuple[Path, ...]:
     """The files of a source, unpacked where they come in an archive.
 
     Raises:
-        BenchError: one is missing.
+        BenchError: one is missing, or is not the official one by its checksum.
     """
     wanted = source(name)
     place, command = wanted.place(root), fetch_command(name, root)
@@ -82,6 +82,13 @@ def files_of(name: str, root: str | None) -> tuple[Path, ...]:
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise BenchError(f"{missing[0]} is missing; run `{command}`")
+    for path, file in zip(files, wanted.files, strict=True):
+        try:
+            found = file.checksum_of(path)
+        except OSError as error:
+            raise BenchError(f"{path} cannot be read ({error.strerror}); run `{command}`") from error
+        if found != file.checksum:
+            raise BenchError(f"{path} is not the official file, of {file.checksum}, but {found}; run `{command}`")
     return files
 
 

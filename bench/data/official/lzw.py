@@ -4,14 +4,18 @@ MAGIC = b"\x1f\x9d"
 CLEAR = 256
 
 
-def decompressed(content: bytes) -> bytes:
+def decompressed(content: bytes, largest: int) -> bytes:
     """What a .Z file holds.
 
     Codes are packed from their lowest bit on, in groups of eight of equal width: a group that a wider code or a cleared
     table ends early is filled up.
 
+    Args:
+        content: of the file.
+        largest: bytes that it may hold. The table is no larger: each word of it was put out once, but for its end.
+
     Raises:
-        ValueError: it is not in the format, or broken.
+        ValueError: it is not in the format, broken, or holds more.
     """
     if len(content) < 3 or not content.startswith(MAGIC):
         raise ValueError("does not start like a .Z file")
@@ -21,7 +25,7 @@ def decompressed(content: bytes) -> bytes:
     table = [bytes([byte]) for byte in range(256)] + ([b""] if block_mode else [])
     start = len(table)
     pieces: list[bytes] = []
-    previous = b""
+    previous, size = b"", 0
     width, position, group = 9, 24, 24
     while position + width <= 8 * len(content):
         first = position // 8
@@ -40,6 +44,9 @@ def decompressed(content: bytes) -> bytes:
         else:
             raise ValueError("has a code that was not made yet")
         pieces.append(piece)
+        size += len(piece)
+        if size > largest:
+            raise ValueError(f"unpacks to more than {largest:,} bytes")
         if previous and len(table) < 1 << widest:
             table.append(previous + piece[:1])
         previous = piece

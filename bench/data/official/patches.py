@@ -3,21 +3,20 @@
 The patches are drawn here, so that likelihoods do not stand beside those of the published file: that one is `bsds300`.
 """
 
-import io
 import tarfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from bench.data.dataset import Dataset
+from bench.data.decode import Form, decoded
 from bench.data.official.archive import name_of, one
 from bench.data.sources import fetch_command, source
 from bench.data.spaces import DequantisedLogit
+from bench.data.tar_members import BROKEN, members, opened
 from bench.errors import BenchError
 from bench.spec import DataSpec
 
@@ -28,6 +27,8 @@ HELD_OUT = 20
 SIZES = (100_000, 10_000, 25_000)
 SIDE, LEVELS = 8, 256
 FITTED_ON = 10_000
+MOST_MEMBERS, LARGEST, MOST_PIXELS = 1_000, 2**22, 2**18
+"""Members, bytes of one, and pixels of a photograph; of the official ones, 481 x 321."""
 
 Photograph = UInt8[np.ndarray, "height width"]
 
@@ -80,13 +81,15 @@ def photographs(archive: Path, command: str) -> dict[str, list[Photograph]]:
         raise BenchError(f"{archive} is missing; run `{command}`")
     found: dict[str, dict[str, Photograph]] = {part: {} for part in PHOTOGRAPHS}
     try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
+        with opened(archive) as tar:
+            for number, member in enumerate(members(tar)):
+                if member.size > LARGEST or number >= MOST_MEMBERS:
+                    raise tarfile.ReadError(f"member {number} unpacks to {member.size:,} bytes")
                 place = Path(name_of(member))
                 stream = tar.extractfile(member) if member.isreg() and place.suffix == ".jpg" else None
                 if stream is not None and place.parent.name in found:
                     found[place.parent.name][place.name] = grey(stream.read(), f"{archive}: {member.name}")
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except (*BROKEN, OSError) as error:
         raise BenchError(f"{archive} cannot be read ({one(error)}); run `{command}` to replace it") from error
     counts = {part: len(pictures) for part, pictures in found.items()}
     if counts != PHOTOGRAPHS:
@@ -101,14 +104,13 @@ def grey(content: bytes, where: str) -> Photograph:
     """A JPEG's luma, `(height, width)`.
 
     Raises:
-        BenchError: it is broken or smaller than a patch.
+        BenchError: it is broken, smaller than a patch or larger than any of the photographs.
     """
-    try:
-        picture = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise BenchError(f"{where} is no picture that can be read ({one(error)}); fetch the archive anew") from error
-    if min(picture.shape) < SIDE:
-        raise BenchError(f"{where} has {picture.shape} pixels, fewer than a patch; fetch the archive anew")
+    picture = decoded(content, where, Form(channels=1))[:, :, 0]
+    if min(picture.shape) < SIDE or picture.size > MOST_PIXELS:
+        raise BenchError(
+            f"{where} has {picture.shape} pixels, which no official photograph has; fetch the archive anew"
+        )
     return picture
 
 

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from bench.data.dataset import Dataset
+from bench.data.numpy_files import FAULTS, check_claims
 from bench.data.official.archive import one, unpacked
 from bench.data.sources import data_root, fetch_command
 from bench.data.spaces import Identity
@@ -77,8 +78,9 @@ def official_array(path: Path) -> Float[np.ndarray, "n dim"]:
         BenchError: it cannot be read, holds objects, or no table of numbers.
     """
     try:
+        check_claims(path)
         rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except FAULTS as error:
         raise BenchError(f"{path} cannot be read ({one(error)}); delete it, and it is unpacked again") from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise BenchError(f"{path} holds no table of numbers; delete it, and it is unpacked again")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.data.official.archive import one, write
 from bench.data.official.lzw import decompressed
+from bench.data.zip_members import BROKEN, content_of
 from bench.errors import BenchError
 
 ARCHIVE = "statlog+shuttle.zip"
@@ -16,7 +17,7 @@ FILES = {
 }
 """Their SHA-256, unpacked."""
 LARGEST = 4_000_000
-"""Bytes that a file in the archive may have: a small archive can hold a huge one."""
+"""Bytes that a file in the archive may have, and unpacks to: a small archive can hold a huge one."""
 
 
 def unpacked_shuttle(place: Path, command: str) -> tuple[Path, ...]:
@@ -27,10 +28,11 @@ def unpacked_shuttle(place: Path, command: str) -> tuple[Path, ...]:
         command: that brings the archive.
 
     Raises:
-        BenchError: the archive is missing, broken or another one.
+        BenchError: the archive is missing, broken or another one, or an unpacked file was changed.
     """
     targets = tuple(place / name for name in FILES)
     if all(target.is_file() for target in targets):
+        check_unpacked(targets)
         return targets
     archive = place / ARCHIVE
     if not archive.is_file():
@@ -39,9 +41,26 @@ def unpacked_shuttle(place: Path, command: str) -> tuple[Path, ...]:
         with zipfile.ZipFile(archive) as content:
             for target in targets:
                 write(io.BytesIO(unpacked_file(content, target.name)), target)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+    except BROKEN as error:
         raise BenchError(f"{archive} cannot be read ({one(error)}); run `{command}` to replace it") from error
     return targets
+
+
+def check_unpacked(targets: tuple[Path, ...]) -> None:
+    """Holds the checksums against files that were unpacked before.
+
+    Raises:
+        BenchError: one cannot be read, or was changed since.
+    """
+    for target in targets:
+        try:
+            digest = hashlib.sha256(target.read_bytes()).hexdigest()
+        except OSError as error:
+            raise BenchError(
+                f"{target} cannot be read ({error.strerror}); delete it, and it is unpacked again"
+            ) from error
+        if digest != FILES[target.name]:
+            raise BenchError(f"{target} is not the official file, by its checksum; delete it, and it is unpacked again")
 
 
 def unpacked_file(content: zipfile.ZipFile, name: str) -> bytes:
@@ -55,8 +74,8 @@ def unpacked_file(content: zipfile.ZipFile, name: str) -> bytes:
     member = members.get(f"{name}.Z") or members[name]
     if member.file_size > LARGEST:
         raise ValueError(f"{member.filename} has {member.file_size} bytes")
-    found = content.read(member)
-    found = decompressed(found) if member.filename.endswith(".Z") else found
+    found = content_of(content, member)
+    found = decompressed(found, LARGEST) if member.filename.endswith(".Z") else found
     if hashlib.sha256(found).hexdigest() != FILES[name]:
         raise ValueError(f"{name} is not the official file")
     return found

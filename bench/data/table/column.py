@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bench.data.table.resolution import COARSEST, DIGITS, places_of
 from bench.errors import BenchError, unknown
 
 Kind = Literal["real", "heavy", "integer", "category", "constant", "duplicate"]
 """What a column holds. `heavy` is a real one of heavy tails; `constant` and `duplicate` ones are not modelled."""
 
 ABSENT = -1
+INT64 = 2.0**63
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 """A name that neither a shell nor an override needs in quotes."""
 SHOWN = 40
@@ -37,6 +39,7 @@ class Column:
         low, high: smallest and largest training value; of a constant number the number itself.
         words: of a category, sorted; of a constant word the word alone.
         same_as: name of the column that a duplicate repeats; empty otherwise.
+        decimals: places to which values of a number without noise are rounded; None leaves them as they are.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Column:
     high: float = 0.0
     words: tuple[str, ...] = ()
     same_as: str = ""
+    decimals: int | None = None
 
     @property
     def lower(self) -> float:
@@ -63,8 +67,8 @@ class Column:
     def values(self, y: Any) -> Any:
         """Values in the column's units of dequantised raw ones: floats, integers or words.
 
-        Integers are rounded and clipped to the range of the training rows; other columns with noise are rounded to
-        their own resolution.
+        Integers are rounded and clipped to the range of the training rows; other numbers are rounded to their own
+        resolution, or to what float32 carries.
         """
         y = np.asarray(y, dtype=np.float64)
         if self.kind == "category":
@@ -72,11 +76,13 @@ class Column:
             return np.asarray(self.words, dtype=object)[places]
         found = y * self.unit + self.centre
         if self.step == 0:
-            return found
+            return found if self.decimals is None else np.round(found, self.decimals)
         found = self.origin + self.step * np.round((found - self.origin) / self.step)
         if self.kind == "integer":
-            return np.clip(found, self.low, self.high).round().astype(np.int64)
-        return np.round(found, digits_of(self.step))
+            found = np.clip(found, self.low, self.high).round()
+            return found.astype(np.int64) if max(-self.low, self.high) < INT64 else found
+        places = max(places_of(self.step), places_of(self.origin))
+        return np.round(found, places) if places <= DIGITS else found
 
     def repeated(self, n: int) -> Any:
         """A constant, `n` times."""
@@ -99,11 +105,20 @@ class Column:
             return self.raw(places_among(self.words, values, f"{where}: row", self.name))
         found = numbers_of(values, where, self.name)
         if self.kind == "integer":
-            broken = np.flatnonzero(found != np.round(found))
+            broken = np.flatnonzero(self.off_grid(found))
             if len(broken):
                 row = int(broken[0])
-                raise BenchError(f"{place_of(where, row, self.name)} is {found[row]:.6g}; the column holds integers")
+                whole = found[row] == np.round(found[row])
+                held = f"integers in steps of {self.step:.10g} from {self.low:.10g}" if whole else "integers"
+                raise BenchError(f"{place_of(where, row, self.name)} is {found[row]:.10g}; the column holds {held}")
         return self.raw(found)
+
+    def off_grid(self, values: Any) -> Any:
+        """True for each value that is no whole number of steps from the others; False for all of a column without."""
+        if self.step == 0 or self.kind == "category":
+            return np.zeros(len(values), dtype=bool)
+        steps = (np.asarray(values, dtype=np.float64) - self.origin) / self.step
+        return np.abs(steps - np.round(steps)) > COARSEST
 
     def check_constant(self, values: Any, where: str) -> None:
         """Refuses other values than the one that a constant has.
@@ -112,18 +127,13 @@ class Column:
             BenchError: it names the first row.
         """
         own = self.words[0] if self.words else self.low
-        given = numbers_of(values, where, self.name) if not self.words else np.asarray(values).astype(str)
+        given = np.char.strip(np.asarray(values).astype(str)) if self.words else numbers_of(values, where, self.name)
         broken = np.flatnonzero(given != own)
         if len(broken):
             row = int(broken[0])
             raise BenchError(
                 f"{place_of(where, row, self.name)} is {shown(given[row])}; every row of the model's data has {own}"
             )
-
-
-def digits_of(step: float) -> int:
-    """Decimal places that hold multiples of a step without the noise of their float64."""
-    return max(0, int(np.ceil(-np.log10(step))) + 3)
 
 
 def numbers_of(values: Any, where: str, name: str) -> Any:
@@ -142,6 +152,13 @@ def numbers_of(values: Any, where: str, name: str) -> Any:
         row = int(broken[0])
         raise BenchError(f"{place_of(where, row, name)} is {shown(given[row])}; give a finite number")
     return found
+
+
+def differing(first: Any, second: Any) -> Any:
+    """Rows in which two columns differ, by their text and as numbers: 1, 1.0 and `1` are one value."""
+    texts = [np.char.strip(np.asarray(values).astype(str)) for values in (first, second)]
+    apart = np.flatnonzero(texts[0] != texts[1])
+    return np.asarray([row for row in apart.tolist() if number(texts[0][row]) != number(texts[1][row])], dtype=np.int64)
 
 
 def number(value: Any) -> float:

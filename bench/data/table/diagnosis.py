@@ -1,14 +1,14 @@
 """What a table is: its columns by kind, ranges, ties, near-singular directions; and what is to be read with care."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from bench.data.columns import DEPENDENT, dependent_columns, sampled
+from bench.data.columns import DEPENDENT, LOOKED_AT, can_be_ranked, dependent_columns, sampled
 from bench.data.table.column import ABSENT, Column, drop, of_kind
 from bench.data.table.fit import FINEST, HEAVY, Fitted, Seen
+from bench.data.table.resolution import percent
 from bench.data.table.splits import PARTS
 from bench.errors import BenchError
 from bench.record.warnings import UNBOUNDED
@@ -30,6 +30,7 @@ class Diagnosis(NamedTuple):
         split: how it is split, in words.
         label: name of the column of labels, and their number; empty where there is none.
         said: what was left out, a line each.
+        place: where a row, counted from 0, and a column stand in the file, in words.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Diagnosis(NamedTuple):
     split: str
     label: str
     said: tuple[str, ...]
+    place: Callable[[int, str], str]
 
 
 def notes(found: Diagnosis) -> tuple[str, ...]:
@@ -84,13 +86,17 @@ def range_of(column: Column) -> str:
 
 
 def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
-    """Distinct values, ties and tails of a modelled number."""
+    """Distinct values, ties and tails of a modelled number, and rows that training rows do not prepare for."""
     if column.kind == "category":
+        if seen.strange:
+            yield f"{len(seen.strange)} rows of validation and test have a value that no training row has"
         return
     yield f"{seen.distinct} values"
+    if column.kind == "integer" and seen.strange:
+        yield f"{len(seen.strange)} rows of validation and test lie beyond that range, which samples stay in"
     if column.kind != "integer" and seen.ties is not None and seen.ties.there:
         noise = ", dequantised" if column.step else ""
-        yield f"ties in {percent(seen.ties.share)} of rows, resolution {seen.step:.4g}{noise}"
+        yield f"ties in {percent(seen.ties.share)} of rows, {resolution(seen)}{noise}"
     if column.kind == "integer" and column.step != 1:
         yield f"in steps of {column.step:.10g}"
     if is_heavy(column, seen):
@@ -113,14 +119,24 @@ def near_singular(found: Diagnosis, least: float) -> list[str]:
     """Names of the columns of the first combination of less than so many standard deviations; none without one."""
     space, train = found.fitted.space, found.fitted.splits[0]
     x = space.to_model(train[sampled(len(train))], torch.Generator().manual_seed(0)).double()
-    numbers = [column for column in space.modelled if column.kind != "category"]
-    chosen = numeric(x, numbers)
+    numbers = numbers_of(found)
+    chosen = x[:, [column.place for column in numbers]]
     return [numbers[place].name for place in dependent_columns(chosen, least)]
 
 
-def numeric(x: Tensor, columns: Sequence[Column]) -> Tensor:
-    """The coordinates of some columns."""
-    return x[:, [column.place for column in columns]]
+def near_singular_lines(found: Diagnosis) -> Iterator[str]:
+    """What is to be said of combinations of columns that hardly vary: their names, or that none can be told."""
+    names = near_singular(found, NEAR_SINGULAR)
+    rows, numbers = len(found.fitted.splits[0]), len(numbers_of(found))
+    if names:
+        yield f"near-singular: a combination of {listed(names)} hardly varies; likelihoods along it are large"
+    elif numbers > 1 and not can_be_ranked(min(rows, LOOKED_AT), numbers, NEAR_SINGULAR):
+        yield f"near-singular combinations are not looked for: {rows} training rows of {numbers} columns of numbers"
+
+
+def numbers_of(found: Diagnosis) -> list[Column]:
+    """The modelled columns of numbers."""
+    return [column for column in found.fitted.space.modelled if column.kind != "category"]
 
 
 def check_singular(found: Diagnosis) -> None:
@@ -146,12 +162,28 @@ def warnings(found: Diagnosis) -> Iterator[str]:
     if coarse:
         yield f"{tied(coarse, seen)}: data.ties=dequantise adds noise of that width"
     if fine:
-        yield f"{tied(fine, seen)}, and noise of that width is too narrow to help: round the column, or leave it out"
+        yield f"{tied(fine, seen)}, and noise fine enough for the others does not help: round it, or leave it out"
     counting = [c.name for c in columns if c.kind == "integer" and counts_rows(c, seen[c.name], found)]
     if counting:
         yield f"{counting[0]} seems to number the rows, which is no data: leave it out by {drop(counting[0])}"
+    words = [c for c in columns if c.kind == "category" and seen[c.name].strange]
+    if words:
+        yield strange(words, found, "have a value that no training row has", "their likelihood is a guess")
+    off = [c for c in columns if c.kind not in ("category", "integer") and seen[c.name].strange]
+    if off:
+        yield strange(off, found, "lie off the grid of the training rows", "the cells of their noise overlap others")
     if len(columns) == 1:
         yield f"one column: `bench list data {found.name}` says which entries can model it"
+
+
+def strange(columns: Sequence[Column], found: Diagnosis, fault: str, meaning: str) -> str:
+    """Columns with rows that training rows do not prepare for; how many there are in the first column, and where."""
+    name = columns[0].name
+    rows = found.fitted.seen[name].strange
+    return (
+        f"{listed([column.name for column in columns])}: rows of validation and test {fault} ({name}: {len(rows)}, "
+        f"the first {found.place(rows[0], name)}), so that {meaning}"
+    )
 
 
 def unspread(column: Column, seen: Seen) -> bool:
@@ -166,13 +198,13 @@ def tied(columns: Sequence[Column], seen: Mapping[str, Seen]) -> str:
     assert first.ties is not None
     return (
         f"{listed(names)} {verb} ties ({names[0]}: {percent(first.ties.share)} of training rows share a value, "
-        f"resolution {first.step:.3g}), {UNBOUNDED}"
+        f"{resolution(first)}), {UNBOUNDED}"
     )
 
 
-def percent(share: float) -> str:
-    """A share in percent, two digits."""
-    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
+def resolution(seen: Seen) -> str:
+    """The grid of values with ties, in words."""
+    return f"resolution {seen.step:.3g}" if seen.step else "on no grid"
 
 
 def counts_rows(column: Column, seen: Seen, found: Diagnosis) -> bool:

@@ -13,7 +13,7 @@ from bench.data.spaces import REACH
 from bench.data.table.column import Column, drop
 from bench.data.table.frame import Frame, Words
 from bench.data.table.kinds import Found
-from bench.data.table.resolution import Ties, step_of, ties_of
+from bench.data.table.resolution import Ties, carried, decimals_of, step_of, ties_of
 from bench.data.table.space import ALPHA, TableSpace
 from bench.data.table.splits import Splits
 from bench.errors import BenchError
@@ -22,6 +22,8 @@ FINEST = 1e-5
 """Width of a cell in standard deviations below which float32 draws no noise that spreads a tie."""
 HEAVY = 30.0
 """Excess kurtosis of training rows from which on tails are called heavy."""
+SMALLEST = 1e-100
+"""Deviation of a column that is refused, and one over the largest."""
 QUARTILES = 1.349
 """Distance of a normal law's quartiles in standard deviations."""
 
@@ -32,14 +34,16 @@ class Seen(NamedTuple):
     Attributes:
         distinct: different values.
         ties: among the values; None of a category.
-        step: of the grid on which the values lie, where there are ties; 0 elsewhere.
+        step: of the grid on which the values lie, where there are ties; 0 elsewhere, and where they lie on none.
         kurtosis: excess kurtosis; 0 of a category.
+        strange: rows of validation and test, ascending, whose value no training row prepares for; see `strangers`.
     """
 
     distinct: int
     ties: Ties | None = None
     step: float = 0.0
     kurtosis: float = 0.0
+    strange: Sequence[int] = ()
 
 
 class Fitted(NamedTuple):
@@ -66,7 +70,7 @@ def fitted(frame: Frame, found: Sequence[Found], splits: Splits, dequantise: boo
         dequantise: adds noise to real columns with ties, as wide as their own resolution.
 
     Raises:
-        BenchError: a column has one value in all training rows.
+        BenchError: a column has one value in all training rows, or numbers whose squares float64 does not hold.
     """
     dim = sum(one.kind not in ("constant", "duplicate") for one in found)
     raw = tuple(torch.empty(len(rows), dim) for rows in splits)
@@ -85,12 +89,31 @@ def fitted(frame: Frame, found: Sequence[Found], splits: Splits, dequantise: boo
                 f"{frame.place(int(splits.train[0]), one.name)} has the value of all {len(train)} training rows, where "
                 f"no density has a bound; leave the column out by {drop(one.name)}, or give another data.split"
             )
+        if one.kind != "category":
+            check_spread(frame, one.name, train, splits.train)
         column, seen[one.name] = fitted_column(one, numbers, train, place, dequantise)
+        seen[one.name] = seen[one.name]._replace(strange=strangers(column, numbers, splits))
         columns.append(column)
         for part, rows in zip(raw, splits, strict=True):
             part[:, place] = torch.from_numpy(column.raw(numbers[rows])).float()
         place += 1
     return Fitted(space_of(columns, raw[0]), (raw[0], raw[1], raw[2]), seen)
+
+
+def check_spread(frame: Frame, name: str, train: Any, rows: Any) -> None:
+    """Refuses numbers whose squares float64 does not hold.
+
+    Raises:
+        BenchError: it names the one that is farthest out.
+    """
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        deviation = float(train.std())
+    if not SMALLEST < deviation < 1 / SMALLEST:
+        row = int(np.abs(train).argmax())
+        raise BenchError(
+            f"{frame.place(int(rows[row]), name)} is {train[row]:.10g}: the deviation of the column is beyond numbers "
+            f"whose squares can be kept; give it in another unit, or leave it out by {drop(name)}"
+        )
 
 
 def put_back(one: Found, values: Any) -> Column:
@@ -113,19 +136,42 @@ def fitted_column(one: Found, numbers: Any, train: Any, place: int, dequantise: 
     """
     if one.kind == "category":
         return Column(one.name, one.kind, place, step=1.0, words=one.words), Seen(len(np.unique(train)))
-    distinct, ties = len(np.unique(train)), ties_of(train)
-    low, high, mean, deviation = float(train.min()), float(train.max()), float(train.mean()), float(train.std())
+    distinct, counts = np.unique(train, return_counts=True)
+    ties = ties_of(counts)
+    low, high, mean, deviation = float(distinct[0]), float(distinct[-1]), float(train.mean()), float(train.std())
     squares = np.square((train - mean) / deviation)
     kurtosis = float(np.square(squares).mean()) - 3
     grid = one.kind == "integer" or ties.there
     # The step of integers is a kind's, of the whole file; that of ties is fitted, and sees training rows alone.
-    step = step_of(np.unique(numbers if one.kind == "integer" else train)) if grid else 0.0
+    step = step_of(np.unique(numbers) if one.kind == "integer" else distinct) if grid else 0.0
     cell = step if one.kind == "integer" or (dequantise and step >= FINEST * deviation) else 0.0
     unit = float(np.hypot(deviation, cell / np.sqrt(12)))
     centre = float(np.median(train)) if one.kind == "heavy" else mean
     origin = float(train[0])
-    column = Column(one.name, one.kind, place, centre, unit, cell, origin, low, high)
-    return column, Seen(distinct, ties, step, kurtosis)
+    # A heavy column's unit is that of its tails; its middle half is written as finely as its own spread asks for.
+    middle = spread_of(train) if one.kind == "heavy" else unit
+    decimals = decimals_of(train, carried(middle)) if cell == 0 else None
+    column = Column(one.name, one.kind, place, centre, unit, cell, origin, low, high, decimals=decimals)
+    return column, Seen(len(distinct), ties, step, kurtosis)
+
+
+def strangers(column: Column, numbers: Any, splits: Splits) -> list[int]:
+    """Rows of validation and test, ascending, whose value training rows do not prepare for.
+
+    Of a category, a word that none of them has; of an integer, a value beyond their range; of another number with
+    noise, one off their grid.
+    """
+    rows = np.sort(np.concatenate([splits.validation, splits.test]))
+    values = numbers[rows]
+    if column.kind == "category":
+        known = np.bincount(numbers[splits.train], minlength=len(column.words)) > 0
+        strange = ~known[values]
+    elif column.kind == "integer":
+        strange = (values < column.low) | (values > column.high)
+    else:
+        strange = column.off_grid(values)
+    found: list[int] = rows[strange].tolist()
+    return found
 
 
 def space_of(columns: Sequence[Column], train: Tensor) -> TableSpace:
@@ -164,13 +210,16 @@ def space_of(columns: Sequence[Column], train: Tensor) -> TableSpace:
 
 
 def slope_of(column: Column, raw: Tensor) -> float:
-    """The slope of a heavy column's arcsinh: it bends where the distance of the quartiles says that the middle ends.
-
-    Where half of the rows have one value, the mean distance from the median takes the quartiles' place.
-    """
+    """The slope of a heavy column's arcsinh: it bends where the distance of the quartiles says that the middle ends."""
     if column.kind != "heavy":
         return 0.0
-    values = raw.double().numpy()
+    return 1.0 / spread_of(raw.double().numpy())
+
+
+def spread_of(values: Any) -> float:
+    """The deviation that the quartiles of a normal law would have at this distance.
+
+    Where half of the rows have one value, the mean distance from the median takes its place.
+    """
     low, high = np.quantile(values, [0.25, 0.75])
-    spread = float(high - low) / QUARTILES or float(np.abs(values - np.median(values)).mean())
-    return 1.0 / spread
+    return float(high - low) / QUARTILES or float(np.abs(values - np.median(values)).mean())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.table.column import ABSENT, as_word, place_of
+from bench.data.table.column import ABSENT, as_word
 from bench.errors import BenchError, unknown
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
@@ -94,10 +94,12 @@ class Frame:
 
     def place(self, row: int, column: str) -> str:
         """`mine.csv: row 3 (line 4), column age`, rows counted from 1 below the header; `row` counts from 0."""
+        return f"{self.name}: {self.row_words(row)}, column {column}"
+
+    def row_words(self, row: int) -> str:
+        """`row 3 (line 4)`, as `place` counts."""
         own = row if self.numbers is None else int(self.numbers[row])
-        where = place_of(self.name, own, column)
-        line = "" if self.line_of is None else f" (line {self.line_of(own)})"
-        return where.replace(f"row {own + 1}", f"row {own + 1}{line}", 1)
+        return f"row {own + 1}" + ("" if self.line_of is None else f" (line {self.line_of(own)})")
 
     def take(self, name: str, option: str) -> Values:
         """A column, taken out of the frame.
@@ -120,6 +122,19 @@ class Frame:
         self.columns = {name: values for name, values in self.columns.items() if name in kept - out}
         if not self.columns:
             raise BenchError(f"{self.name}: no column is left; name fewer in data.drop, or more in data.columns")
+
+    def leave_unnamed(self, names: Iterable[str]) -> None:
+        """Leaves out columns without a name that are empty, or that number the rows as a data frame's index does."""
+        for name in names:
+            values = self.columns[name]
+            if isinstance(values, Words):
+                continue
+            steps = np.diff(values)
+            counts = len(values) > 1 and bool((steps == 1).all()) and values[0] in (0, 1)
+            if counts or bool(np.isnan(values).all()):
+                what = "numbers the rows" if counts else "is empty"
+                self.said.append(f"{name} has no name and {what}: left out")
+                del self.columns[name]
 
     def check_names(self, names: Iterable[str], option: str) -> None:
         """Refuses names that no column has.

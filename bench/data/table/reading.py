@@ -101,8 +101,8 @@ def read_parquet(path: Path) -> Frame:
         BenchError: pyarrow is not installed, or the file cannot be read.
     """
     try:
-        from pyarrow import ArrowException  # type: ignore[import-not-found, unused-ignore]
-        from pyarrow.parquet import read_table  # type: ignore[import-not-found, unused-ignore]
+        from pyarrow import ArrowException  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        from pyarrow.parquet import read_table  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ModuleNotFoundError as error:
         advice = "install the extra that brings it, pip install -e '.[parquet]', or write a .csv"
         raise BenchError(f"{path.name} needs pyarrow, which is not installed; {advice}") from error

@@ -18,6 +18,8 @@ COMMA_NUMBER = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+(e[-+]?\d+)?", re.IG
 """A number with a decimal comma."""
 THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 """A number with commas between thousands."""
+POINT_NUMBER = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+(,\d+)?|\d*\.\d+|\d+\.)(e[-+]?\d+)?", re.IGNORECASE)
+"""A number with a point, be it before the fraction or between thousands."""
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}( .*)?")
 
 Record = tuple[int, list[str]]
@@ -44,19 +46,42 @@ def opened(path: Path, form: Form) -> IO[str]:
 
 
 def records(path: Path, form: Form) -> Iterator[Record]:
-    """Every record that is not blank, the header among them."""
+    """Every record, the header among them; blank lines are none.
+
+    In a file of one column a blank line between two rows is a record: its value is missing.
+    """
+    blank: list[int] = []
+    alone = False
     with opened(path, form) as text:
-        reader = csv.reader(text, delimiter=delimiter_of(path, form), skipinitialspace=True)
+        lines = LastLine(text)
+        reader = csv.reader(lines, delimiter=delimiter_of(path, form), skipinitialspace=True)
         begins = 1
         try:
             for fields in reader:
-                if len(fields) > 1 or (fields and fields[0].strip()):
+                if len(fields) > 1 or "".join(fields).strip() or '"' in lines.last:
+                    yield from ((line, [""]) for line in blank)
                     yield begins, fields
+                    alone, blank = len(fields) == 1, []
+                elif alone:
+                    blank.append(begins)
                 begins = reader.line_num + 1
         except csv.Error as error:
             raise BenchError(
                 f"{path.name}: the row of line {begins} cannot be read ({error}); close its quotation"
             ) from error
+
+
+class LastLine:
+    """The lines of a text, the one that was read last in sight."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self.text, self.last = text, ""
+
+    def __iter__(self) -> Iterator[str]:
+        """Each line, in its order."""
+        for line in self.text:
+            self.last = line
+            yield line
 
 
 def rows(path: Path, form: Form, header: bool) -> Iterator[Record]:
@@ -69,10 +94,31 @@ def rows(path: Path, form: Form, header: bool) -> Iterator[Record]:
 
 def line_of(path: Path, form: Form, header: bool, row: int) -> int:
     """The line on which a row begins; rows count from 0, below the header."""
+    plain = line_of_plain(path, form, row + header)
+    if plain is not None:
+        return plain
     for place, (line, _) in enumerate(rows(path, form, header)):
         if place == row:
             return line
     return 0
+
+
+def line_of_plain(path: Path, form: Form, record: int) -> int | None:
+    """The line of a record, counted from 0, in a tenth of the time; None where lines alone do not tell records.
+
+    These are quotations before it, and blank lines in a file of one column.
+    """
+    delimiter, alone = delimiter_of(path, form), True
+    with opened(path, form) as text:
+        for place, line in enumerate(text, 1):
+            alone = alone and delimiter not in line
+            if '"' in line or (alone and not line.strip()):
+                return None
+            if line.strip() or delimiter in line:
+                if record == 0:
+                    return place
+                record -= 1
+    return None
 
 
 def ragged(path: Path, form: Form, header: bool, width: int) -> BenchError | None:
@@ -155,18 +201,25 @@ def word_of(delimiter: str) -> str:
     return next((word for word, own in DELIMITERS.items() if own == delimiter), repr(delimiter))
 
 
-def decimal_comma(words: Sequence[str]) -> bool:
-    """True where most of the words are numbers once a decimal comma is read, and some have one."""
-    commas = sum((COMMA_NUMBER.fullmatch(word) or THOUSANDS.fullmatch(word)) is not None for word in words)
-    whole = sum(number(word) == number(word) for word in words)
-    return commas > 0 and 2 * (commas + whole) > len(words)
+def with_other_mark(words: Sequence[str], decimal: str) -> list[int]:
+    """Places of the numbers that have another mark than the decimal one; none unless most of the words are numbers."""
+    marks = (POINT_NUMBER,) if decimal == "," else (COMMA_NUMBER, THOUSANDS)
+    marked = [place for place, word in enumerate(words) if any(mark.fullmatch(word) for mark in marks)]
+    whole = sum(is_number(word, decimal) for word in words)
+    return marked if 2 * (len(marked) + whole) > len(words) else []
 
 
-def about_comma(words: Sequence[str]) -> str:
-    """What to say of numbers with commas: a decimal mark, or perhaps one between thousands."""
-    if all(THOUSANDS.fullmatch(word) for word in words if "," in word):
+def about_mark(words: Sequence[str], decimal: str) -> str:
+    """What to say of numbers with another mark than the decimal one: a fraction's, or perhaps one between thousands."""
+    if decimal == ",":
+        return (
+            "with a point between thousands or before the fraction; write 1234,5 without points, or leave "
+            "data.decimal=comma out"
+        )
+    if all(THOUSANDS.fullmatch(word) for word in words):
         return "with a comma between thousands or before the fraction; write 1234, or give data.decimal=comma for 1,234"
-    return "a decimal comma; give data.decimal=comma"
+    points = " and take points between thousands out" if any("." in word for word in words) else ""
+    return f"a decimal comma; give data.decimal=comma{points}"
 
 
 def dates(words: Sequence[str]) -> bool:
@@ -180,5 +233,7 @@ def is_number(word: str, decimal: str) -> bool:
 
 
 def read_number(word: str, decimal: str) -> float:
-    """The number that a word is with this decimal mark; NaN where it is none."""
-    return number(word.replace(decimal, ".")) if "_" not in word else float("nan")
+    """The number that a word is with this decimal mark; NaN where it is none, or has the other mark."""
+    if "_" in word or (decimal != "." and "." in word):
+        return float("nan")
+    return number(word.replace(decimal, "."))

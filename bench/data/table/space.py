@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.data.dequantisation import uniform
-from bench.data.table.column import ABSENT, Column, place_of
+from bench.data.table.column import ABSENT, Column, differing, place_of
 from bench.errors import BenchError
 
 ALPHA = 1e-6
@@ -204,8 +204,7 @@ def check_put_back(column: Column, columns: Mapping[str, Any], where: str) -> No
     if column.kind == "constant":
         column.check_constant(columns[column.name], where)
     elif column.kind == "duplicate" and column.same_as in columns:
-        first, second = (np.asarray(columns[name]).astype(str) for name in (column.same_as, column.name))
-        broken = np.flatnonzero(first != second)
+        broken = differing(columns[column.same_as], columns[column.name])
         if len(broken):
             row = int(broken[0])
             raise BenchError(

@@ -1,7 +1,7 @@
 """A user's own table as a data set: `data=table data.path=mine.csv`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +12,13 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.data.labelled import with_labels
 from bench.data.table.column import shown
+from bench.data.table.crossing import shared_rows
 from bench.data.table.diagnosis import Diagnosis, check_singular, notes, warnings
 from bench.data.table.fit import fitted
 from bench.data.table.frame import Form, Frame, Words, as_words
 from bench.data.table.kinds import Found, category, check_finite, kinds_of
 from bench.data.table.reading import read
-from bench.data.table.splits import TIME, split_rows
+from bench.data.table.splits import PARTS, TIME, Splits, split_rows
 from bench.errors import BenchError
 from bench.spec import DataSpec
 
@@ -82,8 +83,8 @@ def table(
         header: whether a text file's first row holds names; null takes them unless all are numbers.
 
     Raises:
-        BenchError: the file cannot be read, a value is not what its column holds, or a split has too few rows; the
-            message names file, row and column.
+        BenchError: the file cannot be read, a value is not what its column holds, a split has too few rows or a label
+            no training row; the message names file, row and column.
     """
     form = Form(delimiter, decimal, encoding, header)
     options = Options(columns, drop, label, split, seed, kinds, ties, missing)
@@ -116,14 +117,16 @@ def of_frame(name: str, frame: Frame, options: Options, files: tuple[Path, ...])
     said = [*frame.said, *without_missing(frame, options)]
     classes = None if label is None else classes_of(frame, label)
     way = split_rows(frame, split, options.seed, None if classes is None else classes.codes)
+    if classes is not None:
+        check_classes(frame, str(label), classes, way.splits)
     rows, file = frame.rows, frame.name
     found = kinds_of(frame, asked)
     fit = fitted(frame, found, way.splits, options.ties == "dequantise")
     told = "" if classes is None else f"{label} ({len(classes.words)} classes)"
-    diagnosis = Diagnosis(file, rows, fit, way.words, told, tuple(said))
+    diagnosis = Diagnosis(file, rows, fit, way.words, told, tuple(said), frame.place)
     check_singular(diagnosis)
     train, validation, test = fit.splits
-    dataset = Dataset(
+    plain = Dataset(
         name=name,
         spec=DataSpec((train.shape[1],), "continuous"),
         space=fit.space,
@@ -131,11 +134,16 @@ def of_frame(name: str, frame: Frame, options: Options, files: tuple[Path, ...])
         validation=validation,
         test=test,
         labels=None if classes is None else tuple(label_tensor(classes.codes[part]) for part in way.splits),
+        class_names=() if classes is None else tuple(classes.words),
         files=(*files, *way.files),
         warnings=(*(line for line in said if "missing" in line), *warnings(diagnosis)),
-        notes=notes(diagnosis),
     )
-    return dataset, diagnosis
+    shared = shared_rows(plain, way.splits, frame)
+    if shared is not None and shared.beyond:
+        plain = replace(plain, warnings=(*plain.warnings, shared.line))
+    elif shared is not None:
+        diagnosis = diagnosis._replace(said=(*diagnosis.said, shared.line))
+    return replace(plain, notes=notes(diagnosis)), diagnosis
 
 
 def asked_kinds(kinds: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
@@ -197,6 +205,23 @@ def classes_of(frame: Frame, label: str) -> Found:
         )
     frame.take(label, "data.label")
     return found
+
+
+def check_classes(frame: Frame, label: str, classes: Found, splits: Splits) -> None:
+    """Refuses a split in which a label has no training row.
+
+    Raises:
+        BenchError: it names the first row of such a label.
+    """
+    known = np.bincount(classes.codes[splits.train], minlength=len(classes.words)) > 0
+    for part, rows in zip(PARTS[1:], splits[1:], strict=True):
+        strange = rows[~known[classes.codes[rows]]]
+        if len(strange):
+            row = int(strange.min())
+            raise BenchError(
+                f"{frame.place(row, label)} is {shown(classes.words[classes.codes[row]])}, a label of {part} that no "
+                "training row has; give another data.split, leave such rows out, or merge labels"
+            )
 
 
 def label_tensor(codes: Any) -> Tensor:

@@ -81,7 +81,7 @@ def read_text(
     found = {column.name: column.values() for column in columns}
     line_of = partial(second_look.line_of, path, form, head.header)
     frame = Frame(path, found, start, line_of=line_of)
-    leave_unnamed(frame, head)
+    frame.leave_unnamed(head.unnamed)
     return frame
 
 
@@ -158,6 +158,8 @@ def pieces(path: Path, form: Form, head: Head, text: Sequence[int]) -> Iterator[
         BenchError: a row has more values than names, or a quotation never ends.
     """
     width = len(head.names)
+    # In a file of one column blank lines are missing values, but for those behind its last row.
+    alone = sum(1 for _ in second_look.rows(path, form, head.header)) if width == 1 else None
     try:
         with pd.read_csv(
             path,
@@ -173,6 +175,8 @@ def pieces(path: Path, form: Form, head: Head, text: Sequence[int]) -> Iterator[
             encoding=form.encoding,
             skipinitialspace=True,
             low_memory=False,
+            skip_blank_lines=width > 1,
+            nrows=alone,
             chunksize=max(1_000, VALUES_AT_ONCE // width),
         ) as reader:
             yield from reader
@@ -221,17 +225,22 @@ class Gathered:
             return
         if self.text:
             codes, words = pd.factorize(series.to_numpy(dtype=object, na_value=None))
-            places = [self.known.setdefault(str(word).strip(), len(self.known)) for word in words]
+            places = [self.code_of(str(word).strip()) for word in words]
             self.parts.append(np.asarray([*places, ABSENT], dtype=np.int32)[codes])
             return
         if series.dtype.kind not in "iuf":
-            words = [None if pd.isna(word) else str(word) for word in series.tolist()]
+            # Blanks around a value are no part of it, such as those of "NA ".
+            words = [None if pd.isna(word) or str(word).strip() in MISSING else str(word) for word in series.tolist()]
             for row, word in enumerate(words):
                 if word is not None and not is_number(word, self.form.decimal):
                     raise self.among_numbers(start + row, word)
             series = pd.Series([np.nan if word is None else read_number(word, self.form.decimal) for word in words])
         # A copy: a view would keep the parser's whole block.
         self.parts.append(series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True))
+
+    def code_of(self, word: str) -> int:
+        """The place of a word among those that came in; `ABSENT` of one that stands for a missing value."""
+        return ABSENT if word in MISSING else self.known.setdefault(word, len(self.known))
 
     def values(self) -> Any:
         """The whole column: numbers, or words; of mostly numbers it is read as numbers.
@@ -253,9 +262,11 @@ class Gathered:
         numbers = ~np.isnan(read)
         if numbers.all():
             return np.append(read, np.nan)[whole]
-        if second_look.decimal_comma(words) and self.form.decimal != ",":
-            row = int(np.flatnonzero(np.isin(whole, np.flatnonzero(["," in word for word in words])))[0])
-            raise self.at(row, f"is {shown(words[whole[row]])}, {second_look.about_comma(words)}")
+        marked = second_look.with_other_mark(words, self.form.decimal)
+        if marked:
+            row = int(np.flatnonzero(np.isin(whole, marked))[0])
+            about = second_look.about_mark([words[place] for place in marked], self.form.decimal)
+            raise self.at(row, f"is {shown(words[whole[row]])}, {about}")
         if 2 * counts[numbers].sum() > counts.sum():
             row = int(np.flatnonzero(np.isin(whole, np.flatnonzero(~numbers)))[0])
             raise self.among_numbers(row, words[whole[row]])
@@ -265,8 +276,8 @@ class Gathered:
         """The error of text among numbers."""
         if word.strip() == self.name and self.head.header:
             return self.at(row, f"is {shown(word)}: the header stands there again; leave that row out")
-        if second_look.decimal_comma([word]) and self.form.decimal != ",":
-            return self.at(row, f"is {shown(word)}, {second_look.about_comma([word])}")
+        if second_look.with_other_mark([word.strip()], self.form.decimal):
+            return self.at(row, f"is {shown(word)}, {second_look.about_mark([word.strip()], self.form.decimal)}")
         advice = (
             f"mend it, leave the column out by data.drop=[{self.name}], or give data.kinds={{{self.name}: category}}"
         )
@@ -287,17 +298,3 @@ def check_last(path: Path, form: Form, head: Head, last: Gathered) -> None:
     error = second_look.ragged(path, form, head.header, len(head.names)) if last.absent else None
     if error is not None:
         raise error
-
-
-def leave_unnamed(frame: Frame, head: Head) -> None:
-    """Leaves out columns without a name that are empty, or that number the rows as a data frame's index does."""
-    for name in head.unnamed:
-        values = frame.columns[name]
-        if isinstance(values, Words):
-            continue
-        steps = np.diff(values)
-        counts = len(values) > 1 and bool((steps == 1).all()) and values[0] in (0, 1)
-        if counts or bool(np.isnan(values).all()):
-            what = "numbers the rows" if counts else "is empty"
-            frame.said.append(f"{name} has no name and {what}: left out")
-            del frame.columns[name]

@@ -64,7 +64,8 @@
     zoom.addEventListener("click", () => {
       const large = zoom.querySelector("img").cloneNode();
       large.loading = "eager";
-      dialog.querySelector("div").replaceChildren(large);
+      const caption = zoom.parentElement.querySelector(".caption").cloneNode(true);
+      dialog.querySelector("div").replaceChildren(large, caption);
       dialog.showModal();
     });
   }
@@ -80,7 +81,7 @@
     runs.draw(true);
     for (const table of document.querySelectorAll("table.grid")) {
       const names = Array.from(table.tHead.rows[0].cells, (header) => header.textContent.trim());
-      if (names.length < 12) continue;
+      if (names.length < 12 || table.classList.contains("ranked")) continue;
       table.classList.add("blocks");
       for (const row of table.tBodies[0].rows) {
         for (const cell of row.cells) cell.dataset.label = names[cell.cellIndex];

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.official import archive as archive_module
 from bench.data.official.archive import unpacked
 from bench.errors import BenchError
 from tests.data.official.files import archive
+from tests.data.test_tar_members import header
 
 MEMBER, CONTENT = "data/power/data.npy", bytes(range(256)) * 999
 
@@ -89,3 +91,25 @@ def test_an_uncompressed_archive_is_read(tmp_path: Path) -> None:
         info.size = 3
         tar.addfile(info, io.BytesIO(b"abc"))
     assert unpacked(path, MEMBER, tmp_path / "rows.npy", "x").read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize("large", [MEMBER, "data/before"])
+def test_a_member_larger_than_any_official_file_is_not_unpacked(
+    large: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "LARGEST", 1_000)
+    path = archive(tmp_path, {large: bytes(1_001), "data/last": b"abc"})
+    with pytest.raises(BenchError, match=f"{large} unpacks to 1,001 bytes.*run `bench data fetch maf`"):
+        unpacked(path, MEMBER, tmp_path / "out" / "rows.npy", "bench data fetch maf")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_size_that_is_no_size_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "data.tar"
+    path.write_bytes(header(MEMBER, -512) + bytes(1024))
+    with pytest.raises(BenchError, match=r"cannot be read .*a member of -512 bytes"):
+        unpacked(path, MEMBER, tmp_path / "out" / "rows.npy", "x")
+    path.write_bytes(header(MEMBER, 10**9) + bytes(1024))
+    with pytest.raises(BenchError, match="unexpected end of data"):
+        unpacked(path, MEMBER, tmp_path / "out" / "rows.npy", "x")
+    assert not list((tmp_path / "out").glob("*"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from bench.data.official import known_table
-from bench.data.sources import SOURCES, source
+from bench.data.official import known_table, shuttle
+from bench.data.sources import SOURCES, RemoteFile, source
 from bench.errors import BenchError
 from tests.data.official.files import built
 from tests.helpers import ROOT
@@ -59,6 +59,23 @@ def files(root: Path, name: str) -> list[Path]:
     return [place / each for each in names]
 
 
+@pytest.fixture
+def any_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file counts as the official one."""
+    monkeypatch.setattr(RemoteFile, "checksum_of", lambda self, path: self.checksum)
+    monkeypatch.setattr(shuttle, "check_unpacked", lambda targets: None)
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_a_changed_file_is_one_line_that_names_the_remedy(name: str, tmp_path: Path) -> None:
+    first, *_ = files(tmp_path, name)
+    remedy = "delete it" if name == "shuttle" else f"run `bench data fetch {name} --data-root {tmp_path}`"
+    with pytest.raises(BenchError, match=f"^{first} is not the official file, .*{remedy}") as error:
+        built(name, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("any_content")
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_a_small_file_of_the_format_is_read(name: str, tmp_path: Path) -> None:
     paths = files(tmp_path, name)
@@ -71,7 +88,8 @@ def test_a_small_file_of_the_format_is_read(name: str, tmp_path: Path) -> None:
     assert sum(map(len, (data.train, data.validation, data.test))) == 120 * len(paths)
     assert (data.labels is None) == (label is None)
     assert data.files == tuple(paths)
-    assert data.warnings == ()
+    said = [line.partition(":")[0] for line in data.warnings]
+    assert said == ["copies of rows stand in two splits"] * (len(paths) - 1), "the second file is the first again"
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
@@ -80,6 +98,7 @@ def test_a_missing_file_names_the_command(name: str, tmp_path: Path) -> None:
         built(name, tmp_path)
 
 
+@pytest.mark.usefixtures("any_content")
 def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
     (path,) = files(tmp_path, "power_plant")
     path.write_text("\n".join(lines(4, "\t")) + "\n")
@@ -87,6 +106,7 @@ def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
         built("power_plant", tmp_path)
 
 
+@pytest.mark.usefixtures("any_content")
 def test_text_among_numbers_names_row_and_column(tmp_path: Path) -> None:
     (path,) = files(tmp_path, "wine_red")
     rows = path.read_text().splitlines()
@@ -105,6 +125,7 @@ def test_tables_of_scikit_learn_need_no_download(name: str, rows: int, dim: int,
     assert {*data.labels[0].tolist()} == set(range(classes))
 
 
+@pytest.mark.usefixtures("any_content")
 def test_the_rows_of_two_files_stand_one_after_another(tmp_path: Path) -> None:
     first, second = files(tmp_path, "shuttle")
     second.write_text("\n".join(lines(10, " ", "345", n=60)) + "\n")

@@ -57,12 +57,12 @@ def texts() -> list[bytes]:
 @pytest.mark.parametrize("content", texts(), ids=lambda content: str(len(content)))
 @pytest.mark.parametrize("widest", [9, 12, 16])
 def test_what_was_compressed_comes_back(content: bytes, widest: int) -> None:
-    assert decompressed(compressed(content, widest)) == content
+    assert decompressed(compressed(content, widest), 10**6) == content
 
 
 @pytest.mark.parametrize("clear_at", [0, 5, 1_000, 30_000])
 def test_a_cleared_table_begins_anew(clear_at: int) -> None:
-    assert decompressed(compressed(texts()[-1], clear_at=clear_at)) == texts()[-1]
+    assert decompressed(compressed(texts()[-1], clear_at=clear_at), 10**6) == texts()[-1]
 
 
 @pytest.mark.skipif(shutil.which("gzip") is None, reason="no gzip here")
@@ -86,4 +86,12 @@ def test_gzip_reads_the_same(clear_at: int | None) -> None:
 )
 def test_what_is_broken_is_named(content: bytes, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        decompressed(content)
+        decompressed(content, 10**6)
+
+
+def test_no_more_is_unpacked_than_is_allowed() -> None:
+    bomb = compressed(bytes(3_000_000))
+    assert len(bomb) < 5_000
+    assert decompressed(bomb, 3_000_000) == bytes(3_000_000)
+    with pytest.raises(ValueError, match=r"unpacks to more than 2,999,999 bytes"):
+        decompressed(bomb, 2_999_999)

@@ -9,6 +9,7 @@ from PIL import Image
 from bench.data.official import patches
 from bench.errors import BenchError
 from tests.data.official.files import built
+from tests.data.test_picture_folder import bomb
 
 
 def jpeg(level: int, size: tuple[int, int] = (24, 16)) -> bytes:
@@ -63,7 +64,7 @@ def test_all_photographs_are_wanted(tmp_path: Path) -> None:
         built("bsds300_patches", tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", jpeg(3)[:-100], jpeg(3, (7, 20))])
+@pytest.mark.parametrize("content", [b"", b"<html>", jpeg(3)[:-100], jpeg(3, (7, 20)), jpeg(3, (600, 500)), bomb()])
 def test_a_broken_photograph_is_named(content: bytes, tmp_path: Path) -> None:
     archive(tmp_path, [content], [jpeg(2)])
     with pytest.raises(BenchError, match=r"BSDS300/images/train/0000.jpg") as error:
@@ -81,4 +82,14 @@ def test_a_broken_archive_names_the_command(tmp_path: Path) -> None:
 
 def test_without_the_archive_the_command_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=f"is missing; run `bench data fetch bsds300_patches --data-root {tmp_path}`"):
+        built("bsds300_patches", tmp_path)
+
+
+@pytest.mark.parametrize(("limit", "most"), [("LARGEST", 100), ("MOST_MEMBERS", 2)])
+def test_an_archive_of_other_sizes_is_not_read(
+    limit: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patches, limit, most)
+    archive(tmp_path, [jpeg(1)] * 3, [jpeg(2)])
+    with pytest.raises(BenchError, match=r"cannot be read \(member \d unpacks to .* bytes\); run `bench data fetch"):
         built("bsds300_patches", tmp_path)

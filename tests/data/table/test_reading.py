@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.data.table import second_look
 from bench.data.table.frame import Form, Words
 from bench.data.table.reading import of_frame, read
 from bench.data.table.table import table
@@ -112,6 +113,71 @@ def test_decimal_commas_are_read_where_they_are_asked_for(tmp_path) -> None:
     assert (table("table", path=str(quoted), decimal="comma").train == point.train).all()
 
 
+POINT = "with a point between thousands or before the fraction; write 1234,5 without points, or leave data.decimal"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([f"{1 + n}.{100 + n}" for n in range(120)], f"row 1 (line 2), column n is '1.100', {POINT}"),
+        ([f"1.{100 + n},5" for n in range(120)], f"row 1 (line 2), column n is '1.100,5', {POINT}"),
+        ([*(f"{n},5" for n in range(119)), "1.5"], f"row 120 (line 121), column n is '1.5', {POINT}"),
+        ([*(str(n * n) for n in range(60)), *["2.500"] * 60], f"row 61 (line 62), column n is '2.500', {POINT}"),
+        (["0.5", "1.5", "2.5"] * 40, f"row 1 (line 2), column n is '0.5', {POINT}"),
+    ],
+)
+def test_points_beside_a_decimal_comma_are_never_guessed(tmp_path, values, message) -> None:
+    rows = with_column("n", values)
+    rows = [rows[0], *([value.replace(".", ",") for value in row[:3]] + row[3:] for row in rows[1:])]
+    assert message in refused(written(tmp_path, rows, delimiter=";"), delimiter="semicolon", decimal="comma")
+
+
+def test_points_in_words_are_no_numbers_beside_a_decimal_comma(tmp_path) -> None:
+    rows = [["n", "day", "version"], *([f"{n},5", f"0{n % 5 + 1}.02.2020", f"1.{n % 3}.0"] for n in range(120))]
+    path = written(tmp_path, rows, delimiter=";")
+    data = table("table", path=str(path), delimiter="semicolon", decimal="comma")
+    assert [column.kind for column in data.space.columns] == ["real", "category", "category"]
+
+
+def test_thousands_and_a_decimal_comma_are_told_apart(tmp_path) -> None:
+    rows = [["n"], *([f'"1.{100 + n},5"'] for n in range(120))]
+    assert "a decimal comma; give data.decimal=comma and take points between thousands out" in refused(
+        written(tmp_path, rows)
+    )
+
+
+@pytest.mark.parametrize("word", ["NA ", " NA", '" NA "', "  ", '" "', "? ", "null  "])
+@pytest.mark.parametrize("text", [False, True])
+def test_blanks_around_a_missing_value_are_no_part_of_it(tmp_path, word, text) -> None:
+    values = ["x", "y", "z"] * 40 if text else [f"{value:.4f}" for value in np.random.default_rng(1).normal(size=120)]
+    values[16] = word
+    path = written(tmp_path, with_column("d", values))
+    assert "row 17 (line 18), column d is missing, the first of 1; give data.missing=drop" in refused(path)
+    assert len(read(path).columns) == 4
+    dropped = table("table", path=str(path), missing="drop")
+    assert dropped.space.columns[3].words == (("x", "y", "z") if text else ())
+
+
+@pytest.mark.parametrize("blank", ["", "   ", '""', "NA", '" "'])
+@pytest.mark.parametrize("text", [False, True])
+def test_a_blank_line_between_the_rows_of_one_column_is_a_missing_value(tmp_path, blank, text) -> None:
+    values = [["x", "y", "z"][n % 3] if text else row[0] for n, row in enumerate(ROWS)]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["", "a", *values[:16], blank, *values[16:], "", "  ", ""]))
+    assert "row 17 (line 19), column a is missing, the first of 1; give data.missing=drop" in refused(path)
+    data = table("table", path=str(path), missing="drop")
+    assert len(data.train) + len(data.validation) + len(data.test) == 120
+    path.write_text("\n".join(["", "a", *values[:16], blank, *values[16:50], "1,2", *values[50:]]))
+    assert "row 52 (line 54) has 2 values for 1 column" in refused(path)
+
+
+def test_blank_lines_of_several_columns_are_no_rows(tmp_path) -> None:
+    rows = [HEAD, *ROWS[:16], [""], *ROWS[16:], [""]]
+    assert read(written(tmp_path, rows)).rows == 120
+    rows[17] = ['""']
+    assert "row 17 (line 18) has 1 values for 3 columns" in refused(written(tmp_path, rows))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -188,6 +254,19 @@ def test_lines_count_quoted_breaks_and_blank_lines(tmp_path) -> None:
     path = written(tmp_path, [*rows[:2], [""], *rows[2:]])
     # 99 rows above it, of which 49 have two lines; the header; and a blank line, which is no row.
     assert "row 100 (line 151), column a is 'abc'" in refused(path)
+
+
+@pytest.mark.parametrize("extra", [[], ["note"], ["one column"]])
+def test_the_line_of_a_row_is_the_same_however_it_is_looked_for(tmp_path, extra) -> None:
+    rows = [["", ""], HEAD, *ROWS[:3], [""], *ROWS[3:6], ["", "", ""], *ROWS[6:9], ["", "  "], [" "], *ROWS[9:12]]
+    rows = [row[:1] for row in rows[1:]] if extra == ["one column"] else rows[1:]
+    rows = [*rows, ['"a', '1"'] if extra == ["note"] else ["1"], *ROWS[:3]]
+    path = written(tmp_path, rows)
+    form = Form()
+    for place, (line, _) in enumerate(second_look.rows(path, form, True)):
+        assert second_look.line_of(path, form, True, place) == line
+    quick = second_look.line_of_plain(path, form, 5)
+    assert quick == (None if extra == ["one column"] else 7)
 
 
 def test_text_far_down_is_found_in_its_piece(tmp_path, monkeypatch) -> None:

@@ -14,6 +14,7 @@ from bench.data.table.column import Column
 from bench.data.table.space import TableSpace
 from bench.data.table.table import table
 from bench.errors import BenchError
+from bench.use.files import read_rows
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -144,6 +145,30 @@ def test_rows_of_other_tables_are_refused_by_row_and_column(mixed, change, messa
     assert message in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        (["0", "1"], ["0", "1"], "category"),
+        (["0.0", "1.0"], ["0", "1"], "category"),
+        (["no", "yes"], [" no", "yes "], "category"),
+        (["0.10", "2.50", "7"], ["0.1", "2.5", "7.0"], "real"),
+        (["7"], ["7.0"], "constant"),
+        (["DE"], ["DE "], "constant"),
+        (["007"], ["7"], "constant"),
+    ],
+)
+def test_a_file_with_copies_of_its_columns_is_one_of_its_own_rows(tmp_path, first, second, kind) -> None:
+    random = np.random.default_rng(0)
+    places = random.integers(0, len(first), 300)
+    lines = [f"{random.normal():.5f},{first[place]},{second[place]}" for place in places]
+    path = tmp_path / "mine.csv"
+    path.write_text("x,first,second\n" + "\n".join(lines))
+    space = table("table", path=str(path)).space
+    assert [column.kind for column in space.columns[1:]] == [kind, "duplicate"]
+    rows = read_rows(path, tuple(column.name for column in space.columns if column.words))
+    assert len(space.from_units(rows, "mine.csv")) == 300
+
+
 def test_columns_that_are_not_modelled_may_be_left_out_and_others_stand_beside(mixed) -> None:
     rows = {"height": [170], "income": ["1e3"], "grade": [6], "children": ["2"], "colour": ["red"], "other": ["x"]}
     assert mixed.space.from_units(rows, "new.csv").shape == (1, 5)
@@ -154,6 +179,57 @@ def test_samples_stay_among_the_levels_that_are_known(mixed) -> None:
     assert set(units["colour"]) <= {"red", "green", "blue"}
     assert units["children"].min() >= 0
     assert np.isfinite(units["income"]).all()
+
+
+def drawn_like(tmp_path, values, **options):
+    """Text of a column's values, model space and back, beside the values of the training rows."""
+    write(tmp_path / "mine.csv", {"a": values})
+    data = table("table", path=str(tmp_path / "mine.csv"), **options)
+    x = data.space.to_model(data.train, generator())
+    own = {str(value) for value in values}
+    return [str(value) for value in data.space.to_units(x)["a"].tolist()], own, data
+
+
+@pytest.mark.parametrize("ties", ["keep", "dequantise"])
+@pytest.mark.parametrize(
+    ("step", "places"), [(0.1, 1), (1e-3, 3), (2e-7, 7), (0.5, 1), (1.0, 0)], ids=["0.1", "0.001", "2e-7", "0.5", "1"]
+)
+def test_rows_are_written_with_the_digits_of_the_users(tmp_path, step, places, ties) -> None:
+    counts = np.random.default_rng(0).integers(0, 40, 400)
+    values = [round(float(step * count + 0.1 * step), places + 1) for count in counts]
+    text, own, _ = drawn_like(tmp_path, values, ties=ties)
+    assert set(text) <= own
+
+
+def test_rows_of_a_coarse_grid_are_whole_numbers_of_it(tmp_path) -> None:
+    values = (1e16 * np.random.default_rng(0).integers(0, 40, 400)).tolist()
+    text, own, _ = drawn_like(tmp_path, values, kinds={"a": "real"}, ties="dequantise")
+    assert set(text) <= own
+
+
+def test_a_grid_of_thirds_comes_back_as_it_was(tmp_path) -> None:
+    values = (np.random.default_rng(0).integers(0, 40, 400) / 3).tolist()
+    text, _, data = drawn_like(tmp_path, values, ties="dequantise")
+    assert data.space.columns[0].step == pytest.approx(1 / 3, rel=1e-12)
+    found = np.asarray(list(map(float, text)))
+    np.testing.assert_allclose(found, np.round(3 * found) / 3, rtol=0, atol=1e-14)
+
+
+def test_samples_of_real_numbers_have_as_many_digits_as_float32_carries(tmp_path) -> None:
+    values = (170 + 10 * np.random.default_rng(0).normal(size=400)).tolist()
+    _, _, data = drawn_like(tmp_path, values)
+    units = data.space.to_units(torch.randn(500, 1, generator=generator()))["a"]
+    assert max(len(str(value).partition(".")[2]) for value in units) == 6
+    x = torch.randn(500, 1, generator=generator())
+    exact = x[:, 0].double().numpy() * data.space.columns[0].unit + data.space.columns[0].centre
+    np.testing.assert_allclose(units, exact, rtol=0, atol=0.51e-6)
+
+
+def test_integers_beyond_64_bits_are_no_other_numbers(tmp_path) -> None:
+    values = (1e19 * np.random.default_rng(0).integers(1, 40, 400)).tolist()
+    text, own, data = drawn_like(tmp_path, values)
+    assert data.space.columns[0].kind == "integer"
+    assert set(text) <= own
 
 
 def write(path, columns: dict) -> None:
@@ -186,12 +262,30 @@ def test_a_gaussian_has_its_closed_form_in_both_coordinates(tmp_path) -> None:
     assert float(space.log_det(data.train).abs().max()) == 0.0
 
 
-def uniform_in_cells(space: TableSpace, raw: Tensor, probability: Tensor) -> Tensor:
-    """log density in the columns' units of the law that spreads each value's probability evenly over its cell."""
-    x = space.to_model(raw, generator(3))
-    volume = (space.width.log() * (space.width > 0)).sum()  # of a cell, in report coordinates
-    in_model_space = probability.log() - volume - space.log_det(x)
-    return in_model_space + space.log_det(x) + space.unit_log_det
+def uniform_in_cells(data, values: list, probability: list[float]) -> tuple[Tensor, Tensor]:
+    """Of the law that spreads each value's probability evenly over its cell, held at the test rows of one column.
+
+    Its density in model space is the slope of its distribution function there, by differences: no Jacobian of the
+    space's is asked for.
+
+    Returns:
+        log density in the column's units by the space's log-determinants, and log probability of each row's value.
+    """
+    space = double(data.space)
+    (column,) = space.columns
+    places = list(range(len(values))) if column.kind == "category" else values
+    lower = torch.from_numpy(column.raw(places))
+    mass = torch.tensor(probability, dtype=torch.float64)
+
+    def distribution(x: Tensor) -> Tensor:
+        filled = ((space.unmapped(x) - lower) / space.width).clamp(0, 1)
+        return (filled * mass).sum(1)
+
+    x = space.to_model(data.test.double(), generator(3))
+    step = 1e-6
+    density = (distribution(x + step) - distribution(x - step)) / (2 * step)
+    own = mass[(data.test.double() - lower).abs().argmin(1)]
+    return density.log() + space.log_det(x) + space.unit_log_det, own.log()
 
 
 def test_a_category_is_bounded_by_its_probability_and_meets_it(tmp_path) -> None:
@@ -199,9 +293,11 @@ def test_a_category_is_bounded_by_its_probability_and_meets_it(tmp_path) -> None
     words = [word for word, share in shares.items() for _ in range(int(1_000 * share))]
     write(tmp_path / "words.csv", {"word": words})
     data = table("table", path=str(tmp_path / "words.csv"))
-    probability = torch.tensor([shares[word] for word in data.space.columns[0].words])[data.test[:, 0].long()]
-    each = uniform_in_cells(data.space, data.test, probability)
-    torch.testing.assert_close(each, probability.log(), rtol=0, atol=1e-5)
+    known = data.space.columns[0].words
+    density, expected = uniform_in_cells(data, list(known), [shares[word] for word in known])
+    assert len(expected.unique()) == 2
+    # The slope by differences of 1e-6 in float64.
+    torch.testing.assert_close(density, expected, rtol=0, atol=1e-6)
 
 
 def test_the_mass_of_a_category_is_that_of_its_unit_cell() -> None:
@@ -229,11 +325,10 @@ def test_an_integer_meets_its_probability(tmp_path, step: int) -> None:
     data = table("table", path=str(tmp_path / "counts.csv"))
     (column,) = data.space.columns
     assert (column.kind, column.step) == ("integer", step)
-    units = data.space.to_units(data.space.to_model(data.test, generator()))["count"]
-    probability = torch.from_numpy((units // step - 6) / 10)
-    each = uniform_in_cells(data.space, data.test, probability)
-    # Per unit of the column; the probability of a multiple of 100 is spread over 100 units.
-    torch.testing.assert_close(each, (probability / step).log(), rtol=0, atol=1e-5)
+    density, expected = uniform_in_cells(data, [step * (7 + place) for place in range(4)], [0.1, 0.2, 0.3, 0.4])
+    assert len(expected.unique()) == 4
+    # Per unit of the column; the probability of a multiple of 100 is spread over 100 units. Differences as above.
+    torch.testing.assert_close(density, expected - math.log(step), rtol=0, atol=1e-6)
 
 
 def test_no_density_of_cells_is_above_the_probability(tmp_path) -> None:
@@ -279,5 +374,8 @@ def test_real_columns_alone_draw_no_noise(tmp_path) -> None:
 
 
 def test_a_space_moves_with_its_constants(mixed) -> None:
-    moved = mixed.space.to(torch.device("cpu"))
-    assert torch.equal(moved.to_model(mixed.test, generator()), mixed.space.to_model(mixed.test, generator()))
+    moved = mixed.space.to(torch.device("meta"))
+    tensors = [value for item in fields(moved) if isinstance(value := getattr(moved, item.name), Tensor)]
+    assert len(tensors) == 7
+    assert {value.device.type for value in tensors} == {"meta"}
+    assert moved.columns == mixed.space.columns

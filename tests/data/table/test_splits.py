@@ -180,3 +180,20 @@ def test_labels_that_cannot_be(tmp_path) -> None:
     words[40] = ""
     assert "row 41 (line 42), column kind is missing" in refused(written(tmp_path, kind=words), label="kind")
     assert "one of 400 words; a category has at most 50" in refused(path, label="n")
+
+
+@pytest.mark.parametrize(("part", "first"), [("test", 341), ("validation", 281)])
+@pytest.mark.parametrize("split", ["time", "part"])
+def test_labels_of_no_training_row_are_named(tmp_path, part, first, split) -> None:
+    columns = {"n": range(400), "kind": ["a", "b"] * 200}
+    columns["part"] = ["train"] * 280 + ["validation"] * 60 + ["test"] * 60
+    columns["kind"] = ["c" if n in (first - 1, first + 3) else word for n, word in enumerate(columns["kind"])]
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(lines))
+    with pytest.raises(BenchError) as refusal:
+        table("table", path=str(path), label="kind", split=split, drop=["part"])
+    assert str(refusal.value) == (
+        f"mine.csv: row {first} (line {first + 1}), column kind is 'c', a label of {part} that no training row has; "
+        "give another data.split, leave such rows out, or merge labels"
+    )

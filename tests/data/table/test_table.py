@@ -149,6 +149,19 @@ def test_near_singular_directions_are_named(tmp_path, bench_call) -> None:
     assert "near-singular: a combination of a, b, total hardly varies" in bench_call("list", "data", "near.csv").out
 
 
+@pytest.mark.parametrize(("rows", "found"), [(72, True), (52, False)])
+def test_where_rows_are_too_few_for_near_singular_directions_a_line_says_so(tmp_path, bench_call, rows, found) -> None:
+    """70 % of the rows are for training: 50 of 40 columns tell them, 36 do not."""
+    x = np.random.default_rng(0).normal(size=(rows, 40))
+    x[:, 2] = x[:, 0] + x[:, 1] + 1e-3 * np.random.default_rng(1).normal(size=rows)
+    head = ",".join(f"x{place}" for place in range(40))
+    (tmp_path / "few.csv").write_text("\n".join([head, *(",".join(map(str, row)) for row in x)]))
+    words = bench_call("list", "data", "few.csv", "data.split=[0.7,0.1,0.2]").out
+    assert ("near-singular: a combination of x0, x1, x2 hardly varies" in words) == found
+    said = "  near-singular combinations are not looked for: 36 training rows of 40 columns of numbers"
+    assert (said in words.splitlines()) != found
+
+
 def test_a_broken_file_has_no_diagnosis(tmp_path, bench_call) -> None:
     (tmp_path / "broken.csv").write_text("a,b\n1,2\n3\n")
     answer = bench_call("list", "data", "broken.csv")

@@ -1,0 +1,61 @@
+"""A run's data made again where its folder does not hold what is needed, and held against the row's hashes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.config import Config
+from bench.data.content import PROJECT, is_projects, rows_hash
+from bench.data.dataset import Dataset
+from bench.errors import BenchError
+from bench.record.key import short
+from bench.record.store import Record
+from bench.setup import build
+from bench.setup.identity import data_content
+from bench.use.own_code import make_importable
+
+
+def rebuilt(config: Config, record: Record, own_shape: bool, name: str, say: Callable[[str], None]) -> Dataset:
+    """The data set that a run was trained and tested on, made again from its configuration.
+
+    Args:
+        config: of the run.
+        record: its row.
+        own_shape: whether its entry takes pictures in their own shape.
+        name: of the run in an error.
+        say: takes a line where nothing shows that the data are the run's.
+
+    Raises:
+        BenchError: it cannot be built, or its test rows are others than those the run was tested on.
+    """
+    whole = build.dataset(config)
+    dataset = whole.of_seed(config.seed)
+    before, rows = record.get("test_hash"), record.get("nll_examples")
+    origin = config.data.get("path") or config.data.get("function") or f"data={config.data['name']}"
+    if before is None or rows is None:
+        say(f"{name}: no hash of its test rows is stored; nothing shows that {origin} gives the data it was trained on")
+    else:
+        now = rows_hash(dataset.test[: int(rows)])
+        if now != before:
+            raise BenchError(
+                f"{name}: {origin} gives other test rows here (hash {now}) than the run was tested on ({before}); put "
+                "the data back as they were, or train anew"
+            )
+        content = record.get("data_hash")
+        if content is not None and short(data_content(config, whole)) != content:
+            say(f"{name}: {origin} gives the test rows of the run; other rows or options are not as they were")
+    return dataset.shaped() if own_shape else dataset
+
+
+def check_function(config: Config, folder: Path) -> None:
+    """Refuses the function of `data=python` unless its module is here as the folder keeps it: to call it runs code.
+
+    Raises:
+        BenchError: it is another one, not here, or the bench's own, which returns no data of a user's.
+    """
+    if is_projects(config.data):
+        return
+    function = str(config.data.get("function", "")).replace(":", ".")
+    if function.startswith(PROJECT):
+        raise BenchError(f"{folder.name}: data.function={config.data['function']} is no function of one's own data")
+    if function:
+        make_importable(function, folder, trust=False)
