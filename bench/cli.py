@@ -5,11 +5,20 @@ import contextlib
 import io
 import os
 import re
+import shlex
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import bench
 from bench.errors import BenchError, NotApplicable, OutOfHours
+from bench.signs import plain_signs
 from bench.use.words import add_commands
+
+if TYPE_CHECKING:
+    from bench.sweep import Reports
 
 EPILOG = """examples:
   bench run model=vae data=digits seed=0        one run; any Hydra override
@@ -21,12 +30,13 @@ EPILOG = """examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; the exit code is 0, 1 (something failed), 2 (a mistake in the command) or 130 (interrupted)."""
+    open_standard_streams()
     arguments = parsed(argv)
     user_folder_last(loads=hasattr(arguments, "config_dir"))
     os.environ["MPLBACKEND"] = "agg"  # a notebook's shell may name one that this environment does not have
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without ≤ shows its code
+            stream.reconfigure(errors=plain_signs())
     try:
         code: int = arguments.call(arguments)
     except (BenchError, NotApplicable) as error:
@@ -42,6 +52,17 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     return code
+
+
+def open_standard_streams() -> None:
+    """Streams that the caller closed lead nowhere: no file of this program takes their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere == number:
+                setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def user_folder_last(*, loads: bool) -> None:
@@ -72,7 +93,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=f"bench {bench.__version__}")
+    top.set_defaults(call=call_help)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     run = commands.add_parser("run", help="train and evaluate: one run, a grid (-m) or a study (study=NAME)")
     run.add_argument("overrides", nargs="*", help="Hydra overrides, such as model=vae budget.steps=500")
@@ -120,11 +143,12 @@ def parser() -> argparse.ArgumentParser:
         report.add_argument(f"--{option}", type=comma_list, default=[], metavar="A,B", help=told)
     report.add_argument("--results-dir", type=Path, default=Path("results"))
     report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
+    report.add_argument("--beside", type=Path, help="a results folder: its numbers of the same study stand beside")
     report.set_defaults(call=call_report)
 
-    what = commands.add_parser("list", help="models, data, studies, metrics: a line each")
+    what = commands.add_parser("list", help="models, data, studies, metrics: a line each; of a NAME its options")
     what.add_argument("what", nargs="?", choices=["models", "data", "studies", "metrics"])
-    what.add_argument("name", nargs="?", metavar="NAME", help="a data set, or a table's file: sizes and faults")
+    what.add_argument("name", nargs="?", metavar="NAME", help="a model: its options; a data set or a file: its faults")
     what.add_argument("overrides", nargs="*", help="options of the data, such as data.label=species")
     add_config_dir(what)
     what.set_defaults(call=call_list)
@@ -163,6 +187,9 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, all of them")
     reproduce.add_argument("--results-dir", type=Path, default=Path("results"))
     reproduce.set_defaults(call=call_reproduce)
+    complete = commands.add_parser("completion", help="a script that completes commands and names in bash or zsh")
+    complete.add_argument("shell", choices=["bash", "zsh"])
+    complete.set_defaults(call=call_completion)
     add_commands(commands)
     return top
 
@@ -194,6 +221,12 @@ def existing(config_dirs: list[Path] | None) -> Path | None:
     return config_dir
 
 
+def call_help(arguments: argparse.Namespace) -> int:
+    """`bench` alone."""
+    parser().print_help()
+    return 0
+
+
 def call_run(arguments: argparse.Namespace) -> int:
     """`bench run`."""
     from bench.sweep import run_command
@@ -205,7 +238,7 @@ def call_run(arguments: argparse.Namespace) -> int:
         print("---\n".join(configurations(arguments.overrides, arguments.multirun, config_dir)), end="")
         return 0
     return run_command(
-        arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir, reported
+        arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir, reports()
     )
 
 
@@ -226,7 +259,7 @@ def call_evaluate(arguments: argparse.Namespace) -> int:
     """`bench evaluate`."""
     from bench.sweep import evaluate_command
 
-    return evaluate_command(arguments.what, arguments.overrides, arguments.results_dir)
+    return evaluate_command(arguments.what, arguments.overrides, arguments.results_dir, reports())
 
 
 def call_retime(arguments: argparse.Namespace) -> int:
@@ -261,10 +294,22 @@ def call_report(arguments: argparse.Namespace) -> int:
     if any(chosen.values()):
         from bench.report.selection import select
 
-        print("\n".join(select(arguments.study, arguments.results_dir, **chosen)))
+        print("\n".join(select(arguments.study, arguments.results_dir, terminal_width(), **chosen)))
         return 0
     print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file)))
+    if arguments.beside is not None:
+        from bench.report.beside import beside
+
+        study = arguments.study
+        print("", *beside(arguments.results_dir / study, arguments.beside / study, terminal_width()), sep="\n")
     return 0
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output leads to; None for a log."""
+    from bench.cells.terminal import on_terminal
+
+    return shutil.get_terminal_size().columns if on_terminal(sys.stdout) else None
 
 
 def reported(study: str, results_dir: Path, single_file: bool = False) -> list[str]:
@@ -275,6 +320,18 @@ def reported(study: str, results_dir: Path, single_file: bool = False) -> list[s
     return report(study, results_dir, single_file=single_file)
 
 
+def reports() -> "Reports":
+    """What a sweep says of its study, in the terminal's width."""
+    from bench.sweep import Reports
+
+    def ranked_lines(study: str, results_dir: Path, data_of: Mapping[str, str]) -> list[str]:
+        from bench.report.ranked import ranked
+
+        return ranked(study, results_dir, data_of, terminal_width())
+
+    return Reports(reported, ranked_lines)
+
+
 def call_list(arguments: argparse.Namespace) -> int:
     """`bench list`."""
     from bench.setup.listing import listing
@@ -282,14 +339,16 @@ def call_list(arguments: argparse.Namespace) -> int:
     config_dir = existing(arguments.config_dir)
     if arguments.name is None:
         lines = listing(arguments.what, config_dir)
-    elif arguments.what == "data":
+    elif arguments.what in ("models", "data"):
         from bench.cells.apart import verdict
 
-        task = {"do": "list", "name": arguments.name, "overrides": arguments.overrides}
+        task = {"do": "list", "what": arguments.what, "name": arguments.name, "overrides": arguments.overrides}
+        task["width"] = terminal_width()
         task["config_dir"] = None if config_dir is None else str(config_dir)
         return 0 if verdict(task, print) else 1
     else:
-        raise BenchError(f"bench list {arguments.what} {arguments.name}: only data have a list by name; leave it out")
+        words = f"bench list {arguments.what} {arguments.name}"
+        raise BenchError(f"{words}: only models and data have a list by name; leave it out")
     print("\n".join(lines))
     return 0
 
@@ -317,7 +376,7 @@ def call_new(arguments: argparse.Namespace) -> int:
 
     for path in write_new(arguments.words, arguments.dir):
         print(f"wrote {path}")
-    where = f"cd {arguments.dir} && " if arguments.dir else ""
+    where = f"cd {shlex.quote(str(arguments.dir))} && " if arguments.dir else ""
     option = " --config-dir conf" if arguments.dir else ""
     print(f"next: {where}bench check {arguments.words[-1]}{option}")
     return 0
@@ -343,6 +402,14 @@ def call_speed(arguments: argparse.Namespace) -> int:
 
     for line in speed(arguments.cases, arguments.device, arguments.results_dir, arguments.threads):
         print(line)
+    return 0
+
+
+def call_completion(arguments: argparse.Namespace) -> int:
+    """`bench completion`."""
+    from bench.setup.completion import completion
+
+    print(completion(parser(), arguments.shell), end="")
     return 0
 
 

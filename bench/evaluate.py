@@ -16,12 +16,13 @@ from bench.data.dataset import Dataset
 from bench.data.watched import Watched
 from bench.machine.clock import Neighbours, Stopwatch
 from bench.machine.deadline import Deadline
+from bench.machine.stage import Parts, Watch, unwatched
 from bench.metrics import labels as label_metrics
 from bench.metrics.ais import Annealing
 from bench.metrics.calibration import calibration
 from bench.metrics.clusters import cluster_use
 from bench.metrics.compute import seconds_per_1k
-from bench.metrics.draws import likelihood_over_draws
+from bench.metrics.draws import chunks_of, likelihood_over_draws
 from bench.metrics.latent import code_diagnostics, diagnostics, gradient_noise
 from bench.metrics.likelihood import bits_per_dim, evaluating, mean_and_error
 from bench.metrics.likelihood_gap import likelihood_gap
@@ -56,6 +57,8 @@ COLUMN_NOISE = 0.1
 """Latent noise of the column `recon_mse_noise`, in standard deviations of the latent."""
 GRADIENT_BATCH = 128
 GRADIENT_DRAWS = (1, 5, 25)
+PARTS = 11
+"""Parts of an evaluation that are said as they begin."""
 Arrays = dict[str, dict[str, Any]]
 
 
@@ -67,13 +70,14 @@ def evaluate(
     run_seed: int = 0,
     outside: Dataset | None = None,
     draws_density: bool = True,
+    watch: Watch = unwatched,
 ) -> tuple[Record, Arrays]:
     """The evaluation half of a run's record, and the arrays that its pictures are drawn from.
 
     Every draw comes from `settings.seed`, so that all runs meet the same noise; torch's random state is left as it was.
     Only the supervised baseline, which is trained here, starts from `run_seed` as the entry did. `outside` is the data
     set of `settings.outside`. A density of the plane is among the arrays where `draws_density`: it costs as much as
-    the likelihood of 4,096 examples.
+    the likelihood of 4,096 examples. `watch` is told each part as it begins, and each chunk of the likelihood.
 
     Raises:
         Diverged: a likelihood, a sample or a reconstruction is not finite, or an ODE's solve is too far off.
@@ -82,41 +86,45 @@ def evaluate(
         Impossible: the likelihood is one that no density of the data has.
     """
     device = dataset.device
-    watch, neighbours = Stopwatch(device), Neighbours()
-    with watch, torch.no_grad(), evaluating(entry), torch.random.fork_rng([device] if device.type == "cuda" else []):
+    parts = Parts(PARTS, deadline, watch)
+    stopwatch, neighbours = Stopwatch(device), Neighbours()
+    devices = [device] if device.type == "cuda" else []
+    with stopwatch, torch.no_grad(), evaluating(entry), torch.random.fork_rng(devices):
         torch.manual_seed(stream_seed(settings.seed, "evaluate"))
         x = dataset.fixed(dataset.test[: settings.test_examples], stream_seed(settings.seed, "test"))
         watched = Watched({"the test examples": x})
         warnings = {"warning": "; ".join(dataset.warnings)} if dataset.warnings else {}
-        density, arrays = likelihood(entry, dataset, x, settings, deadline)
+        density, arrays = likelihood(entry, dataset, x, settings, parts)
         record = joined(warnings, density)
         watched.check("its likelihood")
         for metric in (reconstruction, sampling, latent_use, cluster_use):
-            deadline.check()
+            parts.begin(metric.__name__.replace("_", " "))
             record = joined(record, metric(entry, dataset, x, settings))
             watched.check(metric.__name__.replace("_", " "))
-        deadline.check()
+        parts.begin("classes")
         record |= classes(entry, dataset, x, settings, run_seed)
-        deadline.check()
+        parts.begin("likelihood gap")
         own_density = isinstance(entry, HasLogProb) and not isinstance(entry, HasLogWeights)
         known = torch.from_numpy(arrays["likelihoods.npz"]["log_prob"]) if own_density else None
         record |= likelihood_gap(
             entry, dataset, len(x), settings.batch_rows, stream_seed(settings.seed, "likelihood gap"), known
         )
-        deadline.check()
+        parts.begin("pictures")
         arrays["samples.npz"] = picture_samples(entry, dataset, x)
         watched.check("its classes or pictures")
+        parts.begin("calibration")
         record |= calibration(entry, x[: settings.sample_size], settings.batch_rows)
+        parts.begin("outside data")
         record = joined(record, against_outside(entry, dataset, outside, settings, deadline.check))
         watched.check("its calibration or outside data")
         # Last, so that no number hangs on whether it is drawn.
         if draws_density and dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
-            deadline.check()
+            parts.begin("density of the plane")
             arrays["density.npz"] = density_grid(entry, dataset, x, settings)
-    return record | {"eval_seconds": watch.seconds, "shared_machine": neighbours.shared()}, arrays
+    return record | {"eval_seconds": stopwatch.seconds, "shared_machine": neighbours.shared()}, arrays
 
 
-def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadline: Deadline) -> tuple[Record, Arrays]:
+def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, parts: Parts) -> tuple[Record, Arrays]:
     """Test likelihood in the report space, with its bound, its K-curve and its distance from the truth.
 
     `likelihoods.npz` holds the examples' own: `log_prob`, `(n,)` float64 in the order of the test split, and `truth`,
@@ -127,7 +135,9 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, deadli
     if annealing is not None:
         x = x[: settings.ais_examples]
     evaluations = field_evaluations(entry)
-    over = likelihood_over_draws(entry, dataset, x, settings, annealing, deadline.check)
+    draws = settings.dequantisation_draws if dataset.noisy else 1
+    tick = parts.chunks("likelihood", chunks_of(entry, len(x), draws, settings))
+    over = likelihood_over_draws(entry, dataset, x, settings, annealing, tick)
     if over is None:
         return {}, {}
     estimated, log_prob = over.mean, over.mean.log_prob

@@ -16,12 +16,13 @@ from bench.errors import CannotWrite, ChangedData, Diverged, NotApplicable, Time
 from bench.evaluate import evaluate
 from bench.machine.clock import Stopwatch, either
 from bench.machine.deadline import Deadline
+from bench.machine.stage import Stage, Watch, unwatched
 from bench.metrics.compute import PeakMemory
 from bench.metrics.likelihood import check_estimator, evaluating
 from bench.metrics.reference_rows import reference_rows
 from bench.metrics.solver import solver_errors
 from bench.metrics.weights import weight_statistics
-from bench.models.entry import Entry, HasReference
+from bench.models.entry import Entry, HasFinish, HasReference
 from bench.record.provenance import versions
 from bench.record.store import Record, RunFolder, write_atomically
 from bench.row import check_averageable, compute_environment, early_warning, settings_of, size, spent
@@ -43,6 +44,7 @@ def run(
     elapsed: float = 0.0,
     shared: bool = False,
     tell: Callable[[Record], None] = lambda row: None,
+    watch: Watch = unwatched,
 ) -> Record:
     """Trains and evaluates one entry on one data set, and stores the record last.
 
@@ -55,6 +57,7 @@ def run(
         elapsed: seconds of `budget.timeout_seconds` that have passed before, while the run trained with others.
         shared: whether other cells run beside this one: its row then says that times are of a shared machine.
         tell: takes parts of the row as they become known, for the case that this process dies.
+        watch: takes each stage as it begins.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
@@ -75,21 +78,25 @@ def run(
         record |= {"train_examples": len(dataset.train), "varies": dataset.varies or None}
         tell(record)
         memory, watched = PeakMemory(device), splits(dataset)
-        learn(entry, dataset, config, history, folder, deadline, telling(report, tell, record, watched))
+        learn(entry, dataset, config, history, folder, deadline, telling(report, tell, record, watched), watch)
         watched.check("training")
         if config.tune.setting != TRIAL:
+            if isinstance(entry, HasFinish):
+                watch(Stage("fit"))
             finish(entry, dataset, config.seed, history, deadline)
             watched.check("finish")
-            numbers = measured(cell, entry, dataset, deadline, folder)
+            numbers = measured(cell, entry, dataset, deadline, folder, watch)
+            watch(Stage("record"))
             record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
             write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
             keep_space(folder.path, dataset, cell.width, reference_rows(entry, dataset, config.eval))
             folder.write_text("weights.json", weight_statistics(entry))
         elif isinstance(entry, HasReference):
             deadline.check()
-            with Stopwatch(device) as watch, evaluating(entry):
+            watch(Stage("evaluate", value="error of the solves"))
+            with Stopwatch(device) as stopwatch, evaluating(entry):
                 record |= solver_errors(entry, Validation(dataset, config).x)
-            record["eval_seconds"] = watch.seconds
+            record["eval_seconds"] = stopwatch.seconds
         watched.check_content("the run")
         peak = memory.read_bytes() if history.packed == 1 else None  # a pack's would be of all its runs
         record |= {"peak_memory_bytes": peak, "status": "ok"}
@@ -105,7 +112,7 @@ def run(
     return record
 
 
-def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None) -> Record:
+def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None, watch: Watch = unwatched) -> Record:
     """Evaluates the stored weights of a finished run as `config.eval` asks now, and stores a record of its own.
 
     The training half of the row is that of the run. Its numbers are, bit for bit, those of a run evaluated so at once.
@@ -113,6 +120,7 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
     Args:
         cell: resolved, its folder locked by the caller; its run ended ok.
         tell: takes parts of the row as they become known.
+        watch: takes each stage as it begins.
 
     Raises:
         CannotWrite: the results folder is not writable or full.
@@ -132,7 +140,7 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
         entry, dataset = prepared(cell)
         entry.load_state_dict(load_file(cell.folder.path / WEIGHTS, device=str(cell.device)))
         watched = splits(dataset)
-        record |= measured(cell, entry, dataset, deadline, folder)
+        record |= measured(cell, entry, dataset, deadline, folder, watch)
         watched.check_content("the evaluation")
         record["status"] = "ok"
     record |= early_warning(record)
@@ -180,7 +188,7 @@ def ending(record: Record, folder: RunFolder) -> Iterator[None]:
         record |= {"status": "failed", "error": one_line(error)}
 
 
-def measured(cell: Cell, entry: Entry, dataset: Dataset, deadline: Deadline, folder: RunFolder) -> Record:
+def measured(cell: Cell, entry: Entry, dataset: Dataset, deadline: Deadline, folder: RunFolder, watch: Watch) -> Record:
     """The evaluation half of the record; writes the arrays that pictures are drawn from.
 
     Raises:
@@ -191,7 +199,7 @@ def measured(cell: Cell, entry: Entry, dataset: Dataset, deadline: Deadline, fol
     seed = cell.config.seed
     outside = None if cell.outside is None else cell.outside.of_seed(seed).to(cell.device)
     whole = float(cell.config.budget.rung) == 1  # pictures are of the whole budget
-    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, seed, outside, draws_density=whole)
+    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, seed, outside, whole, watch)
     check_averageable(numbers)
     for name, content in arrays.items():
         folder.write_arrays(name, **content)
@@ -233,6 +241,7 @@ def learn(
     folder: RunFolder,
     deadline: Deadline,
     report: Report,
+    watch: Watch,
 ) -> None:
     """Trains as `train` does; an entry that is `fitted` is left to `finish`.
 
@@ -243,7 +252,7 @@ def learn(
     if entry.fitted:
         return
     try:
-        train(entry, dataset, config, history, folder.checkpoint_path, deadline, report)
+        train(entry, dataset, config, history, folder.checkpoint_path, deadline, report, watch)
     except Diverged as reason:
         raise with_first_nan(reason, entry, dataset, config, folder.checkpoint_path, deadline) from reason
 

@@ -4,23 +4,25 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.cells.closing import Swept, command_of, counts_line, failure_lines, next_lines, report_command
 from bench.cells.dry_run import clock, forecast
 from bench.cells.order import Order
 from bench.cells.planning import Orders, planned
 from bench.cells.pool import Pool
+from bench.cells.screen import Grid, screen_for
 from bench.cells.stored import stored_orders, stored_runs
 from bench.cells.supervise import Supervisor
-from bench.cells.terminal import Once, say
+from bench.cells.terminal import Once, say, waiting
+from bench.cells.time_left import time_left
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
 from bench.errors import BenchError, OutOfHours, unknown
 from bench.paths import group_choices
-from bench.record.columns import STATUSES
 from bench.record.store import Record, table_rows
 from bench.record.typed import cut
 from bench.trials.hours import cores, hours_lines
@@ -31,17 +33,30 @@ SHOWN_ERROR = 500
 """Characters of a row's error that its line on the terminal shows."""
 
 
-Page = Callable[[str, Path], Iterable[str]]
-"""Makes the page of a study in a results folder; the lines to say."""
+class Reports(NamedTuple):
+    """What is said of a study behind its runs, by a room that this one does not import.
+
+    Attributes:
+        page: makes the page of a study in a results folder; the lines to say.
+        ranked: a study's tables with the runs of these ids, each with the name of its data set; the lines to say.
+    """
+
+    page: Callable[[str, Path], Iterable[str]]
+    ranked: Callable[[str, Path, Mapping[str, str]], Iterable[str]]
 
 
 def run_command(
-    arguments: list[str], multirun: bool, again: bool, dry: bool, config_dir: Path | None, page: Page | None = None
+    arguments: list[str],
+    multirun: bool,
+    again: bool,
+    dry: bool,
+    config_dir: Path | None,
+    reports: Reports | None = None,
 ) -> int:
     """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise, 2 for refusals.
 
-    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused. `page` is called at the
-    end of a command that asks for a page; hours are said before the first run of that.
+    With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused. Hours are said before
+    the first run of a command that asks for a page.
 
     Raises:
         BenchError: a mistake in the command.
@@ -52,7 +67,8 @@ def run_command(
     try:
         task = {"arguments": arguments, "multirun": multirun, "config_dir": config_dir and str(config_dir)}
         told = Once(say)
-        orders = planned(task, pool, told)
+        with waiting("planning"):
+            orders = planned(task, pool, told)
         if not orders.cells and not orders.refusals and not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
         paged = not orders.refusals and asks_page(orders)
@@ -73,12 +89,12 @@ def run_command(
             return refuse(orders)
         if not orders.cells:
             raise BenchError("no trial ended ok, so that there are no tuned runs to make")
-        outcomes = sweep(orders.cells, pool, again, told, until)
+        swept = sweep(orders.cells, pool, again, told, until)
     finally:
         pool.end()
-    for line in closing_lines(outcomes, orders.cells[0], page if paged else None):
+    for line in closing_lines(swept, orders.cells, reports, paged, command_of(arguments, multirun, config_dir)):
         say(line)
-    return 0 if set(outcomes) <= {"ok", "not_applicable"} else 1
+    return 0 if set(swept.outcomes) <= {"ok", "not_applicable"} else 1
 
 
 def asks_page(orders: Orders) -> bool:
@@ -227,7 +243,7 @@ def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, 
     return Tuned(0 if chosen else 1, trials.study)
 
 
-def evaluate_command(what: str, overrides: list[str], results_dir: Path) -> int:
+def evaluate_command(what: str, overrides: list[str], results_dir: Path, reports: Reports | None = None) -> int:
     """`bench evaluate`: evaluates stored weights anew; the exit code, 0 when every evaluation ended ok.
 
     Raises:
@@ -236,12 +252,12 @@ def evaluate_command(what: str, overrides: list[str], results_dir: Path) -> int:
     pool = Pool()
     try:
         orders = stored_orders(stored_runs(what, results_dir), overrides, pool)
-        outcomes = sweep(orders, pool)
+        swept = sweep(orders, pool)
     finally:
         pool.end()
-    for line in closing_lines(outcomes, orders[0]):
+    for line in closing_lines(swept, orders, reports):
         say(line)
-    return 0 if set(outcomes) <= {"ok"} else 1
+    return 0 if set(swept.outcomes) <= {"ok"} else 1
 
 
 def verify_command(study: str, rows: int, seed: int, results_dir: Path) -> int:
@@ -274,8 +290,8 @@ def sweep(
     again: bool = False,
     told: Once | None = None,
     until: float | None = None,
-) -> Counter[str]:
-    """Makes each cell's record that is not there yet; how many ended with each status.
+) -> Swept:
+    """Makes each cell's record that is not there yet; how many ended with each status, and which not well.
 
     With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
     for at the end. With `pack` cells are trained together when the first of them is due. Warnings of data that were
@@ -287,11 +303,16 @@ def sweep(
     told = told or Once(say)
     workers = orders[0].setting.config["workers"]
     total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
-    supervisor = Supervisor(pool, total, workers, again, line, until)
-    supervisor.run([order.on(threads_of(order, workers)) for order in orders])
+    grid = Grid(len(orders), time_left(orders, workers, again))
+    screen = screen_for(grid)
+    try:
+        supervisor = Supervisor(pool, screen, grid, total, workers, again, line, until)
+        supervisor.run([order.on(threads_of(order, workers)) for order in orders])
+    finally:
+        screen.close()
     if supervisor.left:
         raise OutOfHours(supervisor.left)
-    return supervisor.outcomes
+    return Swept(grid.outcomes, supervisor.bad)
 
 
 def threads_of(order: Order, workers: int) -> int | None:
@@ -323,13 +344,29 @@ def record_line(record: Record, told: Once | None = None) -> str:
     return "  ".join(parts)
 
 
-def closing_lines(outcomes: Counter[str], order: Order, page: Page | None = None) -> Iterable[str]:
-    """The number of runs of each status that occurred, and the page, or the command that makes it."""
-    counts = ", ".join(f"{outcomes[status]} {status}" for status in STATUSES if outcomes[status])
-    yield f"{outcomes.total()} runs: {counts}"
-    folder = order.setting.config["results_dir"]
-    if page is not None:
-        yield from page(order.setting.config["study"], Path(folder))
-        return
-    where = f" --results-dir {folder}" if folder != "results" else ""
-    yield f"bench report {order.setting.config['study']}{where}"
+def closing_lines(
+    swept: Swept, orders: list[Order], reports: Reports | None, paged: bool = False, command: str | None = None
+) -> Iterable[str]:
+    """What a person needs who comes back to a sweep: tables, what failed and why, how to go on, how to see the page."""
+    config = orders[0].setting.config
+    study, folder = str(config["study"]), str(config["results_dir"])
+    if reports is not None and not paged:
+        yield ""
+        try:
+            with waiting("report"):
+                lines = list(
+                    reports.ranked(study, Path(folder), {one.run_id: one.setting.place["data"] for one in orders})
+                )
+            yield from lines
+        except BenchError as error:
+            yield f"no table: {error}"
+        yield ""
+    yield counts_line(swept)
+    yield from failure_lines(swept.bad)
+    yield from next_lines(swept.bad, command)
+    if reports is not None and paged:
+        with waiting("report"):
+            lines = list(reports.page(study, Path(folder)))
+        yield from lines
+    else:
+        yield report_command(study, folder)

@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+import bench
 from bench.cli import main
 from bench.paths import conf_dir, group_choices
 from bench.record.columns import COLUMNS
@@ -215,13 +216,28 @@ def test_help_is_cheap() -> None:
     code = (
         "import sys\nfrom bench.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit as stopped:\n    assert stopped.code == 0\n"
-        "heavy = {'torch', 'hydra', 'omegaconf', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'torch', 'hydra', 'omegaconf', 'numpy', 'pandas', 'matplotlib', 'rich', 'shtab'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for command in ("run", "report", "list", "check", "new", "data", "speed", "reproduce"):
         assert f"\n    {command}" in done.stdout
+
+
+def test_the_command_alone_shows_help_and_the_version_is_said(bench_call, capsys) -> None:
+    answer = bench_call()
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("usage: bench")
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"bench {bench.__version__}\n"
+
+
+def test_the_next_step_of_a_new_model_can_be_pasted(bench_call, tmp_path) -> None:
+    line = bench_call("new", "mymodel", "--dir", "my files").out.splitlines()[-1]
+    assert line == "next: cd 'my files' && bench check mymodel --config-dir conf"
 
 
 def test_the_installed_command_is_this_one() -> None:

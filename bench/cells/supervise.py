@@ -1,7 +1,7 @@
 """The parent's loop: gives each cell a process, watches it, and writes the rows of those that die."""
 
 import time
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,9 @@ from bench.cells.finished import Finished
 from bench.cells.lock import BEAT, Lock, locked
 from bench.cells.order import Order
 from bench.cells.pool import Event, Pool, Process
-from bench.cells.terminal import Bar, say
+from bench.cells.screen import WELL, Grid, Screen
 from bench.errors import CannotWrite
+from bench.machine.stage import Stage
 from bench.record.store import Record, divided
 
 OUTPUT = "output.txt"
@@ -26,7 +27,6 @@ class Job:
     Attributes:
         orders: of the cells.
         label: of its lines.
-        bar: of its progress.
         watch: its clock.
         locks: run folders that it holds, by run id.
         records: run id -> record made.
@@ -36,7 +36,6 @@ class Job:
 
     orders: list[Order]
     label: str
-    bar: Bar
     watch: Watch
     locks: dict[str, Lock] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
@@ -48,7 +47,8 @@ class Supervisor:
     """Runs orders in processes, so many side by side.
 
     Attributes:
-        outcomes: cells that ended with each status.
+        grid: cells that ended, and those that are due.
+        bad: cells that did not end well, with status and error.
         waiting: cells that another process holds, and who that is.
         left: cells that did not begin in time.
     """
@@ -56,17 +56,20 @@ class Supervisor:
     def __init__(
         self,
         pool: Pool,
+        screen: Screen,
+        grid: Grid,
         total: int,
         workers: int,
         again: bool,
         line: Callable[[Record], str],
         until: float | None = None,
     ) -> None:
-        """`total` cells are counted in labels; `line` says a record in words; none begins at the time `until`."""
+        """`total` stands behind places in labels; `line` says a record in words; none begins at the time `until`."""
         self.until, self.left = until, 0
-        self.pool, self.total, self.workers, self.again, self.line = pool, total, workers, again, line
+        self.pool, self.screen, self.grid, self.total = pool, screen, grid, total
+        self.workers, self.again, self.line = workers, again, line
         self.jobs: dict[Process, Job] = {}
-        self.outcomes: Counter[str] = Counter()
+        self.bad: list[tuple[Order, Record]] = []
         self.waiting: dict[str, tuple[Order, str]] = {}
         self.beat = time.monotonic()
         self.finished = Finished()
@@ -102,10 +105,16 @@ class Supervisor:
         for order in due:
             order.forget_unresolved()
         first = due[0]
-        name = f"{first.run_id}" if len(due) == 1 else f"{first.setting.place['data']}-{first.setting.place['model']}"
-        label = f"[{first.number + 1}/{self.total}] {name}" + (f" x {len(due)}" if len(due) > 1 else "")
+        short = f"{first.setting.place['data']}-{first.setting.place['model']}"
+        if len(due) == 1:
+            label, short = self.name(first), f"{short}-s{first.seed}"
+        else:
+            short = f"{short} x {len(due)}"
+            label = f"[{first.number + 1}/{self.total}] {short}"
         task = {"do": "run", "orders": [order.plain() for order in due], "again": self.again}
-        self.jobs[self.pool.start(task)] = Job(due, label, Bar(label), Watch(first.timeout_seconds))
+        self.jobs[self.pool.start(task)] = Job(due, label, Watch(first.timeout_seconds))
+        self.grid.left.begin(order.run_id for order in due)
+        self.screen.begin(label, short)
 
     def is_over(self, order: Order) -> bool:
         """True where nothing is left to do for an order: its record counts, or its planning ended it."""
@@ -118,12 +127,15 @@ class Supervisor:
         if end is None:
             return False
         where = f" ({end.where})" if end.where else ""
-        say(f"{self.name(order)}  finished before: {end.status}{where}")
-        self.outcomes[end.status] += 1
+        self.screen.say(f"{self.name(order)}  finished before: {end.status}{where}")
+        if end.status not in WELL:
+            self.bad.append((order, order.finished() or {"status": end.status, "error": f"see {end.where}"}))
+        self.count(order, end.status)
         return True
 
     def look(self) -> None:
         """Takes what has happened, ends processes that are out of time, and keeps locks fresh."""
+        self.screen.look()
         patience = min((job.watch.patience() for job in self.jobs.values()), default=0.0)
         for event in self.pool.events(patience):
             if event.process in self.jobs:
@@ -154,13 +166,13 @@ class Supervisor:
             return
         MESSAGES[kind](self, job, content)
 
-    def take_progress(self, job: Job, content: Any) -> None:
-        """How far training has come."""
-        job.bar.show(content["share"], content["value"])
+    def take_stage(self, job: Job, content: Any) -> None:
+        """How far a cell has come."""
+        self.screen.show(job.label, Stage(**content))
 
     def take_line(self, job: Job, content: Any) -> None:
         """A line for the log."""
-        say(f"{job.label}  {content}")
+        self.screen.say(f"{job.label}  {content}")
 
     def take_lock(self, job: Job, content: Any) -> None:
         """A run folder that the process holds now."""
@@ -171,7 +183,7 @@ class Supervisor:
         """A run folder that another process holds."""
         (order,) = [order for order in job.orders if order.run_id == content["run_id"]]
         job.orders.remove(order)
-        say(f"{self.name(order)}  running elsewhere: {content['holder']}; waited for at the end")
+        self.screen.say(f"{self.name(order)}  running elsewhere: {content['holder']}; waited for at the end")
         self.waiting[order.run_id] = (order, content["holder"])
 
     def take_beginning(self, job: Job, content: Any) -> None:
@@ -199,7 +211,7 @@ class Supervisor:
 
     def end(self, process: Process, job: Job) -> None:
         """The end of a process: cells without a record get a row that says how it ended."""
-        job.bar.close()
+        self.screen.end(job.label)
         printed = process.printed()
         for order in job.orders:
             if printed and order.folder.path.is_dir():
@@ -219,8 +231,17 @@ class Supervisor:
 
     def finish(self, order: Order, record: Record) -> None:
         """Counts a cell and says how it ended."""
-        self.outcomes[record["status"]] += 1
-        say(f"{self.name(order)}  {self.line(record)}")
+        if record["status"] not in WELL:
+            self.bad.append((order, record))
+        self.grid.left.end(order.run_id, record)
+        self.screen.say(f"{self.name(order)}  {self.line(record)}")
+        self.count(order, record["status"])
+
+    def count(self, order: Order, status: str) -> None:
+        """Counts a cell that ended."""
+        self.grid.left.end(order.run_id)
+        self.grid.outcomes[status] += 1
+        self.screen.count()
 
     def name(self, order: Order) -> str:
         """The cell's place in the grid and its id."""
@@ -228,7 +249,7 @@ class Supervisor:
 
 
 MESSAGES: dict[str, Callable[[Supervisor, Job, Any], None]] = {
-    "progress": Supervisor.take_progress,
+    "stage": Supervisor.take_stage,
     "say": Supervisor.take_line,
     "locked": Supervisor.take_lock,
     "busy": Supervisor.take_holder,

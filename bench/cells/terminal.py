@@ -1,24 +1,39 @@
-"""The terminal, to which the parent alone writes: lines, and bars of what is under way.
+"""The terminal, to which the parent alone writes, a line at a time.
 
 A reader that leaves, a full disk behind a log and a closed terminal cost the lines and nothing else.
 """
 
 import os
 import sys
-from collections.abc import Callable
-
-from tqdm import tqdm
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
 
 def say(line: str) -> None:
-    """One line to the log, above any progress bar."""
-    silently(lambda: write(line), sys.stdout.fileno)
+    """One line to standard output, at once."""
+    silently(lambda: print(line, file=sys.stdout, flush=True), sys.stdout)
 
 
-def write(line: str) -> None:
-    """A line, at once."""
-    tqdm.write(line, file=sys.stdout)
-    sys.stdout.flush()
+@contextmanager
+def waiting(word: str) -> Iterator[None]:
+    """Says on a terminal what is waited for inside, and takes that away again; nothing in a log.
+
+    A line that is said meanwhile takes its place.
+    """
+    shown = on_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+    if shown:
+        silently(lambda: print(f"{word} ...", end="\r", file=sys.stderr, flush=True), sys.stderr)
+    try:
+        yield
+    finally:
+        if shown:
+            silently(lambda: print(" " * (len(word) + 4), end="\r", file=sys.stderr, flush=True), sys.stderr)
+
+
+def on_terminal(stream: TextIO | None) -> bool:
+    """True where a stream leads to a terminal."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 class Once:
@@ -41,39 +56,14 @@ class Once:
         return "; ".join(part for part in (piece.strip() for piece in text.split("; ")) if part)
 
 
-def silently(action: Callable[[], object], descriptor: Callable[[], int]) -> None:
-    """Writes; where that fails, all that would follow goes nowhere."""
+def silently(action: Callable[[], object], stream: TextIO | None) -> None:
+    """Writes to a stream; where that fails, all that would follow goes nowhere."""
     try:
         action()
     except (OSError, ValueError):
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, descriptor())
+            os.dup2(nowhere, stream.fileno() if stream is not None else nowhere)
+            os.close(nowhere)
         except (OSError, ValueError):
             return
-
-
-class Bar:
-    """A bar on a terminal, a plain line now and then in a log."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.terminal = sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
-        self.quarter = 0
-        self.bar = tqdm(total=100, desc=label, unit="%", disable=not self.terminal, leave=False)
-
-    def show(self, share: float, value: str) -> None:
-        """Moves to a share of the budget; `value` says where training stands."""
-        silently(lambda: self.move(share, value), sys.stderr.fileno)
-        if not self.terminal and int(4 * share) > self.quarter:
-            self.quarter = int(4 * share)
-            say(f"{self.label}  {share:.0%}  {value}")
-
-    def move(self, share: float, value: str) -> None:
-        """Draws the bar."""
-        self.bar.set_postfix_str(value)
-        self.bar.update(min(100, round(100 * share)) - self.bar.n)
-
-    def close(self) -> None:
-        """Takes the bar away."""
-        silently(self.bar.close, sys.stderr.fileno)

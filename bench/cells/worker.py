@@ -25,6 +25,7 @@ from bench.config import from_plain as config_from_plain
 from bench.contract.check import check_entry
 from bench.contract.data_set import check_dataset
 from bench.errors import BenchError, CannotWrite
+from bench.machine.stage import Stage, Watch
 from bench.pack.train import pack_key, train_pack
 from bench.record.store import RunFolder
 from bench.run import WEIGHTS, evaluate_again, run
@@ -32,6 +33,7 @@ from bench.setup.build import entry_of_width
 from bench.setup.cell import Cell, resolve
 from bench.setup.compose import compose, stored
 from bench.setup.listing import data_lines
+from bench.setup.model_options import model_lines
 from bench.setup.plan import plan
 from bench.training.history import History
 
@@ -128,9 +130,10 @@ def check(words: dict[str, Any], send: Send) -> None:
     send("verdict", sound)
 
 
-def list_data(words: dict[str, Any], send: Send) -> None:
-    """What `bench list data NAME` says of a data set."""
-    lines = data_lines(words["name"], config_dir_of(words), words.get("overrides") or [])
+def list_one(words: dict[str, Any], send: Send) -> None:
+    """What `bench list models NAME` says of a model, or `bench list data NAME` of a data set."""
+    asked = words["name"], config_dir_of(words), words["overrides"]
+    lines = data_lines(*asked) if words["what"] == "data" else model_lines(*asked, words["width"])
     for line in lines:
         send("say", line)
     send("verdict", True)
@@ -153,16 +156,19 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
         elapsed: dict[Path, float] = {}
         if len(pack) > 1:
             send("began", {"run_id": None, "elapsed": 0.0})
-            elapsed = train_pack(pack, progress(send), lambda line: send("say", line))
+            watch = stages(send)
+            watch(Stage("train" if pack[0].config.compile == "off" else "compile"))
+            elapsed = train_pack(pack, progress(watch), lambda line: send("say", line))
         for order, cell in due:
             spent = elapsed.get(cell.folder.path, 0.0)
             send("began", {"run_id": order.run_id, "elapsed": spent})
             os.chdir(words["surroundings"]["folder"])  # an entry's constructor may have gone elsewhere
+            watch, tell = stages(send), partial(send, "row")
+            watch(Stage("data"))
             if order.run_id in trained:
-                send("record", evaluate_again(cell, lambda row: send("row", row)))
+                send("record", evaluate_again(cell, tell, watch))
             else:
-                report = progress(send)
-                send("record", run(cell, report, spent, order.threads is not None, lambda row: send("row", row)))
+                send("record", run(cell, progress(watch), spent, order.threads is not None, tell, watch))
 
 
 def price(words: dict[str, Any], send: Send) -> None:
@@ -179,7 +185,7 @@ TASKS: dict[str, Callable[[dict[str, Any], Send], None]] = {
     "run": run_cells,
     "resolve": resolve_stored,
     "check": check,
-    "list": list_data,
+    "list": list_one,
     "price": price,
 }
 """What a process can be asked to do."""
@@ -235,12 +241,32 @@ def config_of(order: Order) -> Config:
     return config if order.threads is None else replace(config, threads=order.threads)
 
 
-def progress(send: Send) -> Callable[[History, float], None]:
-    """Sends how far training has come, after each validation."""
+SHORTEST = 0.1
+"""Seconds between two messages of how far an evaluation has come, which has thousands of chunks at times."""
+
+
+def stages(send: Send) -> Watch:
+    """Sends the stages of a run; of those of an evaluation no more than can be seen."""
+    said, phase = 0.0, ""
+
+    def watch(stage: Stage) -> None:
+        nonlocal said, phase
+        now = time.monotonic()
+        if stage.phase != phase or phase != "evaluate" or now - said >= SHORTEST:
+            said, phase = now, stage.phase
+            send("stage", stage._asdict())
+
+    return watch
+
+
+def progress(watch: Watch) -> Callable[[History, float], None]:
+    """Tells how far training has come, after each validation."""
 
     def report(history: History, share: float) -> None:
-        value = f"step {history.step}, validation {history.selected_by} {history.rows[-1][3]:.5g}"
-        send("progress", {"share": share, "value": value})
+        name = history.selected_by or ""
+        unit = "" if name == "mmd2" else " nats"
+        value = f"{history.rows[-1][3]:.5g}{unit}"
+        watch(Stage("train", min(1.0, share), value, f"step {history.step:,}, validation {name}"))
 
     return report
 

@@ -6,6 +6,7 @@ is whole. The next fetch goes on from what an interrupted download left behind.
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
@@ -14,7 +15,8 @@ from typing import BinaryIO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.data.sources import SOURCES, RemoteFile, Source, data_root, fetch_command, source
 from bench.errors import BenchError
@@ -156,18 +158,10 @@ def _transfer(url: str, out: BinaryIO) -> None:
             out.truncate()
             length = response.headers.get("Content-Length")
             total = None if length is None else start + int(length)
-            bar = tqdm(
-                desc=url.rpartition("/")[2],
-                total=total,
-                initial=start,
-                unit="B",
-                unit_scale=True,
-                leave=False,
-                disable=None,  # shown on a terminal only
-            )
-            with bar:
+            with _bar() as bar:
+                task = bar.add_task(url.rpartition("/")[2], total=total, completed=start)
                 while chunk := response.read(CHUNK_BYTES):
-                    bar.update(out.write(chunk))
+                    bar.advance(task, out.write(chunk))
         out.flush()
         if total is not None and out.tell() != total:
             raise ConnectionError(f"the transfer broke off after {out.tell():,} of {total:,} bytes")
@@ -175,6 +169,13 @@ def _transfer(url: str, out: BinaryIO) -> None:
         raise BenchError(
             f"cannot fetch {url}: {error}; fetch again to go on with what arrived, or name another address with --url"
         ) from error
+
+
+def _bar() -> Progress:
+    """A bar of bytes, shown on a terminal only."""
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown)
 
 
 def _request(url: str, start: int) -> tuple[HTTPResponse, int]:

@@ -79,6 +79,21 @@ def likelihood_over_draws(
     return over_draws(estimator, draw, dataset.space.log_det, draws, stream_seed(settings.seed, "draws"))
 
 
+def chunks_of(entry: Entry, n: int, draws: int, settings: Eval) -> int | None:
+    """Chunks in which the likelihood of n examples is taken over so many draws; None where steps are counted too."""
+    rows = settings.batch_rows
+    if settings.estimator in ("ais", "refined"):
+        return None
+    if not isinstance(entry, HasLogWeights):
+        return draws * math.ceil(n / rows)
+
+    def weighed(samples: int) -> int:
+        return math.ceil(n / max(1, rows // samples)) * math.ceil(samples / min(samples, rows))
+
+    later = draws if draws > 1 else 0
+    return weighed(settings.importance_samples) + later * weighed(max(1, settings.importance_samples // CONTROL_SHARE))
+
+
 def estimator_of(
     entry: Entry, settings: Eval, annealing: Annealing | None, tick: Callable[[], None] = lambda: None
 ) -> Estimator:

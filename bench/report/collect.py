@@ -12,10 +12,10 @@ from typing import Any
 from bench.record.reading import Unreadable, csv_rows, shown
 from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, write_atomically
 from bench.record.typed import printable
-from bench.report.committed_rows import kept_beside
+from bench.report.committed_rows import CommittedRows, kept_beside
 from bench.report.inert import said
 from bench.report.picture_archive import archive, pictures_of
-from bench.report.products import PRODUCTS, from_runs, merged, packed
+from bench.report.products import PRODUCTS, TestSet, from_runs, merged, packed
 from bench.report.run_settings import with_tuning
 from bench.report.study import (
     CURVE_COLUMNS,
@@ -71,9 +71,7 @@ def collect(folder: Path) -> Collected:
     collected.finished = len(runs)
     if not runs:
         return collected
-    name_variants(runs, folder / "runs", collected.warnings)
-    runs = in_order(runs)
-    kept = kept_beside(folder, runs)
+    runs, kept = beside_committed(folder, runs, collected)
     histories = {run["run_id"]: _history(folder / "runs", run["run_id"], collected.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", collected.warnings)
     test_sets = from_runs(runs, folder / "runs", collected.warnings)
@@ -87,6 +85,29 @@ def collect(folder: Path) -> Collected:
     if test_sets or kept.test_sets:
         write_atomically(folder / PRODUCTS, archive(packed(test_sets)))
     return collected
+
+
+def beside_committed(folder: Path, runs: list[Run], collected: Collected) -> tuple[list[Run], CommittedRows]:
+    """The runs under runs/ by name and in order, and the committed rows that stay beside them."""
+    name_variants(runs, folder / "runs", collected.warnings)
+    runs = in_order(runs)
+    return runs, kept_beside(folder, runs)
+
+
+def read_only(folder: Path, data: set[str]) -> tuple[list[Run], dict[str, TestSet]]:
+    """The rows of some data sets and their test sets as `collect` would write them; nothing is written.
+
+    Raises:
+        BenchError: one of the study's files cannot be read as what it should be.
+    """
+    collected = Collected()
+    runs, kept = beside_committed(folder, _read(folder / "runs", collected)[0], collected)
+    own = [run for run in runs if run["data"] in data]
+    new = from_runs(own, folder / "runs", collected.warnings)
+    test_sets = merged(kept.test_sets, new, {run["run_id"] for run in kept.runs})
+    rows = in_order([*own, *(run for run in kept.runs if run["data"] in data)])
+    with_tuning(rows, file.read(folder))
+    return rows, test_sets
 
 
 def each(runs: list[Run], new: Mapping[str, Sequence[Sequence[Any]]], kept: list[list[str]]) -> list[Sequence[Any]]:

@@ -11,8 +11,8 @@ from bench.record.columns import COLUMNS
 from bench.report.cards import cards
 from bench.report.inert import slug
 from bench.report.model_summary import ModelSummary, count_words
+from bench.report.page_ranks import RankedRow, ranked
 from bench.report.page_tables import PageTable, details, ranked_table, run_table
-from bench.report.ranked import RankedRow, ranked
 from bench.report.ranking import Difference
 from bench.report.run_settings import at
 from bench.report.strips import Strip, mosaics

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import plain
-from bench.report.ranked import Ranked
+from bench.report.page_ranks import Ranked
 from bench.report.ranking import Difference
 from bench.report.run_settings import at
 from bench.report.study import Run, label

@@ -1,189 +1,132 @@
-"""The ranked table of a data set: who is first, by how much, at what cost, and how samples look to the metrics."""
+"""The models of a grid by rank, as a terminal shows them: numbers, marks and verdicts are those of the page."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
-from bench.record.sample_metrics import SAMPLE_METRICS
-from bench.report.cards import behind, family_of
-from bench.report.controls import MARKS, controls, metrics_off, off_its_floor, side
-from bench.report.layouts import Layout, Metric
-from bench.report.model_summary import ModelSummary, count_words, finals
-from bench.report.notes import notes_of
-from bench.report.ranking import Difference
-from bench.report.tables import TableCell, number_cell, place_cells, place_headings
-from bench.report.verdict import at_top
+from bench.config import TUNED
+from bench.record.store import divided
+from bench.report.collect import read_only
+from bench.report.data_warnings import data_warnings
+from bench.report.model_summary import ModelSummary
+from bench.report.notes import NOTES, is_untuned
+from bench.report.numbers import quantity
+from bench.report.ranking import Contest, Difference, differences, groups_of, meetings
+from bench.report.summary import summarise
+from bench.report.tables import Table, TableCell, share, summary_table
+from bench.report.terminal_tables import written
+from bench.report.verdict import verdicts
 
-NLL, BEHIND = "NLL, nats", "behind the best, nats"
-LIKELIHOODS = (Metric("nll_nats", NLL), Metric("bits_per_dim", "bits/dim"), Metric("kl_to_truth", "KL to truth, nats"))
-COSTS = (
-    Metric("train_seconds", "training, s", timing=True),
-    Metric("tuning_seconds", "tuning, s"),
-    Metric("sample_seconds_per_1k", "1,000 samples, s", timing=True),
-)
-QUALITY = ("feature_frechet", "sliced_w2")
-"""Metrics of samples, the first of which that was measured stands in the table; the others are in a table of theirs."""
-EQUAL, NO_RANK = "=", "-"
+BEHIND = "behind the first, nats"
 
+LEAVES = ("training, s", "test examples", "seeds", "bits/dim", BEHIND, "KL, nats", "rank")
+"""Columns in the order in which they go where the terminal is too narrow for all."""
 
-class RankedRow(NamedTuple):
-    """One entry, a reference or a control.
-
-    Attributes:
-        model, family: its names.
-        status: what became of its runs, in words.
-        cells: of the table's headings.
-        commands: that make its runs again.
-    """
-
-    model: str
-    family: str
-    status: str
-    cells: list[TableCell]
-    commands: list[str]
+NAMED = ("data", "budget", "setting")
+"""Columns that a table's title says."""
 
 
-class Ranked(NamedTuple):
-    """The ranked table of a data set; `notes` say what its marks stand for."""
+def ranked(study: str, results_dir: Path, data_of: Mapping[str, str], width: int | None) -> list[str]:
+    """A table for each data set that some runs are of, at their largest budget, in lines of at most `width` columns.
 
-    data: str
-    headings: list[str]
-    rows: list[RankedRow]
-    notes: list[str]
-
-
-class Entry(NamedTuple):
-    """A summary with its place: its rank, empty without one, and how far it is behind."""
-
-    cell: ModelSummary
-    rank: int | None = None
-    gap: Difference | None = None
-    is_first: bool = False
-
-
-def ranked(cells: list[ModelSummary], pairs: list[Difference]) -> Ranked:
-    """The ranked table of one data set: of each model the row that is compared, else the one at the largest budget.
+    What else the study has there is in the tables too: ranks and tests are of all, as on the page. Where entries were
+    tuned, the tables are of tuned ones.
 
     Args:
-        cells: of the data set, with its oracle.
-        pairs: every entry behind the best of its contest.
+        study: under the results folder.
+        results_dir: that folder.
+        data_of: data set of each run, by its id.
+        width: of the terminal; None for a log.
+
+    Raises:
+        BenchError: the study's files cannot be read as what they should be.
     """
-    entries = [*in_order(cells, at_top(pairs) if pairs else []), *without_rank(cells)]
-    shown = [entry.cell for entry in entries]
-    metrics = [metric for metric in LIKELIHOODS if has_value(shown, metric)]
-    costs = [metric for metric in COSTS if has_value(shown, metric)]
-    quality = [Metric(name, SAMPLE_METRICS[name].heading) for name in QUALITY]
-    quality = [metric for metric in quality if has_value(shown, metric)][:1]
-    judged = any(off_its_floor(cell) for cell in shown)
-    places = place_headings([(cell.rung, cell.setting) for cell in shown if cell.runs and not cell.control])
-    headings = ["rank", "model", "family", *(metric.heading for metric in metrics)]
-    headings[4:4] = [BEHIND] if any(entry.gap for entry in entries) else []
-    headings += [metric.heading for metric in costs]
-    headings += [*["off the floor by"] * judged, *(metric.heading for metric in quality), *places, "seeds"]
-    rows = []
-    for entry in entries:
-        cell = entry.cell
-        likelihood = [number_cell(metric, cell) for metric in metrics]
-        likelihood[1:1] = [gap_cell(entry)] if BEHIND in headings else []
-        row = [rank_cell(entry), text(cell.model), text("" if is_beside(cell) else family_of(cell)), *likelihood]
-        row += [number_cell(metric, cell) for metric in costs]
-        row += [off_floor_cell(cell)] * judged
-        row += [with_mark(number_cell(metric, cell), cell, metric.column) for metric in quality]
-        row += [*place_cells(cell.rung, cell.setting, places), seeds(cell)]
-        commands = [] if cell.control else [str(run["command"]) for run in cell.runs if run["command"]]
-        status = "" if is_beside(cell) else count_words(cell.runs)
-        rows.append(RankedRow(cell.model, row[2].text, status, row, commands))
-    data = next(cell.data for cell in cells)
-    layout = Layout("ranked", data, (*metrics, *costs, *quality), controls=True)
-    return Ranked(data, headings, rows, notes_of(layout, [*metrics, *costs, *quality], shown) + bound_note(entries))
+    runs, test_sets = read_only(results_dir / study, set(data_of.values()))
+    cells = summarise(runs, test_sets)
+    asked = {cell.place for cell in cells if any(divided(run["run_id"])[0] in data_of for run in cell.runs)}
+    pairs = differences(cells, test_sets)
+    lines: list[str] = []
+    left_out = 0
+    for data in dict.fromkeys(cell.data for cell in cells):
+        every = meetings_of([cell for cell in cells if cell.data == data], asked)
+        shown = at_top(every)
+        left_out += len(every) - len(shown)
+        for meeting in shown:
+            lines += [title(data, meeting), *written(table_of(meeting, pairs), LEAVES, width), ""]
+    more = [f"{left_out} tables of other budgets and settings are on the page."] if left_out else []
+    above = [NOTES["above"]] if any(cell.above_floor for cell in cells) else []
+    untuned = [NOTES["untuned"]] if is_untuned(cells) else []
+    return [*lines, *verdicts(cells, pairs), *above, *untuned, *data_warnings(runs), *more]
 
 
-def in_order(cells: list[ModelSummary], pairs: list[Difference]) -> list[Entry]:
-    """Models by test NLL: those that are compared with their ranks, the others, those without a likelihood."""
-    entries = []
-    bests = {pair.best.place: pair.best for pair in pairs}
-    if len(bests) == 1:
-        (best,) = bests.values()
-        entries = [Entry(best, is_first=True)]
-        entries += [Entry(pair.other, gap=pair) for pair in sorted(pairs, key=lambda pair: pair.interval.mean)]
-        place = 0
-        for number, entry in enumerate(entries):
-            place += not entry.cell.is_floor
-            entries[number] = entry._replace(rank=None if entry.cell.is_floor else place)
-    known = {entry.cell.model for entry in entries}
-    others = [cell for cell in finals(cells) if cell.model not in known and not cell.oracle]
-    return entries + [Entry(cell) for cell in sorted(others, key=by_nll)]
-
-
-def by_nll(cell: ModelSummary) -> tuple[bool, float, str]:
-    """The order of models by their mean NLL; those without one are last."""
-    interval = cell.intervals.get("nll_nats")
-    return interval is None, interval.mean if interval else 0.0, cell.model
-
-
-def without_rank(cells: list[ModelSummary]) -> list[Entry]:
-    """The true density, and the controls of samples."""
-    data = next(cell.data for cell in cells)
-    oracles = [cell for cell in cells if cell.oracle]
-    return [Entry(cell) for cell in [*oracles, *controls(data, [run for cell in cells for run in cell.finished])]]
-
-
-def is_beside(cell: ModelSummary) -> bool:
-    """True for what is no model: the true density and the controls."""
-    return cell.oracle or cell.control
-
-
-def has_value(cells: Iterable[ModelSummary], metric: Metric) -> bool:
-    """True where a model has a value of that column."""
-    return any(metric.column in cell.intervals for cell in cells if not is_beside(cell))
-
-
-def text(words: str) -> TableCell:
-    """A cell of words."""
-    return TableCell(words, words or None)
-
-
-def rank_cell(entry: Entry) -> TableCell:
-    """The rank, with = where the entry is not told apart from the first."""
-    if entry.rank is None:
-        return TableCell(NO_RANK, None)
-    near = entry.gap is not None and not entry.gap.told_apart
-    return TableCell(f"{entry.rank}{f' {EQUAL}' * near}", entry.rank)
-
-
-def gap_cell(entry: Entry) -> TableCell:
-    """How far the entry is behind the best; bold where the two are told apart."""
-    if entry.is_first:
-        return TableCell("best", 0.0)
-    if entry.gap is None:
-        return TableCell("", None)
-    return TableCell(behind(entry.gap), entry.gap.interval.mean, entry.gap.told_apart)
-
-
-def off_floor_cell(cell: ModelSummary) -> TableCell:
-    """How many of the metrics lie off the floor; which they are stands in the table of samples."""
-    count = off_its_floor(cell).partition(":")[0]
-    return TableCell(count, len(metrics_off(cell)) if count else None)
-
-
-def with_mark(number: TableCell, cell: ModelSummary, metric: str) -> TableCell:
-    """A metric of samples, marked where it lies off its floor."""
-    return number._replace(text=f"{number.text} {MARKS[side(cell, metric)]}".rstrip())
-
-
-def seeds(cell: ModelSummary) -> TableCell:
-    """Finished of all runs, and what became of the others."""
-    if is_beside(cell):
-        return TableCell("", None)
-    done, total = len(cell.finished), len(cell.runs)
-    return TableCell(f"{done}/{total}" + (f" ({cell.failures})" if done < total else ""), done)
-
-
-def bound_note(entries: list[Entry]) -> list[str]:
-    """What ≤, ≥ and ~ mean before a distance, where one of them is a bound."""
-    pairs = [entry.gap for entry in entries if entry.gap]
-    if not any(pair.best.is_bound or pair.other.is_bound for pair in pairs):
-        return []
+def meetings_of(cells: list[ModelSummary], asked: set[tuple[Any, ...]]) -> list[Contest]:
+    """The meetings on one data set that some summaries take part in, by their places; floors alone meet too."""
+    own = [cell for cell in cells if not cell.oracle]
+    trained = {cell.place for cell in own if not cell.is_floor}
     return [
-        "Behind the best, ≤ stands where the row's NLL is a bound, ≥ where the best's is, ~ where both are. A model "
-        "with a bound is told apart only by what is left without the bound's slack."
+        meeting
+        for meeting in meetings(own)
+        if any(cell.place in asked and (cell.place in trained or not trained) for cell in meeting.cells.values())
     ]
+
+
+def at_top(every: list[Contest]) -> list[Contest]:
+    """Those at the largest budget, and of these the tuned ones where there are any."""
+    top = max((meeting.rung or 1.0 for meeting in every), default=1.0)
+    largest = [meeting for meeting in every if (meeting.rung or 1.0) == top]
+    return [meeting for meeting in largest if meeting.setting == TUNED] or largest
+
+
+def title(data: str, meeting: Contest) -> str:
+    """Data set, share of the budget and setting of a table."""
+    budget = "" if meeting.rung in (None, 1.0) else f"{share(meeting.rung)} of the budget"
+    setting = "" if meeting.setting in ("", "default") else meeting.setting
+    return ", ".join(filter(None, (data, budget, setting)))
+
+
+def table_of(meeting: Contest, pairs: Iterable[Difference]) -> Table:
+    """The models of one meeting from the first to the last, those without a likelihood behind them."""
+    cells = sorted(meeting.cells.values(), key=nll)
+    table = summary_table([cell for cell in cells if cell.runs])
+    behind = {
+        pair.other.model: pair
+        for pair in pairs
+        if (pair.best.data, pair.rung, pair.setting) == (cells[0].data, meeting.rung, meeting.setting)
+    }
+    places = ranks(cells, meeting)
+    rows = []
+    for cell, row in zip(cells, table.rows, strict=True):
+        own = by_heading(table, row, NAMED)
+        number = TableCell(str(places.get(cell.model, "")), None, cell.best)
+        rows.append([number, *own, TableCell(distance(behind.get(cell.model)), None)])
+    headings = ["rank", *(name for name in table.headings if name not in NAMED), BEHIND]
+    if not any(row[-1].text for row in rows):
+        headings, rows = headings[:-1], [row[:-1] for row in rows]
+    return table._replace(headings=headings, rows=rows)
+
+
+def by_heading(table: Table, row: list[TableCell], left_out: tuple[str, ...]) -> list[TableCell]:
+    """The cells of a row but for those under some headings."""
+    return [cell for heading, cell in zip(table.headings, row, strict=True) if heading not in left_out]
+
+
+def nll(cell: ModelSummary) -> float:
+    """What models are ranked by; infinite for one without."""
+    interval = cell.intervals.get("nll_nats")
+    return float("inf") if interval is None else interval.mean
+
+
+def ranks(cells: list[ModelSummary], meeting: Contest) -> dict[str, int]:
+    """Places of models, 1 the first; none for floors, and none at all where test examples differ."""
+    if len(groups_of(meeting)) != 1:
+        return {}
+    trained = [cell.model for cell in cells if not cell.is_floor and "nll_nats" in cell.intervals]
+    return {model: place for place, model in enumerate(trained, 1)}
+
+
+def distance(pair: Difference | None) -> str:
+    """How far a model is behind the first of its contest, and whether that is sure."""
+    if pair is None:
+        return ""
+    verdict = "behind" if pair.told_apart else "not told apart"
+    return f"{quantity(pair.interval)}  {verdict}" if pair.interval.half_width is not None else quantity(pair.interval)

@@ -11,7 +11,8 @@ from bench.report.markup import markdown, tex
 from bench.report.model_summary import ModelSummary
 from bench.report.study import load, study_folder
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import table_of, text_lines
+from bench.report.tables import table_of
+from bench.report.terminal_tables import written
 
 NAME = "selection"
 USUAL = ("nll_nats", "bits_per_dim", "kl_to_truth", "train_seconds")
@@ -19,7 +20,13 @@ USUAL = ("nll_nats", "bits_per_dim", "kl_to_truth", "train_seconds")
 
 
 def select(
-    study: str, results_dir: Path, *, models: Sequence[str], data: Sequence[str], columns: Sequence[str]
+    study: str,
+    results_dir: Path,
+    width: int | None,
+    *,
+    models: Sequence[str],
+    data: Sequence[str],
+    columns: Sequence[str],
 ) -> list[str]:
     """Writes selection.csv, .md and .tex beside the study's tables, which stay as they are; the lines to print.
 
@@ -27,6 +34,7 @@ def select(
 
     Args:
         study, results_dir: of the tables.
+        width: of the terminal; None for a log.
         models: names of entries, or of rows such as `vae (beta=4.0)`; none takes all.
         data: names of data sets; none takes all.
         columns: averaged columns of `bench list metrics`; none takes the usual ones.
@@ -47,7 +55,7 @@ def select(
     write_atomically(folder / f"{NAME}.md", markdown([table]))
     write_atomically(folder / f"{NAME}.tex", tex([table], study))
     return [
-        *text_lines(table),
+        *written(table, (), width),
         "",
         *(f"- {note}" for note in table.notes),
         "",

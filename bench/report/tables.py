@@ -105,6 +105,15 @@ def signed(cell: ModelSummary) -> str:
 
 def text_summary(cells: list[ModelSummary]) -> list[str]:
     """The terminal's table: one line per data set and model."""
+    table = summary_table(cells)
+    lines = [table.headings, *([field.text for field in row] for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return [*rows, *([NOTES["above"]] if NOTES["above"] in table.notes else [])]
+
+
+def summary_table(cells: list[ModelSummary]) -> Table:
+    """Likelihood and training time of each model, in the order of `cells`."""
     bits = any("bits_per_dim" in cell.intervals for cell in cells)
     kl = any("kl_to_truth" in cell.intervals for cell in cells)
     metrics = [Metric("nll_nats", "NLL, nats")]
@@ -112,15 +121,7 @@ def text_summary(cells: list[ModelSummary]) -> list[str]:
     if several_sizes(cells):
         metrics.append(Metric("nll_examples", "test examples"))
     layout = Layout("text", "", (*metrics, Metric("train_seconds", "training, s", timing=True)))
-    table = table_of(layout, cells)
-    return [*text_lines(table), *([NOTES["above"]] if NOTES["above"] in table.notes else [])]
-
-
-def text_lines(table: Table) -> list[str]:
-    """A table as lines of a terminal."""
-    lines = [table.headings, *([field.text for field in row] for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return table_of(layout, cells)
 
 
 def table_of(layout: Layout, models: list[ModelSummary]) -> Table:

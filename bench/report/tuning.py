@@ -8,6 +8,7 @@ from bench.report.inert import markdown_cell
 from bench.report.markup import markdown
 from bench.report.numbers import plain
 from bench.report.tables import Table, TableCell
+from bench.report.terminal_tables import aligned
 from bench.tuning import file
 from bench.tuning.choice import (
     Subject,
@@ -41,13 +42,6 @@ def written(study: Path) -> list[str]:
     write_atomically(study / MARKDOWN, markdown(tables))
     lines = [line for table in tables for line in (table.title, *aligned(table), *table.notes, "")]
     return [*lines, f"trials: {study / file.FILE}", f"table:  {study / MARKDOWN}"]
-
-
-def aligned(table: Table) -> list[str]:
-    """A table as lines for a terminal; what is bold stands between stars."""
-    lines = [table.headings, *([f"*{cell.text}*" if cell.bold else cell.text for cell in row] for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def tuning_tables(trials: Sequence[Trial]) -> list[Table]:

@@ -14,6 +14,7 @@ from bench.data.dataset import Dataset
 from bench.errors import Diverged
 from bench.machine.clock import Neighbours, Stopwatch, either
 from bench.machine.deadline import Deadline
+from bench.machine.stage import Stage, Watch, unwatched
 from bench.models.entry import Entry
 from bench.models.optimise import ROUNDING
 from bench.models.parts.conditional import with_context
@@ -39,6 +40,7 @@ def train(
     checkpoint: Path,
     deadline: Deadline,
     report: Report,
+    watch: Watch = unwatched,
 ) -> None:
     """Trains `entry` within the budget and leaves it with the weights that validated best.
 
@@ -52,6 +54,7 @@ def train(
         checkpoint: the file to go on from and to write to.
         deadline: looked at before each step and each validated chunk.
         report: called after each validation with the history and the share of the budget used.
+        watch: told when the step is compiled, and when training begins.
 
     Raises:
         Diverged: a loss or a validation value is NaN or infinite; a checkpoint from before is left behind.
@@ -60,7 +63,10 @@ def train(
     loop = Loop(entry, dataset, config, history, deadline)
     loop.resume_or_begin(checkpoint)
     if not history.ended:
+        if config.compile != "off":
+            watch(Stage("compile"))
         loop.compile()
+        watch(Stage("train", loop.progress(history.seconds)))
     saved_at = history.seconds
     save_after = 0.0 if deadline.seconds else config.train.checkpoint_seconds
     while not history.ended:

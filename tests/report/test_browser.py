@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from bench.report.page import render
-from bench.report.ranking import differences
 from bench.report.study import Study, validated
 from bench.report.summary import summarise
 from tests.report.synthetic import record

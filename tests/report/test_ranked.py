@@ -1,72 +1,67 @@
-"""The ranked table: ranks of trained models alone, distances with intervals, failures with their rows."""
+"""Tables at the end of a sweep: by rank, with the numbers of the page."""
 
-from bench.report.ranked import Ranked, ranked
-from bench.report.ranking import differences
-from tests.report.test_ranking import runs_of, summarised
+import re
 
-BEHIND = "behind the best, nats"
+import pytest
 
+from bench.record.store import table_rows
+from bench.report.ranked import ranked
+from tests.helpers import ROOT, files_under
 
-def made(*groups) -> Ranked:
-    cells, test_sets = summarised(*groups)
-    return ranked(cells, differences(cells, test_sets))
-
-
-def column(table: Ranked, heading: str) -> dict[str, str]:
-    place = table.headings.index(heading)
-    return {row.model: row.cells[place].text for row in table.rows}
+RESULTS = ROOT / "results"
 
 
-def test_ranks_are_of_trained_models_in_the_order_of_nll() -> None:
-    table = made(runs_of("nsf", 2.9), runs_of("gmm", 2.7, matched_to=None, family="reference"), runs_of("maf", 2.5))
-    ranks = column(table, "rank")
-    assert [model for model in ranks if model != "real"] == ["maf", "gmm", "nsf", "oracle"]
-    assert [ranks[model] for model in ("maf", "gmm", "nsf", "oracle", "real")] == ["1", "-", "2", "-", "-"]
-    behind = column(table, BEHIND)
-    assert behind["maf"] == "best"
-    assert 0.35 < float(behind["nsf"].split(" ±")[0]) < 0.45
-    place = table.headings.index(BEHIND)
-    assert {row.model: row.cells[place].bold for row in table.rows}["nsf"]
+def runs_of(study: str, data: str) -> dict[str, str]:
+    return {row["run_id"]: row["data"] for row in table_rows(RESULTS / study) if row["data"] == data}
 
 
-def test_equals_are_marked() -> None:
-    table = made(runs_of("maf", 2.5), runs_of("nsf", 2.5), runs_of("cnf", 3.5))
-    assert sorted(rank for rank in column(table, "rank").values() if rank != "-") == ["1", "2 =", "3"]
+def page_numbers(study: str) -> set[str]:
+    """The cells of the study's committed tables, marks and all."""
+    text = (RESULTS / study / "summary.md").read_text()
+    return {cell.strip().replace("**", "") for line in text.splitlines() for cell in line.split("|")}
 
 
-def test_a_model_without_a_finished_run_keeps_its_row_without_a_rank() -> None:
-    failed = runs_of("odd", 3.0, status="diverged", nll_nats=None)
-    table = made(runs_of("maf", 2.5), runs_of("nsf", 2.9), failed)
-    row = next(row for row in table.rows if row.model == "odd")
-    assert (row.cells[0].text, row.status) == ("-", "3 diverged")
-    assert column(table, "seeds")["odd"] == "0/3 (3 diverged)"
-    assert len(row.commands) == 3
+@pytest.mark.parametrize(("study", "data"), [("quick", "digits"), ("quick", "8gaussians"), ("flows", "digits")])
+def test_numbers_and_marks_are_those_of_the_page(study: str, data: str) -> None:
+    lines = ranked(study, RESULTS, runs_of(study, data), None)
+    start = next(place for place, line in enumerate(lines) if line.startswith("rank"))
+    end = lines.index("", start)
+    numbers = [cell.strip("* ") for line in lines[start + 1 : end] for cell in re.split(r" {2,}", line) if "±" in cell]
+    likelihoods = [number for number in numbers if number in page_numbers(study)]
+    rows = end - start - 1
+    assert rows >= 6
+    assert len(likelihoods) >= rows, (numbers, rows)
+    ranks = [line.split()[0].strip("*") for line in lines[start + 1 : end] if line.split()[0].strip("*").isdigit()]
+    assert ranks == [str(place + 1) for place in range(len(ranks))]
+    assert not any(line.split()[0].isdigit() for line in lines[start + 1 : end] if "gmm" in line or "gaussian " in line)
 
 
-def test_commands_are_those_of_all_runs_of_the_row() -> None:
-    table = made(runs_of("maf", 2.5), runs_of("nsf", 2.9))
-    row = next(row for row in table.rows if row.model == "nsf")
-    assert row.commands == [f"bench run study=made model=nsf data=toy seed={seed}" for seed in range(3)]
+def test_the_first_is_bold_where_it_is_told_apart_and_budgets_left_out_are_counted() -> None:
+    lines = ranked("quick", RESULTS, runs_of("quick", "digits"), None)
+    (title,) = (line for line in lines if line.startswith("digits, "))
+    assert title == "digits, tuned"
+    assert any(re.match(r"\*1\* +realnvp +3/3 +\*94\.2 ± 1\.5\*", line) for line in lines)
+    assert any(re.search(r"cnf_fast .* 0\.91 ± 0\.91  behind$", line) for line in lines)
+    assert any("≤ 111.8 ± 9.0 ▲" in line for line in lines)
+    assert lines[-1] == "3 tables of other budgets and settings are on the page."
 
 
-def test_where_none_is_first_there_are_no_ranks() -> None:
-    untuned = {"setting": "default", "untuned": True, "matched_to": "steps=1"}
-    table = made(runs_of("nsf", 2.9, **untuned), runs_of("maf", 2.5, **untuned))
-    assert BEHIND not in table.headings
-    assert set(column(table, "rank").values()) == {"-"}
-    assert [row.model for row in table.rows][:2] == ["maf", "nsf"]
+@pytest.mark.parametrize("width", [20, 50, 80, 200])
+def test_tables_are_as_narrow_as_the_terminal(width: int, monkeypatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = ranked("quick", RESULTS, runs_of("quick", "digits"), width)
+    end = lines.index("")
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines[:end]]
+    assert all(len(line) <= width for line in plain)
+    text = "\n".join(plain)
+    assert all(name in text for name in ("realnvp", "cnf_fast", "vae", "gmm"))
+    if width >= 50:
+        assert "94.2 ± 1.5" in text
+        assert "rank" in text
 
 
-def test_of_several_budgets_the_largest_is_ranked() -> None:
-    small, large = {"rung": 0.25, "setting": "tuned"}, {"rung": 1.0, "setting": "tuned"}
-    table = made(runs_of("maf", 2.0, **small), runs_of("nsf", 2.1, **small), runs_of("maf", 2.6, **large),
-                 runs_of("nsf", 2.5, **large))  # fmt: skip
-    assert [row.model for row in table.rows][:2] == ["nsf", "maf"]
-    assert "2.6" in column(table, "NLL, nats")["maf"]
-
-
-def test_cells_stand_below_their_headings() -> None:
-    table = made(runs_of("maf", 2.5, tuning_seconds=7.0), runs_of("nsf", 2.9, tuning_seconds=3.0))
-    assert {len(row.cells) for row in table.rows} == {len(table.headings)}
-    assert column(table, "tuning, s")["nsf"] == "3"
-    assert column(table, "family")["maf"] == "flow"
+def test_a_table_is_looked_at_and_nothing_written(tmp_path) -> None:
+    before = files_under(RESULTS / "quick")
+    ranked("quick", RESULTS, runs_of("quick", "digits"), None)
+    assert files_under(RESULTS / "quick") == before

@@ -67,7 +67,7 @@ def test_a_name_that_is_neither_model_nor_data(bench_call) -> None:
 
 
 def test_a_name_of_another_list_is_a_mistake(bench_call) -> None:
-    answer = bench_call("list", "models", "vae")
+    answer = bench_call("list", "metrics", "nll_nats")
     assert (answer.code, len(answer.err.splitlines())) == (2, 1)
 
 
