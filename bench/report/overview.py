@@ -15,7 +15,7 @@ from bench.report.model_summary import ModelSummary, count_words
 from bench.report.ranking import differences
 from bench.report.study import Run, load
 from bench.report.summary import summarise
-from bench.report.versions import version
+from bench.report.versions import version_of
 
 QUESTION_LENGTH = 400
 NO_STUDY = frozenset({"scratch"})
@@ -119,10 +119,10 @@ def older(runs: list[Run]) -> str:
     """Why rows are not of today's version, in words; empty where all are."""
     today = (TRAINING_VERSION, EVALUATION_VERSION)
     finished = [run for run in runs if run["status"] == "ok"]
-    behind = [run for run in finished if version(run) < today]
+    behind = [run for run in finished if version_of(run) < today]
     if not behind:
         return ""
-    training, evaluation = min(map(version, behind))
+    training, evaluation = min(map(version_of, behind))
     which = "All rows are" if len(behind) == len(finished) else f"{len(behind)} of {len(finished)} rows are"
     return (
         f"{which} of an older version (training {training}, evaluation {evaluation}; today {today[0]} and {today[1]}): "
