@@ -61,6 +61,7 @@ def open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             nowhere = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(nowhere, True)
             if nowhere == number:
                 setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 

@@ -1,6 +1,7 @@
 """`bench run`: plans the cells of a command and runs each in a process of its own; failures keep their rows."""
 
 import math
+import shlex
 import sys
 import time
 from collections import Counter
@@ -255,7 +256,9 @@ def evaluate_command(what: str, overrides: list[str], results_dir: Path, reports
         swept = sweep(orders, pool)
     finally:
         pool.end()
-    for line in closing_lines(swept, orders, reports):
+    where = [] if str(results_dir) == "results" else ["--results-dir", str(results_dir)]
+    command = shlex.join(["bench", "evaluate", what, *where, *overrides])
+    for line in closing_lines(swept, orders, reports, command=command):
         say(line)
     return 0 if set(swept.outcomes) <= {"ok"} else 1
 

@@ -9,6 +9,7 @@ import torch
 import yaml
 
 import bench
+from bench.cells.closing import Swept
 from bench.cli import main
 from bench.paths import conf_dir, group_choices
 from bench.record.columns import COLUMNS
@@ -141,13 +142,13 @@ def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
 def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) -> None:
     from bench import sweep
 
-    monkeypatch.setattr(sweep, "sweep", lambda cells, pool, again, told: Counter(ok=len(cells)))
+    monkeypatch.setattr(sweep, "sweep", lambda cells, pool, again, told, until: Swept(Counter(ok=len(cells))))
     answer = bench_call("run", *TINY, *[own_conf if word == "CONF" else word for word in words])
     assert "2 runs: 2 ok" in answer.out
 
 
 @pytest.mark.parametrize(
-    "words", [["run", "--nope"], ["list", "models", "--nope"], ["nope"], [], ["run", "a=1", "--cfg", "x"]]
+    "words", [["run", "--nope"], ["list", "models", "--nope"], ["nope"], ["run", "a=1", "--cfg", "x"]]
 )
 def test_what_argparse_does_not_know_is_a_mistake(words, capsys, monkeypatch) -> None:
     monkeypatch.setattr(sys, "path", sys.path[:])

@@ -71,14 +71,17 @@ class Bars:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Without the lines inside, so that others can be written above them."""
+        """Without the lines inside, so that others can be written above them.
+
+        Where one follows the other they are drawn behind the last, by the next look.
+        """
         shown = self.live is not None
         self.close()
         try:
             yield
         finally:
             if shown:
-                silently(self.refresh, self.stream)
+                self.draw()
 
     def close(self) -> None:
         """Takes the lines away."""

@@ -80,6 +80,7 @@ class Log:
         self.grid, self.now = grid, now
         self.quarter: dict[str, int] = {}
         self.said: dict[str, float] = {}
+        self.stages: dict[str, Stage] = {}
         self.grid_said = now()
 
     def say(self, line: str) -> None:
@@ -88,19 +89,25 @@ class Log:
 
     def begin(self, label: str, name: str) -> None:
         """Its clock starts."""
-        self.quarter[label], self.said[label] = 0, self.now()
+        self.quarter[label], self.said[label], self.stages[label] = 0, self.now(), Stage("data")
 
     def show(self, label: str, stage: Stage) -> None:
-        """A line where a quarter more of the training is done, or nothing was said for a minute."""
+        """A line where a quarter more of the training is done."""
+        self.stages[label] = stage
         quarter = int(4 * (stage.share or 0.0)) if stage.phase == "train" else 0
-        if quarter > self.quarter[label] or self.now() - self.said[label] >= SILENCE:
-            self.quarter[label], self.said[label] = max(quarter, self.quarter[label]), self.now()
-            share = "" if stage.share is None else f" {stage.share:.0%}"
-            self.say("  ".join(filter(None, (label, f"{stage.phase}{share}", f"{stage.about} {stage.value}".strip()))))
+        if quarter > self.quarter[label]:
+            self.quarter[label] = quarter
+            self.say_stage(label)
+
+    def say_stage(self, label: str) -> None:
+        """A line of how far a run has come."""
+        self.said[label], stage = self.now(), self.stages[label]
+        share = "" if stage.share is None else f" {stage.share:.0%}"
+        self.say("  ".join(filter(None, (label, f"{stage.phase}{share}", f"{stage.about} {stage.value}".strip()))))
 
     def end(self, label: str) -> None:
         """Forgets it."""
-        del self.quarter[label], self.said[label]
+        del self.quarter[label], self.said[label], self.stages[label]
 
     def count(self) -> None:
         """How far the grid is, once a minute."""
@@ -109,7 +116,10 @@ class Log:
             self.say(", ".join(self.grid.words()))
 
     def look(self) -> None:
-        """Nothing: a log is not drawn."""
+        """A line of each run of which nothing was said for a minute."""
+        for label, said in list(self.said.items()):
+            if self.now() - said >= SILENCE:
+                self.say_stage(label)
 
     def close(self) -> None:
         """Nothing is to be taken away."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -75,7 +76,7 @@ def read_steps(path: Path) -> dict[str, StepTime]:
     except FileNotFoundError:
         return {}
     except (TypeError, ValueError, KeyError) as error:
-        raise BenchError(f"{path}: {error}; make it anew with: bench retime {path.parent.name}") from error
+        raise BenchError(f"{path}: {error}; make it anew with: bench retime {shlex.quote(path.parent.name)}") from error
     return {time.run_id: time for time in times}
 
 

@@ -1,6 +1,7 @@
 """A study's committed files as pandas tables: one row a run, and one row a model."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +50,7 @@ def _tabled_folder(study: str, results_dir: str | Path) -> Path:
     """The folder of a study that has a table."""
     folder = study_folder(study, Path(results_dir))
     if not (folder / TABLE).exists():
-        raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {study}")
+        raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {shlex.quote(study)}")
     return folder
 
 

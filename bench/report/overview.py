@@ -11,11 +11,10 @@ from bench.record.key import EVALUATION_VERSION, TRAINING_VERSION
 from bench.record.store import TABLE
 from bench.record.typed import printable
 from bench.report.cards import Card, cards
-from bench.report.model_summary import ModelSummary, count_words
+from bench.report.model_summary import ModelSummary, count_words, version_of
 from bench.report.ranking import differences
 from bench.report.study import Run, load
 from bench.report.summary import summarise
-from bench.report.versions import version_of
 
 QUESTION_LENGTH = 400
 NO_STUDY = frozenset({"scratch"})

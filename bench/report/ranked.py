@@ -87,7 +87,7 @@ def title(data: str, meeting: Contest) -> str:
 def table_of(meeting: Contest, pairs: Iterable[Difference]) -> Table:
     """The models of one meeting from the first to the last, those without a likelihood behind them."""
     cells = sorted(meeting.cells.values(), key=nll)
-    table = summary_table([cell for cell in cells if cell.runs])
+    table = summary_table(cells)
     behind = {
         pair.other.model: pair
         for pair in pairs
@@ -97,7 +97,7 @@ def table_of(meeting: Contest, pairs: Iterable[Difference]) -> Table:
     rows = []
     for cell, row in zip(cells, table.rows, strict=True):
         own = by_heading(table, row, NAMED)
-        number = TableCell(str(places.get(cell.model, "")), None, cell.best)
+        number = TableCell(str(places.get(cell.model, "")), None, cell.best is True)
         rows.append([number, *own, TableCell(distance(behind.get(cell.model)), None)])
     headings = ["rank", *(name for name in table.headings if name not in NAMED), BEHIND]
     if not any(row[-1].text for row in rows):

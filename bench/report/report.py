@@ -1,5 +1,6 @@
 """`bench report STUDY`: tables, plots and one page, from stored records alone."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -43,10 +44,10 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     for warning in collected.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if not (folder / TABLE).exists():
-        raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={study}`")
+        raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={shlex.quote(study)}`")
     stored = load(folder)
     if not stored.runs:
-        raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={study}`")
+        raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={shlex.quote(study)}`")
 
     cells = summarise(stored.runs, stored.test_sets)
     pairs = differences(cells, stored.test_sets)
@@ -83,7 +84,7 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
         f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}{unfinished}",
         f"table: {folder / 'summary.md'}",
         f"page:  {folder / 'report.html'}",
-        *(["seconds of the ladder: bench retime " + study] if plots_frontier.lacks_seconds(plots) else []),
+        *(["seconds of the ladder: bench retime " + shlex.quote(study)] if plots_frontier.lacks_seconds(plots) else []),
     ]
 
 

@@ -1,6 +1,7 @@
 """`bench reproduce`: what studies obtained beside what was published, from their stored tables alone."""
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,7 +55,7 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
     """
     folder = study_folder(study, results_dir)
     if not (folder / TABLE).exists():
-        raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {study}")
+        raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {shlex.quote(study)}")
     models = finished_models(folder)
     pairs = [(each, result) for each in counterparts() for result in obtained(study, models, each)]
     if not pairs:

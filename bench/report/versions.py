@@ -1,5 +1,6 @@
 """Rows of an older version, which are not compared with those of today, in a line each."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -39,7 +40,7 @@ def of_bench(study: str, by_data: dict[str, list[Run]]) -> list[str]:
     return [
         f"{len(apart)} rows of {names(apart)} are of an older version ({said(before)}) than those of {names(new)} "
         f"({said(now)}): the two are not compared, and stand beside each other without a common rank. Make the older "
-        f"anew: bench run study={study}"
+        f"anew: bench run study={shlex.quote(study)}"
     ]
 
 

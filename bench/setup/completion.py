@@ -84,12 +84,13 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
         BenchError: shtab is not installed.
     """
     if not installed("shtab"):
-        raise BenchError("bench completion: needs shtab; install it with: pip install 'generative-bench[completion]'")
+        missing = "bench completion: shtab is not installed; the extra brings it"
+        raise BenchError(f"{missing}: pip install -e '.[completion]'")
     import shtab
 
     for command, action in arguments_of(parser):
         function = COMPLETED.get(action.dest)
-        if command == "check" and action.dest == "name":
+        if command in ("check", "list") and action.dest == "name":
             function = "_bench_models_and_data"
         if function is not None and not action.choices and not action.option_strings:
             action.complete = dict.fromkeys(SHELLS, function)  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ entries of a data set take turns, block by block, each by the loop that trains i
 """
 
 import json
+import shlex
 import sys
 import time
 from collections import defaultdict
@@ -135,7 +136,7 @@ def retime(study: str, results_dir: Path, *, busy: bool, say: Callable[[str], No
     check_writable(folder)
     rows = trained_rows(folder)
     if not rows:
-        raise BenchError(f"{folder}: no row of it took a step; make some with: bench run study={study}")
+        raise BenchError(f"{folder}: no row of it took a step; make some with: bench run study={shlex.quote(study)}")
     entries = timed_entries(rows)
     if not busy:
         check_quiet()
@@ -154,7 +155,7 @@ def retime(study: str, results_dir: Path, *, busy: bool, say: Callable[[str], No
     if not times:
         raise BenchError(f"{folder}: none of its entries could be timed")
     write_atomically(folder / STEPS, steps_csv(sorted(times)))
-    say(f"{folder / STEPS}: {len(times)} runs; bench report {study}")
+    say(f"{folder / STEPS}: {len(times)} runs; bench report {shlex.quote(study)}")
     return 1 if failed else 0
 
 

@@ -130,10 +130,18 @@ def test_a_log_is_not_silent_for_more_than_a_minute(capsys) -> None:
     assert capsys.readouterr().out == ""
     now = 61.0
     log.show("[2/8] a", Stage("evaluate", 0.3, "likelihood 3/9"))
+    log.look()
     log.show("[2/8] a", Stage("evaluate", 0.4, "likelihood 4/9"))
+    log.look()
     log.count()
+    now = 130.0
+    log.look()
     said = [re.sub(f"^{CLOCK}", "", line) for line in capsys.readouterr().out.splitlines()]
-    assert said == ["[2/8] a  evaluate 30%  likelihood 3/9", "1/8 done, 90 s left"]
+    assert said == [
+        "[2/8] a  evaluate 30%  likelihood 3/9",
+        "1/8 done, 90 s left",
+        "[2/8] a  evaluate 40%  likelihood 4/9",
+    ]
 
 
 STAGES = (

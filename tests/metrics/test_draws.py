@@ -10,7 +10,7 @@ from bench.config import Eval
 from bench.data.dataset import Dataset
 from bench.data.spaces import DequantisedLogit
 from bench.metrics.ais import Annealing
-from bench.metrics.draws import OverDraws, likelihood_over_draws
+from bench.metrics.draws import OverDraws, chunks_of, likelihood_over_draws
 from bench.metrics.likelihood import estimate
 from bench.models.entry import LogProb
 from bench.seeds import stream_seed
@@ -102,6 +102,19 @@ def test_the_mean_over_draws_is_that_of_evaluations_of_one_draw_each() -> None:
         each.append(entry.log_prob(x).value.double() + SPACE.log_det(x).double())
     torch.testing.assert_close(found.mean.log_prob, torch.stack(each).mean(0), rtol=1e-12, atol=0)
     assert (found.draws, found.mean.estimator, found.estimators) == (5, "own", "5 draws: own")
+
+
+@pytest.mark.parametrize("kind", [Gaussian, Latent])
+@pytest.mark.parametrize(("rows", "samples", "draws"), [(100_000, 50, 3), (7, 50, 3), (30, 7, 1), (3, 2, 2)])
+def test_chunks_are_counted_beforehand(kind: type[nn.Module], rows: int, samples: int, draws: int) -> None:
+    data, entry, ticks = levels(5), kind(), []
+    settings = Eval(dequantisation_draws=draws, batch_rows=rows, importance_samples=samples)
+    x = data.fixed(data.test, stream_seed(settings.seed, "test"))
+    with torch.no_grad():
+        likelihood_over_draws(entry, data, x, settings, None, lambda: ticks.append(1))
+    assert chunks_of(entry, len(x), draws, settings) == len(ticks) > 0  # type: ignore[arg-type]
+    for estimator in ("ais", "refined"):
+        assert chunks_of(entry, len(x), draws, replace(settings, estimator=estimator)) is None  # type: ignore[arg-type]
 
 
 def test_every_entry_meets_the_same_noise() -> None:

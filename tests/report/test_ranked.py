@@ -7,6 +7,7 @@ import pytest
 from bench.record.store import table_rows
 from bench.report.ranked import ranked
 from tests.helpers import ROOT, files_under
+from tests.report.committed import nll_of, told_apart
 
 RESULTS = ROOT / "results"
 
@@ -36,13 +37,20 @@ def test_numbers_and_marks_are_those_of_the_page(study: str, data: str) -> None:
     assert not any(line.split()[0].isdigit() for line in lines[start + 1 : end] if "gmm" in line or "gaussian " in line)
 
 
-def test_the_first_is_bold_where_it_is_told_apart_and_budgets_left_out_are_counted() -> None:
-    lines = ranked("quick", RESULTS, runs_of("quick", "digits"), None)
-    (title,) = (line for line in lines if line.startswith("digits, "))
-    assert title == "digits, tuned"
-    assert any(re.match(r"\*1\* +realnvp +3/3 +\*94\.2 ± 1\.5\*", line) for line in lines)
-    assert any(re.search(r"cnf_fast .* 0\.91 ± 0\.91  behind$", line) for line in lines)
-    assert any("≤ 111.8 ± 9.0 ▲" in line for line in lines)
+@pytest.mark.parametrize("data", ["digits", "checkerboard", "8gaussians"])
+def test_the_first_is_bold_where_it_is_told_apart_and_budgets_left_out_are_counted(data: str) -> None:
+    lines = ranked("quick", RESULTS, runs_of("quick", data), None)
+    (title,) = (line for line in lines if line.startswith(f"{data}, "))
+    assert title == f"{data}, tuned"
+    apart = told_apart("quick", data)
+    assert len(apart) == 5
+    for model, behind in apart.items():
+        (line,) = (line for line in lines if re.search(rf"\b{model} +3/3", line))
+        assert line.endswith("  behind" if behind else "  not told apart")
+    sure = all(apart.values())
+    assert any(line.startswith("*1*") for line in lines) == sure
+    assert any(line.startswith("1 ") for line in lines) != sure
+    assert any(f"≤ {nll_of('quick', data, 'vae')} ▲" in line for line in lines)
     assert lines[-1] == "3 tables of other budgets and settings are on the page."
 
 
@@ -57,7 +65,7 @@ def test_tables_are_as_narrow_as_the_terminal(width: int, monkeypatch) -> None:
     text = "\n".join(plain)
     assert all(name in text for name in ("realnvp", "cnf_fast", "vae", "gmm"))
     if width >= 50:
-        assert "94.2 ± 1.5" in text
+        assert nll_of("quick", "digits", "realnvp") in text
         assert "rank" in text
 
 
