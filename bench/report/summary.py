@@ -58,7 +58,7 @@ def summary_csv(models: list[ModelSummary]) -> str:
     """summary.csv: a row a quantity of a model, with the half-width of its 95 % interval and its number of values.
 
     A model's first rows, `runs_ok`, `runs_failed`, ..., count how its n runs ended. `best` is told apart from every
-    other model at its budget and setting; `marks` are those of the tables.
+    other model at its budget and setting, and empty where that is not asked; `marks` are those of the tables.
     """
     return write_csv(LONG, (row for model in models for row in _long_rows(model)))
 
@@ -66,12 +66,12 @@ def summary_csv(models: list[ModelSummary]) -> str:
 def _long_rows(cell: ModelSummary) -> Iterator[list[Any]]:
     place = [cell.data, cell.model, cell.setting or None, cell.rung]
     for status, count in counts(cell.runs).items():
-        yield [*place, f"runs_{status}", "runs", count, None, len(cell.runs), False, False, None]
+        yield [*place, f"runs_{status}", "runs", count, None, len(cell.runs), False, None, None]
     for metric in averaged():
         if metric in cell.intervals:
             unit = COLUMNS[metric].unit or None
-            flags = [metric in bounded() and bool(flag) for flag in (cell.is_bound, cell.best)]
-            yield [*place, metric, unit, *cell.intervals[metric], *flags, marks(cell, metric) or None]
+            verdict = [cell.is_bound, None if cell.oracle else cell.best] if metric in bounded() else [False, None]
+            yield [*place, metric, unit, *cell.intervals[metric], *verdict, marks(cell, metric) or None]
 
 
 def summary_rows(models: list[ModelSummary]) -> tuple[list[str], list[list[Any]]]:

@@ -4,6 +4,7 @@ from statistics import fmean
 
 import pytest
 
+from bench.record.columns import bounded
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
 from bench.report.ranking import differences, differences_csv
@@ -91,15 +92,21 @@ def test_means_over_other_test_examples_are_not_compared() -> None:
     assert "test examples" not in text_summary(cells[1:])[0]
 
 
+def bests(cells: list[ModelSummary]) -> dict[tuple[str, str], str]:
+    """The verdict on each likelihood of summary.csv."""
+    rows = csv.DictReader(io.StringIO(summary_csv(cells)))
+    return {(row["model"], row["metric"]): row["best"] for row in rows if row["metric"] in bounded()}
+
+
 def test_what_was_compared_with_nothing_has_an_empty_verdict() -> None:
     alone = summarise(runs("other", cnf=[7.0, 7.1]))
-    (row, *_) = csv.DictReader(io.StringIO(summary_csv(alone)))
-    assert (row["model"], row["best_nll"]) == ("cnf", "")
+    assert bests(alone) == {("cnf", "nll_nats"): "", ("cnf", "kl_to_truth"): "", ("oracle", "nll_nats"): ""}
     made = runs(cnf=[1.0], vae=[2.0])
     for run in made:
         run["nll_standard_error"] = None
     unknown = summarise(made)
-    assert {row["best_nll"] for row in csv.DictReader(io.StringIO(summary_csv(unknown)))} == {""}
+    assert set(bests(unknown).values()) == {""}
+    assert bests(summarise(runs(cnf=[1.0, 1.1], vae=[20.0, 20.1])))["cnf", "nll_nats"] == "True"
     assert not any(
         pair["told_apart"] for pair in csv.DictReader(io.StringIO(differences_csv(differences(unknown, {}))))
     )
