@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -134,10 +135,13 @@ def parser() -> argparse.ArgumentParser:
     verify.set_defaults(call=call_verify)
 
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
-    report.add_argument("study", metavar="STUDY", nargs="?")
+    report.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, the index of all of them")
     report.add_argument(
         "--readme", action="store_true", help="write the numbers of the READMEs from the tables instead"
     )
+    for option in ("models", "data", "columns"):
+        told = f"a table of these {'data sets' if option == 'data' else option} alone, beside the others"
+        report.add_argument(f"--{option}", type=comma_list, default=[], metavar="A,B", help=told)
     report.add_argument("--results-dir", type=Path, default=Path("results"))
     report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
     report.add_argument("--beside", type=Path, help="a results folder: its numbers of the same study stand beside")
@@ -199,6 +203,11 @@ def add_config_dir(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--config-dir", type=Path, action="append", help="a folder of your own with model/, data/ or study/"
     )
+
+
+def comma_list(text: str) -> list[str]:
+    """`a, b` as its words; a comma within brackets divides nothing."""
+    return [word.strip() for word in re.split(r",(?![^(\[]*[)\]])", text) if word.strip()]
 
 
 def existing(config_dirs: list[Path] | None) -> Path | None:
@@ -278,8 +287,19 @@ def call_report(arguments: argparse.Namespace) -> int:
 
         print("\n".join(fill_readmes(arguments.results_dir, arguments.study)))
         return 0
+    chosen = {name: getattr(arguments, name) for name in ("models", "data", "columns")}
+    if arguments.study is None and any(chosen.values()):
+        raise BenchError("--models, --data and --columns choose from a study's tables: bench report STUDY --models A,B")
     if arguments.study is None:
-        raise BenchError("bench report STUDY: name a study, or give --readme")
+        from bench.report.index import write_index
+
+        print("\n".join(write_index(arguments.results_dir)))
+        return 0
+    if any(chosen.values()):
+        from bench.report.selection import select
+
+        print("\n".join(select(arguments.study, arguments.results_dir, terminal_width(), **chosen)))
+        return 0
     print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file, arguments.format)))
     if arguments.beside is not None:
         from bench.report.beside import beside

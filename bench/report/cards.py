@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from bench.report.marks import DAGGER
 from bench.report.model_summary import ModelSummary
-from bench.report.notes import DAGGER
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference, untuned_names
 from bench.report.strips import Strip, strips
@@ -132,8 +132,9 @@ def state_of(best: ModelSummary, pairs: list[Difference], cells: list[ModelSumma
     compared = {best.model, *(pair.other.model for pair in pairs)}
     if any("nll_nats" in cell.intervals and cell.model not in compared for cell in cells if not cell.oracle):
         return "undecided"
+    families = {family_of(pair.other) for pair in pairs}
     near = {family_of(pair.other) for pair in pairs if not pair.told_apart}
-    return "family sure" if near == {family_of(best)} else "undecided"
+    return "family sure" if near == {family_of(best)} != families else "undecided"
 
 
 def gap(pair: Difference) -> Gap:

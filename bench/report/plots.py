@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from types import MappingProxyType
 
 from matplotlib import style
 
@@ -27,30 +28,57 @@ from bench.report.ranking import Difference
 from bench.report.study import Study
 from bench.report.style import FORMATS, RC, Plot, rendered
 
+OVER_ALL = ""
+"""In place of a data set: the plots over all of them."""
+NONE: Mapping[str, list[Plot]] = MappingProxyType({})
+
 
 def draw(
     study: Study, cells: list[ModelSummary], pairs: Sequence[Difference] = (), formats: Sequence[str] = FORMATS
 ) -> list[Plot]:
-    """The plots that the study has something to show in; equal records give equal bytes, on any number of cores.
+    """The plots that the study has something to show in, as `draw_by_data` has them."""
+    return [plot for own in draw_by_data(study, cells, pairs, formats, NONE).values() for plot in own]
+
+
+def draw_by_data(
+    study: Study,
+    cells: list[ModelSummary],
+    pairs: Sequence[Difference],
+    formats: Sequence[str],
+    kept: Mapping[str, list[Plot]],
+) -> dict[str, list[Plot]]:
+    """The plots that the study has something to show in, by data set; those over all of them last, under `OVER_ALL`.
+
+    Equal records give equal bytes, on any number of cores.
 
     Args:
         study: with histories, curves, pictures, step times and trials.
         cells: its models, summarised.
         pairs: how far entries are behind the best of their data set.
         formats: of `bench.report.style.ALL_FORMATS`, beside PNG.
+        kept: those that need not be drawn again.
     """
     by_data: dict[str, list[ModelSummary]] = {}
     for cell in cells:
         by_data.setdefault(cell.data, []).append(cell)
-    families = families_of(study.runs, [(cell.model, model_of(cell.model)) for cell in cells if not cell.oracle])
+    families = families_of_all(study, cells)
     plots_of = partial(of_one_data_set, study, families, pairs, formats)
-    workers = min(len(by_data), os.cpu_count() or 1)
-    if workers == 1:
-        drawn = [plots_of(group) for group in by_data.values()]
+    missing = {data: group for data, group in by_data.items() if data not in kept}
+    workers = min(len(missing), os.cpu_count() or 1)
+    if workers <= 1:
+        drawn = [plots_of(group) for group in missing.values()]
     else:
         with ProcessPoolExecutor(workers) as pool:
-            drawn = list(pool.map(plots_of, by_data.values()))
-    return [*(plot for group in drawn for plot in group), *over_all(families, formats, cells)]
+            drawn = list(pool.map(plots_of, missing.values()))
+    new = dict(zip(missing, drawn, strict=True))
+    if OVER_ALL not in kept:
+        new[OVER_ALL] = over_all(families, formats, cells)
+    return {data: kept[data] if data in kept else new[data] for data in (*by_data, OVER_ALL)}
+
+
+def families_of_all(study: Study, cells: list[ModelSummary]) -> dict[str, str]:
+    """Model -> family, of which its colour hangs."""
+    return families_of(study.runs, [(cell.model, model_of(cell.model)) for cell in cells if not cell.oracle])
 
 
 def of_one_data_set(

@@ -8,8 +8,9 @@ from matplotlib.markers import CARETUP
 
 from bench.report.frontier import frontier
 from bench.report.inert import slug
+from bench.report.marks import DAGGER
 from bench.report.model_summary import ModelSummary
-from bench.report.notes import DAGGER, NOTES, is_single
+from bench.report.notes import NOTES, is_single
 from bench.report.numbers import plain, quantity
 from bench.report.plots_labels import Label, beside_points, plane
 from bench.report.plots_likelihood import INTERVAL_WORDS, NLL, ORACLE_LINE, entries

@@ -23,8 +23,9 @@ from bench.report.frontier import (
 )
 from bench.report.inert import slug
 from bench.report.intervals import Interval
+from bench.report.marks import DAGGER, SECTION
 from bench.report.model_summary import ModelSummary
-from bench.report.notes import DAGGER, NOTES, SECTION
+from bench.report.notes import NOTES
 from bench.report.numbers import plain
 from bench.report.plots_labels import Label, beside_lines, plane, with_room
 from bench.report.plots_likelihood import KL, ORACLE_LINE

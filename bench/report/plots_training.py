@@ -7,8 +7,8 @@ import numpy as np
 
 from bench.record.store import divided
 from bench.report.inert import slug
+from bench.report.marks import DAGGER
 from bench.report.model_summary import ModelSummary, count_words
-from bench.report.notes import DAGGER
 from bench.report.numbers import plain
 from bench.report.plots_labels import Label, beside_lines, plane, with_room
 from bench.report.plots_likelihood import NLL, ORACLE_LINE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
-from bench.report import plots_frontier
+from bench.report import drawn, plots_frontier
 from bench.report.collect import collect
 from bench.report.data_warnings import data_warnings
 from bench.report.inert import markdown_cell
@@ -15,7 +15,7 @@ from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
 from bench.report.notes import NOTES, is_untuned
 from bench.report.page import render
-from bench.report.plots import draw
+from bench.report.plots import draw_by_data
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import load, study_folder
 from bench.report.style import ALL_FORMATS, FORMATS, Plot
@@ -59,14 +59,21 @@ def report(study: str, results_dir: Path, *, single_file: bool = False, formats:
     behind = [] if untuned and not pairs else [difference_table(pairs)]
     likelihood, *others = study_tables(cells)
     tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
-    plots = draw(stored, cells, pairs, formats)
-    texts = {"summary.csv": summary_csv(cells), "summary.tex": tex(tables), "differences.csv": differences_csv(pairs)}
+    wanted = drawn.hashes(stored, cells, pairs, formats)
+    by_data = draw_by_data(stored, cells, pairs, formats, drawn.kept(folder, wanted))
+    plots = [plot for own in by_data.values() for plot in own]
+    texts = {
+        "summary.csv": summary_csv(cells),
+        "summary.tex": tex(tables, study),
+        "differences.csv": differences_csv(pairs),
+    }
     for name, content in texts.items():
         write_atomically(folder / name, content)
     write_atomically(
         folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
     )
     _write_plots(folder / "plots", plots)
+    drawn.keep(folder, wanted, by_data)
     within = texts | {TABLE: (folder / TABLE).read_text(encoding="utf-8")} if single_file else None
     write_atomically(folder / "report.html", render(stored, cells, pairs, plots, notices, within))
 
