@@ -1,4 +1,4 @@
-"""The page in a real browser: it sorts, filters, copies, enlarges and prints, fits a phone, and complains of nothing."""
+"""The page in a real browser: it sorts, filters, copies, enlarges, prints, fits a phone, complains of nothing."""
 
 import json
 import shutil
@@ -200,7 +200,8 @@ def test_columns_are_hidden_and_shown(driver: Any) -> None:
     bits = header(driver, "ranked-digits", "bits/dim")
     assert not bits.is_displayed()
     script = (
-        "const box = document.getElementById('ranked-digits').closest('.scroll').previousElementSibling; box.open = true;"
+        "const box = document.getElementById('ranked-digits').closest('.scroll').previousElementSibling;"
+        "box.open = true;"
         "[...box.querySelectorAll('label')].find((l) => l.textContent.trim() === arguments[0]).click()"
     )
     driver.execute_script(script, "bits/dim")
@@ -269,7 +270,8 @@ def test_words_stand_out_from_their_ground(driver: Any, scheme: str) -> None:
     document.querySelectorAll('details').forEach((d) => { d.open = true; });
     const parts = (colour) => colour.match(/[0-9.]+/g).map(Number);
     const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => v / 255)
-      .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+      .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
     const ground = (e) => { for (; e; e = e.parentElement) {
       const c = parts(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
     const found = {};
@@ -292,7 +294,8 @@ def test_headers_and_first_columns_stay_in_view(driver: Any) -> None:
     for (const table of document.querySelectorAll('table')) {
       const box = table.closest('.scroll');
       box.scrollLeft = 60;
-      const [frame, first] = [box.getBoundingClientRect(), table.rows[table.rows.length - 1].cells[0].getBoundingClientRect()];
+      const lowest = table.rows[table.rows.length - 1].cells[0];
+      const [frame, first] = [box.getBoundingClientRect(), lowest.getBoundingClientRect()];
       if (Math.abs(first.left - frame.left) > 2) lost.push(table.id);
       if (getComputedStyle(table.tHead.rows[0].cells[1]).position !== 'sticky') lost.push(table.id + ' head');
     }
@@ -306,7 +309,8 @@ def test_headers_and_first_columns_stay_in_view(driver: Any) -> None:
 def test_all_of_it_is_printed(driver: Any) -> None:
     script = (
         "addEventListener('beforeprint', () => { window.seen = "
-        "[document.querySelectorAll('#runs tbody tr').length, document.querySelectorAll('details:not([open], .columns)').length];"
+        "[document.querySelectorAll('#runs tbody tr').length,"
+        "document.querySelectorAll('details:not([open], .columns)').length];"
         "})"
     )
     driver.execute_script(script)
@@ -318,7 +322,8 @@ def test_all_of_it_is_printed(driver: Any) -> None:
     driver.execute_script("dispatchEvent(new Event('beforeprint'))")
     cut = driver.execute_script(
         "const page = document.documentElement.clientWidth;"
-        "return [...document.querySelectorAll('table, pre, td, th')].filter((e) => e.getBoundingClientRect().right > page + 1)"
+        "return [...document.querySelectorAll('table, pre, td, th')]"
+        ".filter((e) => e.getBoundingClientRect().right > page + 1)"
         ".map((e) => e.outerHTML.slice(0, 200))"
     )
     assert cut == []
