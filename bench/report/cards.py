@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from bench.report.marks import DAGGER
+from bench.report.families import Cost, Gap, Standing, cost_of, family_of, gap, standings
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference, untuned_names
@@ -13,37 +13,6 @@ from bench.report.tables import share
 from bench.report.verdict import at_top
 
 State = Literal["sure", "family sure", "undecided", "open"]
-
-
-class Gap(NamedTuple):
-    """How far an entry is behind the first.
-
-    Attributes:
-        model, family: of the entry.
-        nats: the difference with its interval, and ≤ or ≥ where a bound makes it one.
-        told_apart: whether the two differ, by simultaneous tests.
-        tested: whether anything is known of the error of the difference.
-    """
-
-    model: str
-    family: str
-    nats: str
-    told_apart: bool
-    tested: bool
-
-
-class Cost(NamedTuple):
-    """What an entry costs; empty where it was not measured.
-
-    Attributes:
-        training: seconds of one run.
-        tuning: seconds of the trials that chose its settings.
-        sampling: seconds of 1,000 samples.
-    """
-
-    training: str
-    tuning: str
-    sampling: str
 
 
 class Card(NamedTuple):
@@ -62,6 +31,8 @@ class Card(NamedTuple):
         others: number of entries compared with the first.
         near: entries that are not told apart from the first.
         cost: of the first.
+        families: the best entry of each family, that of the first one first.
+        commands: that make the runs of the first again.
         strips: pictures of the data and of its samples.
     """
 
@@ -78,6 +49,8 @@ class Card(NamedTuple):
     others: int = 0
     near: Sequence[str] = ()
     cost: Cost = Cost("", "", "")
+    families: Sequence[Standing] = ()
+    commands: Sequence[str] = ()
     strips: Sequence[Strip] = ()
 
 
@@ -121,6 +94,8 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
         others=len(pairs),
         near=[pair.other.model for pair in ordered if not pair.told_apart],
         cost=cost_of(best),
+        families=standings(best, pairs),
+        commands=[str(run["command"]) for run in best.runs if run["command"]],
         strips=strips(study, data, best.model),
     )
 
@@ -137,23 +112,6 @@ def state_of(best: ModelSummary, pairs: list[Difference], cells: list[ModelSumma
     return "family sure" if near == {family_of(best)} != families else "undecided"
 
 
-def gap(pair: Difference) -> Gap:
-    """A pair in words."""
-    tested = pair.interval.half_width is not None
-    return Gap(pair.other.model, family_of(pair.other), behind(pair), pair.told_apart, tested)
-
-
-def behind(pair: Difference) -> str:
-    """NLL of an entry less that of the best: ≤ where the entry's is a bound, ≥ where the best's is, ~ for both."""
-    marks = {(True, False): "≥ ", (False, True): "≤ ", (True, True): "~ "}
-    return marks.get((pair.best.is_bound, pair.other.is_bound), "") + quantity(pair.interval)
-
-
-def family_of(cell: ModelSummary) -> str:
-    """The family of an entry; of rows without one, its name."""
-    return cell.named("family") or next((str(run["family"]) for run in cell.runs if run.get("family")), cell.model)
-
-
 def place_of(pair: Difference) -> str:
     """Budget and setting in words, such as `tuned, budget 1`; empty where a study has one of each."""
     words = [pair.setting] if pair.setting else []
@@ -168,13 +126,3 @@ def why_open(cells: list[ModelSummary], bests: int) -> str:
         return "Every model is as it comes: who is first hangs on whom the default rate suits."
     finished = sum(bool(cell.finished) for cell in cells if not cell.oracle)
     return "No two models have finished the same seed." if finished > 1 else "Fewer than two models have finished."
-
-
-def cost_of(cell: ModelSummary) -> Cost:
-    """Seconds of one run, of its trials and of samples, marked where others used the machine."""
-    shared = f" {DAGGER}" * cell.shared_machine
-    columns = ("train_seconds", "tuning_seconds", "sample_seconds_per_1k")
-    found = [cell.intervals.get(column) for column in columns]
-    texts = ["" if one is None else f"{quantity(one._replace(half_width=None), digits=2)} s" for one in found]
-    training, tuning, sampling = texts
-    return Cost(training and training + shared, tuning, sampling and sampling + shared)

@@ -1,11 +1,11 @@
 """`bench report` alone: one page over all studies, with the first screen of each."""
 
-from collections import defaultdict
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.store import write_atomically
-from bench.report.overview import KINDS, Answer, Overview, overviews, tally
+from bench.report.kinds import COLUMNS, by_kind, in_column
+from bench.report.overview import KINDS, Overview, overviews
 from bench.report.speed_page import Speed, read_speed, write_speed_page
 from bench.report.templating import environment
 
@@ -34,15 +34,14 @@ def write_index(results_dir: Path) -> list[str]:
 
 def render(studies: list[Overview], speed: Speed | None) -> str:
     """index.html; equal input gives equal text."""
-    kinds: dict[str, list[tuple[Overview, Answer]]] = defaultdict(list)
-    for study in studies:
-        for answer in study.answers:
-            kinds[answer.kind].append((study, answer))
-    of_kind = {kind: sorted(kinds[kind], key=lambda pair: pair[1].card.data) for kind in KINDS if kind in kinds}
     pages = environment()
-    pages.filters["tally"] = tally
+    pages.filters["in_column"] = in_column
     return pages.get_template("index.html").render(
-        studies=studies, runs=sum(study.runs for study in studies), kinds=of_kind, speed=speed
+        studies=studies,
+        runs=sum(study.runs for study in studies),
+        kinds=by_kind(studies, KINDS),
+        columns=COLUMNS,
+        speed=speed,
     )
 
 

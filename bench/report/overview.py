@@ -28,11 +28,13 @@ class Answer(NamedTuple):
         card: who is first, by how much, how sure, at which cost.
         kind: of the data, one of `KINDS`.
         budget: parameters and steps of the trained entries, in words.
+        older: whether some of its rows are not of today's version.
     """
 
     card: Card
     kind: str
     budget: str
+    older: bool
 
 
 class Overview(NamedTuple):
@@ -81,7 +83,11 @@ def overview(folder: Path) -> Overview:
         shown = cards(study, cells, pairs)
     except BenchError as error:
         return Overview(folder.name, fault=printable(str(error)))
-    by_data = {card.data: [cell for cell in cells if cell.data == card.data] for card in shown}
+    answers = []
+    for one in shown:
+        own = [cell for cell in cells if cell.data == one.data]
+        behind = bool(older([run for cell in own for run in cell.runs]))
+        answers.append(Answer(one, kind(own), budget(own), behind))
     return Overview(
         folder.name,
         question(folder),
@@ -89,7 +95,7 @@ def overview(folder: Path) -> Overview:
         len(study.runs),
         count_words(study.runs),
         older(study.runs),
-        answers=[Answer(card, kind(by_data[card.data]), budget(by_data[card.data])) for card in shown],
+        answers=answers,
         readme=(folder / "README.md").is_file(),
     )
 
@@ -145,20 +151,6 @@ def in_short(shown: list[Card]) -> str:
         sentences += [f"{words}: {named}."] * bool(named)
     unnamed = [card.data for card in shown if card.state == "open"]
     return " ".join([*sentences, *([f"No first: {', '.join(unnamed)}."] if unnamed else [])])
-
-
-def tally(answers: Sequence[tuple[Overview, Answer]]) -> str:
-    """How often a model of each family is first, and how sure that is, in a sentence."""
-    states: dict[str, list[str]] = defaultdict(list)
-    for _, answer in answers:
-        if answer.card.first:
-            states[answer.card.family].append(answer.card.state)
-    parts = []
-    for family, own in sorted(states.items(), key=lambda item: -len(item[1])):
-        sure = len(own) - own.count("undecided")
-        words = "not for sure" if not sure else "for sure" if sure == len(own) else f"{sure} of them for sure"
-        parts.append(f"{family} {len(own)} times, {words}" if len(own) > 1 else f"{family} once, {words}")
-    return f"First of {len(answers)}: {'; '.join(parts)}." if parts else ""
 
 
 DIGITS, MNIST, PICTURES, TABLES = "Digits, 8 by 8", "MNIST and its like, 28 by 28", "Other pictures", "Tables"

@@ -39,8 +39,8 @@ FILES = ("table.csv", "summary.csv", "differences.csv", "summary.tex")
 OPEN = 3
 """Figures of a data set that are seen at once; the others are folded."""
 
-LINES = frozenset({"nll", "pareto", "frontier", "training", "tuning", "k", "reconstruction", "ranks"})
-"""Plots of lines and points, by the first word of their names: on a dark page their lightness is turned round."""
+PICTURES = frozenset({"density", "samples", "reconstructed", "means", "by"})
+"""Plots of pictures, by the first word of their names: on a dark page the lightness of all others is turned round."""
 
 
 class Section(NamedTuple):
@@ -97,6 +97,7 @@ def render(
     single = files is not None
     templates = environment()
     templates.filters |= {"source": embedded if single else linked, "size": size, "is_lines": is_lines}
+    templates.filters |= {"addresses": addresses, "is_tall": is_tall}
     by_data = dict.fromkeys(cell.data for cell in cells)
     sections = [section(study, data, cells, pairs, plots) for data in by_data]
     places = place_headings([at(run) for run in study.runs])
@@ -159,15 +160,32 @@ def embedded(plot: Plot) -> str:
     return f"data:image/png;base64,{base64.b64encode(plot.png).decode('ascii')}"
 
 
-def size(plot: Plot) -> str:
-    """Width and height of its image, so that the page keeps room for it."""
+def addresses(plot: Plot) -> dict[str, str]:
+    """Format -> the address of that file of a plot relative to the page."""
+    return {form.upper(): quote(f"plots/{plot.name}.{form}") for form in plot.files}
+
+
+def pixels(plot: Plot) -> tuple[int, int]:
+    """Width and height of its image."""
     width, height = struct.unpack(">II", plot.png[16:24])
+    return width, height
+
+
+def size(plot: Plot) -> str:
+    """Width and height in words of HTML, so that the page keeps room for it."""
+    width, height = pixels(plot)
     return f'width="{width}" height="{height}"'
+
+
+def is_tall(plot: Plot) -> bool:
+    """True for panels above one another, which take the room of two figures."""
+    width, height = pixels(plot)
+    return height > 1.5 * width
 
 
 def is_lines(plot: Plot) -> bool:
     """True for a plot without pictures."""
-    return plot.name.partition("-")[0] in LINES
+    return plot.name.partition("-")[0] not in PICTURES
 
 
 def file_uri(name: str, content: str) -> str:

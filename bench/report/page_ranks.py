@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bench.record.sample_metrics import SAMPLE_METRICS
-from bench.report.cards import behind, family_of
 from bench.report.controls import MARKS, controls, metrics_off, off_its_floor, side
+from bench.report.families import behind, family_of
 from bench.report.layouts import Layout, Metric
 from bench.report.model_summary import ModelSummary, count_words, finals
 from bench.report.notes import notes_of

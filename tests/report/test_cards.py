@@ -65,3 +65,22 @@ def test_one_model_alone_and_untuned_ones_name_nobody() -> None:
     card = made(runs_of("maf", 2.5, **untuned), runs_of("cnf", 3.0, **untuned))
     assert (card.state, card.first) == ("open", "")
     assert "default rate" in card.why
+
+
+def test_a_family_stands_by_its_best_model_and_is_apart_where_all_of_it_are() -> None:
+    card = made(
+        runs_of("maf", 2.5, **FLOW), runs_of("nsf", 2.7, **FLOW),
+        runs_of("cnf", 2.5, **ODE), runs_of("ffjord", 3.5, **ODE), runs_of("gmm", 3.9, **REFERENCE),
+    )  # fmt: skip
+    first, second, third = card.families
+    assert first.gap is None
+    assert {first.family, second.family} == {"flow", "ODE flow"}
+    assert (second.gap.told_apart, second.told_apart) == (False, False)
+    assert (third.model, third.told_apart, third.is_floor) == ("gmm", True, True)
+    assert first.cost == card.cost
+
+
+def test_a_card_has_the_commands_of_the_first() -> None:
+    card = made(runs_of("maf", 2.5, **FLOW), runs_of("cnf", 3.5, **ODE))
+    assert len(card.commands) == 3
+    assert all(command.startswith("bench run") for command in card.commands)

@@ -32,6 +32,12 @@ return low;
 """
 
 
+UNFOLD = """
+document.querySelectorAll("details").forEach((box) => { box.open = true; });
+document.querySelectorAll(".folded button").forEach((button) => button.click());
+"""
+
+
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     webdriver = pytest.importorskip("selenium.webdriver")
@@ -59,6 +65,7 @@ def test_it_fits_and_can_be_read(driver: Any, width: int, scheme: str) -> None:
     wide(driver, width)
     feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+    driver.execute_script(UNFOLD)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     assert driver.execute_script(CONTRAST) == []
     numbers = driver.find_elements("css selector", "#answers td.nll")
@@ -71,6 +78,7 @@ def test_it_fits_and_can_be_read(driver: Any, width: int, scheme: str) -> None:
 
 def test_the_select_shows_one_kind_of_data(driver: Any) -> None:
     wide(driver, 1440)
+    driver.execute_script(UNFOLD)
     select = driver.find_element("id", "kind")
     kinds = [option.text for option in select.find_elements("tag name", "option")]
     assert len(kinds) >= 4
@@ -79,10 +87,34 @@ def test_the_select_shows_one_kind_of_data(driver: Any) -> None:
     shown = [row.text for row in driver.find_elements("css selector", "#answers tbody tr") if row.is_displayed()]
     assert 1 < len(shown) < everything
     assert shown[0].startswith(kinds[1])
-    assert all(text.startswith("digits") for text in shown[1:])
+    assert all(text.startswith("digits") or "older versions" in text for text in shown[1:])
     cards = [card for card in driver.find_elements("css selector", ".card") if card.is_displayed()]
     assert {card.get_attribute("data-data") for card in cards} == {"digits"}
     driver.execute_script("arguments[0].value = ''; arguments[0].dispatchEvent(new Event('change'))", select)
+
+
+def test_older_versions_are_folded_where_there_are_newer_ones(driver: Any) -> None:
+    driver.refresh()
+    folded = driver.find_elements("css selector", "tbody.older[data-fold]")
+    assert folded
+    for part in folded:
+        rows = part.find_elements("css selector", "tr:not(.fold)")
+        assert rows
+        assert not any(row.is_displayed() for row in rows)
+    button = folded[0].find_element("tag name", "button")
+    assert button.get_attribute("aria-expanded") == "false"
+    button.click()
+    assert all(row.is_displayed() for row in folded[0].find_elements("css selector", "tr"))
+
+
+def test_a_link_into_a_folded_study_opens_it(driver: Any) -> None:
+    driver.refresh()
+    driver.execute_script(UNFOLD.splitlines()[2])
+    link = driver.find_element("css selector", "tbody.older tr:not(.fold) th a")
+    place = driver.find_element("id", link.get_attribute("href").partition("#")[2])
+    assert not place.is_displayed()
+    driver.execute_script("arguments[0].click()", link)
+    assert place.is_displayed()
 
 
 def test_a_word_tells_its_meaning_to_the_keyboard(driver: Any) -> None:

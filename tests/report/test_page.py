@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -7,12 +8,14 @@ from typing import Any
 
 import pytest
 from markupsafe import escape
+from PIL import Image
 
 from bench.record.columns import COLUMNS
-from bench.report.page import FILES, TRUTH, render, scales_of
+from bench.report.page import FILES, TRUTH, is_tall, render, scales_of
 from bench.report.plots import draw
 from bench.report.ranking import differences
 from bench.report.study import Run, Study, load, validated
+from bench.report.style import Plot
 from bench.report.summary import summarise
 from tests.report.synthetic import record
 
@@ -39,6 +42,25 @@ def test_a_page_says_the_scales_of_its_own_data_alone() -> None:
 def test_the_page_links_the_plots_beside_it(page: str, made: Path) -> None:
     linked = re.findall(r'<img src="(plots/[^"]*)"', page)
     assert sorted(linked) == sorted(f"plots/{path.name}" for path in (made / "plots").glob("*.png"))
+    offered = re.findall(r'<a href="(plots/[^"]*)" download>(PNG|SVG|PDF)<', page)
+    assert sorted(name for name, _ in offered) == sorted(f"plots/{path.name}" for path in (made / "plots").iterdir())
+    assert all(name.endswith(f".{form.lower()}") for name, form in offered)
+
+
+def test_panels_above_one_another_take_the_room_of_two_figures() -> None:
+    sizes = {"wide": (800, 460), "tall": (800, 1700)}
+    plots = [Plot(name, "digits", name, name, name, {"png": png_of(*size)}) for name, size in sizes.items()]
+    assert [is_tall(plot) for plot in plots] == [False, True]
+    runs = [validated(record("digits", "vae", 0))]
+    page = render(Study("made", runs, {}, {}, {}), summarise(runs), [], plots)
+    assert re.findall(r'<figure class="tall">\s*<h4>([^<]*)', page) == ["tall"]
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A black picture of that size."""
+    buffer = io.BytesIO()
+    Image.new("1", (width, height)).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def test_a_single_file_holds_its_plots_and_files(made: Path) -> None:
@@ -62,7 +84,7 @@ def test_the_files_beside_the_page_are_offered(page: str, made: Path) -> None:
 
 def test_each_data_set_has_a_card_and_a_ranked_table(page: str) -> None:
     for data in ("digits", "eight_gaussians"):
-        assert f'<article class="card undecided" data-data="{data}">' in page
+        assert f'<article class="card sure" data-data="{data}">' in page
         assert f'id="ranked-{data}"' in page
     assert page.index('class="card') < page.index("<table")
 

@@ -2,20 +2,23 @@
 // Headings sort a table of one data set, empty cells last; a grouped one keeps the rows of its first column together.
 const collator = new Intl.Collator("en", { numeric: true });
 
-function compare(x, y) {
-  if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
-  return typeof x === "number" && typeof y === "number" ? x - y : collator.compare(x, y);
+// Numbers that are in the order of the keys; the collator, which is slow, compares each distinct text once.
+function places(keys) {
+  if (!keys.some((key) => typeof key === "string")) return keys;
+  const texts = keys.map((key) => (key === undefined ? undefined : String(key)));
+  const known = [...new Set(texts)].filter((text) => text !== undefined).sort(collator.compare);
+  const place = new Map(known.map((text, index) => [text, index]));
+  return texts.map((text) => place.get(text));
 }
 
 // Indices of rows in order of their keys; `groups` come first where they are given.
 function sorted(keys, descending, groups) {
-  const order = keys.map((_, index) => index);
+  const [own, first] = [places(keys), groups && places(groups)];
   const turn = descending ? -1 : 1;
-  return order.sort((a, b) => {
-    const apart = groups ? collator.compare(groups[a], groups[b]) : 0;
-    if (apart) return apart;
-    const [x, y] = [keys[a], keys[b]];
-    return x === undefined || y === undefined ? compare(x, y) : turn * compare(x, y);
+  return keys.map((_, index) => index).sort((a, b) => {
+    if (first && first[a] !== first[b]) return first[a] - first[b];
+    const [x, y] = [own[a], own[b]];
+    return x === undefined || y === undefined ? (x === undefined) - (y === undefined) : turn * (x - y);
   });
 }
 
