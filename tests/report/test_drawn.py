@@ -17,9 +17,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     original = plots.of_one_data_set
 
-    def seeing(study, look, group):
-        seen.append(group[0].data)
-        return original(study, look, group)
+    def seeing(*arguments):
+        seen.append(arguments[-1][0].data)
+        return original(*arguments)
 
     monkeypatch.setattr(plots, "of_one_data_set", seeing)
     monkeypatch.setattr(plots.os, "cpu_count", lambda: 1)
