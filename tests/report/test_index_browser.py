@@ -139,4 +139,4 @@ def test_the_console_is_empty_and_the_network_untouched(driver: Any) -> None:
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     assert {url.split(":")[0] for url in urls if not url.startswith("chrome")} <= {"file", "data"}
-    assert len([url for url in urls if url.startswith("file")]) == 1
+    assert len({url for url in urls if url.startswith("file")}) == 1

@@ -111,3 +111,37 @@ def test_formats_of_plots_are_those_of_the_command(tmp_path: Path, capsys: pytes
     with pytest.raises(SystemExit):
         main(["report", "s", "--format", "gif"])
     assert "'gif' is none of png, svg, pdf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged", "timeout", "not_applicable"])
+def test_a_study_in_which_nothing_succeeded_has_a_page_that_says_why(status: str, tmp_path: Path) -> None:
+    for seed in range(2):
+        for model in ("vae", "cnf"):
+            write_run(
+                tmp_path / "none", record("digits", model, seed, status=status, error="RuntimeError: no such shape")
+            )
+    lines = report("none", tmp_path)
+    assert f"4 runs: 4 {status}" in lines
+    page = (tmp_path / "none" / "report.html").read_text()
+    assert 'class="card open"' in page
+    assert "Fewer than two models have finished." in page
+    assert page.count("no such shape") >= 4
+
+
+def test_one_seed_names_a_lowest_mean_that_is_not_sure(tmp_path: Path) -> None:
+    for model in ("vae", "cnf", "realnvp"):
+        write_run(tmp_path / "one", record("digits", model, 0))
+    report("one", tmp_path)
+    page = (tmp_path / "one" / "report.html").read_text()
+    assert 'class="card undecided"' in page
+    assert 'class="card sure"' not in page
+
+
+def test_mixed_devices_and_versions_of_libraries_are_shown_with_their_runs(tmp_path: Path) -> None:
+    for seed, (device, torch) in enumerate([("CPU", "2.13.0"), ("GPU", "2.13.0"), ("GPU", "2.12.0")]):
+        for model in ("vae", "cnf"):
+            write_run(tmp_path / "mixed", record("digits", model, seed, device=device, torch_version=torch))
+    report("mixed", tmp_path)
+    page = (tmp_path / "mixed" / "report.html").read_text()
+    for words in ("CPU (2 runs)", "GPU (4 runs)", "2.13.0 (4 runs)", "2.12.0 (2 runs)"):
+        assert f"<dd>{words}</dd>" in page
