@@ -4,10 +4,11 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,13 +135,19 @@ def parser() -> argparse.ArgumentParser:
     verify.set_defaults(call=call_verify)
 
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
-    report.add_argument("study", metavar="STUDY", nargs="?")
+    report.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, the index of all of them")
     report.add_argument(
         "--readme", action="store_true", help="write the numbers of the READMEs from the tables instead"
     )
+    for option in ("models", "data", "columns"):
+        told = f"a table of these {'data sets' if option == 'data' else option} alone, beside the others"
+        report.add_argument(f"--{option}", type=comma_list, default=[], metavar="A,B", help=told)
     report.add_argument("--results-dir", type=Path, default=Path("results"))
     report.add_argument("--single-file", action="store_true", help="embed the plots in the page")
     report.add_argument("--beside", type=Path, help="a results folder: its numbers of the same study stand beside")
+    report.add_argument(
+        "--format", type=formats, default=("png", "svg"), help="of plots beside PNG: svg,pdf; default svg"
+    )
     report.set_defaults(call=call_report)
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each; of a NAME its options")
@@ -196,6 +203,11 @@ def add_config_dir(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--config-dir", type=Path, action="append", help="a folder of your own with model/, data/ or study/"
     )
+
+
+def comma_list(text: str) -> list[str]:
+    """`a, b` as its words; a comma within brackets divides nothing."""
+    return [word.strip() for word in re.split(r",(?![^(\[]*[)\]])", text) if word.strip()]
 
 
 def existing(config_dirs: list[Path] | None) -> Path | None:
@@ -275,9 +287,20 @@ def call_report(arguments: argparse.Namespace) -> int:
 
         print("\n".join(fill_readmes(arguments.results_dir, arguments.study)))
         return 0
+    chosen = {name: getattr(arguments, name) for name in ("models", "data", "columns")}
+    if arguments.study is None and any(chosen.values()):
+        raise BenchError("--models, --data and --columns choose from a study's tables: bench report STUDY --models A,B")
     if arguments.study is None:
-        raise BenchError("bench report STUDY: name a study, or give --readme")
-    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file)))
+        from bench.report.index import write_index
+
+        print("\n".join(write_index(arguments.results_dir)))
+        return 0
+    if any(chosen.values()):
+        from bench.report.selection import select
+
+        print("\n".join(select(arguments.study, arguments.results_dir, terminal_width(), **chosen)))
+        return 0
+    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file, arguments.format)))
     if arguments.beside is not None:
         from bench.report.beside import beside
 
@@ -293,12 +316,23 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if on_terminal(sys.stdout) else None
 
 
-def reported(study: str, results_dir: Path, single_file: bool = False) -> list[str]:
+def formats(words: str) -> tuple[str, ...]:
+    """The formats of an argument such as `svg,pdf`."""
+    asked = tuple(words.split(","))
+    unknown = [word for word in asked if word not in {"png", "svg", "pdf"}]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of png, svg, pdf")
+    return asked
+
+
+def reported(
+    study: str, results_dir: Path, single_file: bool = False, plot_formats: Sequence[str] = ("png", "svg")
+) -> list[str]:
     """Makes the report of a study; the lines to show."""
     with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
         from bench.report.report import report
 
-    return report(study, results_dir, single_file=single_file)
+    return report(study, results_dir, single_file=single_file, formats=plot_formats)
 
 
 def reports() -> "Reports":

@@ -28,7 +28,7 @@ from bench.metrics.likelihood import bits_per_dim, evaluating, mean_and_error
 from bench.metrics.likelihood_gap import likelihood_gap
 from bench.metrics.not_measured import joined
 from bench.metrics.outside import against_outside
-from bench.metrics.picture_arrays import density_grid, picture_samples
+from bench.metrics.picture_arrays import density_grid, picture_latents, picture_samples
 from bench.metrics.possible import check_likelihood
 from bench.metrics.reconstruction import noise_curve
 from bench.metrics.samples import sample_quality
@@ -121,6 +121,7 @@ def evaluate(
         if draws_density and dataset.spec.event_shape == (2,) and isinstance(entry, (HasLogProb, HasLogWeights)):
             parts.begin("density of the plane")
             arrays["density.npz"] = density_grid(entry, dataset, x, settings)
+        arrays["samples.npz"] |= picture_latents(entry, dataset, x)
     return record | {"eval_seconds": stopwatch.seconds, "shared_machine": neighbours.shared()}, arrays
 
 

@@ -8,12 +8,15 @@ from torch import Tensor
 
 from bench.config import Eval
 from bench.data.dataset import Dataset
-from bench.models.entry import Entry, HasLogProb, HasLogWeights
+from bench.models.entry import Entry, HasLatent, HasLogProb, HasLogWeights, HasSimulator
 from bench.models.parts.importance import iwae
 
 IMAGES = 64
 POINTS = 2_000
 CLASS_ROWS = 6
+LATENT_IMAGES = 16
+LATENT_NOISE = 0.5
+"""Standard deviations of the prior that pictures of reconstruction at equal noise are drawn at."""
 GRID = 64
 GRID_IMPORTANCE_SAMPLES = 64
 
@@ -34,6 +37,26 @@ def picture_samples(entry: Entry, dataset: Dataset, x: Tensor) -> dict[str, Any]
         arrays["by_class"] = by_class.reshape(CLASS_ROWS, -1, by_class.shape[1])
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.asarray(dataset.image_shape)
+    return arrays
+
+
+def picture_latents(entry: Entry, dataset: Dataset, x: Tensor) -> dict[str, Any]:
+    """Test images after their latents, and decoder means beside draws from them, in data space, laid flat.
+
+    `reconstructed` and, with latent noise of `LATENT_NOISE`, `reconstructed_noisy` of the first test examples;
+    `means` and `draws` of as many latents of the prior. Nothing for what are no images.
+    """
+    arrays: dict[str, Any] = {}
+    if dataset.image_shape is None or not isinstance(entry, HasLatent):
+        return arrays
+    to_data = dataset.space.to_data
+    z = entry.encode(x[:LATENT_IMAGES])
+    arrays["reconstructed"] = flat_array(to_data(entry.decode(z)))
+    arrays["reconstructed_noisy"] = flat_array(to_data(entry.decode(z + LATENT_NOISE * torch.randn_like(z))))
+    if isinstance(entry, HasSimulator):
+        drawn = entry.prior_sample(LATENT_IMAGES)
+        arrays["means"] = flat_array(to_data(entry.decode(drawn)))
+        arrays["draws"] = flat_array(to_data(entry.simulate(drawn)))
     return arrays
 
 

@@ -3,6 +3,7 @@
 A new column is one line here and one where the record is filled.
 """
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 from bench.record.sample_metrics import FLOOR_DRAWS, SAMPLE_METRICS, copycat, floor, floor_sd
@@ -338,6 +339,7 @@ def averaged() -> tuple[str, ...]:
     return tuple(name for part in PARTS for name, column in COLUMNS.items() if column.averaged == part)
 
 
+@cache
 def bounded() -> frozenset[str]:
     """Names of the columns that are bounds where the likelihood is one."""
     return frozenset(name for name, column in COLUMNS.items() if column.bounded)

@@ -15,13 +15,13 @@ from functools import cache
 from typing import NamedTuple, Protocol
 
 from scipy.special import stdtrit
-from scipy.stats import studentized_range
 
+from bench.report import studentized_range
 from bench.report.intervals import LEVEL, Interval
 from bench.report.variance import Variance
 
 DEGREES = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 30, 45, 60, 120, 1000)
-"""Degrees of freedom at which quantiles are computed, a tenth of a second each."""
+"""Degrees of freedom at which quantiles are computed."""
 
 
 class Measured(Protocol):
@@ -128,7 +128,7 @@ def differ(gap: float, variance: Variance | None, means: int) -> bool:
 @cache
 def quantile(means: int, df: float) -> float:
     """The 95 % quantile of the range of so many means, in standard errors of a difference of two."""
-    return float(studentized_range.isf(1 - LEVEL, means, df)) / math.sqrt(2)
+    return studentized_range.quantile(LEVEL, means, df) / math.sqrt(2)
 
 
 def rounded_down(df: float) -> float:

@@ -6,6 +6,7 @@ from statistics import fmean
 
 from bench.record.sample_metrics import SAMPLE_METRICS, copycat, floor, floor_sd, half_range, off_floor
 from bench.report.intervals import Interval
+from bench.report.layouts import Layout
 from bench.report.model_summary import ModelSummary
 from bench.report.study import Run
 
@@ -24,6 +25,20 @@ def with_controls(cells: list[ModelSummary]) -> list[ModelSummary]:
     for cell in cells:
         if not rows or rows[-1].data != cell.data:
             rows += controls(cell.data, [run for each in cells if each.data == cell.data for run in each.finished])
+        rows.append(cell)
+    return rows
+
+
+def with_floors(cells: list[ModelSummary], layout: Layout) -> list[ModelSummary]:
+    """The models, before those of each data set a row of the floors that the layout's metrics have."""
+    floors = {metric.column: metric.floor for metric in layout.metrics if metric.floor}
+    rows: list[ModelSummary] = []
+    for cell in cells:
+        if not rows or rows[-1].data != cell.data:
+            runs = [run for each in cells if each.data == cell.data for run in each.finished]
+            found = {name: values for name, column in floors.items() if (values := known(runs, column))}
+            means = {name: Interval(fmean(values), None, len(values)) for name, values in found.items()}
+            rows += [ModelSummary(cell.data, layout.floor_row, [], means, control=True)] if means else []
         rows.append(cell)
     return rows
 

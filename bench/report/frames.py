@@ -1,5 +1,6 @@
 """A study's committed files as pandas tables: one row a run, and one row a model."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -8,15 +9,16 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.record.store import TABLE
 from bench.record.study_folder import study_folder
-from bench.report.study import frame, load, series
+from bench.report.study import frame, load, series, words_of
 from bench.report.summary import summarise, summary_rows
 
 
 def table(study: str, results_dir: str | Path = "results") -> pd.DataFrame:
     """The rows of table.csv, one a run, with nullable types: empty where an entry does not have a quantity.
 
-    The columns are those of `bench list metrics` and `variant`: the options that tell a run from others of its model,
-    such as `beta=4.0`, of which each has a column of its own as well (`beta`, as text, empty where it is not said).
+    The columns are those of `bench list metrics`, `variant`, the options that tell a run from others of its model, and
+    a column for each dotted option of the runs' commands: `model.beta`, `budget.steps`, `tune.setting`, empty where a
+    command does not say it.
 
     Raises:
         BenchError: there is no such study (the nearest names are given), or its table is absent or damaged.
@@ -24,14 +26,14 @@ def table(study: str, results_dir: str | Path = "results") -> pd.DataFrame:
     runs = frame(load(_tabled_folder(study, results_dir)).runs)
     if "variant" not in runs:
         runs["variant"] = None
-    options = runs["variant"].map(_options)
-    for name in sorted({name for given in options for name in given} - set(runs.columns)):
-        runs[name] = [given.get(name) for given in options]
-    return runs
+    options = [options_of(words_of({"command": command})) for command in runs["command"].fillna("")]
+    names = sorted({name for given in options for name in given})
+    said = pd.DataFrame({name: series([given.get(name) for given in options]) for name in names}, index=runs.index)
+    return pd.concat([runs, said], axis=1)
 
 
 def summary(study: str, results_dir: str | Path = "results") -> pd.DataFrame:
-    """One row a model on a data set, the oracle among them, in the columns of summary.csv.
+    """One row a model on a data set, the oracle among them, with a column a metric: summary.csv has a row each.
 
     `n_ok` of `n_runs` seeds finished; each metric is the mean over them, with `_ci95`, the half-width of its 95 %
     interval, and `_n`, the number of values.
@@ -53,20 +55,19 @@ def _tabled_folder(study: str, results_dir: str | Path) -> Path:
     return folder
 
 
-def _options(variant: str | None) -> dict[str, str]:
-    """`beta=4.0, eval.estimator=ais` as option -> value; a word without `=`, such as a hash, is none."""
-    pairs = [word.partition("=") for word in _words(variant or "")]
-    return {name: value for name, equals, value in pairs if equals}
+def options_of(words: list[str]) -> dict[str, bool | int | float | str]:
+    """The dotted options among the words of a command: `model.beta=4.0` as `model.beta` -> 4.0."""
+    pairs = (word.lstrip("+").partition("=") for word in words)
+    return {name: _value(text) for name, equals, text in pairs if equals and re.fullmatch(r"\w+(\.\w+)+", name)}
 
 
-def _words(variant: str) -> list[str]:
-    """The parts between commas, but for commas within a list such as `widths=[64, 64]`."""
-    words = [""]
-    depth = 0
-    for character in variant:
-        depth += (character in "[{(") - (character in "]})")
-        if character == "," and depth == 0:
-            words.append("")
-        else:
-            words[-1] += character
-    return [word.strip() for word in words]
+def _value(text: str) -> bool | int | float | str:
+    """A word's value: a flag, a number, or the text itself."""
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -78,22 +78,26 @@ def budget_of(cell: ModelSummary) -> float:
     return 1.0 if cell.rung is None else cell.rung
 
 
-def points(curve: Curve, cost: Cost, steps: Mapping[str, StepTime]) -> list[tuple[float, float]]:
-    """Mean cost and mean NLL at each budget; none where a run's cost is not known."""
+def points(
+    curve: Curve, cost: Cost, steps: Mapping[str, StepTime], column: str = "nll_nats"
+) -> list[tuple[float, float]]:
+    """Mean cost and mean NLL, or another column's, at each budget; none where a run's cost is not known."""
     found = []
     for cell in curve.cells:
         spent = [cost.of(run, steps.get(divided(run["run_id"])[0])) for run in cell.with_column("nll_nats")]
         known = [value for value in spent if value]
         if len(known) < len(spent):
             return []
-        found.append((float(np.mean(known)), cell.intervals["nll_nats"].mean))
+        found.append((float(np.mean(known)), cell.intervals[column].mean))
     return found
 
 
-def front(curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTime]) -> list[tuple[float, float]]:
+def front(
+    curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTime], column: str = "nll_nats"
+) -> list[tuple[float, float]]:
     """The points, of those measured on the same examples, that no other beats in both cost and NLL, by rising cost."""
     compared = comparable(curves)
-    beside = [(cell, point) for c in curves for cell, point in zip(c.cells, points(c, cost, steps), strict=True)]
+    beside = [(cell, at) for c in curves for cell, at in zip(c.cells, points(c, cost, steps, column), strict=True)]
     return frontier([point for cell, point in beside if cell.place in compared])
 
 

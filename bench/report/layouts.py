@@ -17,7 +17,7 @@ class Metric(NamedTuple):
         column: of the record.
         heading: what stands above it, with the unit.
         scale: factor from the record's unit to the heading's.
-        floor: the column that stands in brackets behind it.
+        floor: the column whose mean stands in the row of the floor.
         timing: whether sharing the machine spoils it.
         absent: what stands where a finished run measured it in vain; empty leaves the cell empty.
     """
@@ -39,6 +39,7 @@ class Layout(NamedTuple):
         parts: parts of summary.csv, of `bench.record.columns.PARTS`, whose other columns follow these.
         about: text columns and their headings.
         having: columns of which a model must have one to be in the table; where there are none, all models are.
+        floor_row: name of the row of its floors, before the models of each data set.
         floor: key of `bench.report.notes.NOTES` that says what its floors are.
         notes: keys of those that always apply.
         left_out: columns of its parts that stand in summary.csv alone.
@@ -51,7 +52,8 @@ class Layout(NamedTuple):
     parts: tuple[str, ...] = ()
     about: tuple[tuple[str, str], ...] = ()
     having: tuple[str, ...] = ()
-    floor: str = "floor"
+    floor: str = ""
+    floor_row: str = ""
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     controls: bool = False
@@ -134,7 +136,7 @@ LAYOUTS = (
             Metric("latent_size", "coordinates"),
             Metric("active_units", "active"),
             Metric("posterior_collapse", "collapsed"),
-            Metric("aggregate_kl_nats", "aggregate to prior, KL of moments, nats (floor)", floor="aggregate_kl_floor"),
+            Metric("aggregate_kl_nats", "aggregate to prior, KL of moments, nats", floor="aggregate_kl_floor"),
             Metric("aggregate_mmd2", "the same, MMD²"),
             Metric("recon_mse_sampled", "reconstruction MSE, z drawn"),
             Metric("recon_mse", "z the mean"),
@@ -143,6 +145,7 @@ LAYOUTS = (
         parts=("latent", "draws"),
         having=("active_units",),
         floor="prior",
+        floor_row="prior draws",
     ),
     Layout(
         "sharpness",
@@ -186,12 +189,13 @@ LAYOUTS = (
         "calibration",
         "Calibration of exact latents: Kolmogorov-Smirnov distances on test examples",
         (
-            Metric("latent_radius_ks", "|z|² from chi² (95 %)", floor="latent_radius_ks_95"),
-            Metric("latent_pit_ks", "Φ(z) from uniform (95 %)", floor="latent_pit_ks_95"),
+            Metric("latent_radius_ks", "|z|² from chi²", floor="latent_radius_ks_95"),
+            Metric("latent_pit_ks", "Φ(z) from uniform", floor="latent_pit_ks_95"),
         ),
         parts=("calibration",),
         having=("latent_radius_ks",),
         floor="calibrated",
+        floor_row="exact, 95 %",
     ),
 )
 

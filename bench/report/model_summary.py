@@ -139,8 +139,13 @@ def measured_as(run: Run) -> tuple[str, tuple[int, int]]:
 
 def count_words(runs: list[Run]) -> str:
     """Counts by status in words, such as `2 ok, 1 diverged`."""
-    counts = Counter(run["status"] for run in runs)
-    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    return ", ".join(f"{count} {status}" for status, count in counts(runs).items())
+
+
+def counts(runs: list[Run]) -> dict[str, int]:
+    """Status -> number of runs, of those that occur."""
+    found = Counter(run["status"] for run in runs)
+    return {status: found[status] for status in STATUSES if found[status]}
 
 
 def finals(cells: list[ModelSummary]) -> list[ModelSummary]:

@@ -7,12 +7,9 @@ from bench.record.columns import bounded
 from bench.record.warnings import UNBOUNDED
 from bench.report.controls import saturated
 from bench.report.layouts import Layout, Metric, has_any
+from bench.report.marks import DAGGER, DOUBLE_DAGGER, PACKED_TIMES, SECTION, TRIANGLE
 from bench.report.model_summary import ModelSummary
 from bench.report.ranking import untuned_names
-
-DAGGER, DOUBLE_DAGGER, SECTION, PILCROW, TRIANGLE = "†", "‡", "§", "¶", "▲"
-
-PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 
 BOLD_RULE = (
     "Bold: the NLL that is told apart from every other that was measured at its budget and setting, by simultaneous "
@@ -29,16 +26,14 @@ NOTES = {
     "variants": "In brackets: what tells a row from the others of its model; a row without them has the settings that "
     "most of these share. Each run's command says all of them.",
     "bound": "≤ marks an upper bound: the true value may be lower.",
-    "floor": "In brackets: the same metric between real training and real test examples, itself uncertain and the same "
-    "for every seed: a good model can fall below it by chance.",
     "off": "Rows real and copycat are controls without rank. real: fresh training examples in place of samples, the "
     "floor; ± is half of the range in which 95 % of sets of real examples lie. copycat: training examples returned as "
     "samples. ↑ and ↓ mark numbers above and below that range, for most seeds; each metric alone is there for 5 % of "
     "perfect models.",
     "saturated": "C2ST tells every model of {data} from the data at its largest training set: its accuracy orders "
     "nobody there. The examples until it leaves its floor do, where they differ.",
-    "prior": "In brackets: the same between two sets of draws from the prior, once.",
-    "calibrated": "In brackets: the 95 % quantile of the distance where the flow is exact.",
+    "prior": "The row prior draws has no rank: the same between two sets of draws from the prior, once.",
+    "calibrated": "The row exact, 95 % has no rank: the 95 % quantile of the distance where the flow is exact.",
     "examples": "Models measured on different numbers of test examples are not compared with each other: another part "
     "of the test split may be easier for all of them.",
     "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",

@@ -29,7 +29,11 @@ def quantity(interval: Interval, scale: float = 1.0, digits: int = DIGITS) -> st
         number = plain(mean, digits)
         return f"{number}·10{str(shift).translate(SUPERSCRIPTS)}" if shift else number
     decimals = min(max(0, 1 - math.floor(math.log10(half_width))), DIGITS + 1)
-    text = f"{mean:,.{decimals}f} ± {half_width:,.{decimals}f}"
+    width = f"{half_width:,.{decimals}f}"
+    if not width.strip("0."):  # it is there, and smaller than what is shown of the mean
+        power = math.floor(math.log10(half_width))
+        width = f"{half_width / 10**power:.1f}·10{str(power).translate(SUPERSCRIPTS)}"
+    text = f"{mean:,.{decimals}f} ± {width}"
     return f"({text})·10{str(shift).translate(SUPERSCRIPTS)}" if shift else text
 
 

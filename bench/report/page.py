@@ -1,40 +1,28 @@
-"""The page: HTML that asks nothing of the network, its plots beside it or within."""
+"""The page of a study: HTML that asks nothing of the network, its plots beside it or within."""
 
 import base64
+import struct
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from bench.record.columns import COLUMNS
+from bench.report.cards import cards
 from bench.report.inert import slug
 from bench.report.model_summary import ModelSummary, count_words
-from bench.report.numbers import plain
+from bench.report.page_ranks import RankedRow, ranked
+from bench.report.page_tables import PageTable, details, ranked_table, run_table
+from bench.report.ranking import Difference
 from bench.report.run_settings import at
+from bench.report.strips import Strip, mosaics
 from bench.report.study import Run, Study, label
 from bench.report.style import Plot
-from bench.report.tables import Table, TableCell, place_cells, place_headings
-
-RUN_COLUMNS = {
-    "seed": "seed",
-    "status": "status",
-    "nll_nats": "NLL, nats",
-    "train_seconds": "training, s",
-    "parameters": "parameters",
-    "best_step": "best step",
-    "steps": "steps",
-    "error": "error",
-    "warning": "warning",
-    "device": "device",
-    "threads": "threads",
-    "shared_machine": "shared machine",
-    "git_commit": "commit",
-    "run_id": "run",
-    "command": "command",
-}
-"""Columns of the table of all runs; others are in table.csv, averaged ones in the tables of `layouts` too."""
+from bench.report.tables import place_cells, place_headings
+from bench.report.templating import environment
+from bench.report.terms import meanings
+from bench.report.tuning import tuning_tables
+from bench.report.verdict import at_top, verdict
 
 ORIGINS = {
     "git_commit": "Commits of the code",
@@ -44,6 +32,37 @@ ORIGINS = {
     "nll_space": "Report spaces",
 }
 """Columns whose distinct values stand under "Where it came from"."""
+
+FILES = ("table.csv", "summary.csv", "differences.csv", "summary.tex")
+"""Files of a study that its page offers."""
+
+OPEN = 3
+"""Figures of a data set that are seen at once; the others are folded."""
+
+PICTURES = frozenset({"density", "samples", "reconstructed", "means", "by"})
+"""Plots of pictures, by the first word of their names: on a dark page the lightness of all others is turned round."""
+
+
+class Section(NamedTuple):
+    """One data set of the page.
+
+    Attributes:
+        data: its name.
+        sentence: what it comes to; empty where none is first.
+        rows: of its ranked table, with their families, statuses and commands.
+        table: that table.
+        details: the further tables.
+        plots: its figures.
+        pictures: samples of each model, one pixel a pixel.
+    """
+
+    data: str
+    sentence: str
+    rows: list[RankedRow]
+    table: PageTable
+    details: list[PageTable]
+    plots: list[Plot]
+    pictures: list[Strip]
 
 
 SCALES = {
@@ -59,45 +78,68 @@ TRUTH = "Where the exact density is known it stands in the row oracle."
 def render(
     study: Study,
     cells: list[ModelSummary],
-    tables: list[Table],
+    pairs: list[Difference],
     plots: list[Plot],
-    answers: Sequence[str] = (),
     notices: Sequence[str] = (),
-    *,
-    single_file: bool = False,
+    files: Mapping[str, str] | None = None,
 ) -> str:
-    """report.html: tables, style, script and plots, linked as plots/NAME.png; equal input gives equal text.
+    """report.html; equal input gives equal text.
 
-    What the study comes to and notices stand at the head of the page. With `single_file` the plots are in the page, as
-    data URIs, so that it can be sent on its own.
+    Args:
+        study: its name, runs, pictures and trials.
+        cells: its models.
+        pairs: every model behind the best of its contest.
+        plots: linked as plots/NAME.png.
+        notices: stand at the head of the page.
+        files: contents of `FILES`: they and the plots are then within the page, which can be sent on its own. By
+            default it links to those beside it.
     """
-    environment = Environment(
-        loader=PackageLoader("bench.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    single = files is not None
+    templates = environment()
+    templates.filters |= {"source": embedded if single else linked, "size": size, "is_lines": is_lines}
+    templates.filters |= {"addresses": addresses, "is_tall": is_tall}
+    by_data = dict.fromkeys(cell.data for cell in cells)
+    sections = [section(study, data, cells, pairs, plots) for data in by_data]
     places = place_headings([at(run) for run in study.runs])
-    environment.filters |= {"source": embedded if single_file else linked, "slug": slug}
-    return environment.get_template("report.html").render(
+    return templates.get_template("report.html").render(
         study=study.name,
-        single_file=single_file,
+        single_file=single,
         counts=count_words(study.runs),
         scales=scales_of(study.runs),
-        answers=answers,
-        notices=notices,
         runs=study.runs,
         models=sorted({cell.model for cell in cells if not cell.oracle}),
-        tables=tables,
-        data_sets=len({cell.data for cell in cells}),
-        sections=_sections(cells, plots),
-        places=places,
+        cards=cards(study, cells, pairs),
+        sections=sections,
+        families=sorted({row.family for one in sections for row in one.rows if row.family}),
+        statuses=sorted({str(run["status"]) for run in study.runs}),
+        over_all=[plot for plot in plots if plot.data not in by_data],
+        tuning=tuning_tables(study.trials),
+        notices=notices,
+        downloads={name: file_uri(name, files[name]) if files else quote(name) for name in FILES},
+        open_figures=OPEN,
         unhappy=[(run, label(run), place_cells(*at(run), places)) for run in study.runs if run["status"] != "ok"],
-        run_table=_run_table(study.runs, places),
+        places=places,
+        run_table=run_table(study.runs),
+        meanings=meanings(),
         glossary=COLUMNS,
         origins={heading: _counted(study.runs, column) for column, heading in ORIGINS.items()},
         shared=sum(bool(run["shared_machine"]) for run in study.runs),
+    )
+
+
+def section(study: Study, data: str, cells: list[ModelSummary], pairs: list[Difference], plots: list[Plot]) -> Section:
+    """All that the page shows of one data set."""
+    own = [cell for cell in cells if cell.data == data]
+    behind = [pair for pair in pairs if pair.best.data == data]
+    table = ranked(own, behind)
+    return Section(
+        data,
+        verdict(data, at_top(behind), own).removeprefix(f"{data}: ") if behind else "",
+        table.rows,
+        ranked_table(table, f"ranked-{slug(data)}"),
+        details(own, behind, slug(data)),
+        [plot for plot in plots if plot.data == data],
+        mosaics(study, data, [row.model for row in table.rows]),
     )
 
 
@@ -118,35 +160,38 @@ def embedded(plot: Plot) -> str:
     return f"data:image/png;base64,{base64.b64encode(plot.png).decode('ascii')}"
 
 
-def _sections(cells: list[ModelSummary], plots: list[Plot]) -> dict[str, list[Plot]]:
-    """data set -> its plots, in the order of the tables; those of all data sets last."""
-    sections: dict[str, list[Plot]] = {cell.data: [] for cell in cells}
-    for plot in plots:
-        sections.setdefault(plot.data, []).append(plot)
-    return {data: plots for data, plots in sections.items() if plots}
+def addresses(plot: Plot) -> dict[str, str]:
+    """Format -> the address of that file of a plot relative to the page."""
+    return {form.upper(): quote(f"plots/{plot.name}.{form}") for form in plot.files}
 
 
-def _run_table(runs: list[Run], places: list[str]) -> Table:
-    """Every run, failed ones too, with the columns `places` after its data."""
-    columns = {c: heading for c, heading in RUN_COLUMNS.items() if any(run[c] is not None for run in runs)}
-    rows = [
-        [
-            TableCell(run["data"], run["data"]),
-            *place_cells(*at(run), places),
-            TableCell(label(run), label(run)),
-            *(_field(run[column]) for column in columns),
-        ]
-        for run in runs
-    ]
-    return Table("runs", "All runs", ["data", *places, "model", *columns.values()], rows, [])
+def pixels(plot: Plot) -> tuple[int, int]:
+    """Width and height of its image."""
+    width, height = struct.unpack(">II", plot.png[16:24])
+    return width, height
 
 
-def _field(value: Any) -> TableCell:
-    if value is None:
-        return TableCell("", None)
-    if isinstance(value, bool):
-        return TableCell("yes" if value else "no", str(value))
-    return TableCell(value, value) if isinstance(value, str) else TableCell(plain(value), value)
+def size(plot: Plot) -> str:
+    """Width and height in words of HTML, so that the page keeps room for it."""
+    width, height = pixels(plot)
+    return f'width="{width}" height="{height}"'
+
+
+def is_tall(plot: Plot) -> bool:
+    """True for panels above one another, which take the room of two figures."""
+    width, height = pixels(plot)
+    return height > 1.5 * width
+
+
+def is_lines(plot: Plot) -> bool:
+    """True for a plot without pictures."""
+    return plot.name.partition("-")[0] not in PICTURES
+
+
+def file_uri(name: str, content: str) -> str:
+    """A file within the page."""
+    kind = "text/csv" if name.endswith(".csv") else "application/x-tex"
+    return f"data:{kind};charset=utf-8;base64,{base64.b64encode(content.encode()).decode('ascii')}"
 
 
 def _counted(runs: list[Run], column: str) -> list[str]:

@@ -19,6 +19,8 @@ UNKNOWN_NATS = 16.0
 """Part that is stored where the truth is not known, from the model's own highest value down."""
 LOG_FLOOR = -1e4  # of a density that is 0 everywhere; within float16
 LEVEL_NATS = SHOWN_NATS / 256  # one step of the colour map
+OF_LATENTS = ("reconstructed", "reconstructed_noisy", "means", "draws")
+"""Images that a run stores of its latents; their kinds have hyphens."""
 Reader = Callable[[dict[str, Array], str, str], dict[str, Array]]
 """From a run's arrays, its cell and its data to the pictures of that cell."""
 
@@ -32,7 +34,7 @@ def pictures_of(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict
         warnings: a line is added for each file that cannot be read.
 
     Returns:
-        The `pictures` of `bench.report.study.Study`: images `(64, height, width)` and, by
+        The `pictures` of `bench.report.study.Study`: images, those of latents too, `(64, height, width)` and, by
         class, `(rows, classes, height, width)` uint8, points `(<=1000, 2)` float16,
         log-densities `(<=200, <=200)` float16 in nats (row = y, column = x), extents `(4,)` float32.
     """
@@ -95,6 +97,7 @@ def _samples(arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]
     arrays_of_cell = {f"samples/{cell}": arrays["samples"], f"real/{data}": arrays["data"]}
     if "image_shape" in arrays:
         shape = [int(side) for side in arrays["image_shape"]]
+        arrays_of_cell |= {f"{kind.replace('_', '-')}/{cell}": arrays[kind] for kind in OF_LATENTS if kind in arrays}
         images = {key: upright(value[:IMAGES], shape) for key, value in arrays_of_cell.items()}
         if "by_class" in arrays:
             rows, classes = arrays["by_class"].shape[:2]

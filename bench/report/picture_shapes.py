@@ -64,6 +64,10 @@ def is_grid(array: Array) -> bool:
 FITS: dict[str, Callable[[Array], bool]] = {
     "samples": lambda array: is_images(array, 3) or is_points(array),
     "real": lambda array: is_images(array, 3) or is_points(array),
+    "reconstructed": lambda array: is_images(array, 3),
+    "reconstructed-noisy": lambda array: is_images(array, 3),
+    "means": lambda array: is_images(array, 3),
+    "draws": lambda array: is_images(array, 3),
     "by-class": lambda array: is_images(array, 4),
     "density": is_grid,
     "truth": is_grid,

@@ -1,10 +1,11 @@
 """The plot of test likelihood against cost over the rungs of a ladder: seconds, FLOPs and steps, the front marked."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.markers import CARETUP
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.record.steps import StepTime
@@ -20,29 +21,57 @@ from bench.report.frontier import (
     points,
     rungs_of,
 )
-from bench.report.inert import plot_label, slug
-from bench.report.model_summary import ORACLE, ModelSummary
-from bench.report.notes import DAGGER, NOTES, SECTION
+from bench.report.inert import slug
+from bench.report.intervals import Interval
+from bench.report.marks import DAGGER, SECTION
+from bench.report.model_summary import ModelSummary
+from bench.report.notes import NOTES
 from bench.report.numbers import plain
-from bench.report.plots_likelihood import FAR, ORACLE_LINE
+from bench.report.plots_labels import Label, beside_lines, plane, with_room
+from bench.report.plots_likelihood import KL, ORACLE_LINE
+from bench.report.plots_palette import Look, Style
+from bench.report.plots_range import positive_ends
 from bench.report.study import Study
-from bench.report.style import WIDTH, Plot, Style, figure, legend, legend_height, log_axis, png
+from bench.report.style import Drawing, Plot, log_axis, titled
 from bench.report.tables import share
 
-PANEL = 2.05
+PANEL = 1.75
 """Inches that one axis of cost is high."""
-BETWEEN = 0.62
-BELOW = 0.5
-FLOOR_LINE: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.1, "zorder": 1}
-RING: dict[str, Any] = {"marker": "o", "ms": 13, "mfc": "none", "mec": "black", "mew": 1.1, "ls": "", "zorder": 4}
+FLOOR_LINE: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.0, "zorder": 1}
+RING: dict[str, Any] = {"marker": "o", "ms": 8.5, "mfc": "none", "mec": "black", "mew": 0.8, "ls": "", "zorder": 4}
+FLOOR_COLOUR = "#555555"
+HOLLOW = "hollow: as it comes; filled: tuned"
 NO_SECONDS = "Seconds are left out"
-HOLLOW = "hollow: as it comes"
-HEADROOM = 2.0
-"""How far beyond the worst of the curves' best points the axis may reach, as a share of their range and the floors'."""
+HEADROOM = 1.0
+"""How far beyond the worst of the curves' best points the axis may reach, as a share of their range."""
+FAR = 2.0
+"""Ranges of the curves' best points beyond which a floor is far: an arrow with its number stands for it."""
 
 
-def frontiers(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
+class Axis(NamedTuple):
+    """What is drawn upwards.
+
+    Attributes:
+        column: of the record.
+        low, high: ends of the axis.
+        logarithmic: whether it is: a distance to the truth.
+    """
+
+    column: str
+    low: float
+    high: float
+    logarithmic: bool
+
+    def ends(self, interval: Interval) -> tuple[float, float]:
+        """Ends of an interval: of a distance, which cannot be negative, that of its logarithm."""
+        half = interval.half_width or 0.0
+        return positive_ends(interval) if self.logarithmic else (interval.mean - half, interval.mean + half)
+
+
+def frontiers(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | None:
     """Test NLL of each entry over its budgets, against each cost that is known; None for a study without a ladder.
+
+    Where the truth is known, the distance to it stands in place of the NLL, on a logarithmic axis.
 
     Args:
         study: of which the step times are taken.
@@ -55,105 +84,119 @@ def frontiers(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -
     if not any(len(curve.cells) > 1 for curve in curves):
         return None
     costs = [cost for cost in COSTS if all(points(curve, cost, study.steps) for curve in curves)]
-    oracle = [cell for cell in cells if cell.oracle]
-    low, high, left_out = shown_range(curves, [*floors.values()], oracle)
-    names = [curve.name for curve in curves if not curve.hollow]
-    names += [HOLLOW] * any(curve.hollow for curve in curves) + [ORACLE] * bool(oracle)
-    fig, panels = stacked(names, len(costs))
-    fronts = []
+    axis = axis_of(curves, [*floors.values()])
+    oracle = [] if axis.logarithmic else [cell for cell in cells if cell.oracle]
+    levels = [(curve.name, curve.cells[-1]) for curve in curves if not curve.hollow] + [*floors.items()]
+    names = [with_room(name, cell.intervals[axis.column].mean, axis.high) for name, cell in levels]
+    fig, panels = plane(names, PANEL, len(costs))
     for axes, cost in zip(panels, costs, strict=True):
-        for curve in curves:
-            at = points(curve, cost, study.steps)
-            draw_curve(axes, curve, at, rungs_of(curves), look[curve.model], high)
-        if HOLLOW in names:
-            axes.plot([], [], "o", color="#555555", mfc="white", ms=6.5, label=HOLLOW)
-        fronts.append(front(curves, cost, study.steps))
-        axes.step(*zip(*fronts[-1], strict=True), where="post", color="#999999", lw=1, zorder=0)
-        axes.plot(*zip(*fronts[-1], strict=True), **RING)
-        draw_levels(axes, [floor for floor in floors.values() if floor not in left_out], oracle)
+        on_front = front(curves, cost, study.steps, axis.column)
+        axes.step(*zip(*on_front, strict=True), where="post", color="#999999", lw=1, zorder=0)
+        axes.plot(*zip(*on_front, strict=True), **RING)
+        if axis.logarithmic:
+            log_axis(axes, "y", [axis.low, axis.high], always=True)
+        axes.set_ylim(axis.low, axis.high)
         as_log(axes, [x for curve in curves for x, _ in points(curve, cost, study.steps)])
-        axes.set(xlabel=cost.label, ylabel="test NLL, nats", ylim=(low, high))
-    legend(panels[0])
+        labels = []
+        for curve in curves:
+            at = points(curve, cost, study.steps, axis.column)
+            draw_curve(axes, curve, at, rungs_of(curves), look[curve.model], axis)
+            if not curve.hollow:
+                labels.append(Label(curve.name, *at[-1], look[curve.model].colour))
+        axes.set(
+            xlabel=cost.label, ylabel=f"{'KL to truth' if axis.logarithmic else 'test NLL'}, nats (lower is better)"
+        )
+        beside_lines(axes, [*labels, *draw_levels(axes, [*floors.values()], oracle, axis)])
+    if any(curve.hollow for curve in curves):
+        panels[0].annotate(
+            HOLLOW,
+            (1, 1),
+            (0, 1),
+            "axes fraction",
+            "offset points",
+            ha="right",
+            va="bottom",
+            fontsize=6.5,
+            color="#555555",
+        )
     data = cells[0].data
-    return Plot(
+    titled(fig, data, f"{'distance to the truth' if axis.logarithmic else 'test NLL'} against cost")
+    left_out = [cell for cell in floors.values() if cell.intervals[axis.column].mean > axis.high]
+    what = "Distance to the truth" if axis.logarithmic else "Test NLL"
+    return Drawing(
         f"frontier-{slug(data)}",
         data,
-        "Test NLL against what training costs",
-        f"Test NLL on {data} at {budgets(curves)} of the budget, against {words_of(costs)}. "
-        + " ".join(front_words(curves, cost, study.steps) for cost in costs),
-        caption(study, curves, floors, left_out, costs, cut=any(above(curve, high) for curve in curves)),
-        png(fig),
+        f"{what} on {data} against what training costs",
+        f"{what} on {data} at {budgets(curves)} of the budget, against {words_of(costs)}. "
+        + " ".join(front_words(curves, cost, study.steps, axis.column) for cost in costs),
+        caption(study, curves, floors, left_out, costs, axis, cut=any(above(curve, axis) for curve in curves)),
+        fig,
     )
 
 
-def shown_range(
-    curves: Sequence[Curve], floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary]
-) -> tuple[float, float, list[ModelSummary]]:
-    """Ends of the axis of NLL, and the floors that lie too far above it.
+def axis_of(curves: Sequence[Curve], floors: Sequence[ModelSummary]) -> Axis:
+    """The axis of likelihood: of distances where all have one above 0, else of NLL."""
+    cells = [*(cell for curve in curves for cell in curve.cells), *floors]
+    values = [cell.intervals[KL].mean for cell in cells if KL in cell.intervals]
+    if len(values) == len(cells) and min(values) > 0:
+        return Axis(KL, min(values) / 1.5, max(values) * 1.5, True)
+    return Axis("nll_nats", *shown_range(curves, floors), False)
 
-    It holds each curve's best point and the floors; of what a small budget leaves far behind, some way beyond them.
+
+def shown_range(curves: Sequence[Curve], floors: Sequence[ModelSummary]) -> tuple[float, float]:
+    """Ends of the axis of NLL: it holds the curves' best points and the floors that are not far.
+
+    Of what a small budget leaves far behind it holds some way beyond them.
     """
 
     def mean(cell: ModelSummary) -> float:
         return cell.intervals["nll_nats"].mean
 
-    best = [min(map(mean, curve.cells)) for curve in curves]
+    best = sorted(min(map(mean, curve.cells)) for curve in curves)
     worst = max(mean(cell) for curve in curves for cell in curve.cells)
-    span = max(best) - min(best) or worst - min(best) or 1.0
-    far = [floor for floor in floors if mean(floor) > max(best) + FAR * span]
-    near = [*best, *(mean(cell) for cell in (*floors, *oracle) if cell not in far)]
+    levels = [mean(floor) for floor in floors]
+    span = best[-1] - best[0] or worst - best[0] or 1.0
+    near = [*best, *(level for level in levels if level <= best[-1] + FAR * span)]
     reach = max(near) + HEADROOM * (max(near) - min(near) or span)
     high, low = min(reach, max(worst, *near)), min(near)
-    return low - 0.07 * (high - low), high + 0.07 * (high - low), far
+    return low - 0.07 * (high - low), high + 0.07 * (high - low)
 
 
-def above(curve: Curve, high: float) -> bool:
+def above(curve: Curve, axis: Axis) -> bool:
     """True where a point of the curve lies above the axis."""
-    return any(cell.intervals["nll_nats"].mean > high for cell in curve.cells)
-
-
-def stacked(names: list[str], panels: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels one under the other, and room above for a legend of `names`."""
-    top, left, right = 0.12 + legend_height(names), 0.8, 0.25
-    total = top + panels * PANEL + (panels - 1) * BETWEEN + BELOW
-    fig = figure(height=total)
-    width = (WIDTH - left - right) / WIDTH
-    bottoms = [BELOW + place * (PANEL + BETWEEN) for place in reversed(range(panels))]
-    return fig, [fig.add_axes((left / WIDTH, bottom / total, width, PANEL / total)) for bottom in bottoms]
+    return any(cell.intervals[axis.column].mean > axis.high for cell in curve.cells)
 
 
 def draw_curve(
-    axes: Axes, curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float], style: Style, high: float
+    axes: Axes, curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float], style: Style, axis: Axis
 ) -> None:
-    """A curve with the interval of each point, broken at a rung that it lacks; a point above the axis has none."""
-    halves = [cell.intervals["nll_nats"].half_width or 0.0 for cell in curve.cells]
-    inside = [(x, y, half) for (x, y), half in zip(at, halves, strict=True) if y <= high]
-    x, y, bars = zip(*inside, strict=True)
-    filling: Any = {"mfc": "white", "alpha": 0.6} if curve.hollow else {"label": plot_label(curve.name)}
-    line: Any = {"color": style.colour, "zorder": 3}
-    axes.errorbar(x, y, bars, ls="", elinewidth=1.0, capsize=2.5, alpha=0.5, **line)
-    axes.plot(
-        *zip(*broken(curve, at, rungs), strict=True),
-        marker=style.marker,
-        ls=style.line,
-        ms=6.5,
-        lw=1.4,
-        **line,
-        **filling,
-    )
+    """A curve with the interval of each point, broken at a rung that it lacks; an arrow for a point above the axis."""
+    colour = style.colour
+    for (x, y), cell in zip(at, curve.cells, strict=True):
+        if y > axis.high:
+            axes.plot(x, axis.high, marker=CARETUP, color=colour, ms=5, clip_on=False, alpha=0.6 if curve.hollow else 1)
+            continue
+        low, high = axis.ends(cell.intervals[axis.column])
+        axes.errorbar(x, y, [[y - low], [high - y]], color=colour, lw=0.8, capsize=1.5, alpha=0.5, zorder=3)
+    filling: Any = {"mfc": "white", "alpha": 0.6} if curve.hollow else {}
+    inside = [(x, y if y <= axis.high else math.nan) for x, y in at]
+    line = broken(curve, at, rungs)
+    axes.plot(*zip(*line, strict=True), ls=style.line, lw=1.2, color=colour, zorder=3, alpha=filling.get("alpha"))
+    axes.plot(*zip(*inside, strict=True), style.marker, ms=4.5, color=colour, zorder=3, **filling)
 
 
-def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary]) -> None:
-    """The floors as named lines across, and the oracle."""
+def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[ModelSummary], axis: Axis) -> list[Label]:
+    """The floors as lines across, and the oracle; their names."""
+    labels = []
+    right = axes.get_xlim()[1]
     for floor in floors:
-        level = floor.intervals["nll_nats"].mean
-        axes.axhline(level, **FLOOR_LINE)
-        axes.annotate(
-            plot_label(floor.model), (0, level), (3, 0), ("axes fraction", "data"), "offset points", va="center",
-            fontsize=8.5, color="#555555", bbox={"fc": "white", "ec": "none", "pad": 1.0}, zorder=2,
-        )  # fmt: skip
+        level = floor.intervals[axis.column].mean
+        if level <= axis.high:
+            axes.axhline(level, **FLOOR_LINE)
+        labels.append(Label(floor.model, right, level, FLOOR_COLOUR))
     for cell in oracle:
-        axes.axhline(cell.intervals["nll_nats"].mean, label=ORACLE, zorder=1, **ORACLE_LINE)
+        axes.axhline(cell.intervals["nll_nats"].mean, zorder=1, **ORACLE_LINE)
+    return labels
 
 
 def as_log(axes: Axes, values: list[float]) -> None:
@@ -176,13 +219,13 @@ def words_of(parts: Sequence[Any]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def front_words(curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTime]) -> str:
+def front_words(curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTime], column: str) -> str:
     """The front in words, by rising cost."""
-    on_front = front(curves, cost, steps)
+    on_front = front(curves, cost, steps, column)
     named = {
         point: f"{curve.model} {plain(point[1])} nats at {point[0]:.3g}"
         for curve in curves
-        for point in points(curve, cost, steps)
+        for point in points(curve, cost, steps, column)
     }
     return f"On the front by {cost.name}: {'; '.join(named[point] for point in on_front)}."
 
@@ -193,6 +236,7 @@ def caption(
     floors: Mapping[str, ModelSummary],
     left_out: Sequence[ModelSummary],
     costs: Sequence[Cost],
+    axis: Axis,
     *,
     cut: bool,
 ) -> str:
@@ -205,16 +249,19 @@ def caption(
         if any(cost.name == "seconds" for cost in costs)
         else f"{NO_SECONDS}: `bench retime {study.name}` measures the steps that they are made of."
     )
-    far = ", ".join(f"{cell.model} {plain(cell.intervals['nll_nats'].mean)}" for cell in left_out)
+    far = ", ".join(f"{cell.model} {plain(cell.intervals[axis.column].mean)}" for cell in left_out)
+    mean = "distance" if axis.logarithmic else "NLL"
     sentences = [
         f"A curve is one entry at {budgets(curves)} of the budget, each a run with a schedule of its own; down and "
-        "left is better. Rings and the grey line mark the points that no other beats in both mean cost and mean NLL. "
+        f"left is better. Rings and the grey line mark the points that no other beats in both mean cost and mean "
+        f"{mean}. "
         "Bars are 95 % intervals of the mean over seeds and test examples.",
+        "They are those of the logarithm, as no divergence is below 0." if axis.logarithmic else "",
         "A curve breaks where a budget has no run that ended well." if has_gap(curves) else "",
         "Hollow: the same entry as it comes; filled: tuned." if any(curve.hollow for curve in curves) else "",
         "Dotted: entries that are fitted, at no budget." if len(floors) > len(left_out) else "",
         f"Above the axis: {far}." if far else "",
-        "Parts of curves lie above the axis." if cut else "",
+        "Parts of curves lie above the axis: arrows." if cut else "",
         f"{NOTES['bound']} It may lie on the front."
         if any(c.is_bound for curve in curves for c in curve.cells)
         else "",

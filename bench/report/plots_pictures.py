@@ -1,29 +1,32 @@
-"""Plots to look at: densities and samples of toys, grids of images."""
+"""Plots of the plane: densities and samples of two-dimensional data, a panel a model."""
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ModelSummary
 from bench.report.picture_archive import SHOWN_NATS
+from bench.report.plots_images import FIRST_SEED
+from bench.report.plots_palette import Look
 from bench.report.study import Array, Study
-from bench.report.style import WIDTH, Plot, Style, figure, png
+from bench.report.style import PAGE, TITLE, Drawing, figure, short, titled
 
-COLUMNS = 3  # panels side by side stay legible on a phone
-MAP = "viridis"  # even in lightness, safe for colour-blind eyes
-BAR, LABELS = 0.56, 0.2  # inches below panels
-IMAGES = (
-    "Not chosen: the first samples drawn. A latent-variable model with a likelihood draws each pixel with the noise of "
-    "its decoder; one without shows what its decoder gives."
-)
-FIRST_SEED = "The first finished seed of each model."
+COLUMNS = 5
+"""Panels side by side at most: a panel is as wide as a thumb in print."""
+MAP, STEPS = "viridis", 16
+"""Even in lightness, safe for colour-blind eyes; in steps of half a nat: contours to read, and small files."""
+BAR = 0.42
+"""Inches that the scale of colours takes below panels."""
+TRUTH = "truth"
 
 
-def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
+def densities(study: Study, cells: list[ModelSummary]) -> Drawing | None:
     """The log-density of the truth and of each model, on one colour scale."""
     data = cells[0].data
-    panels = {"truth": (study.pictures.get(f"truth/{data}"), study.pictures.get(f"extent/{data}"))}
+    panels = {TRUTH: (study.pictures.get(f"truth/{data}"), study.pictures.get(f"extent/{data}"))}
     for cell in cells:
         key = f"{data}/{cell.model}"
         panels[cell.model] = (study.pictures.get(f"density/{key}"), study.pictures.get(f"extent/{key}"))
@@ -32,149 +35,106 @@ def densities(study: Study, cells: list[ModelSummary]) -> Plot | None:
         for name, (grid, extent) in panels.items()
         if grid is not None and extent is not None
     }
-    if not shown.keys() - {"truth"}:
+    if not shown.keys() - {TRUTH}:
         return None
-    top = shown["truth"][0].max() if "truth" in shown else max(grid.max() for grid, _ in shown.values())
-    fig, places = _panels(list(shown), below=BAR)
+    top = shown[TRUTH][0].max() if TRUTH in shown else max(grid.max() for grid, _ in shown.values())
+    fig, places = panels_of(list(shown), below=BAR)
+    colours = ListedColormap(colormaps[MAP](np.linspace(0, 1, STEPS)))
     for axes, (name, (grid, extent)) in zip(places, shown.items(), strict=True):
         seen = np.maximum(grid, top - SHOWN_NATS)  # -inf would spread where values are drawn between those of the grid
         image = axes.imshow(
             seen,
-            cmap=MAP,
+            cmap=colours,
             vmin=top - SHOWN_NATS,
             vmax=top,
             origin="lower",
             extent=tuple(extent),
             interpolation="bilinear",
+            interpolation_stage="data",
         )
-        _bare(axes, name)
+        bare(axes, name)
     height = fig.get_size_inches()[1]
-    bar = fig.colorbar(image, cax=fig.add_axes((0.25, 0.42 / height, 0.5, 0.12 / height)), orientation="horizontal")
-    bar.set_label("log-density, nats", labelpad=1)
+    bar = fig.colorbar(image, cax=fig.add_axes((0.3, 0.29 / height, 0.4, 0.08 / height)), orientation="horizontal")
+    bar.set_label("log-density, nats", labelpad=0)
     bar.outline.set_visible(False)  # type: ignore[operator]
-    return Plot(
+    titled(fig, data, "log-density over the plane")
+    return Drawing(
         f"density-{slug(data)}",
         data,
-        "Log-density over the plane",
+        f"Log-density over the plane, {data}",
         f"Log-density of {', '.join(shown)} on {data}, side by side over the same part of the plane.",
-        f"One colour scale for all panels: {SHOWN_NATS:g} nats down from the highest density of "
-        f"{'the truth' if 'truth' in shown else 'all models'}; all that is lower has the darkest colour. {FIRST_SEED}",
-        png(fig),
+        f"One colour scale for all panels, a step each {SHOWN_NATS / STEPS:g} nats: {SHOWN_NATS:g} nats down from the "
+        f"highest density of {'the truth' if TRUTH in shown else 'all models'}; all that is lower has the darkest "
+        f"colour. {FIRST_SEED}",
+        fig,
     )
 
 
-def samples(study: Study, cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
-    """Samples of each model beside test data: points of the plane or images."""
+def points(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | None:
+    """Samples of each model beside test data, as points of the plane."""
     data = cells[0].data
     panels = {"test data": study.pictures.get(f"real/{data}")}
     panels |= {cell.model: study.pictures.get(f"samples/{data}/{cell.model}") for cell in cells}
-    present = {name: array for name, array in panels.items() if array is not None}
-    dimensions = {array.ndim for array in present.values()}
-    images = max(dimensions, default=0) > 2
-    shown = {name: array for name, array in present.items() if images == (array.ndim > 2)}
+    shown = {name: array for name, array in panels.items() if array is not None and array.ndim == 2}
     if not shown.keys() - {"test data"}:
         return None
-    fig, places = _panels(list(shown))
+    frame_of = next(iter(shown.values()))
+    fig, places = panels_of(list(shown))
     for axes, (name, array) in zip(places, shown.items(), strict=True):
-        if images:
-            axes.imshow(mosaic(array), cmap="gray", vmin=0, vmax=255)
-        else:
-            points = array.astype(np.float32)
-            colour = look[name].colour if name in look else "black"
-            axes.scatter(points[:, 0], points[:, 1], s=2.2, color=colour, alpha=0.55, linewidths=0)
-            _frame(axes, shown["test data"], study.pictures.get(f"extent/{data}"))
-        _bare(axes, name)
-    kind = "Images" if images else "Points"
-    return Plot(
+        at = array.astype(np.float32)
+        colour = look[name].colour if name in look else "black"
+        axes.scatter(at[:, 0], at[:, 1], s=0.9, color=colour, alpha=0.7, linewidths=0, rasterized=True)
+        frame(axes, frame_of, study.pictures.get(f"extent/{data}"))
+        bare(axes, name)
+    titled(fig, data, "samples beside test data")
+    return Drawing(
         f"samples-{slug(data)}",
         data,
-        "Samples beside test data",
-        f"{kind} from the test split of {data} beside samples of {', '.join(n for n in shown if n != 'test data')}.",
-        f"{IMAGES if images else 'As many points in every panel.'} {FIRST_SEED}",
-        png(fig),
+        f"Samples beside test data, {data}",
+        f"Points from the test split of {data} beside samples of {', '.join(n for n in shown if n != 'test data')}.",
+        f"As many points in every panel. {FIRST_SEED}",
+        fig,
     )
 
 
-def by_class(study: Study, cells: list[ModelSummary]) -> Plot | None:
-    """Samples that models drew of each class, a column a class."""
-    data = cells[0].data
-    shown = {
-        cell.model: grid for cell in cells if (grid := study.pictures.get(f"by-class/{data}/{cell.model}")) is not None
-    }
-    if not shown:
-        return None
-    rows, classes = next(iter(shown.values())).shape[:2]
-    fig, places = _panels(list(shown), below=LABELS, columns=1, aspect=rows / classes)
-    for axes, (name, grid) in zip(places, shown.items(), strict=True):
-        picture = mosaic(grid.reshape(-1, *grid.shape[2:]), classes)
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        _bare(axes, name)
-        column = picture.shape[1] / classes
-        axes.set_xticks([column * (label + 0.5) for label in range(classes)], [str(label) for label in range(classes)])
-        axes.tick_params(axis="x", length=0, pad=3, labelsize=10)
-    return Plot(
-        f"by-class-{slug(data)}",
-        data,
-        "Samples of each class",
-        f"Samples of {', '.join(shown)} on {data}, a column for each of {classes} classes, its label below.",
-        f"Asked for by label, and not chosen: the first {rows} drawn of each class. {FIRST_SEED}",
-        png(fig),
-    )
-
-
-def mosaic(images: Array, columns: int | None = None) -> Array:
-    """`(n, height, width)` or `(n, height, width, 3)` uint8 as one picture, a grey line between images.
-
-    There are as many rows as columns if not said.
-    """
-    side = columns or int(np.sqrt(len(images)))
-    rows = len(images) // side if columns else side
-    channels = [(0, 0)] * (images.ndim - 3)
-    padded = np.pad(images[: rows * side], [(0, 0), (1, 0), (1, 0), *channels], constant_values=110)
-    _, height, width, *colours = padded.shape
-    picture = padded.reshape(rows, side, height, width, *colours).swapaxes(1, 2)
-    picture = picture.reshape(rows * height, side * width, *colours)
-    return np.pad(picture, [(0, 1), (0, 1), *channels], constant_values=110)
-
-
-def _panels(
-    names: list[str], *, below: float = 0.0, columns: int | None = None, aspect: float = 1.0
-) -> tuple[Figure, list[Axes]]:
-    """Panels of that height over width, in rows of at most three, with so many inches below the last."""
+def panels_of(names: list[str], *, below: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """Square panels in even rows, with so many inches below the last."""
     count = len(names)
-    columns = columns or (2 if count == 4 else min(count, COLUMNS))
-    rows = -(-count // columns)
-    side, gap, head, foot = (WIDTH - 0.1 * (columns - 1) - 0.1) / columns, 0.1, 0.27, 0.06 + below
-    head += 0.2 if any(" (" in name for name in names) else 0
-    tall = aspect * side
-    height = rows * (tall + head) + foot
-    fig = figure(WIDTH, height)
+    rows = -(-count // COLUMNS)
+    columns = max(-(-count // rows), 3)
+    gap, head, foot = 0.06, 0.19, 0.05 + below
+    head += 0.11 if any(" (" in name for name in names) else 0
+    side = (PAGE - 0.1 - gap * (columns - 1)) / columns
+    height = TITLE + rows * (side + head) + foot
+    fig = figure(PAGE, height)
     places = []
     for index in range(count):
         row, column = divmod(index, columns)
-        left, bottom = 0.05 + column * (side + gap), height - (row + 1) * (tall + head)
-        places.append(fig.add_axes((left / WIDTH, bottom / height, side / WIDTH, tall / height)))
+        left, bottom = 0.05 + column * (side + gap), height - TITLE - (row + 1) * (side + head)
+        places.append(fig.add_axes((left / PAGE, bottom / height, side / PAGE, side / height)))
     return fig, places
 
 
-def _bare(axes: Axes, title: str) -> None:
+def bare(axes: Axes, title: str) -> None:
+    """No ticks, a thin frame, the name above: on two lines where it has brackets."""
     axes.set(xticks=[], yticks=[])
     name, bracket, variant = title.partition(" (")
-    axes.set_title(plot_label(name), pad=18 if bracket else 4)
+    name, variant = short(name, 24), short(variant, 34)
+    axes.set_title(plot_label(name), pad=11 if bracket else 3, loc="center", fontsize=7.5)
     if bracket:
-        size = min(10.0, 220 / (len(variant) + 1))  # so that it ends with its panel, one of three
+        size = min(7.0, 190 / (len(variant) + 1))
         axes.annotate(
-            plot_label(f"({variant}"), (0.5, 1), (0, 4), "axes fraction", "offset points", ha="center", fontsize=size
+            plot_label(f"({variant}"), (0.5, 1), (0, 3), "axes fraction", "offset points", ha="center", fontsize=size
         )
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#bbbbbb")
 
 
-def _frame(axes: Axes, real: Array, extent: Array | None) -> None:
+def frame(axes: Axes, real: Array, extent: Array | None) -> None:
     """The same part of the plane in every panel: the density's, else that of the data with a margin."""
     if extent is None:
         low, high = real.min(0).astype(float), real.max(0).astype(float)
-        margin = 0.1 * (high - low)
+        margin = np.maximum(0.1 * (high - low), 1e-6)
         extent = np.stack([low - margin, high + margin], 1).ravel()
     axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")

@@ -1,44 +1,205 @@
-"""The plot of mean ranks over data sets."""
+"""Plots over data sets: mean ranks with the critical difference, and a map of models by data sets."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
 
 from bench.report.inert import plot_label
 from bench.report.model_summary import ModelSummary
-from bench.report.ranks import FEWEST_BLOCKS, ranks_of
-from bench.report.style import WIDTH, Plot, Style, figure, png
+from bench.report.plots_labels import LINE
+from bench.report.plots_palette import Look
+from bench.report.ranks import FEWEST_BLOCKS, Ranks, ranks_of
+from bench.report.style import CHARACTER, COLUMN, PAGE, TITLE, Drawing, figure, short, titled
 
 ALL_DATA = "all data sets"
 """The section of plots that are about more than one data set."""
+LONGEST = 30
+MAP = "YlGnBu_r"
+"""Dark is near the best; even in lightness, safe for colour-blind eyes."""
+OVER = 0.5
+"""Inches between the title and the line of ranks: its numbers and the bar of the critical difference."""
+CELL = 0.52
+"""Inches that a data set takes on the map."""
 
 
-def ranks(cells: list[ModelSummary], look: dict[str, Style]) -> Plot | None:
-    """Mean rank of each entry, and the difference that would tell two apart."""
+def ranks(cells: list[ModelSummary], look: Look) -> Drawing | None:
+    """Mean ranks on a line, the best at the left; a bar joins those that the critical difference does not part."""
     found = ranks_of(cells)
     if found is None:
         return None
     names = list(found.means)
-    height = 0.3 * len(names) + 1.3
-    fig = figure(height=height)
-    left = 0.3 + 0.085 * max(map(len, names))
-    axes = fig.add_axes((left / WIDTH, 0.55 / height, (WIDTH - left - 0.2) / WIDTH, (height - 1.1) / height))
-    for row, name in enumerate(reversed(names)):
-        axes.plot(found.means[name], row, look[name].marker, color=look[name].colour, ms=7)
-    top = len(names) - 0.35
-    axes.plot([1, 1 + found.critical], [top, top], color="black", lw=2, clip_on=False)
-    words = f"critical difference {found.critical:.2f}"
-    axes.annotate(words, (1, top), (0, 4), textcoords="offset points", fontsize=9, annotation_clip=False)
-    axes.set(ylim=(-0.5, len(names) - 0.4), yticks=range(len(names)), xlabel="mean rank by test NLL (1 is best)")
-    axes.set_xlim(0.8, max(len(names), 1 + found.critical) + 0.2)
-    axes.set_yticklabels([plot_label(name) for name in reversed(names)])
+    half = -(-len(names) // 2)
+    groups = alike(found)
+    above, below = 0.75 + 0.09 * len(groups), 0.1
+    height = TITLE + above + LINE * 1.15 * half + below + (0 if found.decide else 0.18)
+    fig = figure(PAGE if max(map(len, names)) > 14 else COLUMN, height)
+    width = fig.get_size_inches()[0]
+    margin = 0.2 + CHARACTER * min(max(map(len, names)) + 5, LONGEST)
+    axes = fig.add_axes((margin / width, 0, 1 - 2 * margin / width, (height - TITLE - OVER) / height))
+    scale_of_ranks(axes, len(names), height - TITLE - OVER)
+    axes.plot([1, 1 + found.critical], [0.22, 0.22], color="black", lw=1.5, clip_on=False)
+    axes.annotate(
+        f"critical difference {found.critical:.2f}",
+        (1, 0.22),
+        (0, 3),
+        textcoords="offset points",
+        fontsize=7,
+        annotation_clip=False,
+    )
+    for place, (first, last) in enumerate(groups):
+        y = -0.14 - 0.09 * place
+        axes.plot([first - 0.03, last + 0.03], [y, y], color="#444444", lw=2.5, solid_capstyle="butt")
+    for place, (name, mean) in enumerate(found.means.items()):
+        left = place < half
+        y = -(above - OVER - 0.05) - LINE * 1.15 * ((place if left else len(names) - 1 - place) + 1)
+        draw_rank(axes, name, mean, y, look, left=left, entries=len(names))
     few = f"{found.blocks} independent data sets, fewer than {FEWEST_BLOCKS}: ranks decide nothing"
     if not found.decide:
-        fig.text(0.02, 0.985, few, ha="left", va="top", fontsize=9, color="#b00020")
+        fig.text(0.06 / width, 0.05 / height, few, ha="left", va="bottom", fontsize=7, color="#b00020")
+    titled(fig, ALL_DATA, "mean rank by test NLL")
     words = "; ".join(f"{name} {mean:.2f}" for name, mean in found.means.items())
-    return Plot(
+    return Drawing(
         "ranks",
         ALL_DATA,
         "Mean rank over data sets",
         f"Mean rank by test NLL over {found.blocks} independent data sets, {ALL_DATA}: {words}.",
-        f"Ranks of the models that were measured on every data set, at the largest budget, tuned where they were. Data "
-        f"sets of known density count as one. Two models differ where their ranks are {found.critical:.2f} apart "
-        f"(Demšar 2006). {'' if found.decide else f'There are {few}.'}".strip(),
-        png(fig),
+        f"Ranks of the models that were measured on every data set, at the largest budget, tuned where they were; 1 is "
+        "best. Data sets of known density count as one. Two models differ where their ranks are "
+        f"{found.critical:.2f} apart (Demšar 2006); a thick bar joins models that do not. "
+        f"{'' if found.decide else f'There are {few}.'}".strip(),
+        fig,
     )
+
+
+def scale_of_ranks(axes: Axes, entries: int, inches: float) -> None:
+    """An axis of ranks along the top whose ordinate counts inches down from it."""
+    axes.set(xlim=(1, max(entries, 2)), ylim=(-inches, 0))
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(1, entries + 1))
+    axes.set_yticks([])
+    axes.grid(False)
+    axes.spines[["left", "right", "bottom"]].set_visible(False)
+    axes.spines["top"].set_visible(True)
+
+
+def draw_rank(axes: Axes, name: str, mean: float, y: float, look: Look, *, left: bool, entries: int) -> None:
+    """A name at one side, joined to its rank on the line."""
+    style = look[name]
+    edge = 1.0 if left else max(entries, 2)
+    axes.plot([edge, mean, mean], [y, y, 0], color=style.colour, lw=0.9, clip_on=False)
+    axes.plot(mean, 0, style.marker, color=style.colour, ms=5, clip_on=False, zorder=3)
+    words = (
+        f"{plot_label(short(name, LONGEST - 5))} {mean:.2f}"
+        if left
+        else f"{mean:.2f} {plot_label(short(name, LONGEST - 5))}"
+    )
+    axes.annotate(
+        words,
+        (edge, y),
+        (-3 if left else 3, 0),
+        "data",
+        "offset points",
+        ha="right" if left else "left",
+        va="center",
+        fontsize=7,
+        color=style.colour,
+        annotation_clip=False,
+    )
+
+
+def alike(found: Ranks) -> list[tuple[float, float]]:
+    """The longest runs of mean ranks that lie within the critical difference, none in another."""
+    means = list(found.means.values())
+    runs = [(first, max(m for m in means if m - first <= found.critical)) for first in means]
+    longest = [run for n, run in enumerate(runs) if n == 0 or run[1] > runs[n - 1][1]]
+    return [run for run in longest if run[1] > run[0]]
+
+
+def heat_map(cells: list[ModelSummary]) -> Drawing | None:
+    """How far each model is behind the lowest mean of each data set: numbers in nats, colour the rank there."""
+    shown = [cell for cell in cells if not cell.oracle and "nll_nats" in cell.intervals]
+    data = list(dict.fromkeys(cell.data for cell in shown))
+    by_place = {(cell.model, cell.data): cell for cell in shown}
+    models = sorted({cell.model for cell in shown}, key=lambda name: (mean_place(name, data, by_place), name))
+    if len(data) < 2 or len(models) < 2:
+        return None
+    places = np.array([[place_of(by_place.get((model, one)), shown) for one in data] for model in models])
+    left = 0.16 + CHARACTER * min(max(map(len, models)), LONGEST)
+    foot = 0.1 + 0.75 * CHARACTER * min(max(map(len, data)), LONGEST)
+    needed = left + CELL * len(data) + 0.1
+    width = COLUMN if needed <= COLUMN else max(PAGE, needed)
+    rows = 0.2 * len(models)
+    height = TITLE + 0.08 + rows + foot
+    fig = figure(width, height)
+    across = min(width - left - 0.1, 1.5 * CELL * len(data))
+    axes = fig.add_axes((left / width, foot / height, across / width, rows / height))
+    axes.imshow(np.ma.masked_invalid(places), cmap=MAP, vmin=-0.15, vmax=1.25, aspect="auto")
+    for row, model in enumerate(models):
+        for column, one in enumerate(data):
+            cell = by_place.get((model, one))
+            dark = cell is not None and places[row, column] < 0.45
+            axes.text(
+                column,
+                row,
+                cell_words(cell, shown),
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color="white" if dark else "black",
+            )
+    axes.set_xticks(
+        range(len(data)),
+        [plot_label(short(one, LONGEST)) for one in data],
+        rotation=40,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    axes.set_yticks(range(len(models)), [plot_label(short(model, LONGEST)) for model in models])
+    axes.tick_params(length=0, labelcolor="black")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    titled(fig, ALL_DATA, "nats behind the lowest mean")
+    firsts = "; ".join(
+        f"{one}: {min((c for c in shown if c.data == one), key=lambda c: c.intervals['nll_nats'].mean).model}"
+        for one in data
+    )
+    return Drawing(
+        "map",
+        ALL_DATA,
+        "Models by data sets",
+        f"Nats of test NLL behind the lowest mean of each data set, a row a model, {ALL_DATA}. Lowest: {firsts}.",
+        "Test NLL in nats less the lowest mean of the data set, at the largest budget, tuned where it was. The colour "
+        "is "
+        "the place within the data set, dark first: colours are not to be compared across data sets. ≤ marks a bound. "
+        "Means alone: who is told apart from whom stands in the tables.",
+        fig,
+    )
+
+
+def others_of(cell: ModelSummary, shown: Sequence[ModelSummary]) -> list[float]:
+    """Mean NLLs of a cell's data set, rising."""
+    return sorted(one.intervals["nll_nats"].mean for one in shown if one.data == cell.data)
+
+
+def place_of(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> float:
+    """Where the cell stands among those of its data set, 0 the lowest mean and 1 the highest; NaN for none."""
+    if cell is None:
+        return float("nan")
+    means = others_of(cell, shown)
+    return means.index(cell.intervals["nll_nats"].mean) / max(len(means) - 1, 1)
+
+
+def cell_words(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> str:
+    """The difference to the lowest mean, as many digits as a cell has room for."""
+    if cell is None:
+        return ""
+    gap = cell.intervals["nll_nats"].mean - others_of(cell, shown)[0]
+    return f"{'≤ ' if cell.is_bound else ''}{gap:.2f}" if gap < 10 else f"{'≤ ' if cell.is_bound else ''}{gap:,.0f}"
+
+
+def mean_place(name: str, data: Sequence[str], by_place: dict[tuple[str, str], ModelSummary]) -> float:
+    """The mean place of a model over the data sets that it was measured on."""
+    every = list(by_place.values())
+    own = [place_of(by_place[name, one], every) for one in data if (name, one) in by_place]
+    return float(np.mean(own))

@@ -1,11 +1,17 @@
 """The plot of tuning: how good the best of k trials is, in the mean over every order of them."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
-from bench.report.inert import plot_label, slug
+from matplotlib.ticker import MaxNLocator
+
+from bench.report.inert import slug
 from bench.report.numbers import plain
+from bench.report.plots_labels import Label, beside_lines, plane, with_room
+from bench.report.plots_palette import model_of, styles
+from bench.report.plots_range import top_of
 from bench.report.study import Study
-from bench.report.style import Plot, legend, plane, png, styles
+from bench.report.style import Drawing, titled
 from bench.tuning.choice import at_trial_rung, short_options
 from bench.tuning.expected import expected_best
 from bench.tuning.file import Trial
@@ -14,36 +20,44 @@ SEEN_FROM = 3
 """Trials from which on all curves lie within the axes: with fewer, the worst rates would flatten everything."""
 
 
-def expected(study: Study, data: str) -> Plot | None:
-    """Exact mean of the best validation after k trials in random order, a curve for each entry tuned on the data."""
+def expected(study: Study, data: str, families: Mapping[str, str]) -> Drawing | None:
+    """Exact mean of the best validation after k trials in random order, a curve for each entry tuned on the data.
+
+    Args:
+        study: whose trials they are.
+        data: the data set.
+        families: of each model.
+    """
     curves = {name: curve for name, curve in mean_curves(study.trials, data).items() if curve}
     if not curves:
         return None
-    look = styles(curves)
-    fig, axes = plane(list(curves))
+    look = styles({name: families.get(model_of(name), "other") for name in curves})
+    last = max(max(curve) for curve in curves.values())
+    shown = [[v for k, v in curve.items() if k >= min(SEEN_FROM, max(curve))] for curve in curves.values()]
+    low, high = min(map(min, shown)), top_of(shown)
+    room = 0.08 * (high - low) or 0.1
+    fig, (axes,) = plane([with_room(name, curve[max(curve)], high + room) for name, curve in curves.items()])
+    labels = []
     for name, curve in curves.items():
         style = look[name]
-        axes.plot(
-            list(curve), list(curve.values()), color=style.colour, ls=style.line, marker=style.marker, ms=4,
-            label=plot_label(name),
-        )  # fmt: skip
-    last = max(max(curve) for curve in curves.values())
-    shown = [value for curve in curves.values() for k, value in curve.items() if k >= min(SEEN_FROM, max(curve))]
-    room = 0.08 * (max(shown) - min(shown)) or 0.1
-    axes.set_ylim(min(shown) - room, max(shown) + room)
+        axes.plot(list(curve), list(curve.values()), color=style.colour, ls=style.line, marker=style.marker, ms=3.5)
+        labels.append(Label(name, max(curve), curve[max(curve)], style.colour))
+    axes.set_ylim(low - room, high + room)
     axes.set_xlim(0.5, last + 0.5)
-    axes.set(xlabel="trials", ylabel="mean best validation, nats")
-    legend(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="trials", ylabel="best validation, nats (lower is better)")
+    beside_lines(axes, labels)
+    titled(fig, data, "what tuning buys")
     ends = "; ".join(f"{name} {ends_of(curve)}" for name, curve in curves.items())
-    return Plot(
+    return Drawing(
         f"tuning-{slug(data)}",
         data,
-        "What tuning buys",
+        f"What tuning buys on {data}",
         f"Mean best validation on {data} by number of trials: {ends}.",
         "Mean of the best validation NLL after k trials, exact over all orders of the trials made, which are none of "
         "the final runs. A curve begins where every order has a trial that ended well; one that still falls at its end "
         "asks for more trials. Values above the axes are not drawn.",
-        png(fig),
+        fig,
     )
 
 

@@ -17,13 +17,10 @@ from bench.errors import BenchError, unknown
 from bench.record.columns import bounded
 from bench.record.store import TABLE
 from bench.report.intervals import Interval, t_interval
-from bench.report.layouts import LAYOUTS
+from bench.report.marks import DAGGER, SECTION, TRIANGLE, is_time
 from bench.report.model_summary import LOOSE
-from bench.report.notes import DAGGER, SECTION
 from bench.report.numbers import quantity
 from bench.report.published import counterparts
-
-TIMES = frozenset(metric.column for layout in LAYOUTS for metric in layout.metrics if metric.timing)
 
 
 class Quantity(NamedTuple):
@@ -33,13 +30,12 @@ class Quantity(NamedTuple):
     half_width: float | None = None
     bound: bool = False
     best: bool = False
-    shared: bool = False
-    loose: bool = False
+    marks: str = ""
 
     def __str__(self) -> str:
         """The number as tables have it: `**≤ 3.8 ± 1.2 † §**`."""
         number = quantity(Interval(self.mean, self.half_width, 0))
-        text = f"{'≤ ' * self.bound}{number}{f' {DAGGER}' * self.shared}{f' {SECTION}' * self.loose}"
+        text = f"{'≤ ' * self.bound}{number} {self.marks}".rstrip()
         return f"**{text}**" if self.best else text
 
 
@@ -82,7 +78,9 @@ class StudyValues:
 
     @cached_property
     def _summary(self) -> pd.DataFrame:
-        return self._read("summary.csv")
+        """A row a model; a number's marks stand behind it."""
+        rows = self._read("summary.csv")
+        return widened(rows) if "metric" in rows else rows
 
     @cached_property
     def _runs(self) -> pd.DataFrame:
@@ -108,15 +106,15 @@ class StudyValues:
     def _marked(self, row: "pd.Series[Any]", metric: str) -> Quantity:
         """The number of a row of the summary."""
         half_width = row[f"{metric}_ci95"]
+        known = None if pd.isna(half_width) or half_width == 0 else float(half_width)
+        mean = float(row[metric])
+        if f"{metric}_marks" in row:
+            marks = " ".join(mark for mark in str(row[f"{metric}_marks"]).split() if mark != TRIANGLE)
+            return Quantity(mean, known, _true(row[f"{metric}_is_bound"]), _true(row[f"{metric}_best"]), marks)
         of_likelihood = metric in bounded()
-        return Quantity(
-            float(row[metric]),
-            None if pd.isna(half_width) or half_width == 0 else float(half_width),
-            bound=of_likelihood and _true(row["nll_is_bound"]),
-            best=of_likelihood and _true(row["best_nll"]),
-            shared=metric in TIMES and _true(row["shared_machine"]),
-            loose=of_likelihood and self._is_loose(row),
-        )
+        shared, loose = is_time(metric) and _true(row["shared_machine"]), of_likelihood and self._is_loose(row)
+        bound, best = (of_likelihood and _true(row[name]) for name in ("nll_is_bound", "best_nll"))
+        return Quantity(mean, known, bound, best, " ".join([DAGGER] * shared + [SECTION] * loose))
 
     def _is_loose(self, row: "pd.Series[Any]") -> bool:
         """True for a bound whose slack is large or not known; of older studies one that a row warns of."""
@@ -164,6 +162,19 @@ class StudyValues:
         if len(names) != 2:
             raise BenchError(f"{models}: a difference is of two models, as in realnvp - vae")
         return names
+
+
+def widened(rows: pd.DataFrame) -> pd.DataFrame:
+    """A long summary as a row a model: each metric, and behind its name what belongs to it."""
+    models: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows.astype(object).where(rows.notna(), None).to_dict("records"):
+        place = (row["data"], row["budget"], row["setting"], row["model"])
+        model = models.setdefault(place, dict(zip(("data", "rung", "setting", "model"), place, strict=True)))
+        name = row["metric"]
+        model |= {name: row["mean"], **{f"{name}_{part}": row[part] for part in ("ci95", "is_bound", "best")}}
+        model[f"{name}_marks"] = row["marks"] or ""
+    wide = pd.DataFrame(models.values())
+    return wide.assign(rung=wide["rung"].astype(float))
 
 
 def published(data: str, label: str) -> Quantity | None:

@@ -2,12 +2,13 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.store import TABLE, write_atomically
 from bench.record.study_folder import study_folder
-from bench.report import plots_frontier
+from bench.report import drawn, plots_frontier
 from bench.report.collect import collect
 from bench.report.data_warnings import data_warnings
 from bench.report.inert import markdown_cell
@@ -15,10 +16,10 @@ from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
 from bench.report.notes import NOTES, is_untuned
 from bench.report.page import render
-from bench.report.plots import draw
+from bench.report.plots import draw_by_data
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import load
-from bench.report.style import Plot
+from bench.report.style import ALL_FORMATS, FORMATS, Plot
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, study_tables, text_summary
 from bench.report.tuning import tuning_tables
@@ -26,13 +27,14 @@ from bench.report.verdict import verdicts
 from bench.report.versions import older_rows
 
 
-def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[str]:
+def report(study: str, results_dir: Path, *, single_file: bool = False, formats: Sequence[str] = FORMATS) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv, pictures.npz and products.npz are collected from it first;
-    everything else (summary.csv/.md/.tex, differences.csv, plots/*.png, report.html) is drawn from those five files, so
+    everything else (summary.csv/.md/.tex, differences.csv, plots/*, report.html) is drawn from those five files, so
     that it can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file`
-    the page holds its plots. Equal records give equal bytes. Warnings go to stderr.
+    the page holds its plots and the files that it offers. `formats` are those of its plots beside PNG. Equal records
+    give equal bytes. Warnings go to stderr.
 
     Returns:
         The lines to print: the summary, counts by status, where the page is.
@@ -58,17 +60,23 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
     behind = [] if untuned and not pairs else [difference_table(pairs)]
     likelihood, *others = study_tables(cells)
     tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
-    plots = draw(stored, cells)
-    write_atomically(folder / "summary.csv", summary_csv(cells))
+    wanted = drawn.hashes(stored, cells, pairs, formats)
+    by_data = draw_by_data(stored, cells, pairs, formats, drawn.kept(folder, wanted))
+    plots = [plot for own in by_data.values() for plot in own]
+    texts = {
+        "summary.csv": summary_csv(cells),
+        "summary.tex": tex(tables, study),
+        "differences.csv": differences_csv(pairs),
+    }
+    for name, content in texts.items():
+        write_atomically(folder / name, content)
     write_atomically(
         folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
     )
-    write_atomically(folder / "summary.tex", tex(tables))
-    write_atomically(folder / "differences.csv", differences_csv(pairs))
     _write_plots(folder / "plots", plots)
-    write_atomically(
-        folder / "report.html", render(stored, cells, tables, plots, answers, notices, single_file=single_file)
-    )
+    drawn.keep(folder, wanted, by_data)
+    within = texts | {TABLE: (folder / TABLE).read_text(encoding="utf-8")} if single_file else None
+    write_atomically(folder / "report.html", render(stored, cells, pairs, plots, notices, within))
 
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
     return [
@@ -84,15 +92,16 @@ def report(study: str, results_dir: Path, *, single_file: bool = False) -> list[
 
 
 def _write_plots(folder: Path, plots: list[Plot]) -> None:
-    """plots/*.png, and no plot of an earlier report that this one does not have.
+    """plots/NAME.FORMAT, and no plot of an earlier report that this one does not have.
 
     Raises:
         BenchError: `folder` is a link: pictures elsewhere would be overwritten and deleted.
     """
     if folder.is_symlink():
         raise BenchError(f"{folder} is a link, which is not followed; remove it")
-    for plot in plots:
-        write_atomically(folder / f"{plot.name}.png", plot.png)
-    for stale in set(folder.glob("*.png")) - {folder / f"{plot.name}.png" for plot in plots}:
+    written = {folder / f"{plot.name}.{form}": content for plot in plots for form, content in plot.files.items()}
+    for path, content in written.items():
+        write_atomically(path, content)
+    for stale in {path for form in ALL_FORMATS for path in folder.glob(f"*.{form}")} - written.keys():
         if stale.is_symlink() or stale.is_file():
             stale.unlink()

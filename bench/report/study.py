@@ -46,7 +46,8 @@ class Study:
         histories: run_id -> `(validations, 4)` float64, columns `HISTORY_COLUMNS`; NaN where a field is empty.
         curves: (run_id, one of `CURVE_KINDS`) -> `(points, 2)` float64, x and y.
         pictures: `samples/<data>/<label>`, `by-class/<data>/<label>`, `density/<data>/<label>`,
-            `extent/<data>/<label>`, and one `real/<data>` and `truth/<data>` a data set, as
+            `extent/<data>/<label>`, of latents `reconstructed/...`, `reconstructed-noisy/...`, `means/...` and
+            `draws/...`, and one `real/<data>` and `truth/<data>` a data set, as
             `bench.report.picture_archive` makes them.
         steps: run_id -> time of a training step, measured alone.
         test_sets: hash of test examples -> the runs measured on them, see `bench.report.products`.

@@ -1,58 +1,77 @@
-"""The look of every plot: one colour, marker and line per model, one font size, deterministic PNG bytes."""
+"""The look of every plot: widths of a paper's columns, one font size, files with deterministic bytes."""
 
 import io
-import textwrap
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from PIL import Image
 
-DPI = 180
-WIDTH = 4.8  # inches: text of 10 points stays legible when the figure fills a phone's width
-LEGEND_WIDTH = 46
-"""Characters that one line of a legend holds."""
+from bench.report.inert import plot_label
+
+DPI = 240
+COLUMN, PAGE = 3.35, 6.9
+"""Inches of one column of a paper, and of both."""
+WIDTH = COLUMN
+FORMATS = ("png", "svg")
+"""Those that are written where none are asked for."""
+ALL_FORMATS = ("png", "svg", "pdf")
+CHARACTER = 0.058
+"""Inches of a character of a label, on average."""
+TITLE = 0.24
+"""Inches above the axes that a title takes."""
 RC: Any = {
     "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 10,
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#666666",
-    "axes.linewidth": 0.8,
+    "axes.linewidth": 0.7,
     "axes.grid": True,
     "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
+    "grid.linewidth": 0.5,
     "axes.axisbelow": True,
+    "axes.titlelocation": "left",
     "xtick.color": "#444444",
     "ytick.color": "#444444",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": 7,
     "legend.handlelength": 1.8,
+    "lines.linewidth": 1.2,
     "image.interpolation": "nearest",
     "savefig.dpi": DPI,
+    "svg.fonttype": "none",  # text that can be found and edited
+    "svg.hashsalt": "bench",
+    "pdf.fonttype": 42,
 }
+WIDE_RC: Any = (
+    RC
+    | {"font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10, "legend.fontsize": 9}
+    | dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 10)
+)
+"""For figures wider than a page, which `bench speed` draws."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito (2008), those dark enough
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")  # 11 of them, coprime with the 6 colours
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 1)))
-FAMILIAR = {"vae": 0, "realnvp": 1, "cnf": 2}
-FREE = range(len(FAMILIAR), len(COLOURS))
-SLOTS = len(COLOURS) * len(MARKERS)
 
 
-class Plot(NamedTuple):
-    """A finished figure.
+class Drawing(NamedTuple):
+    """A figure and its words.
 
     Attributes:
-        name: of its file under plots/, without `.png`.
+        name: of its files under plots/, without ending.
         data: the data set that it is about.
         title: what it shows, in a few words.
         alt: what a reader who cannot see it should know.
         caption: how to read it; names the intervals.
-        png: its bytes.
+        figure: as matplotlib has it.
     """
 
     name: str
@@ -60,37 +79,37 @@ class Plot(NamedTuple):
     title: str
     alt: str
     caption: str
-    png: bytes
+    figure: Figure
 
 
-class Style(NamedTuple):
-    """Colour, marker and line of a model, the same in every plot."""
+class Plot(NamedTuple):
+    """A finished figure: as `Drawing`, with its files.
 
-    colour: str
-    marker: str
-    line: Any
-
-
-def styles(models: Iterable[str]) -> dict[str, Style]:
-    """model -> style. The first three entries have theirs for good; a new one starts from its hash among free colours.
-
-    Once these are used up, those of the first three that are not shown follow, and then all again with other markers
-    and lines.
+    Attributes:
+        files: format -> bytes; `png` is always there.
     """
-    slots: dict[str, int] = {}
-    shown = set(models)
-    unused = [slot for name, slot in FAMILIAR.items() if name not in shown]
-    for model in sorted(shown, key=lambda name: (name not in FAMILIAR, name)):
-        turn = zlib.crc32(model.encode()) % len(FREE)
-        preferred = [*FREE[turn:], *FREE[:turn], *unused, *range(len(COLOURS), SLOTS)]
-        slots[model] = FAMILIAR.get(model, next((s for s in preferred if s not in slots.values()), preferred[0]))
-    return {
-        model: Style(COLOURS[slot % len(COLOURS)], MARKERS[slot % len(MARKERS)], LINES[slot % len(LINES)])
-        for model, slot in slots.items()
-    }
+
+    name: str
+    data: str
+    title: str
+    alt: str
+    caption: str
+    files: dict[str, bytes]
+
+    @property
+    def png(self) -> bytes:
+        """Its bytes as pixels."""
+        return self.files["png"]
 
 
-def figure(width: float = WIDTH, height: float = 3.7) -> Figure:
+def rendered(drawing: Drawing, formats: Sequence[str]) -> Plot:
+    """The drawing in these formats and as PNG; equal figures give equal bytes. To be called where `RC` is in force."""
+    files = {"png": png(drawing.figure)}
+    files |= {name: vector(drawing.figure, name) for name in formats if name != "png"}
+    return Plot(*drawing[:5], files)
+
+
+def figure(width: float = WIDTH, height: float = 2.6) -> Figure:
     """An empty figure of `width` x `height` inches that belongs to no global state."""
     fig = Figure(figsize=(width, height))
     FigureCanvasAgg(fig)
@@ -98,54 +117,45 @@ def figure(width: float = WIDTH, height: float = 3.7) -> Figure:
 
 
 def png(fig: Figure) -> bytes:
-    """The figure as PNG; equal figures give equal bytes."""
+    """The figure as PNG of at most 256 colours, a third of the size; equal figures give equal bytes."""
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    buffer.seek(0)
+    with Image.open(buffer) as full:
+        colours = full.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    colours.save(small, format="PNG", optimize=True, dpi=(DPI, DPI))
+    return small.getvalue()
+
+
+def vector(fig: Figure, form: str) -> bytes:
+    """The figure as SVG or PDF without a date; what is drawn as pixels stays so."""
+    buffer = io.BytesIO()
+    undated = {"Date": None} if form == "svg" else {"CreationDate": None}
+    fig.savefig(buffer, format=form, dpi=DPI, metadata=undated)
     return buffer.getvalue()
 
 
-def plane(names: list[str], height: float = 2.6) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes, `height` inches high, and room above for a legend of `names`."""
-    top, bottom, left = 0.12 + legend_height(names), 0.52, 0.8
-    total = bottom + height + top
-    right = 0.25  # half of a number such as 10000 that stands at the end of the axis
-    fig = figure(height=total)
-    axes = fig.add_axes((left / WIDTH, bottom / total, (WIDTH - left - right) / WIDTH, height / total))
-    return fig, axes
+def titled(fig: Figure, data: str, words: str, left: float = 0.06) -> None:
+    """The title of a figure: the data set in bold, then what is shown; `left` inches from its edge."""
+    width, height = fig.get_size_inches()
+    name = fig.text(
+        left / width, 1 - 0.06 / height, plot_label(short(data, 24)), ha="left", va="top", fontsize=8, fontweight="bold"
+    )
+    end = name.get_window_extent(fig.canvas.get_renderer()).x1 / fig.dpi  # type: ignore[attr-defined]
+    fig.text((end + 0.08) / width, 1 - 0.06 / height, words, ha="left", va="top", fontsize=8)
 
 
-def legend_height(names: list[str]) -> float:
-    """Inches of a legend of these names."""
-    columns = _legend_columns(names)
-    rows = sum(_wrapped(name).count("\n") + 1 for name in names) if columns == 1 else -(-len(names) // columns)
-    return 0.21 * rows
+def short(name: str, length: int) -> str:
+    """The name, of a longer one its two ends."""
+    tail = length // 2 - 1
+    return name if len(name) <= length else f"{name[: length - tail - 1]}…{name[-tail:]}"
 
 
-def legend(axes: Axes) -> None:
-    """A legend above the axes, where it hides nothing."""
-    handles, names = axes.get_legend_handles_labels()
-    columns = _legend_columns(names)
-    words = list(map(_wrapped, names))
-    place = (-0.02, 1.0)
-    box = axes.legend(handles, words, loc="lower left", bbox_to_anchor=place, ncols=columns, borderaxespad=0.2)
-    for line in box.get_lines():
-        line.set_alpha(1)
-
-
-def _legend_columns(names: list[str]) -> int:
-    longest = max(map(len, names))
-    return 3 if longest < 11 else 2 if longest < 22 else 1
-
-
-def _wrapped(name: str) -> str:
-    """On as many lines as the figure's width asks for."""
-    return textwrap.fill(name, LEGEND_WIDTH)
-
-
-def log_axis(axes: Axes, axis: Literal["x", "y"], values: Iterable[float]) -> bool:
+def log_axis(axes: Axes, axis: Literal["x", "y"], values: Iterable[float], *, always: bool = False) -> bool:
     """Makes an axis logarithmic when its positive values span more than a factor of 10; says whether it did."""
     positive = [value for value in values if value > 0]
-    if not positive or max(positive) < 10 * min(positive):
+    if not positive or (max(positive) < 10 * min(positive) and not always):
         return False
     getattr(axes, f"set_{axis}scale")("log")
     ticks = getattr(axes, f"{axis}axis")

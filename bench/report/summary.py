@@ -2,15 +2,16 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from bench.config import BOTH, DEFAULT, TUNED
-from bench.record.columns import averaged, errors
+from bench.record.columns import COLUMNS, averaged, bounded, errors
 from bench.report.intervals import Interval, normal_interval, t_interval
 from bench.report.likelihoods import FOLD
-from bench.report.model_summary import ORACLE, ModelSummary, count_words
+from bench.report.marks import marks
+from bench.report.model_summary import ORACLE, ModelSummary, count_words, counts
 from bench.report.products import TestSet
 from bench.report.ranking import with_likelihoods
 from bench.report.study import Run, label, write_csv
@@ -50,13 +51,31 @@ def in_both(models: dict[Place, list[Run]]) -> None:
                 models[place] = sorted([*models[place], *shared], key=lambda run: int(run["seed"]))
 
 
+LONG = ("data", "model", "setting", "budget", "metric", "unit", "mean", "ci95", "n", "is_bound", "best", "marks")
+
+
 def summary_csv(models: list[ModelSummary]) -> str:
-    """summary.csv: a row a model; each metric with `_ci95` (half-width of its 95 % interval) and `_n` (values)."""
-    return write_csv(*summary_rows(models))
+    """summary.csv: a row a quantity of a model, with the half-width of its 95 % interval and its number of values.
+
+    A model's first rows, `runs_ok`, `runs_failed`, ..., count how its n runs ended. `best` is told apart from every
+    other model at its budget and setting, and empty where that is not asked; `marks` are those of the tables.
+    """
+    return write_csv(LONG, (row for model in models for row in _long_rows(model)))
+
+
+def _long_rows(cell: ModelSummary) -> Iterator[list[Any]]:
+    place = [cell.data, cell.model, cell.setting or None, cell.rung]
+    for status, count in counts(cell.runs).items():
+        yield [*place, f"runs_{status}", "runs", count, None, len(cell.runs), False, None, None]
+    for metric in averaged():
+        if metric in cell.intervals:
+            unit = COLUMNS[metric].unit or None
+            verdict = [cell.is_bound, None if cell.oracle else cell.best] if metric in bounded() else [False, None]
+            yield [*place, metric, unit, *cell.intervals[metric], *verdict, marks(cell, metric) or None]
 
 
 def summary_rows(models: list[ModelSummary]) -> tuple[list[str], list[list[Any]]]:
-    """The names of the columns of summary.csv, and its rows."""
+    """The names of the columns of `bench.summary`, and its rows: one a model."""
     about = ("nll_estimator", "nll_space", "recon_kind", "matched_to")
     header = [
         "data",

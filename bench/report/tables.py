@@ -6,29 +6,14 @@ from typing import NamedTuple
 
 from bench.record.columns import bounded
 from bench.record.sample_metrics import SAMPLE_METRICS, floor_sd
-from bench.report.controls import MARKS, metrics_off, off_its_floor, side, with_controls
+from bench.report.controls import MARKS, metrics_off, off_its_floor, side, with_controls, with_floors
 from bench.report.intervals import Interval
 from bench.report.layouts import Layout, Metric, has_any, layouts
+from bench.report.marks import PILCROW, SECTION, TRIANGLE, marks
 from bench.report.model_summary import ModelSummary
-from bench.report.notes import (
-    BOLD_RULE,
-    BOUND_NOTE,
-    DAGGER,
-    DOUBLE_DAGGER,
-    NOTES,
-    PACKED_TIMES,
-    PILCROW,
-    SECTION,
-    TRIANGLE,
-    notes_of,
-    several_sizes,
-    unbounded,
-)
+from bench.report.notes import BOLD_RULE, BOUND_NOTE, NOTES, notes_of, several_sizes, unbounded
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
-
-MARKED_FLOOR = frozenset({"nll_nats", "bits_per_dim"})
-"""Columns in which a model above the floor is marked."""
 
 
 class TableCell(NamedTuple):
@@ -52,7 +37,7 @@ class Table(NamedTuple):
 def study_tables(cells: list[ModelSummary]) -> list[Table]:
     """The tables of a study, each of the models that belong in it; columns without any value are left out."""
     members = [(layout, [cell for cell in cells if belongs(layout, cell)]) for layout in layouts()]
-    return [_table(layout, shown) for layout, shown in members if shown]
+    return [table_of(layout, shown) for layout, shown in members if shown]
 
 
 def belongs(layout: Layout, cell: ModelSummary) -> bool:
@@ -136,15 +121,16 @@ def summary_table(cells: list[ModelSummary]) -> Table:
     if several_sizes(cells):
         metrics.append(Metric("nll_examples", "test examples"))
     layout = Layout("text", "", (*metrics, Metric("train_seconds", "training, s", timing=True)))
-    return _table(layout, cells)
+    return table_of(layout, cells)
 
 
-def _table(layout: Layout, models: list[ModelSummary]) -> Table:
+def table_of(layout: Layout, models: list[ModelSummary]) -> Table:
     """The table of a layout; its rows are those models, its columns those that any of them has."""
     metrics = [metric for metric in layout.metrics if any(metric.column in model.intervals for model in models)]
     about = {column: heading for column, heading in layout.about if any(model.named(column) for model in models)}
     shown = [model for model in models if not model.oracle or has_any(model, metrics)]
     places = place_headings([(model.rung, model.setting) for model in shown if not model.oracle])
+    shown = with_floors(shown, layout)
     rows = [_row(model, places, metrics, about) for model in shown]
     headings = ["data", *places, "model", "seeds", *(metric.heading for metric in metrics), *about.values()]
     if layout.controls:
@@ -164,14 +150,14 @@ def _row(model: ModelSummary, places: list[str], metrics: list[Metric], about: I
     names = [TableCell(model.data, model.data), *place_cells(model.rung, model.setting, places)]
     names += [TableCell(model.model, model.model), _seeds(model)]
     texts = [TableCell(model.named(column), model.named(column) or None) for column in about]
-    return [*names, *(_number(metric, model) for metric in metrics), *texts]
+    return [*names, *(number_cell(metric, model) for metric in metrics), *texts]
 
 
 def _beside_controls(model: ModelSummary, places: list[str], metrics: list[Metric]) -> list[TableCell]:
     """A row with what it lies off its floor by, and each number that does marked."""
     row = [*_row(model, places, [], ()), TableCell(off_its_floor(model), len(metrics_off(model)))]
     for metric in metrics:
-        cell = _number(metric, model)
+        cell = number_cell(metric, model)
         mark = MARKS[side(model, metric.column)] if metric.column in SAMPLE_METRICS else ""
         row.append(cell._replace(text=f"{cell.text} {mark}".rstrip()))
     return row
@@ -185,8 +171,8 @@ def _seeds(cell: ModelSummary) -> TableCell:
     return TableCell(f"{done}/{total}" if done == total else f"{done}/{total} ({cell.failures})", done)
 
 
-def _number(metric: Metric, cell: ModelSummary) -> TableCell:
-    """A metric's cell: bound mark, interval, floor, dagger."""
+def number_cell(metric: Metric, cell: ModelSummary) -> TableCell:
+    """A metric's cell: bound mark, interval, marks."""
     interval: Interval | None = cell.intervals.get(metric.column)
     if interval is None:
         in_vain = metric.absent and any(run.get(floor_sd("c2st")) is not None for run in cell.finished)
@@ -196,14 +182,5 @@ def _number(metric: Metric, cell: ModelSummary) -> TableCell:
         text += f" ({interval.n} of {len(cell.finished)} seeds, others {metric.absent})"
     if cell.is_bound and metric.column in bounded():
         text = f"≤ {text}"
-    if metric.floor in cell.intervals:
-        text = f"{text} ({quantity(Interval(cell.intervals[metric.floor].mean, None, 1), digits=2)})"
-    if metric.timing and cell.shared_machine:
-        text += f" {DAGGER}"
-    if metric.column in PACKED_TIMES and cell.packed:
-        text += f" {DOUBLE_DAGGER}"
-    if metric.column in bounded():
-        text += f" {SECTION}" * cell.loose + f" {PILCROW}" * cell.estimated
-    if metric.column in MARKED_FLOOR:
-        text += f" {TRIANGLE}" * cell.above_floor
+    text = f"{text} {marks(cell, metric.column)}".rstrip()
     return TableCell(text, interval.mean, bool(cell.best) and metric.column in bounded())

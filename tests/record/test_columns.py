@@ -73,7 +73,7 @@ def test_a_new_column_goes_from_a_run_to_every_table(
         ["2.0", "0.5", "text 1", "False"],
     ]
     assert [run["new_flag"] for run in load(study).runs] == [True, False]
-    assert rows(study / "summary.csv")[0]["new_number"] == "1.5"
+    assert [row["mean"] for row in rows(study / "summary.csv") if row["metric"] == "new_number"] == ["1.5"]
     likelihood = (study / "summary.md").read_text().partition("##")[2].partition("##")[0]
     assert "| new_number, nats |" in likelihood
     assert "| 1.5 ± 6.4 |" in likelihood
@@ -88,7 +88,8 @@ def test_a_new_column_goes_from_a_run_to_every_table(
 def test_the_interval_of_a_single_seed_is_that_over_test_examples(tmp_path: Path) -> None:
     write_run(tmp_path / "s", record("toy", "vae", 0, **new_values(0)))
     report("s", tmp_path)
-    assert float(rows(tmp_path / "s" / "summary.csv")[0]["new_number_ci95"]) == pytest.approx(1.959964 * 0.5)
+    (row,) = [row for row in rows(tmp_path / "s" / "summary.csv") if row["metric"] == "new_number"]
+    assert float(row["ci95"]) == pytest.approx(1.959964 * 0.5)
 
 
 @pytest.mark.usefixtures("widened")

@@ -16,9 +16,9 @@ def rows(study: str, name: str) -> list[dict[str, str]]:
 
 def nll_of(study: str, data: str, model: str) -> str:
     """Test NLL of a tuned model at the whole budget, with its interval."""
-    place = {"data": data, "model": model, "rung": "1.0", "setting": "tuned"}
+    place = {"data": data, "model": model, "budget": "1.0", "setting": "tuned", "metric": "nll_nats"}
     (row,) = (row for row in rows(study, "summary.csv") if all(row[key] == value for key, value in place.items()))
-    return quantity(Interval(float(row["nll_nats"]), float(row["nll_nats_ci95"]), int(row["n_ok"])))
+    return quantity(Interval(float(row["mean"]), float(row["ci95"]), int(row["n"])))
 
 
 def told_apart(study: str, data: str) -> dict[str, bool]:

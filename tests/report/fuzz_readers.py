@@ -25,6 +25,7 @@ from bench.report.collect import Collected, collect
 from bench.report.markup import markdown, tex
 from bench.report.page import render
 from bench.report.plots import of_one_data_set
+from bench.report.plots_palette import families_of, model_of
 from bench.report.published import Counterpart
 from bench.report.ranking import differences, differences_csv
 from bench.report.reproduce import obtained
@@ -233,13 +234,14 @@ def hold(folder: Path, *, drawn: bool, table_may_be_damaged: bool) -> None:
     tables = [*study_tables(cells), difference_table(pairs)]
     plots = []
     if drawn:
-        look = style.styles(cell.model for cell in cells if not cell.oracle)
+        families = families_of(stored.runs, [(c.model, model_of(c.model)) for c in cells if not c.oracle])
         for data in {cell.data: None for cell in cells}:
-            plots += of_one_data_set(stored, look, [cell for cell in cells if cell.data == data])
+            own = [cell for cell in cells if cell.data == data]
+            plots += of_one_data_set(stored, families, pairs, ("png",), own)
     for plot in plots:
         assert "/" not in plot.name
         assert len(plot.name) < 100
-    page = render(stored, cells, tables, plots) if drawn else ""
+    page = render(stored, cells, pairs, plots) if drawn else ""
     texts = [markdown(tables), tex(tables), summary_csv(cells), differences_csv(pairs), page, *text_summary(cells)]
     for text in texts:
         text.encode()

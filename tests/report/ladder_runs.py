@@ -12,7 +12,8 @@ from tests.report.synthetic import record
 def rung(model: str, share: float, nll: float, seed: int = 0, **changes: Any) -> Run:
     """A run of so many steps at 1 GFLOP each, its NLL given."""
     steps = round(800 * share)
-    given = {"rung": share, "nll_nats": nll, "steps": steps, "train_flops": 1e9 * steps, "oracle_nll_nats": None}
+    given = {"rung": share, "nll_nats": nll, "steps": steps, "train_flops": 1e9 * steps}
+    given |= {"oracle_nll_nats": None, "kl_to_truth": None}
     name = f"toy-{model}-s{seed}-{share}-{changes.get('setting', '')}"
     return validated(record("toy", model, seed, **{**given, "run_id": name, **changes}))
 

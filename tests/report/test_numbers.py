@@ -16,7 +16,8 @@ from bench.report.numbers import plain, quantity
         (0.5, None, "0.5000"),
         (0.0, None, "0"),
         (0.0, 0.25, "0.00 ± 0.25"),
-        (1.0, 1e-9, "1.00000 ± 0.00000"),
+        (1_234.5, 4e-6, "1,234.50000 ± 4.0·10⁻⁶"),
+        (1.0, 1e-9, "1.00000 ± 1.0·10⁻⁹"),
     ],
 )
 def test_digits_follow_the_interval(mean: float, half_width: float | None, text: str) -> None:

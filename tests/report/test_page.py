@@ -1,17 +1,22 @@
 import base64
+import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
+from PIL import Image
 
 from bench.record.columns import COLUMNS
-from bench.report.page import TRUTH, render, scales_of
+from bench.report.page import FILES, TRUTH, is_tall, render, scales_of
 from bench.report.plots import draw
+from bench.report.ranking import differences
 from bench.report.study import Run, Study, load, validated
+from bench.report.style import Plot
 from bench.report.summary import summarise
-from bench.report.tables import study_tables
 from tests.report.synthetic import record
 
 
@@ -23,7 +28,7 @@ def page(made: Path) -> str:
 def test_nothing_is_fetched(page: str) -> None:
     assert not re.search(r"https?://|@import|url\(|<iframe|<object", page)
     sources = re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', page)
-    assert all(source == "data:," or source.startswith("plots/") for source in sources)
+    assert all(source.startswith(("data:,", "data:image/png;base64,", "plots/")) for source in sources)
 
 
 def test_a_page_says_the_scales_of_its_own_data_alone() -> None:
@@ -35,18 +40,70 @@ def test_a_page_says_the_scales_of_its_own_data_alone() -> None:
 
 
 def test_the_page_links_the_plots_beside_it(page: str, made: Path) -> None:
-    linked = re.findall(r'<img src="([^"]*)"', page)
-    assert sorted(linked) == sorted(f"plots/{path.name}" for path in (made / "plots").iterdir())
+    linked = re.findall(r'<img src="(plots/[^"]*)"', page)
+    assert sorted(linked) == sorted(f"plots/{path.name}" for path in (made / "plots").glob("*.png"))
+    offered = re.findall(r'<a href="(plots/[^"]*)" download>(PNG|SVG|PDF)<', page)
+    assert sorted(name for name, _ in offered) == sorted(f"plots/{path.name}" for path in (made / "plots").iterdir())
+    assert all(name.endswith(f".{form.lower()}") for name, form in offered)
 
 
-def test_a_single_file_holds_its_plots(made: Path) -> None:
+def test_panels_above_one_another_take_the_room_of_two_figures() -> None:
+    sizes = {"wide": (800, 460), "tall": (800, 1700)}
+    plots = [Plot(name, "digits", name, name, name, {"png": png_of(*size)}) for name, size in sizes.items()]
+    assert [is_tall(plot) for plot in plots] == [False, True]
+    runs = [validated(record("digits", "vae", 0))]
+    page = render(Study("made", runs, {}, {}, {}), summarise(runs), [], plots)
+    assert re.findall(r'<figure class="tall">\s*<h4>([^<]*)', page) == ["tall"]
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A black picture of that size."""
+    buffer = io.BytesIO()
+    Image.new("1", (width, height)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_a_single_file_holds_its_plots_and_files(made: Path) -> None:
     study = load(made)
     cells = summarise(study.runs)
     plots = draw(study, cells)
-    page = render(study, cells, study_tables(cells), plots, single_file=True)
-    sources = re.findall(r'<img src="data:image/png;base64,([^"]*)"', page)
-    assert [base64.b64decode(source) for source in sources] == [plot.png for plot in plots]
+    files = {name: (made / name).read_text() for name in FILES}
+    page = render(study, cells, differences(cells, {}), plots, files=files)
+    figures = re.findall(r'class="zoom"[^>]*><img src="data:image/png;base64,([^"]*)"', page)
+    assert [base64.b64decode(source) for source in figures] == [plot.png for plot in plots]
+    held = re.findall(r'<a href="data:[^;]*;charset=utf-8;base64,([^"]*)" download="made-([^"]*)"', page)
+    assert {name: base64.b64decode(content).decode() for content, name in held} == files
     assert "plots/" not in page
+
+
+def test_the_files_beside_the_page_are_offered(page: str, made: Path) -> None:
+    offered = re.findall(r'<a href="([^"]*)" download="made-', page)
+    assert offered == list(FILES)
+    assert all((made / name).exists() for name in offered)
+
+
+def test_each_data_set_has_a_card_and_a_ranked_table(page: str) -> None:
+    for data in ("digits", "eight_gaussians"):
+        assert f'<article class="card sure" data-data="{data}">' in page
+        assert f'id="ranked-{data}"' in page
+    assert page.index('class="card') < page.index("<table")
+
+
+def test_tables_are_of_one_data_set_each(page: str) -> None:
+    """So that no press on a heading compares likelihoods of different data; that of all runs keeps them together."""
+    tables = re.findall(r'<table class="([^"]*)" id="([^"]*)"><?.*?</thead>', page.replace("\n", ""))
+    kinds = {name: kind.split() for kind, name in tables}
+    assert {"ranked-digits", "likelihood-digits", "cost-eight_gaussians", "runs"} <= kinds.keys()
+    assert "grouped" in kinds["runs"]
+    for name in kinds.keys() - {"runs"}:
+        head = page.partition(f'id="{name}"')[2].partition("</thead>")[0]
+        assert ">data<" not in head
+
+
+def test_every_heading_of_a_column_has_the_words_of_the_glossary(page: str) -> None:
+    head = page.partition('id="ranked-digits"')[2].partition("</thead>")[0]
+    assert head.count("<th ") == head.count("data-tip=") > 8
+    assert f'data-tip="{escape(COLUMNS["nll_nats"].meaning)}">NLL, nats<' in head
 
 
 def test_messages_are_escaped(page: str) -> None:
@@ -64,7 +121,7 @@ def test_it_says_what_failed_how_to_read_it_and_where_it_came_from(page: str) ->
 class Outline(HTMLParser):
     """Checks that tags close in order and images have words."""
 
-    VOID = frozenset({"meta", "link", "img"})
+    VOID = frozenset({"meta", "link", "img", "input"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +147,7 @@ def test_it_is_well_formed_and_every_picture_has_words(page: str, made: Path) ->
     outline = Outline()
     outline.feed(page)
     assert outline.open == []
-    assert outline.images == len(list((made / "plots").iterdir())) > 0
+    assert outline.images > len(list((made / "plots").glob("*.png"))) > 0
     assert len(set(outline.ids)) == len(outline.ids)
     assert set(re.findall(r'href="#([^"]*)"', page)) <= set(outline.ids)
 
@@ -122,9 +179,11 @@ def test_failed_runs_of_several_budgets_say_which() -> None:
 def test_all_runs_of_several_budgets_say_which() -> None:
     runs = [validated(record("toy", "vae", 0, rung=rung)) for rung in (1 / 16, 1.0)]
     page = render(Study("made", runs, {}, {}, {}), summarise(runs), [], [])
-    headings = re.findall(r"<th [^>]*>(?:<[^>]*>)*([^<]*)", page.partition("All runs")[2])
-    assert headings[:3] == ["data", "budget", "model"]
-    assert ">1/16<" in page.partition("All runs")[2]
+    table = page.partition('id="runs"')[2]
+    headings = re.findall(r"<th [^>]*>(?:<[^>]*>)*([^<]*)", table)
+    assert headings[:3] == ["data", "model", "budget"]
+    rows = json.loads(table.partition('id="runs-rows">')[2].partition("</script>")[0])
+    assert [row[:3] for row in rows] == [["toy", "vae", ["1/16", 1 / 16]], ["toy", "vae", ["1", 1.0]]]
 
 
 @pytest.mark.parametrize("rung", [None, 1.0])

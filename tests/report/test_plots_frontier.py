@@ -3,7 +3,7 @@
 from bench.record.steps import StepTime
 from bench.report.frontier import curves_of
 from bench.report.plots import draw
-from bench.report.plots_frontier import above, lacks_seconds, shown_range
+from bench.report.plots_frontier import above, axis_of, lacks_seconds
 from bench.report.study import Run, Study
 from bench.report.style import Plot
 from bench.report.summary import summarise
@@ -38,6 +38,7 @@ def test_bounds_floors_and_settings_are_told_apart() -> None:
     assert "Hollow: the same entry as it comes; filled: tuned." in plot.caption
     assert "Dotted: entries that are fitted" in plot.caption
     assert "Above the axis: gaussian 900" in plot.caption
+    assert "gaussian ↑ 900" in plot.files["svg"].decode()
     curves = curves_of(cells_of([*default, *tuned]))
     assert [(curve.name, curve.hollow) for curve in curves] == [
         ("vae (≤)", False),
@@ -56,12 +57,23 @@ def test_steps_timed_beside_others_are_marked() -> None:
 def test_a_small_budget_that_is_far_off_does_not_flatten_the_rest() -> None:
     runs = [rung("vae", 0.0625, 500.0), *RUNS]
     curves = curves_of(cells_of(runs))
-    low, high, far = shown_range(curves, [], [])
-    assert low < 2.0
-    assert 5.0 < high < 10
-    assert far == []
-    assert [above(curve, high) for curve in curves] == [True, False, False]
-    assert "Parts of curves lie above the axis." in drawn(runs, {}).caption
+    axis = axis_of(curves, [])
+    assert axis.low < 2.0
+    assert 5.0 < axis.high < 10
+    assert [above(curve, axis) for curve in curves] == [True, False, False]
+    assert "Parts of curves lie above the axis: arrows." in drawn(runs, {}).caption
+
+
+def test_where_the_truth_is_known_the_axis_is_the_distance_to_it() -> None:
+    runs = [rung("cnf", share, 2.5 + kl, kl_to_truth=kl) for share, kl in ((0.25, 0.1), (1.0, 0.001))]
+    axis = axis_of(curves_of(cells_of(runs)), [])
+    assert axis.logarithmic
+    assert axis.low < 0.001 < 0.1 < axis.high
+    plot = drawn(runs, {})
+    assert "cnf 0.1000 nats at 2e+11; cnf 0.001000 nats at 8e+11" in plot.alt
+    assert "no divergence is below 0" in plot.caption
+    below = [*runs, rung("vae", 1.0, 2.4, kl_to_truth=-0.1)]
+    assert not axis_of(curves_of(cells_of(below)), []).logarithmic
 
 
 def test_a_study_without_a_ladder_has_no_such_plot() -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary, finals
+from bench.report.plots_palette import styles
 from bench.report.plots_ranks import ranks
 from bench.report.ranks import critical_difference, ranks_of
-from bench.report.style import styles
 
 
 def cell(data: str, model: str, nll: float, *, toy: bool = False, rung: float | None = None, setting: str = ""):
@@ -37,7 +37,7 @@ def test_toys_are_one_data_set() -> None:
 
 
 def test_below_ten_data_sets_the_figure_says_that_ranks_decide_nothing() -> None:
-    look = styles(["a", "b", "c"])
+    look = styles({"a": "VAE", "b": "flow", "c": "other"})
     few, enough = ranks(over(9), look), ranks(over(10), look)
     assert few is not None
     assert enough is not None

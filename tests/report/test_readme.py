@@ -30,11 +30,25 @@ digits,flow,,0,94.5,,
 """
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
+LONG = """\
+data,model,setting,budget,metric,unit,mean,ci95,n,is_bound,best,marks
+digits,vae,tuned,0.25,nll_nats,nats,112.34,2.345,3,True,False,§
+digits,vae,default,1,nll_nats,nats,111.34,2.345,3,True,False,§ ▲
+digits,vae,tuned,1,nll_nats,nats,110.84,9.04,3,True,False,§ ▲
+digits,vae,tuned,1,step_milliseconds,ms,2.512,0.25,3,False,False,†
+digits,vae,tuned,1,steps,steps,320,0,3,False,False,
+digits,flow,tuned,1,nll_nats,nats,94.2345,1.51,3,False,True,
+digits,flow,tuned,1,steps,steps,320,0,3,False,False,
+digits,gaussian,,,nll_nats,nats,101.42,1.25,3,False,False,
+digits,gaussian,,,steps,steps,0,0,3,False,False,
+"""
+
+
+@pytest.fixture(params=[LONG, SUMMARY], ids=["long", "older"])
+def results(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     folder = tmp_path / "results" / "small"
     folder.mkdir(parents=True)
-    (folder / "summary.csv").write_text(SUMMARY)
+    (folder / "summary.csv").write_text(request.param)
     (folder / "differences.csv").write_text(DIFFERENCES)
     (folder / "table.csv").write_text(TABLE_CSV)
     return tmp_path / "results"
@@ -123,7 +137,7 @@ def test_committed_readmes_come_back_from_question_marks() -> None:
 
 def test_a_number_is_written_with_its_marks() -> None:
     assert str(Quantity(0.1498, 0.0349, bound=True)) == "≤ 0.150 ± 0.035"
-    assert str(Quantity(1234.56, 1.23, False, True, True, True)) == "**1,234.6 ± 1.2 † §**"
+    assert str(Quantity(1234.56, 1.23, best=True, marks="† §")) == "**1,234.6 ± 1.2 † §**"
     assert str(Quantity(7.946e-16, 5.42e-17)) == "(7.95 ± 0.54)·10⁻¹⁶"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import main
 from bench.errors import BenchError
 from bench.paths import project_dir
 from bench.report.report import report
@@ -36,7 +37,8 @@ def test_a_fresh_clone_draws_the_same_report_and_drops_stale_plots(made: Path, t
     for name in ("table.csv", "histories.csv", "curves.csv", "pictures.npz"):
         shutil.copy(made / name, clone)
     (clone / "plots").mkdir()
-    (clone / "plots" / "nll-renamed.png").touch()
+    for form in ("png", "svg", "pdf"):
+        (clone / "plots" / f"nll-renamed.{form}").touch()
     report("made", tmp_path)
     assert content(clone) == content(made)
 
@@ -62,7 +64,7 @@ def test_the_committed_study_is_drawn_without_its_runs_and_without_torch(tmp_pat
     drawn = tmp_path / "quick"
     for name in ("summary.csv", "summary.md", "summary.tex", "differences.csv"):
         assert (drawn / name).read_bytes() == (committed / name).read_bytes(), name
-    plots = {path.name for path in (drawn / "plots").iterdir()}
+    plots = {path.name for path in (drawn / "plots").glob("*.png")}
     assert {"density-8gaussians.png", "samples-digits.png", "training-digits.png", "nll-digits.png"} <= plots
     assert all(f"plots/{name}" in (drawn / "report.html").read_text() for name in plots)
 
@@ -100,3 +102,46 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "s" / "summary.md").mkdir()  # permissions would not stop root
     with pytest.raises(BenchError, match=r"cannot write .*summary\.md"):
         report("s", tmp_path)
+
+
+def test_formats_of_plots_are_those_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "s", record("toy", "vae", 0))
+    assert main(["report", "s", "--results-dir", str(tmp_path), "--format", "pdf"]) == 0
+    assert {path.suffix for path in (tmp_path / "s" / "plots").iterdir()} == {".png", ".pdf"}
+    with pytest.raises(SystemExit):
+        main(["report", "s", "--format", "gif"])
+    assert "'gif' is none of png, svg, pdf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged", "timeout", "not_applicable"])
+def test_a_study_in_which_nothing_succeeded_has_a_page_that_says_why(status: str, tmp_path: Path) -> None:
+    for seed in range(2):
+        for model in ("vae", "cnf"):
+            write_run(
+                tmp_path / "none", record("digits", model, seed, status=status, error="RuntimeError: no such shape")
+            )
+    lines = report("none", tmp_path)
+    assert f"4 runs: 4 {status}" in lines
+    page = (tmp_path / "none" / "report.html").read_text()
+    assert 'class="card open"' in page
+    assert "Fewer than two models have finished." in page
+    assert page.count("no such shape") >= 4
+
+
+def test_one_seed_names_a_lowest_mean_that_is_not_sure(tmp_path: Path) -> None:
+    for model in ("vae", "cnf", "realnvp"):
+        write_run(tmp_path / "one", record("digits", model, 0))
+    report("one", tmp_path)
+    page = (tmp_path / "one" / "report.html").read_text()
+    assert 'class="card undecided"' in page
+    assert 'class="card sure"' not in page
+
+
+def test_mixed_devices_and_versions_of_libraries_are_shown_with_their_runs(tmp_path: Path) -> None:
+    for seed, (device, torch) in enumerate([("CPU", "2.13.0"), ("GPU", "2.13.0"), ("GPU", "2.12.0")]):
+        for model in ("vae", "cnf"):
+            write_run(tmp_path / "mixed", record("digits", model, seed, device=device, torch_version=torch))
+    report("mixed", tmp_path)
+    page = (tmp_path / "mixed" / "report.html").read_text()
+    for words in ("CPU (2 runs)", "GPU (4 runs)", "2.13.0 (4 runs)", "2.12.0 (2 runs)"):
+        assert f"<dd>{words}</dd>" in page

@@ -4,6 +4,7 @@ from statistics import fmean
 
 import pytest
 
+from bench.record.columns import bounded
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
 from bench.report.ranking import differences, differences_csv
@@ -31,9 +32,15 @@ def test_only_finished_runs_are_averaged_and_failures_keep_their_row() -> None:
     made += [validated(record("toy", "cnf", 0, status="failed", error="out of memory"))]
     cells = summarise(made)
     assert cell(cells, "vae").intervals["nll_nats"].mean == 3.0
-    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(summary_csv(cells)))}
-    assert (rows["vae"]["n_ok"], rows["vae"]["n_runs"], rows["vae"]["statuses"]) == ("2", "3", "2 ok, 1 diverged")
-    assert (rows["cnf"]["n_ok"], rows["cnf"]["statuses"], rows["cnf"]["nll_nats"]) == ("0", "1 failed", "")
+    rows = {(row["model"], row["metric"]): row for row in csv.DictReader(io.StringIO(summary_csv(cells)))}
+    ends = {place: (row["mean"], row["n"]) for place, row in rows.items() if place[1].startswith("runs_")}
+    assert ends == {
+        ("vae", "runs_ok"): ("2", "3"), ("vae", "runs_diverged"): ("1", "3"), ("cnf", "runs_failed"): ("1", "1"),
+    }  # fmt: skip
+    assert ("cnf", "nll_nats") not in rows
+    likelihood = rows["vae", "nll_nats"]
+    assert (likelihood["unit"], likelihood["mean"], likelihood["n"]) == ("nats", "3.0", "2")
+    assert (likelihood["is_bound"], rows["vae", "steps"]["is_bound"]) == ("True", "False")
 
 
 def test_a_quantity_that_some_seeds_lack_says_how_many_have_it() -> None:
@@ -85,15 +92,21 @@ def test_means_over_other_test_examples_are_not_compared() -> None:
     assert "test examples" not in text_summary(cells[1:])[0]
 
 
+def bests(cells: list[ModelSummary]) -> dict[tuple[str, str], str]:
+    """The verdict on each likelihood of summary.csv."""
+    rows = csv.DictReader(io.StringIO(summary_csv(cells)))
+    return {(row["model"], row["metric"]): row["best"] for row in rows if row["metric"] in bounded()}
+
+
 def test_what_was_compared_with_nothing_has_an_empty_verdict() -> None:
     alone = summarise(runs("other", cnf=[7.0, 7.1]))
-    (row, *_) = csv.DictReader(io.StringIO(summary_csv(alone)))
-    assert (row["model"], row["best_nll"]) == ("cnf", "")
+    assert bests(alone) == {("cnf", "nll_nats"): "", ("cnf", "kl_to_truth"): "", ("oracle", "nll_nats"): ""}
     made = runs(cnf=[1.0], vae=[2.0])
     for run in made:
         run["nll_standard_error"] = None
     unknown = summarise(made)
-    assert {row["best_nll"] for row in csv.DictReader(io.StringIO(summary_csv(unknown)))} == {""}
+    assert set(bests(unknown).values()) == {""}
+    assert bests(summarise(runs(cnf=[1.0, 1.1], vae=[20.0, 20.1])))["cnf", "nll_nats"] == "True"
     assert not any(
         pair["told_apart"] for pair in csv.DictReader(io.StringIO(differences_csv(differences(unknown, {}))))
     )

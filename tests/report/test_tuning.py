@@ -147,9 +147,9 @@ def test_the_plot_is_the_closed_form_in_nats_over_folds() -> None:
     assert list(curves) == ["flow"]
     of_folds = [dict(expected_best([one.validation for one in folds if one.fold == fold])) for fold in (0, 1)]
     assert curves["flow"] == {k: (of_folds[0][k] + of_folds[1][k]) / 2 for k in range(1, 9)}
-    plot = expected(study(folds), "moons")
+    plot = expected(study(folds), "moons", {})
     assert plot is not None
     assert plot.name == "tuning-moons"
     assert "flow" in plot.alt
-    assert expected(study(folds), "rings") is None
-    assert expected(study([trial(0.001, None, status="diverged")]), "moons") is None
+    assert expected(study(folds), "rings", {}) is None
+    assert expected(study([trial(0.001, None, status="diverged")]), "moons", {}) is None

@@ -115,7 +115,7 @@ def test_untuned_says_so_and_names_no_winner(bench_call, tmp_path) -> None:
         assert "Distance from the best model" not in text
     assert len((folder / "differences.csv").read_text().splitlines()) == 1
     with (folder / "summary.csv").open() as file:
-        assert {row["best_nll"] for row in csv.DictReader(file)} == {""}
+        assert {row["best"] for row in csv.DictReader(file)} == {""}
     record = next(iter(records(folder).values()))
     assert record["untuned"] is True
     assert bench_call("report", "all_families").code == 0

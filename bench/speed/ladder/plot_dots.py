@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from matplotlib import style
 
-from bench.report.style import COLOURS, MARKERS, RC, figure, png
+from bench.report.style import COLOURS, MARKERS, WIDE_RC, figure, png
 
 LIBRARIES = ("torchdiffeq", "bench", "zuko", "torchode", "JAX")
 """Each has its colour and marker in every plot."""
@@ -39,7 +39,7 @@ def dot_plot(dots: list[Dot], axis: str) -> bytes:
     shown = {dot.library for dot in dots}
     every = zip(LIBRARIES, COLOURS, MARKERS, strict=False)
     looks = {library: (colour, marker) for library, colour, marker in every if library in shown}
-    with style.context(["default", RC]):
+    with style.context(["default", WIDE_RC]):
         height = TOP + BOTTOM + ROW * len(dots)
         page = figure(WIDTH, height)
         box = (LEFT / WIDTH, BOTTOM / height, 1 - (LEFT + RIGHT) / WIDTH, 1 - (TOP + BOTTOM) / height)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from bench.report.intervals import Interval
-from bench.report.style import COLOURS, LINES, MARKERS, RC, figure, png
+from bench.report.style import COLOURS, LINES, MARKERS, WIDE_RC, figure, png
 from bench.speed.interleave import Spread
 
 WIDTH, HEIGHT = 8.0, 6.4  # inches, of two panels by two
@@ -43,7 +43,7 @@ def scaling_plot(panels: list[Panel]) -> bytes:
     """Medians with quartiles, both axes logarithmic; a dashed line has the fitted exponent. As PNG."""
     names = dict.fromkeys(curve.name for panel in panels for curve in panel.curves)
     looks = {name: (COLOURS[number], MARKERS[number]) for number, name in enumerate(names)}
-    with style.context(["default", RC]):
+    with style.context(["default", WIDE_RC]):
         page = figure(WIDTH, HEIGHT)
         for number, panel in enumerate(panels):
             axes = page.add_subplot(math.ceil(len(panels) / 2), 2, number + 1)

@@ -1,0 +1,128 @@
+"""Cards: the answer of a data set at a glance, for the first screen of a page and for the index."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from bench.report.families import Cost, Gap, Standing, cost_of, family_of, gap, standings
+from bench.report.model_summary import ModelSummary
+from bench.report.numbers import quantity
+from bench.report.ranking import Difference, untuned_names
+from bench.report.strips import Strip, strips
+from bench.report.study import Study
+from bench.report.tables import share
+from bench.report.verdict import at_top
+
+State = Literal["sure", "family sure", "undecided", "open"]
+
+
+class Card(NamedTuple):
+    """One data set.
+
+    Attributes:
+        data: its name.
+        state: `sure`, the first is told apart from every other model; `family sure`, from every one of another family;
+            `undecided`, from fewer; `open`, none is first.
+        why: what makes it open, else empty.
+        place: the share of the budget and the setting that entries meet at, in words.
+        first, family, nll: the entry of the lowest test NLL.
+        is_floor: whether that is a reference that is fitted in one go, and no trained model.
+        next: the second.
+        next_family: the first trained entry of another family than the first one's, where that is not the second.
+        others: number of entries compared with the first.
+        near: entries that are not told apart from the first.
+        cost: of the first.
+        families: the best entry of each family, that of the first one first.
+        commands: that make the runs of the first again.
+        strips: pictures of the data and of its samples.
+    """
+
+    data: str
+    state: State
+    why: str = ""
+    place: str = ""
+    first: str = ""
+    family: str = ""
+    nll: str = ""
+    is_floor: bool = False
+    next: Gap | None = None
+    next_family: Gap | None = None
+    others: int = 0
+    near: Sequence[str] = ()
+    cost: Cost = Cost("", "", "")
+    families: Sequence[Standing] = ()
+    commands: Sequence[str] = ()
+    strips: Sequence[Strip] = ()
+
+
+def cards(study: Study, cells: list[ModelSummary], pairs: list[Difference]) -> list[Card]:
+    """A card for each data set of a study, in the order of its tables."""
+    by_data: dict[str, list[Difference]] = {cell.data: [] for cell in cells}
+    for pair in pairs:
+        by_data[pair.best.data].append(pair)
+    of = {data: [cell for cell in cells if cell.data == data] for data in by_data}
+    return [card(study, data, of[data], at_top(own) if own else []) for data, own in by_data.items()]
+
+
+def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Difference]) -> Card:
+    """The card of one data set.
+
+    Args:
+        study: whose pictures it shows.
+        data: the data set.
+        cells: of it.
+        pairs: every entry behind the best, at the largest budget.
+    """
+    bests = {pair.best.place: pair.best for pair in pairs}
+    if len(bests) != 1:
+        return Card(data, "open", why_open(cells, len(bests)))
+    (best,) = bests.values()
+    ordered = sorted(pairs, key=lambda pair: pair.interval.mean)
+    second, *later = ordered
+    family = family_of(best)
+    elsewhere = (pair for pair in ordered if family_of(pair.other) != family and not pair.other.is_floor)
+    abroad = next(elsewhere, None)
+    return Card(
+        data,
+        state_of(best, pairs, cells),
+        place=place_of(pairs[0]),
+        first=best.model,
+        family=family,
+        nll="≤ " * best.is_bound + quantity(best.intervals["nll_nats"]),
+        is_floor=best.is_floor,
+        next=gap(second),
+        next_family=gap(abroad) if abroad in later else None,
+        others=len(pairs),
+        near=[pair.other.model for pair in ordered if not pair.told_apart],
+        cost=cost_of(best),
+        families=standings(best, pairs),
+        commands=[str(run["command"]) for run in best.runs if run["command"]],
+        strips=strips(study, data, best.model),
+    )
+
+
+def state_of(best: ModelSummary, pairs: list[Difference], cells: list[ModelSummary]) -> State:
+    """How sure it is who is first; of a family, where all are compared and those not told apart are its own."""
+    if best.best:
+        return "sure"
+    compared = {best.model, *(pair.other.model for pair in pairs)}
+    if any("nll_nats" in cell.intervals and cell.model not in compared for cell in cells if not cell.oracle):
+        return "undecided"
+    families = {family_of(pair.other) for pair in pairs}
+    near = {family_of(pair.other) for pair in pairs if not pair.told_apart}
+    return "family sure" if near == {family_of(best)} != families else "undecided"
+
+
+def place_of(pair: Difference) -> str:
+    """Budget and setting in words, such as `tuned, budget 1`; empty where a study has one of each."""
+    words = [pair.setting] if pair.setting else []
+    return ", ".join([*words, *([f"budget {share(pair.rung)}"] if pair.rung not in (None, 1.0) else [])])
+
+
+def why_open(cells: list[ModelSummary], bests: int) -> str:
+    """Why a data set names no first."""
+    if bests > 1:
+        return "Models are of different versions, of different test examples or meet in several settings."
+    if untuned_names(cells):
+        return "Every model is as it comes: who is first hangs on whom the default rate suits."
+    finished = sum(bool(cell.finished) for cell in cells if not cell.oracle)
+    return "No two models have finished the same seed." if finished > 1 else "Fewer than two models have finished."

@@ -1,0 +1,127 @@
+"""Plots that need not be drawn again: beside the page stands, by data set, a hash of what they were drawn from."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from bench.record.store import divided, write_atomically
+from bench.report.model_summary import ModelSummary
+from bench.report.plots import OVER_ALL, families_of_all
+from bench.report.ranking import Difference
+from bench.report.study import Array, Study
+from bench.report.style import Plot
+
+NAME, PLOTS = ".drawn.json", "plots"
+WORDS = tuple(name for name in Plot._fields if name != "files")
+
+
+def hashes(
+    study: Study, cells: list[ModelSummary], pairs: Sequence[Difference], formats: Sequence[str]
+) -> dict[str, str]:
+    """Data set -> the hash of all that its plots are drawn from, the code that draws them included.
+
+    Args:
+        study: with histories, curves, pictures, step times and trials.
+        cells: its models, summarised.
+        pairs: how far entries are behind the best of their data set.
+        formats: of the plots beside PNG.
+    """
+    by_data: dict[str, list[ModelSummary]] = {}
+    for cell in cells:
+        by_data.setdefault(cell.data, []).append(cell)
+    shared = sorted(families_of_all(study, cells).items()), list(formats)
+    found = {
+        data: _hash(_inputs(study, data, own), [pair for pair in pairs if pair.best.data == data], code(), *shared)
+        for data, own in by_data.items()
+    }
+    return found | {OVER_ALL: _hash(list(found.values()))}
+
+
+def _inputs(study: Study, data: str, cells: list[ModelSummary]) -> list[object]:
+    """What the plots of a data set take from the study."""
+    ids = {name for cell in cells for run in cell.runs for name in (run["run_id"], divided(run["run_id"])[0])}
+    return [
+        cells,
+        [study.histories.get(name) for name in sorted(ids)],
+        [(key, values) for key, values in sorted(study.curves.items()) if key[0] in ids],
+        [(key, array) for key, array in sorted(study.pictures.items()) if key.split("/")[1] == data],
+        [study.steps.get(name) for name in sorted(ids)],
+        [trial for trial in study.trials if trial.data == data],
+    ]
+
+
+@cache
+def code() -> str:
+    """A hash of the code that draws, and of the library that it draws with."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return _hash(sources, matplotlib.__version__, np.__version__)
+
+
+def _hash(*parts: object) -> str:
+    """A hash of values; of arrays it is that of their numbers."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in _flat(parts):
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(repr(part).encode(errors="surrogatepass"))
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _flat(part: object) -> Iterable[object | Array]:
+    if type(part) in {list, tuple}:
+        for inner in part:  # type: ignore[attr-defined]
+            yield from _flat(inner)
+    else:
+        yield part
+
+
+def kept(study: Path, wanted: Mapping[str, str]) -> dict[str, list[Plot]]:
+    """The plots in a study's folder of each data set whose hash is the wanted one, where their files are as written."""
+    folder = study / PLOTS
+    try:
+        stored = json.loads((study / NAME).read_text(encoding="utf-8"))
+        return {
+            data: [_read(folder, words) for words in stored[data]["plots"]]
+            for data, own in wanted.items()
+            if data in stored and stored[data]["hash"] == own and _whole(folder, stored[data]["plots"])
+        }
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _whole(folder: Path, plots: list[dict[str, Any]]) -> bool:
+    paths = {folder / f"{words['name']}.{form}": of for words in plots for form, of in words["files"].items()}
+    return all(
+        path.parent == folder and path.is_file() and not path.is_symlink() and _hash(path.read_bytes()) == of
+        for path, of in paths.items()
+    )
+
+
+def _read(folder: Path, words: dict[str, Any]) -> Plot:
+    texts = {name: str(words[name]) for name in WORDS}
+    files = {form: (folder / f"{texts['name']}.{form}").read_bytes() for form in words["files"]}
+    return Plot(**texts, files=files)
+
+
+def keep(study: Path, wanted: Mapping[str, str], plots: Mapping[str, list[Plot]]) -> None:
+    """Writes down what the plots of each data set were drawn from."""
+    stored = {
+        data: {
+            "hash": wanted[data],
+            "plots": [
+                {name: getattr(plot, name) for name in WORDS}
+                | {"files": {form: _hash(content) for form, content in plot.files.items()}}
+                for plot in own
+            ],
+        }
+        for data, own in plots.items()
+    }
+    write_atomically(study / NAME, json.dumps(stored, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,131 @@
+"""The plot of test NLL against what training cost, at one budget: seconds above, FLOPs below."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.markers import CARETUP
+
+from bench.report.frontier import frontier
+from bench.report.inert import slug
+from bench.report.marks import DAGGER
+from bench.report.model_summary import ModelSummary
+from bench.report.notes import NOTES, is_single
+from bench.report.numbers import plain, quantity
+from bench.report.plots_labels import Label, beside_points, plane
+from bench.report.plots_likelihood import INTERVAL_WORDS, NLL, ORACLE_LINE, entries
+from bench.report.plots_palette import Look
+from bench.report.plots_range import Shown, positive_ends, shown_part
+from bench.report.style import COLUMN, PAGE, Drawing, log_axis, titled
+
+ROOM = 0.06
+"""Of an axis of cost, what is added at either end."""
+FEW = 7
+"""Entries beyond which their names need the width of both columns."""
+
+
+class Cost(NamedTuple):
+    """A cost that the likelihood is plotted against.
+
+    Attributes:
+        column: of the record.
+        words: what the axis says, without the unit.
+        unit: of the column.
+    """
+
+    column: str
+    words: str
+    unit: str
+
+
+COSTS = (Cost("train_seconds", "training time", "s"), Cost("train_flops", "training compute", "FLOP"))
+
+
+def pareto(cells: list[ModelSummary], look: Look) -> Drawing | None:
+    """Test NLL against each cost that the entries of one data set have, lower and left better."""
+    shown = entries(cells)
+    costs = [cost for cost in COSTS if any(cost.column in cell.intervals for cell in shown)]
+    if not costs:
+        return None
+    data = cells[0].data
+    fig, panels = plane([], height=2.3, panels=len(costs), width=PAGE if len(shown) > FEW else COLUMN)
+    truths = [cell.intervals[NLL].mean for cell in cells if cell.oracle]
+    part = shown_part([(c.intervals[NLL].mean, c.intervals[NLL].half_width or 0.0) for c in shown], truths)
+    fewer = False
+    for axes, cost in zip(panels, costs, strict=True):
+        own = [cell for cell in shown if cost.column in cell.intervals]
+        compared = max(([c for c in own if c.comparable(other)] for other in own), key=len)
+        fewer |= len(compared) < len(own)
+        draw_panel(axes, own, compared, cost, part, look)
+        for truth in truths:
+            axes.axhline(truth, zorder=1, **ORACLE_LINE)
+    titled(fig, data, "test NLL against the cost of training")
+    timed = [cell.model for cell in shown if cell.shared_machine] if costs[0].column == "train_seconds" else []
+    far = any(cell.intervals[NLL].mean > part.edge for cell in shown)
+    sentences = [
+        "Down and left is better; the grey line joins the models that no other beats in both mean cost and mean NLL"
+        f"{' on as many test examples' if fewer else ''}.",
+        INTERVAL_WORDS,
+        NOTES["single"] if any(is_single(cell, NLL) for cell in shown) else "",
+        "An arrow: above the axis, as written." if far else "",
+        NOTES["bound"] if any(cell.is_bound for cell in shown) else "",
+        "FLOPs count matrix products and convolutions only, forward and backward, of all steps."
+        if costs[-1].column == "train_flops"
+        else "",
+        f"{DAGGER} Others used the machine while some of these were timed: {', '.join(timed)}." if timed else "",
+        "Dashed: the oracle, the true density on the test split." if truths else "",
+    ]
+    return Drawing(
+        f"pareto-{slug(data)}",
+        data,
+        f"Test NLL on {data} against the cost of training",
+        f"Mean test NLL on {data} and what training cost: {'; '.join(map(point_words, shown))}.",
+        " ".join(filter(None, sentences)),
+        fig,
+    )
+
+
+def draw_panel(
+    axes: Axes, own: list[ModelSummary], compared: list[ModelSummary], cost: Cost, part: Shown, look: Look
+) -> None:
+    """One cost: points with their intervals and names, seeds faint, the front as a line."""
+    log_axis(axes, "x", [value for cell in own for value in cell.by_seed(cost.column).values()])
+    axes.set(xlabel=f"{cost.words}, {cost.unit}", ylabel="test NLL, nats (lower is better)", ylim=(part.low, part.high))
+    labels, taken = [], []
+    for cell in own:
+        name = f"{'≤ ' if cell.is_bound else ''}{cell.model}"
+        style, (x, _, _), (y, dy, _) = look[cell.model], cell.intervals[cost.column], cell.intervals[NLL]
+        if y > part.edge:
+            axes.plot(x, part.high, marker=CARETUP, color=style.colour, ms=6, clip_on=False, zorder=3)
+            labels.append(Label(f"{name} {plain(y)}", x, part.high, style.colour))
+            continue
+        spent, nll = cell.by_seed(cost.column), cell.by_seed(NLL)
+        both = sorted(spent.keys() & nll.keys())
+        axes.plot(
+            [spent[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0, ms=3
+        )
+        left, right = positive_ends(cell.intervals[cost.column])
+        across = np.array([[x - left], [right - x]])
+        axes.errorbar(x, y, dy, across, color=style.colour, marker=style.marker, ms=5.5, lw=0.9, ls="", capsize=1.5)
+        labels.append(Label(name, x, y, style.colour))
+        taken += [(spent[s], nll[s]) for s in both]
+    low, high = axes.get_xlim()
+    if axes.get_xscale() == "log":
+        room = (high / low) ** ROOM
+        axes.set_xlim(low / room, high * room)
+    else:
+        axes.set_xlim(low - ROOM * (high - low), high + ROOM * (high - low))
+    front = frontier([(c.intervals[cost.column].mean, c.intervals[NLL].mean) for c in compared])
+    if len(front) > 1:
+        axes.step(*zip(*front, strict=True), where="post", color="#999999", lw=1, zorder=0)
+    beside_points(axes, labels, taken)
+
+
+def point_words(cell: ModelSummary) -> str:
+    """A model's NLL and its costs."""
+    spent = [
+        f"{quantity(cell.intervals[cost.column]._replace(half_width=None))} {cost.unit}"
+        for cost in COSTS
+        if cost.column in cell.intervals
+    ]
+    return f"{cell.model} {plain(cell.intervals[NLL].mean)} nats in {' and '.join(spent)}"

@@ -1,0 +1,41 @@
+"""Words of the page and their meanings: those of columns are the glossary's, of `bench.record.columns`."""
+
+from bench.record.columns import COLUMNS
+from bench.record.sample_metrics import SAMPLE_METRICS
+from bench.report.layouts import layouts
+
+OWN = {
+    "sure": "The first is told apart from every other model, by simultaneous tests over seeds and test examples.",
+    "family sure": "The first is told apart from every model of another family, not from every one of its own.",
+    "undecided": "Not every model is told apart from the first: other seeds or examples may put another one first.",
+    "open": "No model is named first.",
+    "not told apart": "The simultaneous tests at 5 % over seeds and test examples do not tell it from the first.",
+    "not tested": "Nothing is known of the error of the difference, as of a single seed: another may turn it round.",
+    "cost": "Seconds of one run's training, of the trials that chose its settings, and of drawing 1,000 samples.",
+    "rank": "Place by test NLL among trained models that are compared with each other. References fitted in one go, "
+    "the true density and controls have none. = marks models that are not told apart from the first.",
+    "behind the best, nats": "NLL less that of the best, with its own 95 % interval. Bold: told apart, by simultaneous "
+    "tests. A bound makes it one: ≤ where the row's NLL is one, ≥ where the best's is, ~ where both are.",
+    "family": COLUMNS["family"].meaning,
+    "model": COLUMNS["model"].meaning,
+    "data": COLUMNS["data"].meaning,
+    "budget": COLUMNS["rung"].meaning,
+    "setting": COLUMNS["setting"].meaning,
+    "seeds": "Finished of all runs; only finished ones are averaged.",
+    "off the floor by": "How many of the metrics of samples lie outside the range of fresh real examples.",
+    "real": "A control: fresh training examples in place of samples.",
+    "copycat": "A control: training examples returned as samples.",
+    "oracle": "The true density.",
+    "command": COLUMNS["command"].meaning,
+}
+"""Words that no column has."""
+
+
+def meanings() -> dict[str, str]:
+    """Heading or word -> what it means."""
+    known = {name: column.meaning for name, column in COLUMNS.items()}
+    known |= {text: COLUMNS[column].meaning for layout in layouts() for column, text in layout.about}
+    for layout in layouts():
+        known |= {metric.heading: COLUMNS[metric.column].meaning for metric in layout.metrics}
+    known |= {metric.heading: metric.meaning for metric in SAMPLE_METRICS.values()}
+    return known | OWN

@@ -1,0 +1,86 @@
+"""The card of a data set: who is first, how sure that is, and what it says where nobody is."""
+
+from bench.report.cards import Card, cards
+from bench.report.ranking import differences
+from bench.report.study import Study
+from tests.report.test_ranking import runs_of, summarised
+
+FLOW, ODE, REFERENCE = {"family": "flow"}, {"family": "ODE flow"}, {"family": "reference", "matched_to": None}
+
+
+def made(*groups, pictures=None) -> Card:
+    cells, test_sets = summarised(*groups)
+    study = Study("made", [], {}, {}, pictures or {}, test_sets)
+    (card,) = cards(study, cells, differences(cells, test_sets))
+    return card
+
+
+def test_a_first_that_is_told_apart_from_every_other_is_sure() -> None:
+    card = made(runs_of("maf", 2.5, **FLOW), runs_of("cnf", 3.5, **ODE), runs_of("nsf", 3.0, **FLOW))
+    assert (card.state, card.first, card.family, card.others, card.near) == ("sure", "maf", "flow", 2, [])
+    assert (card.next.model, card.next.told_apart) == ("nsf", True)
+    assert (card.next_family.model, card.next_family.family) == ("cnf", "ODE flow")
+    assert 0.4 < float(card.next.nats.split(" ±")[0]) < 0.6
+    assert card.cost.training.endswith(" s")
+
+
+def test_equals_of_one_family_leave_the_family_sure() -> None:
+    card = made(runs_of("maf", 2.5, **FLOW), runs_of("nsf", 2.5, **FLOW), runs_of("cnf", 3.5, **ODE))
+    assert card.state == "family sure"
+    assert {card.first, *card.near} == {"maf", "nsf"}
+    assert card.next_family.model == "cnf"
+
+
+def test_equals_of_two_families_are_undecided() -> None:
+    card = made(runs_of("maf", 2.5, **FLOW), runs_of("cnf", 2.5, **ODE))
+    assert (card.state, len(card.near)) == ("undecided", 1)
+    assert card.next_family is None  # the second is it
+
+
+def test_a_reference_that_is_first_is_said_to_be_one_with_the_first_trained() -> None:
+    card = made(runs_of("gmm", 2.5, **REFERENCE), runs_of("gaussian", 2.8, **REFERENCE), runs_of("maf", 3.5, **FLOW))
+    assert (card.first, card.is_floor, card.next.model) == ("gmm", True, "gaussian")
+    assert card.next_family.model == "maf"
+
+
+def test_a_family_of_references_is_not_the_next_family() -> None:
+    card = made(runs_of("maf", 2.5, **FLOW), runs_of("nsf", 2.7, **FLOW), runs_of("gmm", 2.9, **REFERENCE),
+                runs_of("cnf", 3.5, **ODE))  # fmt: skip
+    assert card.next_family.model == "cnf"
+
+
+def test_bounds_turn_the_margin_into_one() -> None:
+    bound = {"nll_is_bound": True, "nll_slack_nats": 0.01}
+    behind = made(runs_of("maf", 2.5), runs_of("vae", 3.0, **bound))
+    before = made(runs_of("vae", 2.5, **bound), runs_of("maf", 3.0))
+    both = made(runs_of("vae", 2.5, **bound), runs_of("iwae", 3.0, **bound))
+    assert [card.next.nats[:2] for card in (behind, before, both)] == ["≤ ", "≥ ", "~ "]
+    assert [card.nll[:2] == "≤ " for card in (behind, before, both)] == [False, True, True]
+
+
+def test_one_model_alone_and_untuned_ones_name_nobody() -> None:
+    alone = made(runs_of("maf", 2.5))
+    assert (alone.state, alone.first, alone.why) == ("open", "", "Fewer than two models have finished.")
+    untuned = {"setting": "default", "untuned": True, "matched_to": "steps=1"}
+    card = made(runs_of("maf", 2.5, **untuned), runs_of("cnf", 3.0, **untuned))
+    assert (card.state, card.first) == ("open", "")
+    assert "default rate" in card.why
+
+
+def test_a_family_stands_by_its_best_model_and_is_apart_where_all_of_it_are() -> None:
+    card = made(
+        runs_of("maf", 2.5, **FLOW), runs_of("nsf", 2.7, **FLOW),
+        runs_of("cnf", 2.5, **ODE), runs_of("ffjord", 3.5, **ODE), runs_of("gmm", 3.9, **REFERENCE),
+    )  # fmt: skip
+    first, second, third = card.families
+    assert first.gap is None
+    assert {first.family, second.family} == {"flow", "ODE flow"}
+    assert (second.gap.told_apart, second.told_apart) == (False, False)
+    assert (third.model, third.told_apart, third.is_floor) == ("gmm", True, True)
+    assert first.cost == card.cost
+
+
+def test_a_card_has_the_commands_of_the_first() -> None:
+    card = made(runs_of("maf", 2.5, **FLOW), runs_of("cnf", 3.5, **ODE))
+    assert len(card.commands) == 3
+    assert all(command.startswith("bench run") for command in card.commands)

@@ -1,0 +1,52 @@
+"""Files of plots: formats, bytes, colours."""
+
+import io
+
+import numpy as np
+from matplotlib import style
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bench.report.style import COLUMN, DPI, PAGE, RC, Drawing, figure, rendered, titled
+
+
+def drawn() -> Figure:
+    fig = figure(COLUMN, 2.0)
+    axes = fig.add_axes((0.1, 0.1, 0.8, 0.6))
+    axes.fill_between([0, 1], [0, 1], [1, 2], alpha=0.3)
+    axes.plot([0, 1], [0, 1])
+    titled(fig, "some data", "what is shown")
+    return fig
+
+
+def files(formats: tuple[str, ...]) -> dict[str, bytes]:
+    with style.context(["default", RC]):
+        return rendered(Drawing("name", "some data", "title", "alt", "caption", drawn()), formats).files
+
+
+def test_equal_figures_give_equal_bytes_in_every_format() -> None:
+    found = files(("svg", "pdf"))
+    assert found == files(("svg", "pdf"))
+    assert found.keys() == {"png", "svg", "pdf"}
+    assert files(()).keys() == {"png"}
+    assert found["pdf"].startswith(b"%PDF")
+    assert b"CreationDate" not in found["pdf"]
+    text = found["svg"].decode()
+    assert "<dc:date>" not in text
+    assert "some data" in text
+    assert "what is shown" in text
+
+
+def test_pixels_are_of_a_palette_and_as_many_as_a_column_of_a_paper_has() -> None:
+    with Image.open(io.BytesIO(files(())["png"])) as image:
+        assert image.mode == "P"
+        assert image.size == (round(COLUMN * DPI), 2 * DPI)
+        assert np.asarray(image.convert("RGB"))[0, 0].tolist() == [255, 255, 255]
+    assert 3 < COLUMN < 3.5
+    assert 6.5 < PAGE < 7.2
+
+
+def test_a_file_holds_no_time_and_no_software() -> None:
+    png = files(())["png"]
+    assert b"tIME" not in png
+    assert b"Software" not in png
