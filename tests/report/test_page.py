@@ -190,3 +190,15 @@ def test_all_runs_of_several_budgets_say_which() -> None:
 def test_failed_runs_of_one_budget_have_no_column_of_it(rung: float | None) -> None:
     well = validated(record("toy", "vae", 1, rung=rung))
     assert failed_rows([diverged(rung), well])[0] == ["data", "model", "seed", "status", "error"]
+
+
+def test_mixed_devices_and_versions_of_libraries_are_shown_with_their_runs() -> None:
+    origins = [("CPU", "2.13.0"), ("GPU", "2.13.0"), ("GPU", "2.12.0")]
+    runs = [
+        validated(record("digits", model, seed, device=device, torch_version=torch))
+        for seed, (device, torch) in enumerate(origins)
+        for model in ("vae", "cnf")
+    ]
+    page = render(Study("mixed", runs, {}, {}, {}), summarise(runs), [], [])
+    for words in ("CPU (2 runs)", "GPU (4 runs)", "2.13.0 (4 runs)", "2.12.0 (2 runs)"):
+        assert f"<dd>{words}</dd>" in page

@@ -135,13 +135,3 @@ def test_one_seed_names_a_lowest_mean_that_is_not_sure(tmp_path: Path) -> None:
     page = (tmp_path / "one" / "report.html").read_text()
     assert 'class="card undecided"' in page
     assert 'class="card sure"' not in page
-
-
-def test_mixed_devices_and_versions_of_libraries_are_shown_with_their_runs(tmp_path: Path) -> None:
-    for seed, (device, torch) in enumerate([("CPU", "2.13.0"), ("GPU", "2.13.0"), ("GPU", "2.12.0")]):
-        for model in ("vae", "cnf"):
-            write_run(tmp_path / "mixed", record("digits", model, seed, device=device, torch_version=torch))
-    report("mixed", tmp_path)
-    page = (tmp_path / "mixed" / "report.html").read_text()
-    for words in ("CPU (2 runs)", "GPU (4 runs)", "2.13.0 (4 runs)", "2.12.0 (2 runs)"):
-        assert f"<dd>{words}</dd>" in page
