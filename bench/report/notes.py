@@ -127,12 +127,13 @@ def several_sizes(cells: Iterable[ModelSummary]) -> bool:
 
 def marked(cells: list[ModelSummary]) -> list[str]:
     """The models' names, ≤ for a bound, § for a loose one, ▲ above the floor, and the number of test examples
-    where few others have it."""
-    usual = Counter(frozenset(cell.measured_on()) for cell in cells).most_common(1)
+    where few others have it; of two as common, the smaller one."""
+    counted = Counter(frozenset(cell.measured_on()) for cell in cells)
+    usual = max(counted, key=lambda sizes: (counted[sizes], sum(size or 0 for size in sizes)), default=None)
     names = []
     for cell in cells:
         marks = [*["≤"] * cell.is_bound, *[SECTION] * cell.loose, *[TRIANGLE] * cell.above_floor]
-        if usual[0][0] != cell.measured_on():
+        if usual != frozenset(cell.measured_on()):
             marks += [f"of {size:,}" for size in cell.measured_on() if size is not None]
         names.append(f"{cell.model} ({', '.join(marks)})" if marks else cell.model)
     return names

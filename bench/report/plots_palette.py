@@ -34,6 +34,7 @@ FIXED: dict[str, tuple[str, int, int]] = {
     "flow_matching_ml": ("ODE flow", 1, 5),
     "ae": ("autoencoder", 0, 4), "ae_expost": ("autoencoder", 1, 6), "ae_moment": ("autoencoder", 2, 3),
     "gan": ("GAN", 0, 7), "gaussian": ("reference", 2, 4), "gmm": ("reference", 0, 5),
+    "kde": ("reference", 1, 6), "forest_ar": ("reference", 1, 0),
 }  # fmt: skip
 """Entry of the bench -> its family, and its places among the family's shades and among the markers."""
 

@@ -34,7 +34,8 @@ def test_fifty_columns_show_the_grid_and_a_line_a_run(workers: int, own_conf, tm
     shown = on_terminal(tmp_path, own_conf, 50, f"workers={workers}")
     assert shown.code == 1
     assert not shown.cursor_hidden
-    assert shown.ever("runs", "/4 done", "failed")
+    # Two workers end both diverging runs at once, which takes the bars away.
+    assert workers == 2 or shown.ever("runs", "/4 done", "failed")
     assert shown.ever("/4 done", "left")
     assert shown.ever("gaussian-affine-s0", "train", "━", " nats")
     runs = [sum("gaussian-" in line and "━" in line for line in frame) for frame in shown.frames]
