@@ -99,7 +99,7 @@ def test_a_run_that_diverges_does_so_alone(own_conf, bench_call, tmp_path) -> No
     packed, alone = both_ways(bench_call, own_conf, *rest, "train.optimiser.learning_rate=1e30,0.002")
     assert packed.code == alone.code == 1
     assert "4 runs: 2 ok, 2 diverged" in packed.out
-    assert "x 4  train" in packed.out
+    assert "x 4  train 100%" in packed.out
     found, expected = made(tmp_path, "packed"), made(tmp_path, "alone")
     assert {record["error"] for record in found.values()} == {record["error"] for record in expected.values()}
     for run_id, record in found.items():
@@ -158,7 +158,7 @@ def test_runs_with_settings_of_their_own_are_the_runs_alone(own_conf, bench_call
         bench_call, own_conf, *rest, "train.optimiser.warmup=0.3,0.5", "train.optimiser.clip_norm=0.5"
     )
     assert packed.code == alone.code == 0
-    assert "x 8  train" in packed.out
+    assert "x 8  train 100%" in packed.out
     found = made(tmp_path, "packed")
     assert len({record["nll_nats"] for record in found.values()}) >= 4
     for run_id, record in found.items():
@@ -194,7 +194,7 @@ def test_packs_are_told_apart_and_a_lone_run_is_none(own_conf, bench_call, tmp_p
     answer = bench_call(*words(own_conf, "model=affine,noisy", "seed=0,1", "pack=seeds"))
     assert answer.code == 0
     assert [record["packed"] for record in made(tmp_path, "results").values()] == [2, 2, 2, 2]
-    packed = {line.split("  ")[1] for line in answer.out.splitlines() if "x 2  train" in line}
+    packed = {line.split("  ")[1] for line in answer.out.splitlines() if "x 2  train 100%" in line}
     assert packed == {"[1/4] linear_gaussian-affine x 2", "[3/4] linear_gaussian-noisy x 2"}
     answer = bench_call(*words(own_conf, "model=affine", "seed=7", "pack=seeds"))
     assert [r["packed"] for r in made(tmp_path, "results").values() if r["seed"] == 7] == [1]
@@ -241,7 +241,7 @@ def test_finished_runs_and_those_of_others_are_left_out(own_conf, bench_call, tm
     assert packed == {0: 1, 1: 2, 2: 2, 3: 1}
     assert " x " not in bench_call(*command, "seed=0,1").out
     again = bench_call(*command, "seed=0,1", "--again")
-    assert "x 2  train" in again.out
+    assert "x 2  train 100%" in again.out
     assert path.stat().st_mtime_ns > before
 
 

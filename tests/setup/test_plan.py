@@ -90,12 +90,15 @@ def test_a_thousand_cells_take_seconds(own_conf, tmp_path) -> None:
     assert time.process_time() - began < 5
 
 
-def test_a_thousand_settings_take_seconds(own_conf, tmp_path) -> None:
+def test_a_thousand_settings_take_the_time_of_a_few(own_conf, tmp_path) -> None:
+    """Measured against one, so that a slow machine is none of it: 14 to 18 times as long."""
     rates = ",".join(f"{rate}e-6" for rate in range(1, 1001))
+    planned(tmp_path, "model=affine", config_dir=own_conf)
+    before = time.process_time()
     planned(tmp_path, "model=affine", config_dir=own_conf)
     began = time.process_time()
     cells = planned(tmp_path, "model=affine", f"train.optimiser.learning_rate={rates}", config_dir=own_conf).cells
-    assert time.process_time() - began < 15, "5 without the type checks that the tests switch on"
+    assert time.process_time() - began < 25 * (began - before)
     assert [cell.config.train.optimiser.learning_rate for cell in cells] == [float(rate) for rate in rates.split(",")]
     assert len({cell.run_id for cell in cells}) == 1000
 
