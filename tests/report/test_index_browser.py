@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.report.test_browser import BROWSER, DRIVER, FLAGS
+from tests.report.chromium import NEEDED, browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs chromium and chromedriver"),
-]
+pytestmark = NEEDED
 INDEX = Path(__file__).resolve().parents[2] / "results" / "index.html"
 CONTRAST = """
 const parse = (c) => { const n = c.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
@@ -40,18 +37,9 @@ document.querySelectorAll(".folded button").forEach((button) => button.click());
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with browser(tmp_path_factory.mktemp("profile")) as driver:
         driver.get(f"file://{INDEX}")
         yield driver
-    finally:
-        driver.quit()
 
 
 def wide(driver: Any, width: int) -> None:
