@@ -1,24 +1,17 @@
-"""The `bench` command: parses, imports lazily, calls one function."""
+"""The `bench` command: its words, the exit code of what they call."""
 
 import argparse
-import contextlib
 import io
 import os
 import re
-import shlex
-import shutil
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bench
+from bench import calls
 from bench.errors import BenchError, NotApplicable, OutOfHours
 from bench.signs import plain_signs
 from bench.use.words import add_commands
-
-if TYPE_CHECKING:
-    from bench.sweep import Reports
 
 EPILOG = """examples:
   bench run model=vae data=digits seed=0        one run; any Hydra override
@@ -105,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="what would run, what is finished or refused, how long")
     run.add_argument("--cfg", choices=["job"], help="show the configuration and run nothing")
     add_config_dir(run)
-    run.set_defaults(call=call_run)
+    run.set_defaults(call=calls.call_run)
 
     tune = commands.add_parser("tune", help="the same number of trials for every entry of a study; what they choose")
     tune.add_argument("study", metavar="STUDY")
@@ -113,26 +106,26 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--every-rung", action="store_true", help="the grid of rates at every rung of the ladder")
     tune.add_argument("--dry-run", action="store_true", help="how many trials are finished, and how many to make")
     add_config_dir(tune)
-    tune.set_defaults(call=call_tune)
+    tune.set_defaults(call=calls.call_tune)
 
     evaluate = commands.add_parser("evaluate", help="evaluate stored weights anew, with other eval.* options")
     evaluate.add_argument("what", metavar="STUDY|RUN", help="a study, a run's id or its folder")
     evaluate.add_argument("overrides", nargs="*", help="such as eval.importance_samples=5000")
     evaluate.add_argument("--results-dir", type=Path, default=Path("results"))
-    evaluate.set_defaults(call=call_evaluate)
+    evaluate.set_defaults(call=calls.call_evaluate)
 
     retime = commands.add_parser("retime", help="step times of a study's entries, measured alone and in turn")
     retime.add_argument("study", metavar="STUDY")
     retime.add_argument("--busy", action="store_true", help="go on where others use the machine, and mark the times")
     retime.add_argument("--results-dir", type=Path, default=Path("results"))
-    retime.set_defaults(call=call_retime)
+    retime.set_defaults(call=calls.call_retime)
 
     verify = commands.add_parser("verify", help="make random rows of a study's table again and compare them")
     verify.add_argument("study", metavar="STUDY")
     verify.add_argument("--rows", type=int, default=3, help="how many; default 3")
     verify.add_argument("--seed", type=int, default=0, help="of the choice of rows")
     verify.add_argument("--results-dir", type=Path, default=Path("results"))
-    verify.set_defaults(call=call_verify)
+    verify.set_defaults(call=calls.call_verify)
 
     report = commands.add_parser("report", help="tables, plots and page of a study, from its records alone")
     report.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, the index of all of them")
@@ -148,26 +141,26 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--format", type=formats, default=("png", "svg"), help="of plots beside PNG: svg,pdf; default svg"
     )
-    report.set_defaults(call=call_report)
+    report.set_defaults(call=calls.call_report)
 
     what = commands.add_parser("list", help="models, data, studies, metrics: a line each; of a NAME its options")
     what.add_argument("what", nargs="?", choices=["models", "data", "studies", "metrics"])
     what.add_argument("name", nargs="?", metavar="NAME", help="a model: its options; a data set or a file: its faults")
     what.add_argument("overrides", nargs="*", help="options of the data, such as data.label=species")
     add_config_dir(what)
-    what.set_defaults(call=call_list)
+    what.set_defaults(call=calls.call_list)
 
     check = commands.add_parser("check", help="hold a model against the entry contract, a data set against its own")
     check.add_argument("name", metavar="NAME", help="in conf/model or conf/data, with overrides such as model.layers=4")
     check.add_argument("overrides", nargs="*")
     check.add_argument("--traceback", action="store_true", help="show the traceback of each exception in a check")
     add_config_dir(check)
-    check.set_defaults(call=call_check)
+    check.set_defaults(call=calls.call_check)
 
     new = commands.add_parser("new", help="write a working model or data set of two files")
     new.add_argument("words", nargs="+", metavar="NAME", help="the name, behind model or data; a model without either")
     new.add_argument("--dir", type=Path, help="write it here instead of into the project")
-    new.set_defaults(call=call_new)
+    new.set_defaults(call=calls.call_new)
 
     data = commands.add_parser("data", help="where data sets come from; fetch and verify them")
     actions = data.add_subparsers(required=True, metavar="ACTION")
@@ -178,19 +171,19 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("name", metavar="NAME")
         if action == "fetch":
             one.add_argument("--url", help="a mirror's base address instead of the official one")
-        one.set_defaults(call=call_data, action=action)
+        one.set_defaults(call=calls.call_data, action=action)
 
     speed = commands.add_parser("speed", help="side-by-side timings, written to results/speed")
     speed.add_argument("cases", nargs="*", help="which comparisons; when none is named, all but the long ones")
     speed.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     speed.add_argument("--threads", type=int, help="CPU threads; default torch's choice")
     speed.add_argument("--results-dir", type=Path, default=Path("results"))
-    speed.set_defaults(call=call_speed)
+    speed.set_defaults(call=calls.call_speed)
 
     reproduce = commands.add_parser("reproduce", help="obtained beside published, from stored tables")
     reproduce.add_argument("study", metavar="STUDY", nargs="?", help="when none is named, all of them")
     reproduce.add_argument("--results-dir", type=Path, default=Path("results"))
-    reproduce.set_defaults(call=call_reproduce)
+    reproduce.set_defaults(call=calls.call_reproduce)
     complete = commands.add_parser("completion", help="a script that completes commands and names in bash or zsh")
     complete.add_argument("shell", choices=["bash", "zsh"])
     complete.set_defaults(call=call_completion)
@@ -210,112 +203,6 @@ def comma_list(text: str) -> list[str]:
     return [word.strip() for word in re.split(r",(?![^(\[]*[)\]])", text) if word.strip()]
 
 
-def existing(config_dirs: list[Path] | None) -> Path | None:
-    """The folder of `--config-dir`, where it is given; modules in the folder that holds it can be imported."""
-    if config_dirs is None:
-        return None
-    config_dir, *others = config_dirs
-    if others:
-        raise BenchError(f"--config-dir {config_dir} and {others[0]}: give one folder, with all of your files in it")
-    if not config_dir.is_dir():
-        raise BenchError(f"--config-dir {config_dir}: no such folder; it should hold model/, data/ or study/")
-    beside = str(config_dir.absolute().parent)
-    if beside not in sys.path:
-        sys.path.append(beside)
-    return config_dir
-
-
-def call_help(arguments: argparse.Namespace) -> int:
-    """`bench` alone."""
-    parser().print_help()
-    return 0
-
-
-def call_run(arguments: argparse.Namespace) -> int:
-    """`bench run`."""
-    from bench.sweep import run_command
-
-    config_dir = existing(arguments.config_dir)
-    if arguments.cfg:
-        from bench.setup.listing import configurations
-
-        print("---\n".join(configurations(arguments.overrides, arguments.multirun, config_dir)), end="")
-        return 0
-    return run_command(
-        arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir, reports()
-    )
-
-
-def call_tune(arguments: argparse.Namespace) -> int:
-    """`bench tune`: 1 when an entry has no trial that ended ok."""
-    from bench.sweep import tune_command
-
-    config_dir = existing(arguments.config_dir)
-    tuned = tune_command(arguments.study, arguments.overrides, arguments.every_rung, arguments.dry_run, config_dir)
-    if tuned.study is not None:
-        from bench.report.tuning import written
-
-        print("\n".join(written(tuned.study)))
-    return tuned.code
-
-
-def call_evaluate(arguments: argparse.Namespace) -> int:
-    """`bench evaluate`."""
-    from bench.sweep import evaluate_command
-
-    return evaluate_command(arguments.what, arguments.overrides, arguments.results_dir, reports())
-
-
-def call_retime(arguments: argparse.Namespace) -> int:
-    """`bench retime`: 1 when an entry could not be timed."""
-    from bench.speed.retime import retime
-
-    return retime(arguments.study, arguments.results_dir, busy=arguments.busy, say=print)
-
-
-def call_verify(arguments: argparse.Namespace) -> int:
-    """`bench verify`: 1 when a row differs."""
-    from bench.sweep import verify_command
-
-    return verify_command(arguments.study, arguments.rows, arguments.seed, arguments.results_dir)
-
-
-def call_report(arguments: argparse.Namespace) -> int:
-    """`bench report`."""
-    if arguments.readme:
-        from bench.report.readme import fill_readmes
-
-        print("\n".join(fill_readmes(arguments.results_dir, arguments.study)))
-        return 0
-    chosen = {name: getattr(arguments, name) for name in ("models", "data", "columns")}
-    if arguments.study is None and any(chosen.values()):
-        raise BenchError("--models, --data and --columns choose from a study's tables: bench report STUDY --models A,B")
-    if arguments.study is None:
-        from bench.report.index import write_index
-
-        print("\n".join(write_index(arguments.results_dir)))
-        return 0
-    if any(chosen.values()):
-        from bench.report.selection import select
-
-        print("\n".join(select(arguments.study, arguments.results_dir, terminal_width(), **chosen)))
-        return 0
-    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file, arguments.format)))
-    if arguments.beside is not None:
-        from bench.report.beside import beside
-
-        study = arguments.study
-        print("", *beside(arguments.results_dir / study, arguments.beside / study, terminal_width()), sep="\n")
-    return 0
-
-
-def terminal_width() -> int | None:
-    """Columns of the terminal that standard output leads to; None for a log."""
-    from bench.cells.terminal import on_terminal
-
-    return shutil.get_terminal_size().columns if on_terminal(sys.stdout) else None
-
-
 def formats(words: str) -> tuple[str, ...]:
     """The formats of an argument such as `svg,pdf`."""
     asked = tuple(words.split(","))
@@ -325,98 +212,9 @@ def formats(words: str) -> tuple[str, ...]:
     return asked
 
 
-def reported(
-    study: str, results_dir: Path, single_file: bool = False, plot_formats: Sequence[str] = ("png", "svg")
-) -> list[str]:
-    """Makes the report of a study; the lines to show."""
-    with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
-        from bench.report.report import report
-
-    return report(study, results_dir, single_file=single_file, formats=plot_formats)
-
-
-def reports() -> "Reports":
-    """What a sweep says of its study, in the terminal's width."""
-    from bench.sweep import Reports
-
-    def ranked_lines(study: str, results_dir: Path, data_of: Mapping[str, str]) -> list[str]:
-        from bench.report.ranked import ranked
-
-        return ranked(study, results_dir, data_of, terminal_width())
-
-    return Reports(reported, ranked_lines)
-
-
-def call_list(arguments: argparse.Namespace) -> int:
-    """`bench list`."""
-    from bench.setup.listing import listing
-
-    config_dir = existing(arguments.config_dir)
-    if arguments.name is None:
-        lines = listing(arguments.what, config_dir)
-    elif arguments.what in ("models", "data"):
-        from bench.cells.apart import verdict
-
-        task = {"do": "list", "what": arguments.what, "name": arguments.name, "overrides": arguments.overrides}
-        task["width"] = terminal_width()
-        task["config_dir"] = None if config_dir is None else str(config_dir)
-        return 0 if verdict(task, print) else 1
-    else:
-        words = f"bench list {arguments.what} {arguments.name}"
-        raise BenchError(f"{words}: only models and data have a list by name; leave it out")
-    print("\n".join(lines))
-    return 0
-
-
-def call_check(arguments: argparse.Namespace) -> int:
-    """`bench check`: 1 when a contract is broken or a data set refused."""
-    from bench.cells.apart import verdict
-    from bench.setup.listing import groups_of
-
-    config_dir = existing(arguments.config_dir)
-    task = {
-        "do": "check",
-        "name": arguments.name,
-        "groups": groups_of(arguments.name, config_dir),
-        "overrides": arguments.overrides,
-        "traceback": arguments.traceback,
-        "config_dir": None if config_dir is None else str(config_dir),
-    }
-    return 0 if verdict(task, print) else 1
-
-
-def call_new(arguments: argparse.Namespace) -> int:
-    """`bench new`."""
-    from bench.setup.new import write_new
-
-    for path in write_new(arguments.words, arguments.dir):
-        print(f"wrote {path}")
-    where = f"cd {shlex.quote(str(arguments.dir))} && " if arguments.dir else ""
-    option = " --config-dir conf" if arguments.dir else ""
-    print(f"next: {where}bench check {arguments.words[-1]}{option}")
-    return 0
-
-
-def call_data(arguments: argparse.Namespace) -> int:
-    """`bench data list|fetch|verify`."""
-    from bench.data import fetch
-
-    if arguments.action == "list":
-        print(fetch.source_table(arguments.data_root))
-    elif arguments.action == "fetch":
-        fetch.fetch(arguments.name, arguments.data_root, base_url=arguments.url)
-    else:
-        for line in fetch.verify(arguments.name, arguments.data_root):
-            print(line)
-    return 0
-
-
-def call_speed(arguments: argparse.Namespace) -> int:
-    """`bench speed`."""
-    from bench.speed.speed import speed
-
-    for line in speed(arguments.cases, arguments.device, arguments.results_dir, arguments.threads):
-        print(line)
+def call_help(arguments: argparse.Namespace) -> int:
+    """`bench` alone."""
+    parser().print_help()
     return 0
 
 
@@ -425,16 +223,6 @@ def call_completion(arguments: argparse.Namespace) -> int:
     from bench.setup.completion import completion
 
     print(completion(parser(), arguments.shell), end="")
-    return 0
-
-
-def call_reproduce(arguments: argparse.Namespace) -> int:
-    """`bench reproduce`."""
-    from bench.report.reproduce import reproduce, reproduce_all
-
-    root = arguments.results_dir
-    for line in reproduce_all(root) if arguments.study is None else reproduce(arguments.study, root):
-        print(line)
     return 0
 
 

@@ -1,0 +1,220 @@
+"""What each command calls; everything but the words of the command is imported when it is called."""
+
+import argparse
+import contextlib
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.sweep import Reports
+
+
+def call_run(arguments: argparse.Namespace) -> int:
+    """`bench run`."""
+    from bench.sweep import run_command
+
+    config_dir = existing(arguments.config_dir)
+    if arguments.cfg:
+        from bench.setup.listing import configurations
+
+        print("---\n".join(configurations(arguments.overrides, arguments.multirun, config_dir)), end="")
+        return 0
+    return run_command(
+        arguments.overrides, arguments.multirun, arguments.again, arguments.dry_run, config_dir, reports()
+    )
+
+
+def call_tune(arguments: argparse.Namespace) -> int:
+    """`bench tune`: 1 when an entry has no trial that ended ok."""
+    from bench.sweep import tune_command
+
+    config_dir = existing(arguments.config_dir)
+    tuned = tune_command(arguments.study, arguments.overrides, arguments.every_rung, arguments.dry_run, config_dir)
+    if tuned.study is not None:
+        from bench.report.tuning import written
+
+        print("\n".join(written(tuned.study)))
+    return tuned.code
+
+
+def call_evaluate(arguments: argparse.Namespace) -> int:
+    """`bench evaluate`."""
+    from bench.sweep import evaluate_command
+
+    return evaluate_command(arguments.what, arguments.overrides, arguments.results_dir, reports())
+
+
+def call_retime(arguments: argparse.Namespace) -> int:
+    """`bench retime`: 1 when an entry could not be timed."""
+    from bench.speed.retime import retime
+
+    return retime(arguments.study, arguments.results_dir, busy=arguments.busy, say=print)
+
+
+def call_verify(arguments: argparse.Namespace) -> int:
+    """`bench verify`: 1 when a row differs."""
+    from bench.sweep import verify_command
+
+    return verify_command(arguments.study, arguments.rows, arguments.seed, arguments.results_dir)
+
+
+def call_report(arguments: argparse.Namespace) -> int:
+    """`bench report`."""
+    if arguments.readme:
+        from bench.report.readme import fill_readmes
+
+        print("\n".join(fill_readmes(arguments.results_dir, arguments.study)))
+        return 0
+    chosen = {name: getattr(arguments, name) for name in ("models", "data", "columns")}
+    if arguments.study is None and any(chosen.values()):
+        raise BenchError("--models, --data and --columns choose from a study's tables: bench report STUDY --models A,B")
+    if arguments.study is None:
+        from bench.report.index import write_index
+
+        print("\n".join(write_index(arguments.results_dir)))
+        return 0
+    if any(chosen.values()):
+        from bench.report.selection import select
+
+        print("\n".join(select(arguments.study, arguments.results_dir, terminal_width(), **chosen)))
+        return 0
+    print("\n".join(reported(arguments.study, arguments.results_dir, arguments.single_file, arguments.format)))
+    if arguments.beside is not None:
+        from bench.report.beside import beside
+
+        study = arguments.study
+        print("", *beside(arguments.results_dir / study, arguments.beside / study, terminal_width()), sep="\n")
+    return 0
+
+
+def call_list(arguments: argparse.Namespace) -> int:
+    """`bench list`."""
+    from bench.setup.listing import listing
+
+    config_dir = existing(arguments.config_dir)
+    if arguments.name is None:
+        lines = listing(arguments.what, config_dir)
+    elif arguments.what in ("models", "data"):
+        from bench.cells.apart import verdict
+
+        task = {"do": "list", "what": arguments.what, "name": arguments.name, "overrides": arguments.overrides}
+        task["width"] = terminal_width()
+        task["config_dir"] = None if config_dir is None else str(config_dir)
+        return 0 if verdict(task, print) else 1
+    else:
+        words = f"bench list {arguments.what} {arguments.name}"
+        raise BenchError(f"{words}: only models and data have a list by name; leave it out")
+    print("\n".join(lines))
+    return 0
+
+
+def call_check(arguments: argparse.Namespace) -> int:
+    """`bench check`: 1 when a contract is broken or a data set refused."""
+    from bench.cells.apart import verdict
+    from bench.setup.listing import groups_of
+
+    config_dir = existing(arguments.config_dir)
+    task = {
+        "do": "check",
+        "name": arguments.name,
+        "groups": groups_of(arguments.name, config_dir),
+        "overrides": arguments.overrides,
+        "traceback": arguments.traceback,
+        "config_dir": None if config_dir is None else str(config_dir),
+    }
+    return 0 if verdict(task, print) else 1
+
+
+def call_new(arguments: argparse.Namespace) -> int:
+    """`bench new`."""
+    from bench.setup.new import write_new
+
+    for path in write_new(arguments.words, arguments.dir):
+        print(f"wrote {path}")
+    where = f"cd {shlex.quote(str(arguments.dir))} && " if arguments.dir else ""
+    option = " --config-dir conf" if arguments.dir else ""
+    print(f"next: {where}bench check {arguments.words[-1]}{option}")
+    return 0
+
+
+def call_data(arguments: argparse.Namespace) -> int:
+    """`bench data list|fetch|verify`."""
+    from bench.data import fetch
+
+    if arguments.action == "list":
+        print(fetch.source_table(arguments.data_root))
+    elif arguments.action == "fetch":
+        fetch.fetch(arguments.name, arguments.data_root, base_url=arguments.url)
+    else:
+        for line in fetch.verify(arguments.name, arguments.data_root):
+            print(line)
+    return 0
+
+
+def call_speed(arguments: argparse.Namespace) -> int:
+    """`bench speed`."""
+    from bench.speed.speed import speed
+
+    for line in speed(arguments.cases, arguments.device, arguments.results_dir, arguments.threads):
+        print(line)
+    return 0
+
+
+def call_reproduce(arguments: argparse.Namespace) -> int:
+    """`bench reproduce`."""
+    from bench.report.reproduce import reproduce, reproduce_all
+
+    root = arguments.results_dir
+    for line in reproduce_all(root) if arguments.study is None else reproduce(arguments.study, root):
+        print(line)
+    return 0
+
+
+def existing(config_dirs: list[Path] | None) -> Path | None:
+    """The folder of `--config-dir`, where it is given; modules in the folder that holds it can be imported."""
+    if config_dirs is None:
+        return None
+    config_dir, *others = config_dirs
+    if others:
+        raise BenchError(f"--config-dir {config_dir} and {others[0]}: give one folder, with all of your files in it")
+    if not config_dir.is_dir():
+        raise BenchError(f"--config-dir {config_dir}: no such folder; it should hold model/, data/ or study/")
+    beside = str(config_dir.absolute().parent)
+    if beside not in sys.path:
+        sys.path.append(beside)
+    return config_dir
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output leads to; None for a log."""
+    from bench.cells.terminal import on_terminal
+
+    return shutil.get_terminal_size().columns if on_terminal(sys.stdout) else None
+
+
+def reported(
+    study: str, results_dir: Path, single_file: bool = False, plot_formats: Sequence[str] = ("png", "svg")
+) -> list[str]:
+    """Makes the report of a study; the lines to show."""
+    with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
+        from bench.report.report import report
+
+    return report(study, results_dir, single_file=single_file, formats=plot_formats)
+
+
+def reports() -> "Reports":
+    """What a sweep says of its study, in the terminal's width."""
+    from bench.sweep import Reports
+
+    def ranked_lines(study: str, results_dir: Path, data_of: Mapping[str, str]) -> list[str]:
+        from bench.report.ranked import ranked
+
+        return ranked(study, results_dir, data_of, terminal_width())
+
+    return Reports(reported, ranked_lines)
