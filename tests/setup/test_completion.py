@@ -54,7 +54,7 @@ def completed(bash: Terminal, typed: str, expected: str) -> str:
     ],
 )
 def test_a_word_is_completed(bash: Terminal, typed: str, line: str) -> None:
-    completed(bash, typed, line)
+    assert line in completed(bash, typed, line)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
@@ -69,7 +69,7 @@ def test_no_space_comes_behind_a_groups_name(bash: Terminal) -> None:
     bash.type("\x15\x0c")
     bash.read(0.3)
     bash.type("bench run mod\tvae_fl\t")
-    bash.wait_for("> bench run model=vae_flowprior", 20)
+    assert "> bench run model=vae_flowprior" in bash.wait_for("> bench run model=vae_flowprior", 20)
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh here")
