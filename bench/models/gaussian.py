@@ -63,7 +63,11 @@ class Gaussian(Flow):
     fitted = True
 
     def __init__(self, data: DataSpec, *, width: int) -> None:
-        """Builds N(0, I); `width` is ignored.
+        """Builds N(0, I).
+
+        Args:
+            data: what an example is.
+            width: ignored: one Gaussian has no size to choose.
 
         Raises:
             NotApplicable: for data with a context.

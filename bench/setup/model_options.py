@@ -55,8 +55,8 @@ def model_lines(
     learned = config.train.optimiser.learning_rate
     knob = ", ".join(f"{one}: {shown(values)}" for one, values in (config.tune.knob or {}).items())
     tuned = "fitted in one go: nothing is tuned" if entry.fitted else f"learning rate {learned:g} as it comes; tuned"
-    lines += ["", tuned if entry.fitted else f"{tuned} beside it: {knob}" if knob else f"{tuned} alone"]
-    return lines
+    last = tuned if entry.fitted else f"{tuned} beside it: {knob}" if knob else f"{tuned} alone"
+    return [*lines, "", *paragraph(last, width)]
 
 
 def paragraph(text: str, width: int, indent: int = 0) -> list[str]:
