@@ -5,6 +5,8 @@ Columns of a capability that the entry has not stay empty, and those of metrics 
 
 import math
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -71,13 +73,15 @@ def evaluate(
     outside: Dataset | None = None,
     draws_density: bool = True,
     watch: Watch = unwatched,
+    floors_folder: Path | None = None,
 ) -> tuple[Record, Arrays]:
     """The evaluation half of a run's record, and the arrays that its pictures are drawn from.
 
     Every draw comes from `settings.seed`, so that all runs meet the same noise; torch's random state is left as it was.
     Only the supervised baseline, which is trained here, starts from `run_seed` as the entry did. `outside` is the data
     set of `settings.outside`. A density of the plane is among the arrays where `draws_density`: it costs as much as
-    the likelihood of 4,096 examples. `watch` is told each part as it begins, and each chunk of the likelihood.
+    the likelihood of 4,096 examples. `watch` is told each part as it begins, and each chunk of the likelihood. In
+    `floors_folder` runs leave floors of the sample metrics to each other.
 
     Raises:
         Diverged: a likelihood, a sample or a reconstruction is not finite, or an ODE's solve is too far off.
@@ -97,10 +101,16 @@ def evaluate(
         density, arrays = likelihood(entry, dataset, x, settings, parts)
         record = joined(warnings, density)
         watched.check("its likelihood")
-        for metric in (reconstruction, sampling, latent_use, cluster_use):
-            parts.begin(metric.__name__.replace("_", " "))
-            record = joined(record, metric(entry, dataset, x, settings))
-            watched.check(metric.__name__.replace("_", " "))
+        measurements: dict[str, Callable[[Entry, Dataset, Tensor, Eval], Record]] = {
+            "reconstruction": reconstruction,
+            "sampling": partial(sampling, floors_folder=floors_folder),
+            "latent use": latent_use,
+            "cluster use": cluster_use,
+        }
+        for name, measurement in measurements.items():
+            parts.begin(name)
+            record = joined(record, measurement(entry, dataset, x, settings))
+            watched.check(name)
         parts.begin("classes")
         record |= classes(entry, dataset, x, settings, run_seed)
         parts.begin("likelihood gap")
@@ -207,7 +217,7 @@ def reconstruction(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) ->
     } | sharpness(dataset, reconstructions=dataset.space.to_data(entry.decode(entry.encode(x[: settings.batch_rows]))))
 
 
-def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Record:
+def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, floors_folder: Path | None = None) -> Record:
     """Quality of samples beside floors and controls, their sharpness, and the time to draw them.
 
     Half of the training examples at most stand for fresh ones: the others are what copies are looked for among.
@@ -224,6 +234,7 @@ def sampling(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval) -> Recor
         trees=settings.trees,
         batch_rows=settings.batch_rows,
         seed=stream_seed(settings.seed, "sample quality"),
+        floors_folder=floors_folder,
     )
     per_1k = seconds_per_1k(lambda: entry.sample(n), n, x.device)
     images = {"samples": drawn, "data": real}

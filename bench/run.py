@@ -151,6 +151,9 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
 WEIGHTS = "weights.safetensors"
 """In a run's folder: parameters and buffers of the trained entry."""
 
+FLOORS = "floors"
+"""In a study's folder: floors of the sample metrics, kept by what they were computed from."""
+
 TRAINING_COLUMNS = (
     "family", "parameters", "width", "matched_to", "train_examples", "varies", "fold", "learning_rate", "knob", "steps",
     "best_step", "best_at", "val_nll_nats", "selected_by", "train_seconds", "step_milliseconds", "train_flops",
@@ -199,7 +202,8 @@ def measured(cell: Cell, entry: Entry, dataset: Dataset, deadline: Deadline, fol
     seed = cell.config.seed
     outside = None if cell.outside is None else cell.outside.of_seed(seed).to(cell.device)
     whole = float(cell.config.budget.rung) == 1  # pictures are of the whole budget
-    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, seed, outside, whole, watch)
+    floors = cell.study_folder / FLOORS
+    numbers, arrays = evaluate(entry, dataset, cell.config.eval, deadline, seed, outside, whole, watch, floors)
     check_averageable(numbers)
     for name, content in arrays.items():
         folder.write_arrays(name, **content)

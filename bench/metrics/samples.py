@@ -1,6 +1,7 @@
 """Quality of samples: each metric beside its floor, *real*, and beside *copycat*, training examples returned."""
 
 import math
+from pathlib import Path
 from statistics import fmean, stdev
 
 import torch
@@ -12,6 +13,7 @@ from bench.errors import Diverged
 from bench.metrics.c2st import accuracy_curve, leaves_at, sizes_of
 from bench.metrics.features.stored import classifier_of
 from bench.metrics.instrument import Instrument, Tools
+from bench.metrics.kept import kept
 from bench.metrics.not_measured import joined
 from bench.record.sample_metrics import FLOOR_DRAWS, copycat, floor, floor_sd, half_range
 from bench.record.store import Record
@@ -30,6 +32,7 @@ def sample_quality(
     trees: int,
     batch_rows: int,
     seed: int,
+    floors_folder: Path | None = None,
 ) -> Record:
     """Every metric of `SAMPLE_METRICS` with its floor, the floor's standard deviation and the copycat's value.
 
@@ -45,9 +48,11 @@ def sample_quality(
         trees: of the classifier of C2ST.
         batch_rows: pictures in one call of the classifier of features.
         seed: of all draws.
+        floors_folder: where floors and the copycat's values, which no model changes, are kept for other runs.
 
     Raises:
         Diverged: a sample is not finite.
+        CannotWrite: the folder of floors cannot be written.
 
     Returns:
         The columns, with `features_hash` where there are features, and `c2st_curve`.
@@ -64,22 +69,27 @@ def sample_quality(
     # scikit-learn's seeds have 32 bits.
     short = stream_seed(seed, "tools") % 2**31
     tools = Tools(projections, trees, stored.classifier if stored else None, batch_rows, short)
-    instrument = Instrument.of(real, training(left[0], "left"), tools)
-    references = [instrument.reference(training(rows, "left")) for rows in left]
-    copied = left[0][torch.randperm(len(left[0]), generator=generator)[:n].to(real.device)]
+    first, *others = (training(rows, "left") for rows in left)
+    fresh = [training(order[:n], "fresh") for order in orders]
+    copies = training(left[0][torch.randperm(len(left[0]), generator=generator)[:n].to(real.device)], "copies")
+    instrument = Instrument.of(real, first, tools)
+    reference = instrument.reference(first)
 
-    own = instrument.measure(samples, references[0])
-    copies = instrument.measure(training(copied, "copies"), references[0])
-    fresh = [
-        instrument.measure(training(order[:n], "fresh"), reference)
-        for order, reference in zip(orders, references, strict=True)
-    ]
-    floors = floor_columns(fresh, n / total)
+    def measure_controls() -> Record:
+        references = [reference, *(instrument.reference(points) for points in others)]
+        draws = [instrument.measure(points, of) for points, of in zip(fresh, references, strict=True)]
+        copied = instrument.measure(copies, reference)
+        return floor_columns(draws, n / total) | {
+            copycat(name): value for name, value in copied.items() if name != "warning"
+        }
+
+    settings = (projections, trees, batch_rows, short, n / total, stored.content_hash if stored else None)
+    controls = kept(floors_folder, [real, first, *others, *fresh, copies], settings, measure_controls)
+    own = instrument.measure(samples, reference)
     return joined(
         own,
-        floors,
-        {copycat(name): value for name, value in copies.items() if name != "warning"},
-        power(samples, real, own["c2st"], floors, tools),
+        controls,
+        power(samples, real, own["c2st"], controls, tools),
         {"features_hash": stored.content_hash} if stored else {},
     )
 
