@@ -43,6 +43,7 @@ NOT_IDENTITY = frozenset(
         "tune.required",
         "page",
         "by_data",
+        "track",
     }
 )
 """Options that decide nothing in a record but where it lies and how long it takes: no part of a run's id."""
@@ -207,6 +208,7 @@ class Config:
             null sets no limit.
         page: shows hours before the first run, and makes tables and page after the last.
         by_data: puts the study into a folder named by its data and their content, such as `all_families-mine-1a2b3c4d`.
+        track: `_target_` and options of a `bench.track.tracker.Tracker`; empty for none.
     """
 
     model: dict[str, Any]
@@ -228,6 +230,7 @@ class Config:
     hours: float | None = None
     page: bool = False
     by_data: bool = False
+    track: dict[str, Any] = field(default_factory=dict)
 
 
 FEWEST = 10

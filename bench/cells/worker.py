@@ -29,13 +29,15 @@ from bench.machine.stage import Stage, Watch
 from bench.pack.train import pack_key, train_pack
 from bench.record.store import RunFolder
 from bench.run import WEIGHTS, evaluate_again, run
-from bench.setup.build import entry_of_width
+from bench.setup.build import entry_of_width, tracker
 from bench.setup.cell import Cell, resolve
 from bench.setup.compose import compose, stored
 from bench.setup.listing import data_lines
 from bench.setup.model_options import model_lines
 from bench.setup.plan import plan
+from bench.track.tracker import Tracking
 from bench.training.history import History
+from bench.training.loop import Report
 
 Send = Callable[[str, Any], None]
 """Takes the kind of a message and what it says."""
@@ -168,7 +170,12 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
             if order.run_id in trained:
                 send("record", evaluate_again(cell, tell, watch))
             else:
-                send("record", run(cell, progress(watch), spent, order.threads is not None, tell, watch))
+                tracking = Tracking(partial(tracker, cell.config), lambda line: send("say", line))
+                tracking.begin(order.run_id, asdict(cell.config))
+                report = progress(watch, tracking.report)
+                record = run(cell, report, spent, order.threads is not None, tell, watch)
+                tracking.end(record, cell.folder.path)
+                send("record", record)
 
 
 def price(words: dict[str, Any], send: Send) -> None:
@@ -259,14 +266,15 @@ def stages(send: Send) -> Watch:
     return watch
 
 
-def progress(watch: Watch) -> Callable[[History, float], None]:
-    """Tells how far training has come, after each validation."""
+def progress(watch: Watch, track: Callable[[History], None] = lambda history: None) -> Report:
+    """Tells how far training has come, after each validation; `track` takes its history."""
 
     def report(history: History, share: float) -> None:
         name = history.selected_by or ""
         unit = "" if name == "mmd2" else " nats"
         value = f"{history.rows[-1][3]:.5g}{unit}"
         watch(Stage("train", min(1.0, share), value, f"step {history.step:,}, validation {name}"))
+        track(history)
 
     return report
 

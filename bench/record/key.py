@@ -116,7 +116,7 @@ class RunKey:
 def configuration_key(config: Config) -> RunKey:
     """The key of a cell that ended before its data and modules were known, by the words of its configuration alone."""
     content = asdict(config)
-    for name in ("seed", "study", "results_dir", "data_root", "grid", "tune"):
+    for name in ("seed", "study", "results_dir", "data_root", "grid", "tune", "track"):
         content.pop(name)
     return RunKey(place_of(config), {"unresolved": content}, {})
 

@@ -24,6 +24,7 @@ from bench.setup.extras import hide_namesakes, missing_extra
 from bench.setup.match import matching_width
 from bench.setup.options import held_against
 from bench.spec import DataSpec
+from bench.track.tracker import Tracker
 
 
 def dataset(config: Config) -> Dataset:
@@ -62,6 +63,23 @@ def returned(config: Config) -> Dataset:
     if not isinstance(built, Dataset):
         raise BenchError(f"{where}: {target} returned a {type(built).__name__}; let it return a Dataset")
     return built
+
+
+def tracker(config: Config) -> Tracker | None:
+    """The tracker that `config.track` names, if any.
+
+    Raises:
+        BenchError: it cannot be built, or needs a package that is not installed.
+    """
+    if not config.track:
+        return None
+    options = dict(config.track)
+    target = options.pop("_target_", None)
+    if target is None:
+        raise BenchError("track: its YAML has no _target_; give it the dotted path of a class")
+    where = f"track: {target}"
+    made: Tracker = called(imported(target, where), where, Path(config.results_dir) / config.study, **options)
+    return made
 
 
 def entry_class(config: Config) -> type[Entry]:

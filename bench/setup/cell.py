@@ -125,9 +125,11 @@ class Resolver:
 
         Raises:
             BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable
-                budget, a batch larger than the training split or, with the training split, too small for the entry.
+                budget, a tracker that is not installed, a batch larger than the training split or, with the training
+                split, too small for the entry.
         """
         results = Path(config.results_dir).absolute()
+        build.tracker(config)
         device = chosen_device(config.device)
         returned = self.dataset(config)
         cls = self.entry_class(config)

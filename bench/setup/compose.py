@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,8 @@ def environment_for_roots() -> Iterator[None]:
         OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
 
 
-PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", "budget", "train", "eval", "tune", "study"}
+OTHER_GROUPS = ("study", "budget", "train", "eval", "tune", "track")
+PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", *OTHER_GROUPS}
 """Options of a run that belong to no group."""
 
 
@@ -139,7 +140,7 @@ def sets_a_value(override: Override) -> bool:
     return plain and override.package is None and not override.is_delete() and not override.is_sweep_override()
 
 
-CHOICES = (*NAMED, "study", "budget", "train", "eval", "tune")
+CHOICES = (*NAMED, *OTHER_GROUPS)
 """Groups of the project."""
 
 
@@ -207,8 +208,8 @@ def parse(arguments: list[str]) -> list[Override]:
 
 
 def as_yaml(config: Config) -> str:
-    """The configuration as YAML, in the order of the schema."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    """The configuration as YAML, in the order of the schema, without its tracker: it is no part of what was run."""
+    return OmegaConf.to_yaml(OmegaConf.structured(replace(config, track={})))
 
 
 def explain(error: Exception) -> BenchError:

@@ -145,6 +145,7 @@ NOT_REPEATED = (
     "tune.data=",
     "tune.seed=",
     "tune.settings=",
+    "track",
 )
 """Beginnings of words that a row's command leaves out."""
 
