@@ -31,11 +31,13 @@ def in_log(folder: Path, own_conf: Path, *words: str, **streams: int) -> subproc
 @pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_fifty_columns_show_the_grid_and_a_line_a_run(workers: int, own_conf, tmp_path) -> None:
-    shown = on_terminal(tmp_path, own_conf, 50, f"workers={workers}")
+    # Three of each, the last one alone, and each longer than between two drawings: what is looked for is drawn.
+    longer = ["seed=0,1,2", "budget.steps=3000", "train.validate_every=100"]
+    shown = on_terminal(tmp_path, own_conf, 50, f"workers={workers}", *longer)
     assert shown.code == 1
     assert not shown.cursor_hidden
-    assert shown.ever("runs", "/4 done", "failed")
-    assert shown.ever("/4 done", "left")
+    assert shown.ever("runs", "/6 done", "failed")
+    assert shown.ever("/6 done", "left")
     assert shown.ever("gaussian-affine-s0", "train", "━", " nats")
     runs = [sum("gaussian-" in line and "━" in line for line in frame) for frame in shown.frames]
     assert max(runs) == workers
@@ -43,7 +45,7 @@ def test_fifty_columns_show_the_grid_and_a_line_a_run(workers: int, own_conf, tm
     bars = [line for frame in shown.frames for line in frame if "━" in line]
     assert all(len(line) < 50 for line in bars)
     assert "━" not in shown.last, "bars are taken away"
-    assert "4 runs: 2 ok, 2 diverged" in shown.last
+    assert "6 runs: 3 ok, 3 diverged" in shown.last
 
 
 @pytest.mark.long
