@@ -120,6 +120,7 @@ def environment_for_roots() -> Iterator[None]:
 
 
 OTHER_GROUPS = ("study", "budget", "train", "eval", "tune", "track")
+"""Groups beside model and data."""
 PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", *OTHER_GROUPS}
 """Options of a run that belong to no group."""
 

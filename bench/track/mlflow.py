@@ -23,7 +23,7 @@ class MLflow:
         Raises:
             BenchError: mlflow is not installed.
         """
-        needs("mlflow", "mlflow")
+        needs("mlflow")
         self.study = study.name
         self.uri = f"sqlite:///{study.absolute() / 'mlflow.db'}" if uri is None else uri
         self.step = 0

@@ -18,7 +18,7 @@ class TensorBoard:
         Raises:
             BenchError: tensorboard is not installed.
         """
-        needs("tensorboard", "tensorboard")
+        needs("tensorboard")
         self.folder = study / "tensorboard" if folder is None else Path(folder)
         self.step = 0
 

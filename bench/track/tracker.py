@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
 from bench.errors import BenchError, one_line
 from bench.record.store import Record
 from bench.training.history import History
@@ -59,8 +61,9 @@ class Tracking:
     def end(self, row: Record, folder: Path) -> None:
         """Ends the run, after the validations in its folder's history.csv: a pack tells none as it trains."""
         if self.tracker is not None:
-            tracker = self.tracker
             self.guard(lambda: self._tell(stored_validations(folder)))
+        if self.tracker is not None:
+            tracker = self.tracker
             self.guard(lambda: tracker.end(row))
 
     def _tell(self, validations: list[tuple[int, dict[str, float]]]) -> None:
@@ -75,9 +78,10 @@ class Tracking:
             self.guard(tell)
 
     def guard(self, call: Callable[[], object]) -> None:
-        """Makes a call; where that fails, says so and tracks no more."""
+        """Makes a call; where that fails, says so and tracks no more. The run's random numbers stay as they were."""
         try:
-            call()
+            with torch.random.fork_rng():
+                call()
         except (Exception, SystemExit) as error:
             self.tracker = None
             self.say(f"warning: tracking ended, the run goes on: {one_line(error)}")
@@ -93,14 +97,14 @@ def stored_validations(folder: Path) -> list[tuple[int, dict[str, float]]]:
     return [(int(row.pop("step")), {name: float(value) for name, value in row.items() if value}) for row in rows]
 
 
-def needs(package: str, extra: str) -> None:
-    """Refuses a tracker whose package is not installed.
+def needs(package: str) -> None:
+    """Refuses a tracker whose package, which has the name of its extra, is not installed.
 
     Raises:
         BenchError: the line that says how to install it.
     """
     if importlib.util.find_spec(package) is None:
-        raise BenchError(f"track={extra}: {package} is not installed; pip install 'generative-bench[{extra}]'")
+        raise BenchError(f"track={package}: {package} is not installed; pip install 'generative-bench[{package}]'")
 
 
 def flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:

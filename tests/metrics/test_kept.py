@@ -57,7 +57,9 @@ def test_other_inputs_are_measured_anew(tmp_path: Path) -> None:
     assert measure.calls == 7
 
 
-@pytest.mark.parametrize("content", ["", "[1]", '{"number": 1', "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '{"number": 1', '{"number": "1"}', '{"number": 1, "number": 2}', "\x00"]
+)
 def test_a_file_that_cannot_be_read_is_written_anew(tmp_path: Path, content: str) -> None:
     measure = Measure()
     kept(tmp_path, [POINTS], None, measure)

@@ -81,6 +81,15 @@ def test_a_tracker_that_fails_is_said_once_and_dropped(fails: str, tmp_path: Pat
     assert said == [f"warning: tracking ended, the run goes on: {kind}: out of order"]
 
 
+def test_a_tracker_that_fails_at_the_end_of_a_pack_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text(history(3).csv_text())
+    said: list[str] = []
+    tracking = Tracking(lambda: Told("log"), said.append)
+    tracking.begin("a-b-s0-1", {})
+    tracking.end({"status": "ok"}, tmp_path)
+    assert said == ["warning: tracking ended, the run goes on: RuntimeError: out of order"]
+
+
 def test_an_interrupt_is_no_failure_of_the_tracker() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
