@@ -1,4 +1,4 @@
-# make bench: a comparison in a few minutes.  make test: the tests.  make test-long: those that take longest.
+# make bench: a comparison in a quarter of an hour.  make test: the tests.  make test-long: those that take longest.
 # All work on a fresh machine.
 PYTHON ?= python3
 VENV   ?= .venv

@@ -104,7 +104,8 @@ def needs(package: str) -> None:
         BenchError: the line that says how to install it.
     """
     if importlib.util.find_spec(package) is None:
-        raise BenchError(f"track={package}: {package} is not installed; pip install 'generative-bench[{package}]'")
+        extra = f"the extra brings it: pip install -e '.[{package}]'"
+        raise BenchError(f"track={package} needs {package}, which is not installed; {extra}")
 
 
 def flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -89,6 +89,17 @@ def test_a_tracker_that_is_not_there_is_one_line(bench_call: Callable[..., Answe
     assert not (folder / "results").exists()
 
 
+def test_a_package_that_is_not_installed_is_one_line(bench_call: Callable[..., Answer], folder: Path) -> None:
+    (folder / "conf" / "track" / "lines.yaml").write_text("_target_: lines_tracker.Absent\n")
+    absent = "from bench.track.tracker import needs\n\n\nclass Absent:\n    def __init__(self, study):\n"
+    (folder / "lines_tracker.py").write_text(f'{absent}        needs("no_such_package")\n')
+    answer = bench_call("run", *TINY, "--config-dir", "conf", "track=lines")
+    assert answer.code == 2
+    assert "needs no_such_package" in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+    assert not (folder / "results").exists()
+
+
 def test_an_option_that_a_tracker_has_not_is_one_line(bench_call: Callable[..., Answer], folder: Path) -> None:
     answer = bench_call("run", *TINY, "--config-dir", "conf", "track=lines", "track.files=a")
     assert answer.code == 2
