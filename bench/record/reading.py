@@ -32,6 +32,8 @@ SHOWN = 60
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
 NUMBER_START = re.compile(r"[-+.]?[0-9]")
+SECTION = re.compile(r"\w+:[^\n]*\n(?:[ -][^\n]*\n)*")
+"""A top-level key of a YAML and all that stands under it, as the bench writes it."""
 
 
 class Unreadable(ValueError):
@@ -171,6 +173,12 @@ def yaml_mapping(text: str) -> dict[Any, Any]:
     if value is not None and not isinstance(value, dict):
         raise Unreadable("not a mapping")
     return value or {}
+
+
+def yaml_sections(text: str) -> list[str]:
+    """The text divided at its top-level keys, each part a YAML; one that the bench would not write stays whole."""
+    sections = SECTION.findall(text)
+    return sections if sum(map(len, sections)) == len(text) else [text]
 
 
 def check_event(event: Any, depth: int) -> None:

@@ -1,6 +1,7 @@
 """The metrics of samples: their columns, the floor of each, and when a value lies off it."""
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 FLOOR_DRAWS = 5
@@ -64,9 +65,14 @@ def copycat(metric: str) -> str:
 
 def half_range(sd: float) -> float:
     """Half of the 95 % range in which one more set of real examples lies: t_{K-1} sd sqrt(1 + 1/K) of K draws."""
+    return _quantile() * sd * math.sqrt(1 + 1 / FLOOR_DRAWS)
+
+
+@cache
+def _quantile() -> float:
     from scipy.special import stdtrit  # half a second to import, which commands that draw no table need not wait
 
-    return float(stdtrit(FLOOR_DRAWS - 1, (1 + LEVEL) / 2)) * sd * math.sqrt(1 + 1 / FLOOR_DRAWS)
+    return float(stdtrit(FLOOR_DRAWS - 1, (1 + LEVEL) / 2))
 
 
 def off_floor(value: float, mean: float, sd: float) -> int:

@@ -36,8 +36,8 @@ def typed(record: dict[str, Any]) -> dict[str, Any]:
     """
     if len(record) > len(COLUMNS) + OWN_COLUMNS:
         raise Unreadable(f"{len(record):,} columns")
-    kept = {printable(str(name))[:NAME_LENGTH]: value for name, value in record.items()}
-    kept = {name: typed_value(name, value) for name, value in kept.items()}
+    named = {name if name in COLUMNS else printable(str(name))[:NAME_LENGTH]: value for name, value in record.items()}
+    kept: dict[str, Any] = {name: None if value is None else typed_value(name, value) for name, value in named.items()}
     for name in NAMES:
         if kept.get(name) is not None:
             kept[name] = checked_name(name, kept[name])
@@ -53,14 +53,12 @@ def typed(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def typed_value(name: str, value: Any) -> Any:
-    """One value as its column holds it; None is an absent quantity.
+    """One value as its column holds it.
 
     Raises:
         Unreadable: it is of another kind.
     """
     kind = COLUMNS[name].kind if name in COLUMNS else None
-    if value is None:
-        return None
     if kind is None:
         return checked(name, value)
     if kind == "text":

@@ -74,7 +74,7 @@ def collect(folder: Path) -> Collected:
     runs, kept = beside_committed(folder, runs, collected)
     histories = {run["run_id"]: _history(folder / "runs", run["run_id"], collected.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", collected.warnings)
-    test_sets = from_runs(runs, folder / "runs", collected.warnings)
+    test_sets = from_runs(runs, folder, collected.warnings)
     test_sets = merged(kept.test_sets, test_sets, {run["run_id"] for run in kept.runs})
     runs = in_order([*runs, *kept.runs])
     with_tuning(runs, file.read(folder))
@@ -103,7 +103,7 @@ def read_only(folder: Path, data: set[str]) -> tuple[list[Run], dict[str, TestSe
     collected = Collected()
     runs, kept = beside_committed(folder, _read(folder / "runs", collected)[0], collected)
     own = [run for run in runs if run["data"] in data]
-    new = from_runs(own, folder / "runs", collected.warnings)
+    new = from_runs(own, folder, collected.warnings)
     test_sets = merged(kept.test_sets, new, {run["run_id"] for run in kept.runs})
     rows = in_order([*own, *(run for run in kept.runs if run["data"] in data)])
     with_tuning(rows, file.read(folder))

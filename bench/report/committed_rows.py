@@ -14,6 +14,7 @@ from bench.report.study import (
     HISTORY_COLUMNS,
     Array,
     Run,
+    ids_in,
     label,
     load,
     rows_of,
@@ -45,10 +46,10 @@ def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
     Raises:
         BenchError: one of the files cannot be read as what it should be.
     """
-    if not (folder / TABLE).exists():
+    known = {run["run_id"] for run in new}
+    if not (folder / TABLE).exists() or known >= ids_in(folder / TABLE):
         return CommittedRows([], [], [], {}, {})
     study = load(folder)
-    known = {run["run_id"] for run in new}
     again = {(kind(run), run["seed"]) for run in new}
     others = [run for run in study.runs if run["run_id"] not in known]
     # A row of before runs had keys gives way to a new one of the same command; one of another version stays.

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from bench.record.store import divided, write_atomically
-from bench.report.model_summary import ModelSummary
-from bench.report.plots import OVER_ALL, families_of_all
-from bench.report.ranking import Difference
+from bench.record.store import write_atomically
+from bench.report.plots import OVER_ALL, Sheet
 from bench.report.study import Array, Study
 from bench.report.style import Plot
 
@@ -21,39 +19,10 @@ NAME, PLOTS = ".drawn.json", "plots"
 WORDS = tuple(name for name in Plot._fields if name != "files")
 
 
-def hashes(
-    study: Study, cells: list[ModelSummary], pairs: Sequence[Difference], formats: Sequence[str]
-) -> dict[str, str]:
-    """Data set -> the hash of all that its plots are drawn from, the code that draws them included.
-
-    Args:
-        study: with histories, curves, pictures, step times and trials.
-        cells: its models, summarised.
-        pairs: how far entries are behind the best of their data set.
-        formats: of the plots beside PNG.
-    """
-    by_data: dict[str, list[ModelSummary]] = {}
-    for cell in cells:
-        by_data.setdefault(cell.data, []).append(cell)
-    shared = sorted(families_of_all(study, cells).items()), list(formats)
-    found = {
-        data: _hash(_inputs(study, data, own), [pair for pair in pairs if pair.best.data == data], code(), *shared)
-        for data, own in by_data.items()
-    }
+def hashes(sheets: Mapping[str, Sheet]) -> dict[str, str]:
+    """Data set -> the hash of all that its plots are drawn from, the code that draws them included."""
+    found = {data: _hash(code(), vars(sheet.study), vars(sheet)) for data, sheet in sheets.items()}
     return found | {OVER_ALL: _hash(list(found.values()))}
-
-
-def _inputs(study: Study, data: str, cells: list[ModelSummary]) -> list[object]:
-    """What the plots of a data set take from the study."""
-    ids = {name for cell in cells for run in cell.runs for name in (run["run_id"], divided(run["run_id"])[0])}
-    return [
-        cells,
-        [study.histories.get(name) for name in sorted(ids)],
-        [(key, values) for key, values in sorted(study.curves.items()) if key[0] in ids],
-        [(key, array) for key, array in sorted(study.pictures.items()) if key.split("/")[1] == data],
-        [study.steps.get(name) for name in sorted(ids)],
-        [trial for trial in study.trials if trial.data == data],
-    ]
 
 
 @cache
@@ -79,6 +48,8 @@ def _flat(part: object) -> Iterable[object | Array]:
     if type(part) in {list, tuple}:
         for inner in part:  # type: ignore[attr-defined]
             yield from _flat(inner)
+    elif type(part) is dict:
+        yield from _flat([pair for pair in sorted(part.items()) if not isinstance(pair[1], Study)])
     else:
         yield part
 

@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import bartlett
 
+from bench.report import bartlett
 from bench.report.variance import EQUAL_LEVEL, Part, Variance
 
 
@@ -79,6 +79,6 @@ class Folds:
         residual = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()
         df = (len(table) - 1) * (len(folds) - 1)
         alike = [row for row in residual if float(row.var()) > 0]
-        if len(alike) < len(table) or float(bartlett(*residual).pvalue) < EQUAL_LEVEL:
+        if len(alike) < len(table) or bartlett.p_value(residual) < EQUAL_LEVEL:
             return None
         return Part(float((residual**2).sum()) / df, df)

@@ -3,13 +3,14 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bench.errors import BenchError
 from bench.record.store import TABLE
 from bench.record.study_folder import study_folder
-from bench.report.study import frame, load, series, words_of
+from bench.report.study import columns_of, kind_of, load, words_of
 from bench.report.summary import summarise, summary_rows
 
 
@@ -23,7 +24,8 @@ def table(study: str, results_dir: str | Path = "results") -> pd.DataFrame:
     Raises:
         BenchError: there is no such study (the nearest names are given), or its table is absent or damaged.
     """
-    runs = frame(load(_tabled_folder(study, results_dir)).runs)
+    columns = columns_of(load(_tabled_folder(study, results_dir)).runs)
+    runs = pd.DataFrame({name: series(values) for name, values in columns.items()})
     if "variant" not in runs:
         runs["variant"] = None
     options = [options_of(words_of({"command": command})) for command in runs["command"].fillna("")]
@@ -45,6 +47,11 @@ def summary(study: str, results_dir: str | Path = "results") -> pd.DataFrame:
     header, rows = summary_rows(summarise(stored.runs, stored.test_sets))
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     return pd.DataFrame({name: series(list(values)) for name, values in zip(header, columns, strict=True)})
+
+
+def series(values: list[Any]) -> "pd.Series[Any]":
+    """A column of the nullable type that its values have."""
+    return pd.Series(values, dtype=kind_of(values))
 
 
 def _tabled_folder(study: str, results_dir: str | Path) -> Path:

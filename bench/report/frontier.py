@@ -104,8 +104,12 @@ def front(
 def comparable(curves: Sequence[Curve]) -> set[tuple[Any, ...]]:
     """Places of the largest group of cells that were measured on as many examples."""
     cells = [cell for curve in curves for cell in curve.cells]
-    group = max(([cell for cell in cells if cell.comparable(other)] for other in cells), key=len)
-    return {cell.place for cell in group}
+    kinds = {cell.place: frozenset(cell.measured_as()) for cell in cells}
+    groups: dict[frozenset[Any], list[tuple[Any, ...]]] = {
+        one: [place for place, own in kinds.items() if own & one or own == one] for one in kinds.values()
+    }
+    largest = max(groups.values(), key=len)
+    return set(largest)
 
 
 def broken(curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float]) -> list[tuple[float, float]]:

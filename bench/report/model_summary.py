@@ -106,8 +106,12 @@ class ModelSummary:
 
     def comparable(self, other: "ModelSummary") -> bool:
         """True where both NLLs are of the same test examples, or some of the same folds, and of the same versions."""
-        own, others = ({measured_as(run) for run in cell.with_column("nll_nats")} for cell in (self, other))
+        own, others = self.measured_as(), other.measured_as()
         return bool(own & others) or own == others
+
+    def measured_as(self) -> set[tuple[str, tuple[int, int]]]:
+        """What its NLLs were measured on, and by which versions."""
+        return {measured_as(run) for run in self.with_column("nll_nats")}
 
     def with_column(self, column: str) -> list[Run]:
         """The finished runs that have a value there."""

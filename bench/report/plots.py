@@ -1,13 +1,15 @@
 """Every plot of a study: data set by data set, then over all of them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from dataclasses import dataclass
+from itertools import starmap
 from types import MappingProxyType
 
 from matplotlib import style
 
+from bench.record.store import divided
 from bench.report import (
     plots_cost,
     plots_curves,
@@ -26,99 +28,116 @@ from bench.report.model_summary import ModelSummary, finals
 from bench.report.plots_palette import families_of, model_of, styles
 from bench.report.ranking import Difference
 from bench.report.study import Study
-from bench.report.style import FORMATS, RC, Plot, rendered
+from bench.report.style import FORMATS, RC, Drawing, Plot, rendered
 
 OVER_ALL = ""
 """In place of a data set: the plots over all of them."""
 NONE: Mapping[str, list[Plot]] = MappingProxyType({})
 
 
-def draw(
-    study: Study, cells: list[ModelSummary], pairs: Sequence[Difference] = (), formats: Sequence[str] = FORMATS
-) -> list[Plot]:
-    """The plots that the study has something to show in, as `draw_by_data` has them."""
-    return [plot for own in draw_by_data(study, cells, pairs, formats, NONE).values() for plot in own]
+@dataclass(frozen=True)
+class Sheet:
+    """All that the plots of one data set are drawn from.
+
+    Attributes:
+        study: what it holds of the data set: histories, curves, pictures, step times and trials.
+        cells: its models, summarised.
+        pairs: how far entries are behind the best.
+        families: model -> family, of all models of the study: colours and markers hang of it.
+        formats: of `bench.report.style.ALL_FORMATS`, beside PNG.
+    """
+
+    study: Study
+    cells: list[ModelSummary]
+    pairs: list[Difference]
+    families: dict[str, str]
+    formats: list[str]
 
 
-def draw_by_data(
-    study: Study,
-    cells: list[ModelSummary],
-    pairs: Sequence[Difference],
-    formats: Sequence[str],
-    kept: Mapping[str, list[Plot]],
-) -> dict[str, list[Plot]]:
-    """The plots that the study has something to show in, by data set; those over all of them last, under `OVER_ALL`.
+def sheets_of(
+    study: Study, cells: list[ModelSummary], pairs: Iterable[Difference] = (), formats: Iterable[str] = FORMATS
+) -> dict[str, Sheet]:
+    """Data set -> what its plots are drawn from; arguments as the attributes of `Sheet`, of all data sets."""
+    families = families_of(study.runs, [(cell.model, model_of(cell.model)) for cell in cells if not cell.oracle])
+    by_data: dict[str, list[ModelSummary]] = {}
+    for cell in cells:
+        by_data.setdefault(cell.data, []).append(cell)
+    behind: dict[str, list[Difference]] = {data: [] for data in by_data}
+    for pair in pairs:
+        behind[pair.best.data].append(pair)
+    sheets = {}
+    for data, own in by_data.items():
+        ids = {name for cell in own for run in cell.runs for name in (run["run_id"], divided(run["run_id"])[0])}
+        sheets[data] = Sheet(study.of_data(data, ids), own, behind[data], families, list(formats))
+    return sheets
+
+
+def draw(sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE) -> dict[str, list[Plot]]:
+    """The plots that a study has something to show in, by data set; those over all of them last, under `OVER_ALL`.
 
     Equal records give equal bytes, on any number of cores.
 
     Args:
-        study: with histories, curves, pictures, step times and trials.
-        cells: its models, summarised.
-        pairs: how far entries are behind the best of their data set.
-        formats: of `bench.report.style.ALL_FORMATS`, beside PNG.
+        sheets: of each data set.
         kept: those that need not be drawn again.
     """
-    by_data: dict[str, list[ModelSummary]] = {}
-    for cell in cells:
-        by_data.setdefault(cell.data, []).append(cell)
-    families = families_of_all(study, cells)
-    plots_of = partial(of_one_data_set, study, families, pairs, formats)
-    missing = {data: group for data, group in by_data.items() if data not in kept}
-    workers = min(len(missing), os.cpu_count() or 1)
-    if workers <= 1:
-        drawn = [plots_of(group) for group in missing.values()]
+    workers = os.cpu_count() or 1
+    missing = [data for data in sheets if data not in kept]
+    shares = [(sheets[data], share, workers) for data in missing for share in range(workers)]
+    if workers == 1 or not missing:
+        drawn = list(starmap(share_of_plots, shares))
     else:
         with ProcessPoolExecutor(workers) as pool:
-            drawn = list(pool.map(plots_of, missing.values()))
-    new = dict(zip(missing, drawn, strict=True))
+            drawn = list(pool.map(share_of_plots, *zip(*shares, strict=True)))
+    new: dict[str, list[Plot]] = {}
+    for first, data in enumerate(missing):
+        places = {place: plot for own in drawn[first * workers : (first + 1) * workers] for place, plot in own.items()}
+        new[data] = [places[place] for place in sorted(places)]
     if OVER_ALL not in kept:
-        new[OVER_ALL] = over_all(families, formats, cells)
-    return {data: kept[data] if data in kept else new[data] for data in (*by_data, OVER_ALL)}
+        new[OVER_ALL] = over_all(sheets)
+    return {data: kept[data] if data in kept else new[data] for data in (*sheets, OVER_ALL)}
 
 
-def families_of_all(study: Study, cells: list[ModelSummary]) -> dict[str, str]:
-    """Model -> family, of which its colour hangs."""
-    return families_of(study.runs, [(cell.model, model_of(cell.model)) for cell in cells if not cell.oracle])
+def share_of_plots(sheet: Sheet, share: int, shares: int) -> dict[int, Plot]:
+    """Every `shares`-th plot of one data set from `share` on, by its place among all of them."""
+    with style.context(["default", RC]):
+        of_share = enumerate(plots_of(sheet)[share::shares])
+        drawn = {share + shares * step: drawing for step, draw_one in of_share if (drawing := draw_one())}
+        return {place: rendered(drawing, sheet.formats) for place, drawing in drawn.items()}
 
 
-def of_one_data_set(
-    study: Study,
-    families: Mapping[str, str],
-    pairs: Sequence[Difference],
-    formats: Sequence[str],
-    group: list[ModelSummary],
-) -> list[Plot]:
-    """The plots of one data set, likelihood first; of each model those at the largest budget, tuned where it was.
+def plots_of(sheet: Sheet) -> list[Callable[[], Drawing | None]]:
+    """What draws each plot of one data set, likelihood first; of each model those at the largest budget, tuned where
+    it was.
 
     Where there is a ladder of budgets, its plot stands in place of that against the sweep's clock.
     """
-    look, data = styles(families), group[0].data
-    with style.context(["default", RC]):
-        over_budgets = plots_frontier.frontiers(study, group, look)
-        group = finals(group)
-        drawn = [
-            plots_likelihood.dots(group, look),
-            plots_differences.forest([pair for pair in pairs if pair.best.data == data], look),
-            over_budgets or plots_cost.pareto(group, look),
-            plots_latent.over_sizes(group, look),
-            plots_quality.quality(group, look),
-            plots_pictures.densities(study, group),
-            plots_pictures.points(study, group, look),
-            plots_images.samples(study, group),
-            plots_images.reconstructions(study, group),
-            plots_images.decoder_means(study, group),
-            plots_images.by_class(study, group),
-            plots_training.training(study, group, look),
-            plots_tuning.expected(study, data, families),
-            plots_curves.k_curve(study, group, look),
-            plots_curves.reconstruction(study, group, look),
-            plots_latent.rate_distortion(group, look),
-        ]
-        return [rendered(drawing, formats) for drawing in drawn if drawing is not None]
+    study, look, data = sheet.study, styles(sheet.families), sheet.cells[0].data
+    group = finals(sheet.cells)
+    return [
+        lambda: plots_likelihood.dots(group, look),
+        lambda: plots_differences.forest(sheet.pairs, look),
+        lambda: plots_frontier.frontiers(study, sheet.cells, look) or plots_cost.pareto(group, look),
+        lambda: plots_latent.over_sizes(group, look),
+        lambda: plots_quality.quality(group, look),
+        lambda: plots_pictures.densities(study, group),
+        lambda: plots_pictures.points(study, group, look),
+        lambda: plots_images.samples(study, group),
+        lambda: plots_images.reconstructions(study, group),
+        lambda: plots_images.decoder_means(study, group),
+        lambda: plots_images.by_class(study, group),
+        lambda: plots_training.training(study, group, look),
+        lambda: plots_tuning.expected(study, data, sheet.families),
+        lambda: plots_curves.k_curve(study, group, look),
+        lambda: plots_curves.reconstruction(study, group, look),
+        lambda: plots_latent.rate_distortion(group, look),
+    ]
 
 
-def over_all(families: Mapping[str, str], formats: Sequence[str], cells: list[ModelSummary]) -> list[Plot]:
+def over_all(sheets: Mapping[str, Sheet]) -> list[Plot]:
     """The plots over all data sets."""
+    cells = finals([cell for sheet in sheets.values() for cell in sheet.cells])
+    first = next(iter(sheets.values()))
     with style.context(["default", RC]):
-        drawn = [plots_ranks.ranks(finals(cells), styles(families)), plots_ranks.heat_map(finals(cells))]
-        return [rendered(drawing, formats) for drawing in drawn if drawing is not None]
+        drawn = [plots_ranks.ranks(cells, styles(first.families)), plots_ranks.heat_map(cells)]
+        return [rendered(drawing, first.formats) for drawing in drawn if drawing is not None]

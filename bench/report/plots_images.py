@@ -157,18 +157,15 @@ def in_rows(rows: Sequence[Strip], lines: int, columns: int | None = None) -> Fi
     whole = round(DPI * max(across, 2.4)) / DPI
     fig = figure(whole, total)
     top = round(DPI * (total - TITLE - 0.04)) / DPI
+    axes = fig.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
     for name, picture, high, taken in zip(names, pictures, tall, least, strict=True):
-        place = (
-            round(left * DPI) / DPI / whole,
-            (top - high) / total,
-            scale * picture.shape[1] / DPI / whole,
-            high / total,
-        )
-        axes = fig.add_axes(place)
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
-        axes.set_axis_off()
+        start = round(left * DPI) / DPI
+        edges = (start, start + scale * picture.shape[1] / DPI, top - high, top)
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest", extent=edges)
         fig.text((left - 0.06) / whole, (top - high / 2) / total, plot_label(name), ha="right", va="center", fontsize=7)
         top = round(DPI * (top - taken - GAP)) / DPI
+    axes.set(xlim=(0, whole), ylim=(0, total))
     return fig
 
 

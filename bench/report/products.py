@@ -69,19 +69,23 @@ class TestSet:
         return TestSet(rows, Products(new.products.examples, means, square))
 
 
-def from_runs(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict[str, TestSet]:
+def from_runs(runs: list[Run], folder: Path, warnings: list[str]) -> dict[str, TestSet]:
     """hash of the test examples -> the runs measured on them, from the likelihoods in their folders.
 
+    A test set that products.npz has of just these runs is taken from there.
+
     Args:
-        runs: rows whose folders are under `runs_folder`.
-        runs_folder: of the study.
+        runs: rows whose folders are under `folder / "runs"`.
+        folder: of the study.
         warnings: takes a line for each file that does not fit its row, which is left out.
     """
+    measured = [run for run in runs if run.get("test_hash") is not None and run.get("nll_nats") is not None]
+    stored = still_valid(folder / PRODUCTS, measured)
     values: dict[str, dict[str, Floats]] = defaultdict(dict)
-    for run in runs:
-        if run.get("test_hash") is None or run.get("nll_nats") is None:
+    for run in measured:
+        if run["test_hash"] in stored:
             continue
-        path = row_folder(runs_folder, run["run_id"]) / LIKELIHOODS
+        path = row_folder(folder / "runs", run["run_id"]) / LIKELIHOODS
         try:
             arrays = read_likelihoods(path, run)
         except FileNotFoundError:
@@ -93,7 +97,29 @@ def from_runs(runs: list[Run], runs_folder: Path, warnings: list[str]) -> dict[s
         values[run["test_hash"]][run["run_id"]] = arrays["log_prob"]
         if TRUTH in arrays:
             values[run["test_hash"]].setdefault(TRUTH, arrays[TRUTH])
-    return {test_hash: TestSet.of(of_set) for test_hash, of_set in values.items()}
+    return stored | {test_hash: TestSet.of(of_set) for test_hash, of_set in values.items()}
+
+
+def still_valid(path: Path, measured: list[Run]) -> dict[str, TestSet]:
+    """The test sets of a products.npz that has just these runs, with their likelihoods, each pair seen together."""
+    by_hash: dict[str, list[Run]] = defaultdict(list)
+    for run in measured:
+        by_hash[run["test_hash"]].append(run)
+    found = {}
+    try:
+        arrays = arrays_of(path)
+    except (FileNotFoundError, Unreadable):
+        return {}
+    for test_hash, runs in by_hash.items():
+        try:
+            one = unpacked(arrays, test_hash)
+            check_fit({test_hash: one}, runs)
+        except Unreadable:
+            continue
+        rows = [row for row in one.rows if row != TRUTH]
+        if rows == [run["run_id"] for run in runs] and np.isfinite(one.products.products).all():
+            found[test_hash] = one
+    return found
 
 
 def read_likelihoods(path: Path, run: Run) -> dict[str, Floats]:

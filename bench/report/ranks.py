@@ -6,13 +6,15 @@ an entry's rank there is the mean of its ranks.
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata, studentized_range
 
 from bench.report.intervals import LEVEL
 from bench.report.model_summary import ModelSummary
+from bench.report.studentized_range import quantile
 
 FEWEST_BLOCKS = 10
 """Independent data sets below which ranks decide nothing."""
@@ -54,7 +56,7 @@ def ranks_of(cells: list[ModelSummary]) -> Ranks | None:
     everywhere = sorted(set.intersection(*map(set, nll.values()))) if nll else []
     blocks: dict[str, list[list[float]]] = defaultdict(list)
     for data, of_data in nll.items():
-        blocks[TOYS if data in known else data].append(list(rankdata([of_data[model] for model in everywhere])))
+        blocks[TOYS if data in known else data].append(places([of_data[model] for model in everywhere]))
     if len(everywhere) < 2 or len(blocks) < 2:
         return None
     means = np.mean([np.mean(block, 0) for block in blocks.values()], 0)
@@ -62,7 +64,15 @@ def ranks_of(cells: list[ModelSummary]) -> Ranks | None:
     return Ranks(len(blocks), {model: mean for mean, model in order}, critical_difference(len(everywhere), len(blocks)))
 
 
+def places(values: Sequence[float]) -> list[float]:
+    """The rank of each value, the lowest first; equal ones share the mean of theirs."""
+    at = defaultdict(list)
+    for rank, value in enumerate(sorted(values), 1):
+        at[value].append(rank)
+    return [fmean(at[value]) for value in values]
+
+
 def critical_difference(entries: int, blocks: int) -> float:
     """Nemenyi's: q sqrt(k (k + 1) / 6 N), q the quantile of the studentized range over root two."""
-    q = float(studentized_range.isf(1 - LEVEL, entries, math.inf)) / math.sqrt(2)
+    q = quantile(LEVEL, entries, math.inf) / math.sqrt(2)
     return q * math.sqrt(entries * (entries + 1) / (6 * blocks))

@@ -16,7 +16,7 @@ from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
 from bench.report.notes import NOTES, is_untuned
 from bench.report.page import render
-from bench.report.plots import draw_by_data
+from bench.report.plots import draw, sheets_of
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import load
 from bench.report.style import ALL_FORMATS, FORMATS, Plot
@@ -60,8 +60,9 @@ def report(study: str, results_dir: Path, *, single_file: bool = False, formats:
     behind = [] if untuned and not pairs else [difference_table(pairs)]
     likelihood, *others = study_tables(cells)
     tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
-    wanted = drawn.hashes(stored, cells, pairs, formats)
-    by_data = draw_by_data(stored, cells, pairs, formats, drawn.kept(folder, wanted))
+    sheets = sheets_of(stored, cells, pairs, formats)
+    wanted = drawn.hashes(sheets)
+    by_data = draw(sheets, drawn.kept(folder, wanted))
     plots = [plot for own in by_data.values() for plot in own]
     texts = {
         "summary.csv": summary_csv(cells),

@@ -26,12 +26,13 @@ def quantile(level: float, means: int, df: float) -> float:
     Args:
         level: the probability.
         means: k, at least two.
-        df: degrees of freedom of the standard error.
+        df: degrees of freedom of the standard error, infinite where it is known.
     """
     places, weights = nodes(0.0, 1.0)
     # Both ends of F(s) are steep: nodes are gathered there.
     shares, weights = places**3 * (10 - 15 * places + 6 * places**2), weights * 30 * (places * (1 - places)) ** 2
-    scales = np.sqrt(2 * gammaincinv(df / 2, np.minimum(shares, 1 - 1e-15)) / df)
+    known = math.isinf(df)
+    scales = np.ones(NODES) if known else np.sqrt(2 * gammaincinv(df / 2, np.minimum(shares, 1 - 1e-15)) / df)
     high = 4.0
     while probability(high, means, scales, weights) < level:
         high *= 2

@@ -5,13 +5,13 @@ import io
 import json
 import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
@@ -63,6 +63,24 @@ class Study:
     trials: list[Trial] = field(default_factory=list)
     steps: dict[str, StepTime] = field(default_factory=dict)
 
+    def of_data(self, data: str, ids: Collection[str]) -> "Study":
+        """What the plots of one data set are drawn from.
+
+        Args:
+            data: its name.
+            ids: of its rows and of the runs that those are evaluations of.
+        """
+        return Study(
+            self.name,
+            [],
+            {name: rows for name, rows in self.histories.items() if name in ids},
+            {key: points for key, points in self.curves.items() if key[0] in ids},
+            {key: array for key, array in self.pictures.items() if key.split("/")[1] == data},
+            {},
+            [trial for trial in self.trials if trial.data == data],
+            {name: time for name, time in self.steps.items() if name in ids},
+        )
+
 
 def label(run: Run) -> str:
     """The name of a run's row and line: the model, with what else the study varied in brackets."""
@@ -97,11 +115,15 @@ def row_of(record: dict[str, Any]) -> Run:
 
 def words_of(run: Run) -> list[str]:
     """The words of the run's command; one that no shell would read is divided at spaces."""
-    command = run["command"] or ""
+    return list(_words(run["command"] or ""))
+
+
+@lru_cache(maxsize=20_000)
+def _words(command: str) -> tuple[str, ...]:
     try:
-        return shlex.split(command)
+        return tuple(shlex.split(command))
     except ValueError:
-        return command.split()
+        return tuple(command.split())
 
 
 def write_csv(header: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -118,26 +140,26 @@ def inert(value: Any) -> Any:
     return inert_cell(value) if isinstance(value, str) else value
 
 
-def frame(runs: list[Run]) -> pd.DataFrame:
-    """The runs as a table: one row a run, the fixed columns first, nullable types, empty where a quantity is absent."""
+def columns_of(runs: list[Run]) -> dict[str, list[Any]]:
+    """Column -> its value of each run; the fixed columns first, None where a quantity is absent."""
     extra = sorted({name for run in runs for name in run} - COLUMNS.keys())
-    return pd.DataFrame({name: series([run.get(name) for run in runs]) for name in [*COLUMNS, *extra]})
+    return {name: [run.get(name) for run in runs] for name in [*COLUMNS, *extra]}
 
 
-def series(values: list[Any]) -> "pd.Series[Any]":
-    """A column of the type that its values have, None aside."""
-    kinds = {type(value) for value in values if value is not None}
-    dtypes: dict[str, set[type]] = {"boolean": {bool}, "Int64": {int}, "Float64": {int, float}}
-    for dtype, members in dtypes.items():
-        if kinds and kinds <= members:
-            return pd.Series(values, dtype=dtype)
-    return pd.Series(values, dtype=object)
+def kind_of(values: list[Any]) -> str:
+    """The name that pandas has for a column's type, None aside."""
+    found = {type(value) for value in values if value is not None}
+    kinds: dict[str, set[type]] = {"boolean": {bool}, "Int64": {int}, "Float64": {int, float}}
+    return next((kind for kind, members in kinds.items() if found and found <= members), "object")
 
 
 def table_text(runs: list[Run]) -> str:
-    """table.csv, from which every number reads back bit for bit."""
-    cells = [{inert(name): inert(value) for name, value in run.items()} for run in runs]
-    return frame(cells).to_csv(index=False, lineterminator="\n")
+    """table.csv, from which every number reads back bit for bit; whole numbers among fractions are written as these."""
+    columns = columns_of(runs)
+    for values in columns.values():
+        if kind_of(values) == "Float64":
+            values[:] = [None if value is None else float(value) for value in values]
+    return write_csv(columns, zip(*columns.values(), strict=True))
 
 
 def load(folder: Path) -> Study:
@@ -147,11 +169,13 @@ def load(folder: Path) -> Study:
         BenchError: one of them cannot be read as what it should be.
     """
     histories: dict[str, list[list[float]]] = {}
-    for row in rows_of(folder / HISTORIES, ("run_id", *HISTORY_COLUMNS)):
-        histories.setdefault(row[0], []).append([_float(folder / HISTORIES, field) for field in row[1:]])
+    path = folder / HISTORIES
+    for row in rows_of(path, ("run_id", *HISTORY_COLUMNS)):
+        histories.setdefault(row[0], []).append([_float(path, field) for field in row[1:]])
     curves: dict[tuple[str, str], list[list[float]]] = {}
-    for run_id, curve, x, y in rows_of(folder / CURVES, CURVE_COLUMNS):
-        curves.setdefault((run_id, curve), []).append([_finite(folder / CURVES, field) for field in (x, y)])
+    path = folder / CURVES
+    for run_id, curve, x, y in rows_of(path, CURVE_COLUMNS):
+        curves.setdefault((run_id, curve), []).append([_finite(path, field) for field in (x, y)])
     runs = _read_table(folder / TABLE)
     return Study(
         name=folder.name,
@@ -163,6 +187,17 @@ def load(folder: Path) -> Study:
         trials=file.read(folder),
         steps=read_steps(folder / STEPS),
     )
+
+
+def ids_in(path: Path) -> set[str]:
+    """The ids of the rows of a table.csv; an empty one where a row has none.
+
+    Raises:
+        BenchError: it cannot be read.
+    """
+    (_, header), *rows = _rows(path) or [(0, [])]
+    place = header.index("run_id") if "run_id" in header else len(header)
+    return {row[place] if place < len(row) else "" for _, row in rows if row}
 
 
 def _read_table(path: Path) -> list[Run]:

@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bartlett
+
+from bench.report import bartlett
 
 Floats = NDArray[np.float64]
 
@@ -165,7 +166,7 @@ def pooled_seeds(products: Products, entries: Sequence[Sequence[int]]) -> Part |
         entries: runs of each, two or more.
     """
     samples = [products.means[list(runs)] for runs in entries]
-    if len(samples) > 1 and float(bartlett(*samples).pvalue) < EQUAL_LEVEL:
+    if len(samples) > 1 and bartlett.p_value(samples) < EQUAL_LEVEL:
         return None
     df = sum(len(sample) - 1 for sample in samples)
     return Part(math.fsum(float(sample.var(ddof=1)) * (len(sample) - 1) for sample in samples) / df, df) if df else None

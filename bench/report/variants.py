@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from bench.config import NOT_IDENTITY
-from bench.record.reading import CONFIG_BYTES, Unreadable, text_of, yaml_mapping
+from bench.record.reading import CONFIG_BYTES, Unreadable, text_of, yaml_mapping, yaml_sections
 from bench.record.store import row_folder
 from bench.record.typed import printable
 from bench.report.committed_rows import VERSIONS
@@ -107,14 +108,18 @@ def _tell_apart(group: list[Run]) -> None:
 def _settings(path: Path, warnings: list[str]) -> dict[str, str]:
     """The configuration of a run, flat (`budget.steps` -> `2000`), without what does not tell models apart."""
     try:
-        config = yaml_mapping(text_of(path, CONFIG_BYTES))
+        sections = yaml_sections(text_of(path, CONFIG_BYTES))
+        return {name: text for section in sections for name, text in _settings_in(section)}
     except (FileNotFoundError, Unreadable) as error:
         reason = "absent" if isinstance(error, FileNotFoundError) else error
         warnings.append(f"{said(path)} cannot be read ({reason}); its settings are not compared")
         return {}
-    flat = dict(pair for key, value in config.items() for pair in _flat(str(key), value))
-    own = {name: text for name, text in flat.items() if name not in NOT_A_SETTING}
-    return {name: text for name, text in own.items() if not name.startswith("tune.")}
+
+
+@lru_cache(maxsize=10_000)  # runs of a study share most sections of their configurations
+def _settings_in(section: str) -> list[tuple[str, str]]:
+    pairs = [pair for key, value in yaml_mapping(section).items() for pair in _flat(str(key), value)]
+    return [(name, text) for name, text in pairs if name not in NOT_A_SETTING and not name.startswith("tune.")]
 
 
 def _flat(name: str, value: Any) -> list[tuple[str, str]]:

@@ -24,8 +24,7 @@ from bench.report import style
 from bench.report.collect import Collected, collect
 from bench.report.markup import markdown, tex
 from bench.report.page import render
-from bench.report.plots import of_one_data_set
-from bench.report.plots_palette import families_of, model_of
+from bench.report.plots import share_of_plots, sheets_of
 from bench.report.published import Counterpart
 from bench.report.ranking import differences, differences_csv
 from bench.report.reproduce import obtained
@@ -234,10 +233,8 @@ def hold(folder: Path, *, drawn: bool, table_may_be_damaged: bool) -> None:
     tables = [*study_tables(cells), difference_table(pairs)]
     plots = []
     if drawn:
-        families = families_of(stored.runs, [(c.model, model_of(c.model)) for c in cells if not c.oracle])
-        for data in {cell.data: None for cell in cells}:
-            own = [cell for cell in cells if cell.data == data]
-            plots += of_one_data_set(stored, families, pairs, ("png",), own)
+        for sheet in sheets_of(stored, cells, pairs, ("png",)).values():
+            plots += share_of_plots(sheet, 0, 1).values()
     for plot in plots:
         assert "/" not in plot.name
         assert len(plot.name) < 100

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from bench.record.store import Record, RunFolder
+from bench.report.plots import draw, sheets_of
+from bench.report.style import Plot
 
 CENTRES = 2 * np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], 1)
 MODELS: dict[str, dict[str, Any]] = {
@@ -22,6 +24,11 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 ORACLE_NLL = 2.5
+
+
+def drawn(*study: Any, **formats: Any) -> list[Plot]:
+    """The plots of a study, its models and their differences, as a report has them."""
+    return [plot for own in draw(sheets_of(*study, **formats)).values() for plot in own]
 
 
 def record(data: str, model: str, seed: int, **changes: Any) -> Record:

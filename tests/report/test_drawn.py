@@ -15,13 +15,13 @@ from tests.report.synthetic import record, write_run, write_study
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The data sets whose plots are drawn, as that happens; in this process, so that it is seen."""
     seen: list[str] = []
-    original = plots.of_one_data_set
+    original = plots.plots_of
 
-    def seeing(*arguments):
-        seen.append(arguments[-1][0].data)
-        return original(*arguments)
+    def seeing(sheet):
+        seen.append(sheet.cells[0].data)
+        return original(sheet)
 
-    monkeypatch.setattr(plots, "of_one_data_set", seeing)
+    monkeypatch.setattr(plots, "plots_of", seeing)
     monkeypatch.setattr(plots.os, "cpu_count", lambda: 1)
     return seen
 

@@ -12,12 +12,11 @@ from PIL import Image
 
 from bench.record.columns import COLUMNS
 from bench.report.page import FILES, TRUTH, is_tall, render, scales_of
-from bench.report.plots import draw
 from bench.report.ranking import differences
 from bench.report.study import Run, Study, load, validated
 from bench.report.style import Plot
 from bench.report.summary import summarise
-from tests.report.synthetic import record
+from tests.report.synthetic import drawn, record
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def png_of(width: int, height: int) -> bytes:
 def test_a_single_file_holds_its_plots_and_files(made: Path) -> None:
     study = load(made)
     cells = summarise(study.runs)
-    plots = draw(study, cells)
+    plots = drawn(study, cells)
     files = {name: (made / name).read_text() for name in FILES}
     page = render(study, cells, differences(cells, {}), plots, files=files)
     figures = re.findall(r'class="zoom"[^>]*><img src="data:image/png;base64,([^"]*)"', page)

@@ -6,20 +6,19 @@ from bench.record.store import Record
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
 from bench.report.picture_archive import upright
-from bench.report.plots import draw
 from bench.report.plots_training import Line, axis_of, band
 from bench.report.ranking import Difference
 from bench.report.study import Study, load, validated
 from bench.report.style import Plot
 from bench.report.summary import summarise
-from tests.report.synthetic import record
+from tests.report.synthetic import drawn, record
 
 COMMON = {"nll", "pareto", "quality", "training", "k-curve", "reconstruction", "samples"}
 
 
 def test_every_kind_of_plot_is_there_with_words(made: Path) -> None:
     study = load(made)
-    plots = draw(study, summarise(study.runs))
+    plots = drawn(study, summarise(study.runs))
     assert {p.name for p in plots if p.data == "digits"} == {f"{kind}-digits" for kind in COMMON | {"by-class"}}
     toy = {f"{kind}-eight_gaussians" for kind in COMMON | {"density"}}
     assert {p.name for p in plots if p.data == "eight_gaussians"} == toy
@@ -38,14 +37,14 @@ def test_every_kind_of_plot_is_there_with_words(made: Path) -> None:
 
 def test_a_study_of_failures_draws_nothing_and_does_not_fail() -> None:
     runs = [validated({"run_id": "a", "status": "failed", "data": "toy", "model": "vae", "seed": 0})]
-    assert draw(Study("made", runs, {}, {}, {}), summarise(runs)) == []
+    assert drawn(Study("made", runs, {}, {}, {}), summarise(runs)) == []
 
 
 def test_one_seed_of_one_model_is_enough() -> None:
     runs = [validated(record("toy", "mine", 0))]
     history = np.array([[100.0, 1.0, np.nan, np.inf], [200.0, 0.0, 3.0, 2.9]])
     study = Study("made", runs, {runs[0]["run_id"]: history}, {}, {})
-    names = {plot.name for plot in draw(study, summarise(runs))}
+    names = {plot.name for plot in drawn(study, summarise(runs))}
     assert names == {f"{kind}-toy" for kind in ("nll", "pareto", "quality", "training")}
 
 
@@ -53,8 +52,8 @@ def plots_of(*records: Record, formats: tuple[str, ...] = ("svg",)) -> dict[str,
     """name -> plot, of runs on `toy` whose histories have two validations, 3 and 2 nats."""
     runs = [validated(found) for found in records]
     histories = {run["run_id"]: np.array([[100, 1, 3.1, 3], [200, 2, 2.1, 2]], float) for run in runs}
-    drawn = draw(Study("made", runs, histories, {}, {}), summarise(runs), formats=formats)
-    return {plot.name: plot for plot in drawn}
+    plots = drawn(Study("made", runs, histories, {}, {}), summarise(runs), formats=formats)
+    return {plot.name: plot for plot in plots}
 
 
 def test_costs_have_a_panel_each_where_they_are_known() -> None:
@@ -155,8 +154,8 @@ def test_differences_are_those_of_the_largest_budget_filled_where_told_apart() -
         behind(cells["vae"], 0.3, 1.0, sure=True),
         behind(cells["realnvp"], 0.01, 1.0, sure=False),
     ]
-    drawn = draw(Study("made", runs, {}, {}, {}), [*cells.values()], pairs)
-    (plot,) = [plot for plot in drawn if plot.name == "differences-toy"]
+    plots = drawn(Study("made", runs, {}, {}, {}), [*cells.values()], pairs)
+    (plot,) = [plot for plot in plots if plot.name == "differences-toy"]
     assert "realnvp 0.010 ± 0.050, not told apart; vae 0.300 ± 0.050." in plot.alt
     assert "Filled: told apart" in plot.caption
     assert "7" not in plot.alt
@@ -187,13 +186,13 @@ def test_published_numbers_stand_beside_ours_over_the_size_of_the_latent() -> No
         record("mnist_binary", "vae", 0, variant=f"latent_size={size}", nll_nats=100.0 - size) for size in (2, 5, 10)
     ]
     runs = [{**validated(one), "run_id": f"r{place}"} for place, one in enumerate(sizes)]
-    plots = {plot.name: plot for plot in draw(Study("made", runs, {}, {}, {}), summarise(runs))}
+    plots = {plot.name: plot for plot in drawn(Study("made", runs, {}, {}, {}), summarise(runs))}
     plot = plots["latent-size-mnist_binary"]
     assert "vae 98 at 2, 95 at 5, 90 at 10" in plot.alt
     assert "vae by Davidson et al. 2018 table 1 135.7 at 2, 110.2 at 5, 93.84 at 10" in plot.alt
     assert "Hollow: published" in plot.caption
     assert "latent-size-mnist_binary" not in {
-        plot.name for plot in draw(Study("made", runs[:2], {}, {}, {}), summarise(runs[:2]))
+        plot.name for plot in drawn(Study("made", runs[:2], {}, {}, {}), summarise(runs[:2]))
     }
 
 

@@ -2,27 +2,27 @@
 
 from bench.record.steps import StepTime
 from bench.report.frontier import curves_of
-from bench.report.plots import draw
 from bench.report.plots_frontier import above, axis_of, lacks_seconds
 from bench.report.study import Run, Study
 from bench.report.style import Plot
 from bench.report.summary import summarise
 from tests.report.ladder_runs import RUNS, TIMES, cells_of, floor, rung, timed
+from tests.report.synthetic import drawn
 
 
-def drawn(runs: list[Run], times: dict[str, StepTime]) -> Plot:
-    plots = draw(Study("made", runs, {}, {}, {}, steps=times), summarise(runs))
+def frontier(runs: list[Run], times: dict[str, StepTime]) -> Plot:
+    plots = drawn(Study("made", runs, {}, {}, {}, steps=times), summarise(runs))
     (plot,) = [plot for plot in plots if plot.name == "frontier-toy"]
     return plot
 
 
 def test_without_step_times_the_plot_says_how_to_get_them() -> None:
-    plot = drawn(RUNS, {})
+    plot = frontier(RUNS, {})
     assert "`bench retime made`" in plot.caption
     assert lacks_seconds([plot])
     assert "On the front by seconds" not in plot.alt
     assert "On the front by FLOP: realnvp 3 nats at 2e+11; cnf 2 nats at 8e+11." in plot.alt
-    whole = drawn(RUNS, TIMES)
+    whole = frontier(RUNS, TIMES)
     assert not lacks_seconds([whole])
     assert "measured alone on a processor, 1 thread" in whole.caption
     assert "On the front by seconds: vae 5 nats at 0.2; realnvp 3 nats at 0.8" in whole.alt
@@ -33,7 +33,7 @@ def test_bounds_floors_and_settings_are_told_apart() -> None:
     tuned = [rung("realnvp", share, 2.2 - share / 10, setting="tuned") for share in (0.25, 1.0)]
     default = [{**run, "setting": "default"} for run in RUNS]
     times = TIMES | timed(tuned, {"realnvp": 4.0})
-    plot = drawn([*default, *tuned, floor("gmm", 2.8), floor("gaussian", 900.0)], times)
+    plot = frontier([*default, *tuned, floor("gmm", 2.8), floor("gaussian", 900.0)], times)
     assert "upper bound" in plot.caption
     assert "Hollow: the same entry as it comes; filled: tuned." in plot.caption
     assert "Dotted: entries that are fitted" in plot.caption
@@ -50,8 +50,8 @@ def test_bounds_floors_and_settings_are_told_apart() -> None:
 
 def test_steps_timed_beside_others_are_marked() -> None:
     shared = {run: time._replace(shared_machine=True) for run, time in TIMES.items()}
-    assert "Others used the machine while steps were timed" in drawn(RUNS, shared).caption
-    assert "Others used the machine" not in drawn(RUNS, TIMES).caption
+    assert "Others used the machine while steps were timed" in frontier(RUNS, shared).caption
+    assert "Others used the machine" not in frontier(RUNS, TIMES).caption
 
 
 def test_a_small_budget_that_is_far_off_does_not_flatten_the_rest() -> None:
@@ -61,7 +61,7 @@ def test_a_small_budget_that_is_far_off_does_not_flatten_the_rest() -> None:
     assert axis.low < 2.0
     assert 5.0 < axis.high < 10
     assert [above(curve, axis) for curve in curves] == [True, False, False]
-    assert "Parts of curves lie above the axis: arrows." in drawn(runs, {}).caption
+    assert "Parts of curves lie above the axis: arrows." in frontier(runs, {}).caption
 
 
 def test_where_the_truth_is_known_the_axis_is_the_distance_to_it() -> None:
@@ -69,7 +69,7 @@ def test_where_the_truth_is_known_the_axis_is_the_distance_to_it() -> None:
     axis = axis_of(curves_of(cells_of(runs)), [])
     assert axis.logarithmic
     assert axis.low < 0.001 < 0.1 < axis.high
-    plot = drawn(runs, {})
+    plot = frontier(runs, {})
     assert "cnf 0.1000 nats at 2e+11; cnf 0.001000 nats at 8e+11" in plot.alt
     assert "no divergence is below 0" in plot.caption
     below = [*runs, rung("vae", 1.0, 2.4, kl_to_truth=-0.1)]
@@ -78,6 +78,6 @@ def test_where_the_truth_is_known_the_axis_is_the_distance_to_it() -> None:
 
 def test_a_study_without_a_ladder_has_no_such_plot() -> None:
     runs = [rung("vae", 1.0, 4.0), rung("cnf", 1.0, 2.0)]
-    names = {plot.name for plot in draw(Study("made", runs, {}, {}, {}), summarise(runs))}
+    names = {plot.name for plot in drawn(Study("made", runs, {}, {}, {}), summarise(runs))}
     assert not any(name.startswith("frontier") for name in names)
     assert "pareto-toy" in names

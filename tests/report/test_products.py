@@ -70,6 +70,28 @@ def test_rows_of_other_places_stay_and_what_nobody_saw_together_is_nan(tmp_path:
                 assert np.isnan(product)
 
 
+def test_likelihoods_are_read_where_a_run_is_new_and_not_again(tmp_path: Path) -> None:
+    study(tmp_path)
+    collect(tmp_path)
+    first = (tmp_path / PRODUCTS).read_bytes()
+    old = next((tmp_path / "runs").glob("digits-cnf-*")) / LIKELIHOODS
+    whole = old.read_bytes()
+    old.write_bytes(b"no archive")
+    assert collect(tmp_path).warnings == []
+    assert (tmp_path / PRODUCTS).read_bytes() == first
+
+    new = made("vae", 0, values_of(6))
+    RunFolder(write_run(tmp_path, new)).write_arrays(LIKELIHOODS, log_prob=values_of(6))
+    (warning,) = collect(tmp_path).warnings
+    assert "is broken" in warning
+    old.write_bytes(whole)
+    collect(tmp_path)
+    grown = (tmp_path / PRODUCTS).read_bytes()
+    (tmp_path / PRODUCTS).unlink()
+    collect(tmp_path)
+    assert (tmp_path / PRODUCTS).read_bytes() == grown, "the bytes do not depend on what was there"
+
+
 def test_rows_that_left_the_table_leave_the_products() -> None:
     old = {"h": TestSet.of({"a": values_of(0), "b": values_of(1), TRUTH: values_of(2)})}
     new = {"h": TestSet.of({"b": values_of(3)})}
@@ -121,9 +143,9 @@ def test_likelihoods_of_another_run_are_named_and_left_out(tmp_path: Path) -> No
     run = made("cnf", 0, values_of(0))
     folder = RunFolder(write_run(tmp_path, run))
     warnings: list[str] = []
-    assert from_runs([run], tmp_path / "runs", warnings) == {}
+    assert from_runs([run], tmp_path, warnings) == {}
     folder.write_arrays(LIKELIHOODS, log_prob=values_of(1))
-    assert from_runs([run], tmp_path / "runs", warnings) == {}
+    assert from_runs([run], tmp_path, warnings) == {}
     folder.write_arrays(LIKELIHOODS, log_prob=values_of(0)[:-1])
-    assert from_runs([run], tmp_path / "runs", warnings) == {}
+    assert from_runs([run], tmp_path, warnings) == {}
     assert ["absent" in warnings[0], "its mean is not" in warnings[1], "50 finite" in warnings[2]] == [True] * 3
