@@ -1,6 +1,7 @@
 """Tables as Markdown for a README and as TeX for a paper."""
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from bench.report.inert import markdown_cell, slug
@@ -25,32 +26,74 @@ def _markdown(cell: TableCell) -> str:
 
 PAGE = 45
 """Rows of a table that a page of a paper holds."""
+TEXT, HEADING, GAP = 92, 14, 2
+"""Characters of a line of a page, of a line of a heading, and between columns, in small print."""
 NUMBER = re.compile(r"(?:[≤≥~] )?\(?-?[\d,]+")
 """What of a number stands before its decimal point."""
 
 
 def tex(tables: Iterable[Table], study: str = "") -> str:
-    """summary.tex: one booktabs table each, numbers aligned at their decimal points, labels unique by the study."""
+    """summary.tex: booktabs tables, numbers aligned at their decimal points, labels unique by the study.
+
+    A table wider than the text becomes several, each with the columns that name its rows.
+    """
     parts = ["% \\usepackage{booktabs,longtable,graphicx}\n"]
     for table in tables:
-        numeric = [any(isinstance(row[n].sort, (int, float)) for row in table.rows) for n in range(len(table.headings))]
-        columns = "".join("r@{}l" if number else "l" for number in numeric)
-        heads = zip(table.headings, numeric, strict=True)
-        head = " & ".join(
-            rf"\multicolumn{{2}}{{c}}{{{_tex(text)}}}" if number else _tex(text) for text, number in heads
-        )
-        head += r" \\"
-        rows = [" & ".join(map(_cell, row, numeric)) + r" \\" for row in table.rows]
-        caption = _tex(f"{table.title}. " + " ".join(table.notes))
-        title = f"\\caption{{{caption}}}\n\\label{{tab:{'-'.join(filter(None, (slug(study), table.name)))}}}"
-        parts.append((_long if len(rows) > PAGE else _short)(columns, head, "\n".join(rows), title))
+        pieces = _pieces(table)
+        for number, columns in enumerate(pieces, 1):
+            which = f" (part {number} of {len(pieces)})" * (len(pieces) > 1)
+            notes = " ".join(table.notes) if number == 1 else ""
+            label = "-".join(filter(None, (slug(study), table.name, str(number) if number > 1 else "")))
+            caption = _tex(f"{table.title}{which}. {notes}".rstrip())
+            parts.append(_piece(table, columns, f"\\caption{{{caption}}}\n\\label{{tab:{label}}}"))
     return "\n".join(parts)
+
+
+def _pieces(table: Table) -> list[list[int]]:
+    """The places of the columns of each part of a table that is as wide as the text at most, where one column is."""
+    names = list(range(table.headings.index("model") + 1 if "model" in table.headings else 1))
+    widths = [
+        max(*map(len, _lines(heading)), _width([row[place] for row in table.rows])) + GAP
+        for place, heading in enumerate(table.headings)
+    ]
+    pieces = [names]
+    for place in range(len(names), len(widths)):
+        if len(pieces[-1]) > len(names) and sum(widths[n] for n in pieces[-1]) + widths[place] > TEXT:
+            pieces.append(names)
+        pieces[-1] = [*pieces[-1], place]
+    return pieces
+
+
+def _width(column: list[TableCell]) -> int:
+    """Characters of a column whose numbers meet at their points."""
+    ends = [match.end() if (match := NUMBER.match(cell.text)) else 0 for cell in column]
+    return max(ends, default=0) + max((len(cell.text) - end for cell, end in zip(column, ends, strict=True)), default=0)
+
+
+def _lines(heading: str) -> list[str]:
+    return textwrap.wrap(heading, HEADING, break_long_words=False, break_on_hyphens=False) or [heading]
+
+
+def _piece(table: Table, columns: list[int], title: str) -> str:
+    """Some columns of a table, under one title."""
+    numeric = [any(isinstance(row[n].sort, (int, float)) for row in table.rows) for n in columns]
+    kinds = "".join("r@{}l" if number else "l" for number in numeric)
+    heads = [_head(table.headings[n], number) for n, number in zip(columns, numeric, strict=True)]
+    rows = [" & ".join(map(_cell, [row[n] for n in columns], numeric)) + r" \\" for row in table.rows]
+    return (_long if len(rows) > PAGE else _short)(kinds, " & ".join(heads) + r" \\", "\n".join(rows), title)
+
+
+def _head(text: str, number: bool) -> str:
+    """A heading; of a long one each line is below the one before."""
+    lines = r"\\".join(map(_tex, _lines(text)))
+    stacked = rf"\shortstack{{{lines}}}" if r"\\" in lines else lines
+    return rf"\multicolumn{{2}}{{c}}{{{stacked}}}" if number else stacked
 
 
 def _short(columns: str, head: str, rows: str, title: str) -> str:
     """A table of a page at most, made smaller where it is wider than the text."""
     return (
-        f"\\begin{{table}}\n\\centering\n{title}\n"
+        f"\\begin{{table}}\n\\centering\n{title}\n\\scriptsize\\setlength{{\\tabcolsep}}{{3pt}}\n"
         "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head}\n\\midrule\n{rows}\n\\bottomrule\n\\end{{tabular}}}}\n"
         "\\end{table}\n"
@@ -60,7 +103,7 @@ def _short(columns: str, head: str, rows: str, title: str) -> str:
 def _long(columns: str, head: str, rows: str, title: str) -> str:
     """A table of several pages, its head on each."""
     return (
-        "{\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
+        "{\\scriptsize\\setlength{\\tabcolsep}{3pt}\n"
         f"\\begin{{longtable}}{{{columns}}}\n{title}\\\\\n\\toprule\n{head}\n\\midrule\n\\endfirsthead\n"
         f"\\toprule\n{head}\n\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n{rows}\n\\end{{longtable}}}}\n"
     )
