@@ -52,15 +52,14 @@ def finish(entry: Entry, dataset: Dataset, seed: int, history: History, deadline
 
 def examples(entry: Entry, dataset: Dataset) -> int:
     """Number of training examples that `finish` gets: for a `fitted` entry all that fit in memory."""
-    n = len(dataset.train)
-    return min(n, most_rows(dataset) if entry.fitted else EXAMPLES)
+    return min(len(dataset.train), most_rows(dataset) if entry.fitted else EXAMPLES)
 
 
 def chosen(entry: Entry, dataset: Dataset, seed: int) -> Shaped[Tensor, "n *event"]:
-    """The training examples that `finish` gets: the first ones, or rows at random of a split larger than memory.
+    """The training examples that `finish` gets: all, or rows at random where it gets fewer.
 
-    Such a split may be a file in an order of its own, of which the first rows would not stand for the whole. Streamed
-    and resident data give the same rows.
+    A table may have an order of its own, of which the first rows would not stand for the whole. Streamed and resident
+    data give the same rows.
 
     Args:
         entry: says how many.
@@ -68,8 +67,8 @@ def chosen(entry: Entry, dataset: Dataset, seed: int) -> Shaped[Tensor, "n *even
         seed: of the choice.
     """
     n = examples(entry, dataset)
-    if len(dataset.train) <= most_rows(dataset):
-        return dataset.train[:n]
+    if n == len(dataset.train):
+        return dataset.train
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(seed))
     return dataset.training(order[:n].sort().values)
 
