@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.sweep import Reports
+    from bench.cells.closing import Reports
 
 
 def call_run(arguments: argparse.Namespace) -> int:
     """`bench run`."""
-    from bench.sweep import run_command
+    from bench.commands import run_command
 
     config_dir = existing(arguments.config_dir)
     if arguments.cfg:
@@ -32,7 +32,7 @@ def call_run(arguments: argparse.Namespace) -> int:
 
 def call_tune(arguments: argparse.Namespace) -> int:
     """`bench tune`: 1 when an entry has no trial that ended ok."""
-    from bench.sweep import tune_command
+    from bench.commands import tune_command
 
     config_dir = existing(arguments.config_dir)
     tuned = tune_command(arguments.study, arguments.overrides, arguments.every_rung, arguments.dry_run, config_dir)
@@ -45,7 +45,7 @@ def call_tune(arguments: argparse.Namespace) -> int:
 
 def call_evaluate(arguments: argparse.Namespace) -> int:
     """`bench evaluate`."""
-    from bench.sweep import evaluate_command
+    from bench.commands import evaluate_command
 
     return evaluate_command(arguments.what, arguments.overrides, arguments.results_dir, reports())
 
@@ -59,7 +59,7 @@ def call_retime(arguments: argparse.Namespace) -> int:
 
 def call_verify(arguments: argparse.Namespace) -> int:
     """`bench verify`: 1 when a row differs."""
-    from bench.sweep import verify_command
+    from bench.commands import verify_command
 
     return verify_command(arguments.study, arguments.rows, arguments.seed, arguments.results_dir)
 
@@ -210,7 +210,7 @@ def reported(
 
 def reports() -> "Reports":
     """What a sweep says of its study, in the terminal's width."""
-    from bench.sweep import Reports
+    from bench.cells.closing import Reports
 
     def ranked_lines(study: str, results_dir: Path, data_of: Mapping[str, str]) -> list[str]:
         from bench.report.ranked import ranked

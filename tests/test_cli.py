@@ -109,23 +109,23 @@ def test_a_users_entry_that_does_not_import(source, named, refused, tmp_path, mo
 
 
 def test_a_crash_of_the_package_itself_is_not_hidden(bench_call, monkeypatch) -> None:
-    from bench import sweep
+    from bench import commands
 
     def crash(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sweep, "run_command", crash)
+    monkeypatch.setattr(commands, "run_command", crash)
     with pytest.raises(ZeroDivisionError):
         bench_call("run", "model=vae")
 
 
 def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
-    from bench import sweep
+    from bench import commands
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "run_command", interrupt)
+    monkeypatch.setattr(commands, "run_command", interrupt)
     answer = bench_call("run", "model=vae")
     assert answer.code == 130
     assert answer.err == "bench: interrupted; the same command goes on from here\n"
@@ -140,9 +140,9 @@ def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
     ],
 )
 def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) -> None:
-    from bench import sweep
+    from bench import commands
 
-    monkeypatch.setattr(sweep, "sweep", lambda cells, pool, again, told, until: Swept(Counter(ok=len(cells))))
+    monkeypatch.setattr(commands, "sweep", lambda cells, pool, again, told, until: Swept(Counter(ok=len(cells))))
     answer = bench_call("run", *TINY, *[own_conf if word == "CONF" else word for word in words])
     assert "2 runs: 2 ok" in answer.out
 

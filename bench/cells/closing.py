@@ -2,11 +2,13 @@
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.cells.order import Order
+from bench.cells.terminal import waiting
+from bench.errors import BenchError
 from bench.record.columns import STATUSES
 from bench.record.store import Record
 from bench.record.typed import cut, printable
@@ -16,6 +18,18 @@ SHOWN = 20
 
 LENGTH = 200
 """Characters of an error that are said."""
+
+
+class Reports(NamedTuple):
+    """What is said of a study behind its runs, by a room that this one does not import.
+
+    Attributes:
+        page: makes the page of a study in a results folder; the lines to say.
+        ranked: a study's tables with the runs of these ids, each with the name of its data set; the lines to say.
+    """
+
+    page: Callable[[str, Path], Iterable[str]]
+    ranked: Callable[[str, Path, Mapping[str, str]], Iterable[str]]
 
 
 class Swept(NamedTuple):
@@ -78,3 +92,31 @@ def report_command(study: str, results_dir: str) -> str:
     """The command that makes a study's page."""
     where = [] if results_dir == "results" else ["--results-dir", results_dir]
     return shlex.join(["bench", "report", study, *where])
+
+
+def closing_lines(
+    swept: Swept, orders: list[Order], reports: Reports | None, paged: bool = False, command: str | None = None
+) -> Iterable[str]:
+    """What a person needs who comes back to a sweep: tables, what failed and why, how to go on, how to see the page."""
+    config = orders[0].setting.config
+    study, folder = str(config["study"]), str(config["results_dir"])
+    if reports is not None and not paged:
+        yield ""
+        try:
+            with waiting("report"):
+                lines = list(
+                    reports.ranked(study, Path(folder), {one.run_id: one.setting.place["data"] for one in orders})
+                )
+            yield from lines
+        except BenchError as error:
+            yield f"no table: {error}"
+        yield ""
+    yield counts_line(swept)
+    yield from failure_lines(swept.bad)
+    yield from next_lines(swept.bad, command)
+    if reports is not None and paged:
+        with waiting("report"):
+            lines = list(reports.page(study, Path(folder)))
+        yield from lines
+    else:
+        yield report_command(study, folder)

@@ -1,6 +1,5 @@
 """Every plot of a study: data set by data set, then over all of them."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from types import MappingProxyType
 
 from matplotlib import style
 
+from bench.machine.cores import cores
 from bench.record.store import divided
 from bench.report import (
     plots_cost,
@@ -81,7 +81,7 @@ def draw(sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE) -> 
         sheets: of each data set.
         kept: those that need not be drawn again.
     """
-    workers = os.cpu_count() or 1
+    workers = cores()
     missing = [data for data in sheets if data not in kept]
     shares = [(sheets[data], share, workers) for data in missing for share in range(workers)]
     if workers == 1 or not missing:

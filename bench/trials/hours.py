@@ -14,6 +14,7 @@ from bench.cells.order import Order
 from bench.cells.planning import Orders
 from bench.cells.pool import Pool
 from bench.config import VALIDATIONS, is_tuned
+from bench.machine.cores import cores
 from bench.record.store import table_rows
 from bench.trials.subjects import tuned_words
 from bench.tuning import file
@@ -138,11 +139,6 @@ def hours_lines(
 def load() -> float:
     """Processes that wanted a core in the last minute, on average; 0 where the system does not say."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def crowding(others: float, workers: int, cores: int) -> float:

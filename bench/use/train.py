@@ -5,9 +5,9 @@ from pathlib import Path
 
 from bench.cells.planning import planned
 from bench.cells.pool import Pool
+from bench.cells.sweep import sweep
 from bench.cells.terminal import say
 from bench.errors import BenchError
-from bench.sweep import sweep
 from bench.use.load import load
 from bench.use.loaded import LoadedRun
 

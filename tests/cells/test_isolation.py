@@ -130,7 +130,7 @@ def test_the_parent_needs_no_torch(rough_conf, tmp_path) -> None:
 
     from tests.helpers import environment
 
-    code = "import sys; from bench import sweep; print('torch' in sys.modules)"
+    code = "import sys; from bench import commands; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "False\n", done.stderr
 

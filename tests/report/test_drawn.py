@@ -22,7 +22,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return original(sheet)
 
     monkeypatch.setattr(plots, "plots_of", seeing)
-    monkeypatch.setattr(plots.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(plots, "cores", lambda: 1)
     return seen
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.sweep import above
+from bench.commands import above
 from bench.trials.hours import (
     NO_TRAINING,
     Due,

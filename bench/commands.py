@@ -1,49 +1,30 @@
-"""`bench run`: plans the cells of a command and runs each in a process of its own; failures keep their rows."""
+"""`bench run`, `tune`, `evaluate` and `verify`: what each plans, sweeps and says at its end."""
 
 import math
 import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.cells.closing import Swept, command_of, counts_line, failure_lines, next_lines, report_command
+from bench.cells.closing import Reports, closing_lines, command_of
 from bench.cells.dry_run import clock, forecast
-from bench.cells.order import Order
 from bench.cells.planning import Orders, planned
 from bench.cells.pool import Pool
-from bench.cells.screen import Grid, screen_for
 from bench.cells.stored import stored_orders, stored_runs
-from bench.cells.supervise import Supervisor
+from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say, waiting
-from bench.cells.time_left import time_left
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
-from bench.errors import BenchError, OutOfHours, unknown
+from bench.errors import BenchError, unknown
+from bench.machine.cores import cores
 from bench.paths import group_choices
-from bench.record.store import Record, table_rows
-from bench.record.typed import cut
-from bench.trials.hours import cores, hours_lines
+from bench.record.store import table_rows
+from bench.trials.hours import hours_lines
 from bench.trials.trials import Trials
 from bench.trials.tune import planned_tuned, rungs_made, together, tuned
-
-SHOWN_ERROR = 500
-"""Characters of a row's error that its line on the terminal shows."""
-
-
-class Reports(NamedTuple):
-    """What is said of a study behind its runs, by a room that this one does not import.
-
-    Attributes:
-        page: makes the page of a study in a results folder; the lines to say.
-        ranked: a study's tables with the runs of these ids, each with the name of its data set; the lines to say.
-    """
-
-    page: Callable[[str, Path], Iterable[str]]
-    ranked: Callable[[str, Path, Mapping[str, str]], Iterable[str]]
 
 
 def run_command(
@@ -285,91 +266,3 @@ def refuse(orders: Orders) -> int:
         where = f"{refusal.words}: " if len(orders.refusals) > 1 and not alike else ""
         print(f"bench: {where}{refusal.reason}", file=sys.stderr)
     return 2
-
-
-def sweep(
-    orders: list[Order],
-    pool: Pool,
-    again: bool = False,
-    told: Once | None = None,
-    until: float | None = None,
-) -> Swept:
-    """Makes each cell's record that is not there yet; how many ended with each status, and which not well.
-
-    With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
-    for at the end. With `pack` cells are trained together when the first of them is due. Warnings of data that were
-    `told` while the cells were planned are not said again with each. At the time `until` no further cell begins.
-
-    Raises:
-        OutOfHours: cells are left that did not begin.
-    """
-    told = told or Once(say)
-    workers = orders[0].setting.config["workers"]
-    total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
-    grid = Grid(len(orders), time_left(orders, workers, again))
-    screen = screen_for(grid)
-    try:
-        supervisor = Supervisor(pool, screen, grid, total, workers, again, line, until)
-        supervisor.run([order.on(threads_of(order, workers)) for order in orders])
-    finally:
-        screen.close()
-    if supervisor.left:
-        raise OutOfHours(supervisor.left)
-    return Swept(grid.outcomes, supervisor.bad)
-
-
-def threads_of(order: Order, workers: int) -> int | None:
-    """CPU threads of a cell: its share where cells run side by side; None leaves the configuration's."""
-    if workers == 1:
-        return None
-    asked: int | None = order.setting.config["threads"]
-    return asked or max(1, cores() // workers)
-
-
-def record_line(record: Record, told: Once | None = None) -> str:
-    """A finished run in one line, without the warnings of its data that were told."""
-    told = told or Once(say)
-    if record["status"] != "ok":
-        return f"{record['status']}: {cut(record['error'], SHOWN_ERROR)}"
-    training = f"{record['steps']} steps" if record.get("steps") else "fitted"
-    parts = [f"ok  {record['parameters']} parameters  {training} in {record['train_seconds']:.1f} s"]
-    if record.get("compile_seconds"):
-        parts.append(f"compiled in {record['compile_seconds']:.1f} s")
-    if record.get("nll_nats") is not None:
-        bound = "<=" if record["nll_is_bound"] else "="
-        parts.append(f"NLL {bound} {record['nll_nats']:.3f} nats ({record['nll_estimator']})")
-    if record.get("validation") is not None:
-        parts.append(f"validation {record['validation']:.3f} ({record['selected_by']})")
-    if record.get("kl_to_truth") is not None:
-        parts.append(f"KL {record['kl_to_truth']:.3f}")
-    if warning := told.new_part(record.get("warning") or "", f"warning: data={record.get('data')}: "):
-        parts.append(f"warning: {warning}")
-    return "  ".join(parts)
-
-
-def closing_lines(
-    swept: Swept, orders: list[Order], reports: Reports | None, paged: bool = False, command: str | None = None
-) -> Iterable[str]:
-    """What a person needs who comes back to a sweep: tables, what failed and why, how to go on, how to see the page."""
-    config = orders[0].setting.config
-    study, folder = str(config["study"]), str(config["results_dir"])
-    if reports is not None and not paged:
-        yield ""
-        try:
-            with waiting("report"):
-                lines = list(
-                    reports.ranked(study, Path(folder), {one.run_id: one.setting.place["data"] for one in orders})
-                )
-            yield from lines
-        except BenchError as error:
-            yield f"no table: {error}"
-        yield ""
-    yield counts_line(swept)
-    yield from failure_lines(swept.bad)
-    yield from next_lines(swept.bad, command)
-    if reports is not None and paged:
-        with waiting("report"):
-            lines = list(reports.page(study, Path(folder)))
-        yield from lines
-    else:
-        yield report_command(study, folder)

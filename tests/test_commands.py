@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from bench.cells.lock import Lock
-from bench.sweep import record_line
 from tests.helpers import RUN_FILES, TINY, Answer, files_of_run, files_under, records, repeatable, start
 
 STUDY = """# @package _global_
@@ -276,12 +275,6 @@ def test_a_record_names_no_folder_and_the_hint_does(own_conf, bench_call, tmp_pa
     (record,) = records(place / "scratch").values()
     assert "somewhere" not in record["command"]
     assert answer.out.splitlines()[-1] == f"bench report scratch --results-dir {place}"
-
-
-def test_what_compiling_took_is_said() -> None:
-    record = {"status": "ok", "parameters": 9, "steps": 3, "train_seconds": 0.04, "compile_seconds": 16.2}
-    assert record_line(record) == "ok  9 parameters  3 steps in 0.0 s  compiled in 16.2 s"
-    assert record_line(record | {"compile_seconds": None}) == "ok  9 parameters  3 steps in 0.0 s"
 
 
 def test_all_refusals_come_at_once_each_with_its_words(bench_call, own_conf, tmp_path) -> None:
