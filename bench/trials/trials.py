@@ -58,7 +58,8 @@ class Trials:
     def made(self, asked: Sequence[Asked]) -> dict[Subject, list[Trial]]:
         """The rows of the trials by subject, in the order asked; without those of an entry that is not trained.
 
-        A trial whose row stands in tuning.csv under its key is finished; any other is run.
+        A trial whose row stands in tuning.csv under its key is finished; any other is run. Rows of trials that were
+        made are written also where the rest is interrupted.
 
         Raises:
             BenchError: a trial cannot be planned.
@@ -67,14 +68,16 @@ class Trials:
         for refusal in orders.refusals:
             raise BenchError(f"{refusal.words}: {refusal.reason}")
         due = [order for order in orders.cells if not self.is_finished(order)]
-        if due and self.dry:
-            self.missing += len(due)
-        elif due:
-            self.run(due)
-        for order in orders.cells:
-            self.note(asked[order.number], order)
-        if due and not self.dry:
-            file.write(self.study, self.rows.values())
+        try:
+            if due and self.dry:
+                self.missing += len(due)
+            elif due:
+                self.run(due)
+        finally:
+            for order in orders.cells:
+                self.note(asked[order.number], order)
+            if due and not self.dry:
+                file.write(self.study, self.rows.values())
         return by_subject(self.rows[order.run_id] for order in orders.cells if order.run_id in self.rows)
 
     def is_fitted(self, tunable: Tunable) -> bool:
