@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.record.store import write_atomically
 from bench.report.plots import OVER_ALL, Sheet
-from bench.report.study import Array, Study
+from bench.report.study import Array
 from bench.report.style import Plot
 
 NAME, PLOTS = ".drawn.json", "plots"
@@ -21,7 +21,10 @@ WORDS = tuple(name for name in Plot._fields if name != "files")
 
 def hashes(sheets: Mapping[str, Sheet]) -> dict[str, str]:
     """Data set -> the hash of all that its plots are drawn from, the code that draws them included."""
-    found = {data: _hash(code(), vars(sheet.study), vars(sheet)) for data, sheet in sheets.items()}
+    found = {
+        data: _hash(code(), vars(sheet.study), sheet.cells, sheet.pairs, sheet.families, sheet.formats)
+        for data, sheet in sheets.items()
+    }
     return found | {OVER_ALL: _hash(list(found.values()))}
 
 
@@ -49,7 +52,7 @@ def _flat(part: object) -> Iterable[object | Array]:
         for inner in part:  # type: ignore[attr-defined]
             yield from _flat(inner)
     elif type(part) is dict:
-        yield from _flat([pair for pair in sorted(part.items()) if not isinstance(pair[1], Study)])
+        yield from _flat(sorted(part.items()))
     else:
         yield part
 
