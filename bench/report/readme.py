@@ -2,7 +2,8 @@
 
 In prose a number is followed by its address, `96.1<!-- digits @ realnvp @ nll_nats -->`; a new one begins as `?`. A
 table stands under a line with one address a column, `<!-- table: data | model | nll_nats | digits @ . @ steps -->`; a
-dot is taken from the row, a column `text` is left as it is. Outside a study's folder an address names the study first:
+dot is taken from the row, as in `digits @ . [1/4, tuned] @ nll_nats`; a column `text` is left as it is. Outside a
+study's folder an address names the study first:
 `<!-- quick: digits @ realnvp @ nll_nats -->`, `<!-- quick table: ... -->`. See `bench.report.readme_values`.
 """
 
@@ -146,5 +147,6 @@ def _cell(column: str, text: str, data: str, model: str, values: StudyValues) ->
     if column in NAMES:
         return text
     where, who, metric = column.split(" @ ") if "@" in column else (".", ".", column)
-    quantity: Quantity | None = values.at(data if where == "." else where, model if who == "." else who, metric)
+    name = f"{model}{who[1:]}" if who.startswith(".") else who
+    quantity: Quantity | None = values.at(data if where == "." else where, name, metric)
     return "" if quantity is None else str(quantity)

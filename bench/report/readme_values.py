@@ -199,7 +199,7 @@ def _at_place(rows: pd.DataFrame, address: str) -> pd.DataFrame:
         if word[0].isdigit():
             rows = rows[abs(rows["rung"] - float(Fraction(word))) < 1e-9]
         else:
-            rows = rows[settings.loc[rows.index].map(lambda setting, word=word: word in setting.split("="))]
+            rows = rows[[word in setting.split("=") for setting in settings.loc[rows.index]]]
     ordered = rows.assign(tuned=settings.loc[rows.index].str.contains("tuned"))
     return ordered.sort_values(["rung", "tuned"], na_position="first").groupby("data", sort=False).tail(1)
 
