@@ -173,7 +173,7 @@ def test_a_reader_that_leaves_and_a_full_log_fail_no_run(rough_conf, tmp_path) -
 def test_a_death_of_the_parent_ends_the_cells_and_frees_the_locks(rough_conf, tmp_path) -> None:
     from bench.cells.lock import Lock, started
     from tests.helpers import start
-    from tests.test_sweep import wait_for
+    from tests.test_commands import wait_for
 
     process = start(tmp_path, *words(rough_conf, "model=sleeps"))
     try:
