@@ -4,14 +4,14 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bench.config import is_tuned
 from bench.record.steps import StepTime
 from bench.record.store import divided
-from bench.report.model_summary import ModelSummary
+from bench.report.model_summary import ModelSummary, comparable
 from bench.report.notes import marked
 from bench.report.study import Run
 
@@ -96,20 +96,9 @@ def front(
     curves: Sequence[Curve], cost: Cost, steps: Mapping[str, StepTime], column: str = "nll_nats"
 ) -> list[tuple[float, float]]:
     """The points, of those measured on the same examples, that no other beats in both cost and NLL, by rising cost."""
-    compared = comparable(curves)
+    compared = {cell.place for cell in comparable([cell for curve in curves for cell in curve.cells])}
     beside = [(cell, at) for c in curves for cell, at in zip(c.cells, points(c, cost, steps, column), strict=True)]
     return frontier([point for cell, point in beside if cell.place in compared])
-
-
-def comparable(curves: Sequence[Curve]) -> set[tuple[Any, ...]]:
-    """Places of the largest group of cells that were measured on as many examples."""
-    cells = [cell for curve in curves for cell in curve.cells]
-    kinds = {cell.place: frozenset(cell.measured_as()) for cell in cells}
-    groups: dict[frozenset[Any], list[tuple[Any, ...]]] = {
-        one: [place for place, own in kinds.items() if own & one or own == one] for one in kinds.values()
-    }
-    largest = max(groups.values(), key=len)
-    return set(largest)
 
 
 def broken(curve: Curve, at: list[tuple[float, float]], rungs: Sequence[float]) -> list[tuple[float, float]]:

@@ -1,6 +1,7 @@
 """One model on one data set, at one budget and setting: its runs, and the interval of each metric."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,15 +105,6 @@ class ModelSummary:
             return "exact"
         return ", ".join(sorted({str(run[column]) for run in self.finished if run[column] is not None}))
 
-    def comparable(self, other: "ModelSummary") -> bool:
-        """True where both NLLs are of the same test examples, or some of the same folds, and of the same versions."""
-        own, others = self.measured_as(), other.measured_as()
-        return bool(own & others) or own == others
-
-    def measured_as(self) -> set[tuple[str, tuple[int, int]]]:
-        """What its NLLs were measured on, and by which versions."""
-        return {measured_as(run) for run in self.with_column("nll_nats")}
-
     def with_column(self, column: str) -> list[Run]:
         """The finished runs that have a value there."""
         return [run for run in self.finished if run[column] is not None]
@@ -139,6 +131,16 @@ def version_of(run: Run) -> tuple[int, int]:
 def measured_as(run: Run) -> tuple[str, tuple[int, int]]:
     """What two runs share whose likelihoods can be compared: test examples, and versions of training and evaluation."""
     return examples_of(run), version_of(run)
+
+
+def comparable(cells: Sequence[ModelSummary]) -> list[ModelSummary]:
+    """The largest group whose NLLs share test examples, or some of their folds, and versions."""
+    measured = [frozenset(map(measured_as, cell.with_column("nll_nats"))) for cell in cells]
+    groups = [
+        [cell for cell, own in zip(cells, measured, strict=True) if own & one or own == one]
+        for one in dict.fromkeys(measured)
+    ]
+    return max(groups, key=len)
 
 
 def count_words(runs: list[Run]) -> str:

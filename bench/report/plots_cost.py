@@ -9,7 +9,7 @@ from matplotlib.markers import CARETUP
 from bench.report.frontier import frontier
 from bench.report.inert import slug
 from bench.report.marks import DAGGER
-from bench.report.model_summary import ModelSummary
+from bench.report.model_summary import ModelSummary, comparable
 from bench.report.notes import NOTES, is_single
 from bench.report.numbers import plain, quantity
 from bench.report.plots_labels import Label, beside_points, plane
@@ -54,7 +54,7 @@ def pareto(cells: list[ModelSummary], look: Look) -> Drawing | None:
     fewer = False
     for axes, cost in zip(panels, costs, strict=True):
         own = [cell for cell in shown if cost.column in cell.intervals]
-        compared = max(([c for c in own if c.comparable(other)] for other in own), key=len)
+        compared = comparable(own)
         fewer |= len(compared) < len(own)
         draw_panel(axes, own, compared, cost, part, look)
         for truth in truths:

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from bench.report.frontier import COSTS, Curve, broken, comparable, curves_of, front, frontier, points
-from bench.report.model_summary import ModelSummary
+from bench.report.frontier import COSTS, Curve, broken, curves_of, front, frontier, points
+from bench.report.model_summary import ModelSummary, comparable
 from tests.report.ladder_runs import RUNS, TIMES, cells_of, rung
 
 SECONDS, _, STEPS = COSTS
@@ -27,7 +27,7 @@ def test_the_front_of_constructed_points() -> None:
 def test_points_on_other_test_examples_are_on_no_front() -> None:
     runs = [rung("vae", 0.25, 0.1, nll_examples=10), rung("vae", 1.0, 0.2, nll_examples=10), *RUNS[2:]]
     curves = curves_of(cells_of(runs))
-    assert len(comparable(curves)) == 4
+    assert len(comparable([cell for curve in curves for cell in curve.cells])) == 4
     assert front(curves, STEPS, TIMES) == [(200, 3.0), (800, 2.0)]
 
 

@@ -3,12 +3,13 @@
 import math
 
 import pytest
+from scipy.stats import rankdata
 
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary, finals
 from bench.report.plots_palette import styles
 from bench.report.plots_ranks import ranks
-from bench.report.ranks import critical_difference, ranks_of
+from bench.report.ranks import critical_difference, places, ranks_of
 
 
 def cell(data: str, model: str, nll: float, *, toy: bool = False, rung: float | None = None, setting: str = ""):
@@ -24,6 +25,11 @@ def test_the_critical_difference_is_that_of_the_table() -> None:
     # Demšar's table 5 has 2.343 for 3 classifiers and 2.728 for 5.
     assert critical_difference(3, 10) == pytest.approx(2.343 * math.sqrt(3 * 4 / 60), rel=1e-3)
     assert critical_difference(5, 14) == pytest.approx(2.728 * math.sqrt(5 * 6 / 84), rel=1e-3)
+
+
+@pytest.mark.parametrize("values", [[3.0, 1.0, 2.0], [1.0, 1.0, 0.5, 1.0], [2.0]])
+def test_equal_values_share_the_mean_of_their_ranks(values: list[float]) -> None:
+    assert places(values) == list(rankdata(values))
 
 
 def test_toys_are_one_data_set() -> None:
