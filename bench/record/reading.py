@@ -32,7 +32,7 @@ SHOWN = 60
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads a thousand configurations ten times faster
 NUMBER_START = re.compile(r"[-+.]?[0-9]")
-SECTION = re.compile(r"\w+:[^\n]*\n(?:[ -][^\n]*\n)*")
+SECTION = re.compile(r"""\w+:(?: (?:\[\]|\{\}|'[^'\n]*'|"[^"\n]*"|[^\n{\["'][^\n]*))?\n(?:[ -][^\n]*\n)*""")
 """A top-level key of a YAML and all that stands under it, as the bench writes it."""
 
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from bench.record import reading
-from bench.record.reading import Unreadable, arrays_of, csv_rows, json_object, shown, text_of, yaml_mapping
+from bench.record.reading import (
+    Unreadable,
+    arrays_of,
+    csv_rows,
+    json_object,
+    shown,
+    text_of,
+    yaml_mapping,
+    yaml_sections,
+)
 
 LIMIT = 1_000
 
@@ -104,6 +113,22 @@ def test_yaml_of_a_run_is_read_and_nothing_in_it_resolved(monkeypatch: pytest.Mo
     monkeypatch.setenv("MY_SECRET", "12345678")
     assert yaml_mapping("a: ${oc.env:MY_SECRET}\nb: 1.0\n") == {"a": "${oc.env:MY_SECRET}", "b": 1.0}
     assert yaml_mapping("") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("seed: 0\nmodel:\n  name: vae\n  shape:\n  - 1\ngrid:\n- a: 1\n", 3),
+        ("seed: 0\nmodel: {\nname: vae}\n", 1),
+        ("# a thought\nseed: 0\n", 1),
+        ("seed: 0", 1),
+        ("", 0),
+    ],
+)
+def test_the_sections_of_a_configuration_say_what_the_whole_says(text: str, parts: int) -> None:
+    sections = yaml_sections(text)
+    assert len(sections) == parts
+    assert {key: value for part in sections for key, value in yaml_mapping(part).items()} == yaml_mapping(text)
 
 
 def test_a_long_cell_is_read_and_the_limit_of_others_stays(tmp_path: Path) -> None:
