@@ -5,9 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 from bench.config import Config
 from bench.record.columns import COLUMNS
@@ -122,3 +126,14 @@ def files_under(folder: Path) -> set[str]:
 def files_of_run(folder: Path) -> set[str]:
     """The files of a run folder but for the text of the user's own modules."""
     return {name for name in files_under(folder) if not name.startswith("sources")}
+
+
+@contextmanager
+def small_file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of so many bytes (`16k`, `14m`) mounted on `folder`; the test is skipped where none may be."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

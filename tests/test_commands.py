@@ -2,7 +2,6 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -12,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from bench.cells.lock import Lock
-from tests.helpers import RUN_FILES, TINY, Answer, files_of_run, files_under, records, repeatable, start
+from tests.helpers import (
+    RUN_FILES,
+    TINY,
+    Answer,
+    files_of_run,
+    files_under,
+    records,
+    repeatable,
+    small_file_system,
+    start,
+)
 
 STUDY = """# @package _global_
 study: mixed
@@ -228,13 +237,8 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of 16 kB."""
-    small = tmp_path / "small"
-    small.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)]
-    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-        pytest.skip("mounting is not permitted here")
-    yield small
-    subprocess.run(["umount", str(small)], check=True)
+    with small_file_system(tmp_path / "small", "16k") as small:
+        yield small
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import TINY, Answer, records, repeatable
+from tests.helpers import TINY, Answer, records, repeatable, small_file_system
 
 
 def words(conf: Path, *overrides: str) -> list[str]:
@@ -195,15 +195,8 @@ def test_a_death_of_the_parent_ends_the_cells_and_frees_the_locks(rough_conf, tm
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 14 MB."""
-    import subprocess
-
-    small = tmp_path / "small"
-    small.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=14m", "tmpfs", str(small)]
-    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-        pytest.skip("mounting is not permitted here")
-    yield small
-    subprocess.run(["umount", str(small)], check=True)
+    with small_file_system(tmp_path / "small", "14m") as small:
+        yield small
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
