@@ -52,6 +52,8 @@ class MAF(Flow):
     coordinates, read the first coordinates alone.
     """
 
+    version = 2  # a rate of its own, chosen by trials
+
     def __init__(self, data: DataSpec, *, width: int, layers: int = 5) -> None:
         """Builds the flow.
 
