@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import fdtrc
 
 from bench.report import bartlett
 from bench.report.variance import EQUAL_LEVEL, Part, Variance
@@ -70,15 +72,48 @@ class Folds:
     def pooled_residual(self) -> Part | None:
         """The variance that entries have around the folds' means, shared by all.
 
-        Over the folds that all have. None for fewer than two, or where Bartlett's test (1937) says that entries differ.
+        Over the folds that all have. None for fewer than two, or where a test says that entries differ in it: Bartlett's
+        (1937), or that of the entry which differs most. The second is for a wild entry, which moves the folds' means and
+        with them the residuals of all others, so that Bartlett's test takes them for alike.
         """
         folds = self.common
         if len(self.values) < 2 or len(folds) < 2:
             return None
         table = np.array([[own[fold] for fold in folds] for own in self.values.values()])
-        residual = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()
-        df = (len(table) - 1) * (len(folds) - 1)
+        residual = residuals(table)
         alike = [row for row in residual if float(row.var()) > 0]
-        if len(alike) < len(table) or bartlett.p_value(residual) < EQUAL_LEVEL:
+        if len(alike) < len(table) or 2 * min(bartlett.p_value(residual), wildest(table)) < EQUAL_LEVEL:
             return None
-        return Part(float((residual**2).sum()) / df, df)
+        return Part(float((residual**2).sum()) / residual_df(table), residual_df(table))
+
+
+def residuals(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What rows and columns do not explain, `(entries, folds)`."""
+    return np.asarray(table - table.mean(0) - table.mean(1, keepdims=True) + table.mean())
+
+
+def residual_df(table: NDArray[np.float64]) -> int:
+    """Degrees of freedom of the residuals."""
+    return (len(table) - 1) * (table.shape[1] - 1)
+
+
+def wildest(table: NDArray[np.float64]) -> float:
+    """The probability that some entry varies as much around all others as the one that does so most.
+
+    With k entries of one variance σ², an entry less the mean of the others has variance σ² k / (k - 1) over folds, and
+    the others' residuals are independent of it: their ratio follows F. Times k, for the choice of the entry (Bonferroni).
+
+    Args:
+        table: `(entries, folds)`; two entries vary around each other alike, which gives 1.
+    """
+    entries, folds = table.shape
+    if entries < 3:
+        return 1.0
+    least = 1.0
+    for entry in range(entries):
+        others = np.delete(table, entry, axis=0)
+        own = (table[entry] - others.mean(0)).var(ddof=1) * (entries - 1) / entries
+        with np.errstate(divide="ignore"):
+            ratio = own / ((residuals(others) ** 2).sum() / residual_df(others))
+        least = min(least, entries * float(fdtrc(folds - 1, residual_df(others), ratio)))
+    return least
