@@ -72,9 +72,9 @@ class Folds:
     def pooled_residual(self) -> Part | None:
         """The variance that entries have around the folds' means, shared by all.
 
-        Over the folds that all have. None for fewer than two, or where a test says that entries differ in it: Bartlett's
-        (1937), or that of the entry which differs most. The second is for a wild entry, which moves the folds' means and
-        with them the residuals of all others, so that Bartlett's test takes them for alike.
+        Over the folds that all have. None for fewer than two, or where a test says that entries differ in it:
+        Bartlett's (1937), or that of the entry which differs most. The second is for a wild entry, which moves the
+        folds' means and with them the residuals of all others, so that Bartlett's test takes them for alike.
         """
         folds = self.common
         if len(self.values) < 2 or len(folds) < 2:
@@ -100,8 +100,8 @@ def residual_df(table: NDArray[np.float64]) -> int:
 def wildest(table: NDArray[np.float64]) -> float:
     """The probability that some entry varies as much around all others as the one that does so most.
 
-    With k entries of one variance σ², an entry less the mean of the others has variance σ² k / (k - 1) over folds, and
-    the others' residuals are independent of it: their ratio follows F. Times k, for the choice of the entry (Bonferroni).
+    With k entries of one variance σ², an entry less the mean of the others has variance σ² k / (k - 1) over folds. The
+    others' residuals are independent of it: the ratio follows F. Times k, as the entry is chosen (Bonferroni).
 
     Args:
         table: `(entries, folds)`; two entries vary around each other alike, which gives 1.

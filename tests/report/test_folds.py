@@ -92,7 +92,7 @@ def test_missing_folds_and_single_ones_have_no_wrong_interval() -> None:
 
 
 def test_an_entry_without_bounds_leaves_the_comparisons_of_the_others_alone() -> None:
-    """Three folds of a study, where a VAE once ended 40 nats off: Bartlett's test of the residuals passes that (p = .06)."""
+    """Three folds of a study, where a VAE once ended 40 nats off: Bartlett's test of the residuals has p = .06."""
     nll = {
         "cnf": [103.48, 103.27, 103.44],
         "cnf_fast": [101.55, 100.85, 101.24],
