@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.report.comparison import comparison, mean_interval
 from bench.report.folds import Folds, wildest
@@ -12,17 +13,18 @@ RATIO = 360 / 1_077
 REPEATS = 4_000
 
 
-def drawn(rng: np.random.Generator, shifts: list[float], folds: int = 5, ratio: float = RATIO) -> Folds:
+def drawn(rng: np.random.Generator, shifts: list[float], folds: int = 5, ratio: float = RATIO, wild: str = "") -> Folds:
     """Entries whose fold means have the correlation that overlapping training sets give, by the model of the paper.
 
     Errors of two folds share the part rho = n_test / (n_test + n_train) of their variance; what makes a fold easy is
-    shared by all entries.
+    shared by all entries. The entry named by `wild` has 40 times the others' errors.
     """
     rho = ratio / (1 + ratio)
     easy = 3 * rng.standard_normal(folds)
     values = {}
     for name, shift in enumerate(shifts):
         own = math.sqrt(rho) * rng.standard_normal() + math.sqrt(1 - rho) * rng.standard_normal(folds)
+        own *= 40 if str(name) == wild else 1
         values[str(name)] = {str(fold): float(shift + easy[fold] + own[fold]) for fold in range(folds)}
     return Folds(values, ratio)
 
@@ -125,3 +127,17 @@ def test_two_entries_have_no_wildest_one() -> None:
 
 def test_others_that_agree_to_the_last_bit_leave_any_entry_wild() -> None:
     assert wildest(np.array([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [0.0, 1.0, 2.5]])) == 0.0
+
+
+@pytest.mark.parametrize("folds", [3, 5])
+def test_a_wild_entry_leaves_the_others_intervals_their_coverage(folds: int) -> None:
+    """Without the second test those of three folds were up to 40 times too wide, and covered always."""
+    rng = np.random.default_rng(5)
+    covered = 0
+    for _ in range(REPEATS):
+        table = drawn(rng, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0], folds, wild="5")
+        variance = table.of_difference("1", "0")
+        assert variance is not None
+        half = float(stats.t.ppf(0.975, variance.df)) * math.sqrt(variance.value)
+        covered += abs(table.gap("1", "0") - 1.0) <= half
+    assert 0.92 <= covered / REPEATS <= 0.98
