@@ -82,7 +82,7 @@ class Folds:
         table = np.array([[own[fold] for fold in folds] for own in self.values.values()])
         residual = residuals(table)
         alike = [row for row in residual if float(row.var()) > 0]
-        if len(alike) < len(table) or 2 * min(bartlett.p_value(residual), wildest(table)) < EQUAL_LEVEL:
+        if len(alike) < len(table) or 2 * min(bartlett.p_value(list(residual)), wildest(table)) < EQUAL_LEVEL:
             return None
         return Part(float((residual**2).sum()) / residual_df(table), residual_df(table))
 
@@ -94,7 +94,8 @@ def residuals(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def residual_df(table: NDArray[np.float64]) -> int:
     """Degrees of freedom of the residuals."""
-    return (len(table) - 1) * (table.shape[1] - 1)
+    entries, folds = table.shape
+    return int((entries - 1) * (folds - 1))
 
 
 def wildest(table: NDArray[np.float64]) -> float:
