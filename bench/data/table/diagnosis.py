@@ -89,11 +89,11 @@ def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
     """Distinct values, ties and tails of a modelled number, and rows that training rows do not prepare for."""
     if column.kind == "category":
         if seen.strange:
-            yield f"{len(seen.strange)} rows of validation and test have a value that no training row has"
+            yield f"{rows_of(seen.strange, 'has', 'have')} a value that no training row has"
         return
     yield f"{seen.distinct} values"
     if column.kind == "integer" and seen.strange:
-        yield f"{len(seen.strange)} rows of validation and test lie beyond that range, which samples stay in"
+        yield f"{rows_of(seen.strange, 'lies', 'lie')} beyond that range, which samples stay in"
     if column.kind != "integer" and seen.ties is not None and seen.ties.there:
         noise = ", dequantised" if column.step else ""
         yield f"ties in {percent(seen.ties.share)} of rows, {resolution(seen)}{noise}"
@@ -101,6 +101,12 @@ def remarks_of(column: Column, seen: Seen) -> Iterator[str]:
         yield f"in steps of {column.step:.10g}"
     if is_heavy(column, seen):
         yield f"heavy tails (kurtosis {seen.kurtosis:.0f})"
+
+
+def rows_of(strange: Sequence[object], one: str, many: str) -> str:
+    """So many rows of validation and test, and their verb."""
+    rows, verb = ("row", one) if len(strange) == 1 else ("rows", many)
+    return f"{len(strange)} {rows} of validation and test {verb}"
 
 
 def is_heavy(column: Column, seen: Seen) -> bool:

@@ -225,6 +225,16 @@ def test_integers_beyond_the_range_of_the_training_rows_are_counted_and_are_no_f
     assert lines[2].endswith("3 values; 44 rows of validation and test lie beyond that range, which samples stay in")
 
 
+def test_one_row_beyond_that_range_is_one_row(tmp_path, bench_call) -> None:
+    in_order(tmp_path, [3, 4, 5], [4])
+    path = tmp_path / "mine.csv"
+    path.write_text(path.read_text() + "9\n")
+    assert (
+        "; 1 row of validation and test lies beyond that range"
+        in bench_call("list", "data", "mine.csv", "data.split=time").out
+    )
+
+
 def test_numbers_off_the_grid_of_the_training_rows_are_counted_where_noise_is_as_wide(tmp_path) -> None:
     first, others = [0.1, 0.2, 0.5, 0.8], [0.1, 0.25, 0.2]
     (line,) = in_order(tmp_path, first, others, ties="dequantise").warnings
