@@ -226,6 +226,13 @@ def test_help_is_cheap() -> None:
         assert f"\n    {command}" in done.stdout
 
 
+def test_python_runs_the_package_as_the_command_does() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", "--version"], capture_output=True, text=True, env=environment(), check=True
+    )
+    assert ended.stdout == f"bench {bench.__version__}\n"
+
+
 def test_the_command_alone_shows_help_and_the_version_is_said(bench_call, capsys) -> None:
     answer = bench_call()
     assert (answer.code, answer.err) == (0, "")
