@@ -87,6 +87,7 @@ def spent(history: History, record: Record) -> Record:
         "selected_by": history.selected_by,
         "train_seconds": history.seconds,
         "eval_seconds": history.validation_seconds + record.get("eval_seconds", 0.0),
+        "validation_seconds": history.validation_seconds,
         "step_milliseconds": history.step_milliseconds,
         "train_flops": history.flops,
         "train_nfe": None if evaluations is None else evaluations / history.step,

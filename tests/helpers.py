@@ -62,6 +62,7 @@ RUN_FILES = {
 CLOCKS = {
     "train_seconds",
     "eval_seconds",
+    "validation_seconds",
     "step_milliseconds",
     "sample_seconds_per_1k",
     "nll_seconds_per_1k",

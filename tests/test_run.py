@@ -73,6 +73,7 @@ def test_the_columns_say_what_was_asked_and_what_was_reached(noisy) -> None:
     assert record["width"] == 19
     assert record["steps"] == 20
     assert record["selected_by"] == "nll(exact)"
+    assert 0 < record["validation_seconds"] < record["eval_seconds"]
     assert record["threads"] == 1
     assert record["torch_version"] == torch.__version__
     assert record["recon_kind"] == "round_trip"

@@ -112,6 +112,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "compile_seconds": Column("s", "compilation alone; empty where nothing is compiled", averaged="cost"),
     "eval_seconds": Column("s", "validation and test evaluation", averaged="cost"),
+    "validation_seconds": Column("s", "of those, the validations that chose the weights", averaged="cost"),
     "step_milliseconds": Column("ms", "median time of an optimisation step", averaged="cost"),
     "train_flops": Column(
         "FLOP", "matrix products and convolutions of all steps, forward and backward", averaged="cost"

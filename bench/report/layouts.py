@@ -102,7 +102,7 @@ LAYOUTS = (
             Metric("peak_memory_bytes", "peak memory, MiB", scale=2**-20),
         ),
         parts=("cost", "memory"),
-        left_out=("compile_seconds", "eval_seconds"),
+        left_out=("compile_seconds", "eval_seconds", "validation_seconds"),
     ),
     Layout(
         "reconstruction",
