@@ -19,7 +19,7 @@ BROKEN = (
 """What zipfile raises of an archive that is damaged, encrypted or packed in a way it does not know."""
 PIECE = 2**20
 SMALL_PIECE = 2**12
-"""Bytes that are asked for at once where zipfile unpacks all of them, to whatever they become: bzip2 and LZMA."""
+"""Bytes that are asked for at once of LZMA, of which zipfile unpacks all that it reads, to 30 megabytes at most."""
 
 
 def content_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -28,9 +28,12 @@ def content_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     `ZipFile.read` unpacks up to two gigabytes before it looks.
 
     Raises:
-        zipfile.BadZipFile: it is damaged, or of another size.
+        zipfile.BadZipFile: it is damaged, of another size, or packed by bzip2, of which zipfile unpacks kilobytes to
+            gigabytes at once.
     """
-    piece = PIECE if member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else SMALL_PIECE
+    if member.compress_type == zipfile.ZIP_BZIP2:
+        raise zipfile.BadZipFile(f"{member.filename} is packed by bzip2, which may hide gigabytes; pack it by deflate")
+    piece = SMALL_PIECE if member.compress_type == zipfile.ZIP_LZMA else PIECE
     pieces: list[bytes] = []
     with archive.open(member) as stream:
         while part := stream.read(piece):

@@ -4,9 +4,9 @@ import io
 import json
 import re
 import zipfile
-import zlib
 from pathlib import Path
 
+from bench.data.zip_members import BROKEN, PIECE
 from bench.errors import BenchError
 from bench.record.reading import ARCHIVE_BYTES, Unreadable, opened
 from bench.record.store import write_atomically
@@ -23,7 +23,6 @@ FILES = (
 SOURCE = re.compile(r"sources/[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\.py", re.ASCII)
 FILE_BYTES = 2 * ARCHIVE_BYTES
 """Largest content of an archive, and of one file."""
-PIECE = 1 << 20
 
 
 def members_of(folder: Path) -> dict[str, bytes]:
@@ -68,7 +67,7 @@ def unpacked(archive: Path, folder: Path) -> None:
                 write_atomically(folder / member.filename, data)
     except Unreadable as error:
         raise BenchError(f"{archive}: {error}; give a .zip of bench export") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BenchError(f"{archive}: no whole .zip ({reason}); export the run again") from error
 
@@ -85,6 +84,8 @@ def checked(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
             raise Unreadable(f"holds {json.dumps(name[:60])}, which is no file of a run")
         if names.count(name) > 1:
             raise Unreadable(f"holds {name} twice")
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise Unreadable("is packed in a way whose size is known only once all is unpacked")
     return members
 
 

@@ -29,7 +29,7 @@ from bench.setup import build
 from bench.use.loaded import LoadedRun
 from bench.use.own_code import make_importable
 from bench.use.places import WEIGHTS, run_folder
-from bench.use.rebuilt import check_function, rebuilt
+from bench.use.rebuilt import check_functions, rebuilt
 from bench.use.stored_words import config_of, record_of
 from bench.use.units import the_space, to_columns
 
@@ -96,8 +96,7 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
     cls = build.entry_class(config)
     options = build.model_options(config, cls)
     if stored is None or stored.space is None:
-        make_importable(config.data["_target_"], folder, trust=False)
-        check_function(config, folder)
+        check_functions(config, folder)
         dataset = rebuilt(config, record, cls.own_shape, name, say)
         width = record.get("width") if stored is None else stored.width
         rows = {} if stored is None else stored.reference

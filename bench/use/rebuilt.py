@@ -7,7 +7,9 @@ from bench.config import Config
 from bench.data.content import PROJECT, is_projects, rows_hash
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
+from bench.paths import conf_dir, yaml_files
 from bench.record.key import short
+from bench.record.reading import yaml_mapping
 from bench.record.store import Record
 from bench.setup import build
 from bench.setup.identity import data_content
@@ -46,12 +48,19 @@ def rebuilt(config: Config, record: Record, own_shape: bool, name: str, say: Cal
     return dataset.shaped() if own_shape else dataset
 
 
-def check_function(config: Config, folder: Path) -> None:
-    """Refuses the function of `data=python` unless its module is here as the folder keeps it: to call it runs code.
+def check_functions(config: Config, folder: Path) -> None:
+    """Refuses functions that a folder may not have called: to call one runs code.
+
+    Of the bench's own those that make the data of its YAMLs are called, of a user's, that of `data=python` among them,
+    those whose modules are here as the folder keeps them.
 
     Raises:
-        BenchError: it is another one, not here, or the bench's own, which returns no data of a user's.
+        BenchError: a module is another one or not here, or a function of the bench's makes no data.
     """
+    target = config.data["_target_"]
+    make_importable(target, folder, trust=False)
+    if target.startswith(PROJECT) and target not in built_in():
+        raise BenchError(f"{folder.name}: its data are said to be made by {target}, which makes none of the bench's")
     if is_projects(config.data):
         return
     function = str(config.data.get("function", "")).replace(":", ".")
@@ -59,3 +68,9 @@ def check_function(config: Config, folder: Path) -> None:
         raise BenchError(f"{folder.name}: data.function={config.data['function']} is no function of one's own data")
     if function:
         make_importable(function, folder, trust=False)
+
+
+def built_in() -> set[str]:
+    """Dotted paths of the functions that the bench's own YAMLs of data name."""
+    files = yaml_files(conf_dir() / "data")
+    return {yaml_mapping(file.read_text(encoding="utf-8"))["_target_"] for file in files}
