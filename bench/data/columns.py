@@ -109,8 +109,10 @@ def dependent_columns(x: Float[Tensor, "rows dim"], least: float = DEPENDENT) ->
 
     Eigenvectors of the correlation matrix are combinations of standardised columns, their eigenvalues the variances.
     Columns far from 0 have less than float32's own precision: a combination counts as constant where its deviation is
-    below what that rounding makes of it.
+    below what that rounding makes of it. A column of one value in these rows is no part of any combination.
     """
+    varying = (x != x[:1]).any(0).nonzero()[:, 0]
+    x = x[:, varying]
     rows, dim = x.shape
     if dim < 2 or not can_be_ranked(rows, dim, least):
         return []
@@ -123,7 +125,7 @@ def dependent_columns(x: Float[Tensor, "rows dim"], least: float = DEPENDENT) ->
     if not bool(constant.any()):
         return []
     weights = combinations[:, constant][:, 0].abs()
-    columns: list[int] = (weights > 0.01 * weights.max()).nonzero()[:, 0].tolist()
+    columns: list[int] = varying[weights > 0.01 * weights.max()].tolist()
     return columns
 
 

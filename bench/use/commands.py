@@ -75,12 +75,20 @@ def score(arguments: argparse.Namespace) -> int:
     columns |= {"is_bound": np.full(rows, scores.is_bound)}
     write(out, columns)
     mean, bound = float(scores.log_prob.mean()), ">=" if scores.is_bound else "="
-    of = f" of the {scores.measure}, a bound of their probability" if scores.measure == CELLS else ""
+    of = f" of the {scores.measure}{bounded(scores.log_cell)}" if scores.measure == CELLS else ""
     test = "" if scores.quantile is None else f", at the quantile {float(np.mean(scores.quantile)):.3g} of test rows"
     print(
         f"{out}: {rows} rows, mean log p {bound} {mean:.6g} nats ({scores.estimator}){of}{test}{left_out(run, given)}"
     )
     return 0
+
+
+def bounded(log_cell: float | None) -> str:
+    """What a density of cells bounds, in words."""
+    if log_cell is None:
+        return ""
+    size = f" with the {log_cell:.6g} nats of a cell's size" if log_cell else ""
+    return f",{size} a bound of their probability"
 
 
 def encode(arguments: argparse.Namespace) -> int:

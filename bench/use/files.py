@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.data.numpy_files import loaded
 from bench.data.table.frame import Form
-from bench.data.table.reading import columns_like
+from bench.data.table.reading import AllBut, columns_like
 from bench.errors import BenchError
 from bench.record.csv_cells import inert_cell, original
 from bench.record.store import write_atomically
@@ -40,7 +40,9 @@ def read_rows(path: Path, own: Mapping[str, tuple[str, ...]] = NONE, form: Form 
     check_file(path)
     if path.suffix.lower() in ARRAYS:
         return read_array(path)
-    words = {text for name, known in own.items() if known for text in (name, inert_cell(name))}
+    # What the model does not have may hold anything.
+    numbers = {text for name, known in own.items() if not known for text in (name, inert_cell(name))}
+    words = AllBut(numbers) if own else ()
     try:
         return originals(columns_like(path, words, form), own)
     except BenchError:

@@ -26,8 +26,10 @@ class Scores(NamedTuple):
         log_prob: nats in the user's units, the log-determinant of every map included.
         log_prob_report: nats in the row's report space, in which `nll_nats` is.
         measure: what `log_prob` is the logarithm of: `density`; `density of dequantised cells`, whose expectation over
-            the noise bounds the log-probability of levels, integers and words from below, for every model alike; or
+            the noise, with `log_cell`, bounds the log-probability of a row from below, for every model alike; or
             `probability`, of bits.
+        log_cell: logarithm of the size of such a cell, nats: 0 of levels, words and integers that follow each other.
+            None where there are none, or beside columns without noise: such rows have a density alone.
         estimator: of it, such as `exact` or `8 draws: iwae-1000, then iwae-100`.
         is_bound: whether `log_prob` is only a lower bound of the logarithm of that density or probability.
         nll_distance: |log_prob_report less its mean over test examples|, nats: the distance from the typical set.
@@ -41,6 +43,7 @@ class Scores(NamedTuple):
     log_prob: Any
     log_prob_report: Any
     measure: str
+    log_cell: float | None
     estimator: str
     is_bound: bool
     nll_distance: Any
@@ -54,6 +57,14 @@ def measured(stored: StoredSpace) -> str:
     if stored.spec.kind == "binary":
         return PROBABILITY
     return CELLS if noisy(stored) else DENSITY
+
+
+def log_cell(stored: StoredSpace) -> float | None:
+    """The logarithm of the size of a cell of dequantised values; None where rows have no probability."""
+    if not noisy(stored):
+        return None
+    size: float | None = getattr(inner_space(stored), "log_cell", 0.0)
+    return size
 
 
 def noisy(stored: StoredSpace) -> bool:
@@ -112,6 +123,7 @@ def placed(found: OverDraws, test: Tensor | None, stored: StoredSpace) -> Scores
         log_prob=(report + (0.0 if units is None else units.unit_log_det)).numpy(),
         log_prob_report=report.numpy(),
         measure=measured(stored),
+        log_cell=log_cell(stored),
         estimator=found.estimators if found.draws > 1 else found.mean.estimator,
         is_bound=found.mean.is_bound,
         nll_distance=distance,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import multivariate_normal
 
 from bench.data.spaces import DequantisedLogit
 from bench.record.reading import arrays_of
@@ -121,6 +123,33 @@ def test_what_a_likelihood_is_of_is_said_alike_for_all(shelf, name: str, measure
     run = load(shelf[name], say=silent)
     scores = run.score(run.sample(3))
     assert (scores.measure, scores.is_bound) == (measure, name != "digits")
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [(1.0, ", a bound of their probability"), (0.25, ", with the -2.77259 nats of a cell's size a bound")],
+)
+def test_a_density_of_cells_bounds_their_probability_with_their_size(
+    bench_call, tmp_path: Path, step: float, said: str
+) -> None:
+    """Two dequantised columns that a Gaussian fits, whose probability of a cell is known."""
+    values = step * np.round(np.random.default_rng(0).normal(0, 4, (900, 2)))
+    np.savetxt(tmp_path / "grid.csv", values, delimiter=",", header="a,b", comments="")
+    words = ["data=table", "data.path=grid.csv", "data.ties=dequantise", "data.kinds={a:real,b:real}", "model=gaussian"]
+    assert bench_call("run", *words, "results_dir=r").code == 0
+    (folder,) = (tmp_path / "r" / "scratch" / "runs").iterdir()
+    assert said in bench_call("score", folder, "grid.csv", "--out", "s.csv").out
+    scores = load(folder, say=silent).score({"a": values[:, 0], "b": values[:, 1]})
+    assert scores.log_cell == pytest.approx(2 * np.log(step))
+    law = multivariate_normal(values.mean(0), np.cov(values.T) + step**2 / 12 * np.eye(2))
+    within = step * (np.arange(5) - 2) / 5
+    cells = step**2 * np.mean([law.pdf(values + np.asarray([right, up])) for right in within for up in within], axis=0)
+    assert scores.log_prob.mean() + scores.log_cell == pytest.approx(np.log(cells).mean(), abs=0.05)
+
+
+def test_a_table_with_a_column_without_noise_has_a_density_alone(shelf) -> None:
+    run = load(shelf["table"], say=silent)
+    assert run.score(run.sample(3)).log_cell is None
 
 
 def test_a_bound_says_that_it_is_one(shelf, bench_call, tmp_path: Path) -> None:
@@ -329,6 +358,36 @@ def test_an_archive_that_would_fill_the_disk_is_refused(refused, tmp_path: Path,
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("record.json", b"0" * 3_000_000)
     assert "more than 1,000,000 bytes" in refused("sample", "bomb.zip", "--out", "x.csv")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_whose_size_cannot_be_told_is_refused(refused, tmp_path: Path, packing: int) -> None:
+    """Of bzip2 and LZMA zipfile unpacks all that it reads: kilobytes to gigabytes."""
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", packing) as archive:
+        archive.writestr("record.json", b"{}")
+    assert "known only once all is unpacked; give a .zip of bench export" in refused(
+        "sample", "bomb.zip", "--out", "x.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["bench.use.words.import_module", "bench.data.fetch.fetch", "bench.data.official.shuttle.unpacked_shuttle"],
+)
+def test_an_archive_calls_no_function_that_makes_no_data(
+    shelf, bench_call, refused, tmp_path: Path, target: str
+) -> None:
+    """Its configuration names a function; one of the bench's that is no data set could run a file of this folder."""
+
+    def change(members: dict[str, bytes]) -> None:
+        for name in ("space.json", "space.safetensors"):
+            members.pop(name)
+        text = members["config.yaml"].decode()
+        members["config.yaml"] = re.sub(r"_target_: bench\.data\.\S+", f"_target_: {target}", text).encode()
+
+    assert bench_call("export", shelf["flow"], "--out", "model.zip").code == 0
+    repacked(tmp_path / "model.zip", tmp_path / "bad.zip", change)
+    assert f"made by {target}, which makes none" in refused("sample", "bad.zip", "--out", "x.csv")
 
 
 def test_the_best_run_is_kept_with_its_study(copied, bench_call, tmp_path: Path) -> None:

@@ -124,9 +124,10 @@ def hints(found: Diagnosis) -> Iterator[str]:
 def near_singular(found: Diagnosis, least: float) -> list[str]:
     """Names of the columns of the first combination of less than so many standard deviations; none without one."""
     space, train = found.fitted.space, found.fitted.splits[0]
-    x = space.to_model(train[sampled(len(train))], torch.Generator().manual_seed(0)).double()
+    # Before the map of a heavy column, which would bend a line that rows lie on.
+    y = space.dequantised(train[sampled(len(train))], torch.Generator().manual_seed(0)).double()
     numbers = numbers_of(found)
-    chosen = x[:, [column.place for column in numbers]]
+    chosen = y[:, [column.place for column in numbers]]
     return [numbers[place].name for place in dependent_columns(chosen, least)]
 
 

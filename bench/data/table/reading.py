@@ -1,6 +1,7 @@
 """A table from its file: text, NumPy arrays or Parquet, by the file's name."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ FORMATS = ".csv, .tsv, .txt (also .gz), .npy, .npz and .parquet"
 def read(
     path: Path,
     form: Form | None = None,
-    as_words: Collection[str] = (),
+    as_words: Container[str] = (),
     wanted: Callable[[str], bool] = lambda name: True,
 ) -> Frame:
     """The columns of a file.
@@ -47,13 +48,23 @@ def read(
     raise BenchError(f"{path.name}: its name says no format; give one of {FORMATS}")
 
 
-def columns_like(path: Path, names: Collection[str], form: Form | None = None) -> dict[str, Any]:
-    """A file's columns as arrays of numbers or words, name by name; those among `names` are read as words.
+class AllBut(Container[str]):
+    """Every name but some."""
+
+    def __init__(self, names: Container[str]) -> None:
+        self.names = names
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.names
+
+
+def columns_like(path: Path, as_words: Container[str], form: Form | None = None) -> dict[str, Any]:
+    """A file's columns as arrays of numbers or words, name by name; those of `as_words` are read as words.
 
     Raises:
         BenchError: as `read`.
     """
-    return read(path, form, names).arrays()
+    return read(path, form, as_words).arrays()
 
 
 def array_of(path: Path) -> Any:
@@ -122,7 +133,7 @@ def of_frame(path: Path, frame: Any) -> Frame:
         raise BenchError(f"{path.name} is empty; give a table with rows")
     columns: dict[str, Any] = {}
     for place, name in enumerate(names):
-        series = frame.iloc[:, place]
+        series = plain_series(frame.iloc[:, place], f"{path.name}: column {name}")
         if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
             columns[name] = series.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
@@ -131,3 +142,18 @@ def of_frame(path: Path, frame: Any) -> Frame:
             )
             columns[name] = Words(codes.astype(np.int32), [str(word) for word in words])
     return Frame(path, columns, len(frame))
+
+
+def plain_series(series: Any, where: str) -> Any:
+    """A column of a frame, decimals as numbers.
+
+    Raises:
+        BenchError: it holds lists or other values that are no value of a table.
+    """
+    if series.dtype != object:
+        return series
+    kinds = {type(value) for value in series.dropna()}
+    strange = next((kind for kind in kinds if kind.__hash__ is None), None)
+    if strange is not None:
+        raise BenchError(f"{where} holds values of {strange.__name__}; give one number or word a row, or leave it out")
+    return series.astype(np.float64) if kinds == {Decimal} else series

@@ -78,6 +78,16 @@ class TableSpace:
         """
         return -math.fsum(math.log(column.unit) for column in self.modelled)
 
+    @property
+    def log_cell(self) -> float | None:
+        """The logarithm of a cell's size in the columns' own units; None where a column has no noise.
+
+        The expected log-density of a row's cell, in those units, and this bound the row's log-probability from below.
+        """
+        if len(self.cells) < len(self.modelled):
+            return None
+        return math.fsum(math.log(column.step) for column in self.modelled if column.kind != "category")
+
     @cached_property
     def cells(self) -> Tensor:
         """Places of the columns with noise."""
@@ -95,12 +105,16 @@ class TableSpace:
 
     def to_model(self, raw: Float[Tensor, "batch dim"], generator: torch.Generator) -> Float[Tensor, "batch dim"]:
         """Rows in model space; columns without noise draw none."""
+        return self.mapped(self.dequantised(raw, generator))
+
+    def dequantised(self, raw: Float[Tensor, "batch dim"], generator: torch.Generator) -> Float[Tensor, "batch dim"]:
+        """Rows in report coordinates, with the noise of the columns that have one."""
         y = raw.to(self.scale.dtype)
         if self.noisy:
             # Half a step of the draws keeps them from the ends of a cell, where rounding would find its neighbour.
             u = uniform(torch.Size((len(raw), len(self.cells))), generator).to(y) + HALF_STEP
             y = y.index_add(1, self.cells, u * self.width[self.cells])
-        return self.mapped(y)
+        return y
 
     def mapped(self, y: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Report coordinates in model space."""

@@ -4,7 +4,7 @@ import csv
 import gzip
 import itertools
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,7 @@ class Head:
 
 
 def read_text(
-    path: Path, form: Form, as_words: Collection[str] = (), wanted: Callable[[str], bool] = lambda name: True
+    path: Path, form: Form, as_words: Container[str] = (), wanted: Callable[[str], bool] = lambda name: True
 ) -> Frame:
     """The columns of a text file.
 
@@ -80,7 +80,7 @@ def read_text(
     found = {column.name: column.values() for column in columns}
     line_of = partial(second_look.line_of, path, form, head.header)
     frame = Frame(path, found, start, line_of=line_of)
-    frame.leave_unnamed(head.unnamed)
+    frame.leave_unnamed([name for name in head.unnamed if wanted(name)])
     return frame
 
 
