@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.data.columns import dependent_columns
 from bench.data.dataset import Dataset
 from bench.data.inspection import inspect
 from bench.data.spaces import Binary, DequantisedLogit, Identity
@@ -171,6 +172,15 @@ def test_dependent_columns(offset: float) -> None:
     x = normal(dim=6) + offset
     x[:, 4] = 2 * x[:, 0] - x[:, 5] + 3
     assert refused(split(x)).startswith("columns 0, 4 and 5 are linearly dependent")
+
+
+def test_a_column_of_one_value_hides_no_dependence() -> None:
+    """Such as one that is constant in the rows that are looked at, and not in all."""
+    x = normal(dim=6).double()
+    x[:, 1] = 7
+    assert dependent_columns(x) == []
+    x[:, 4] = 2 * x[:, 0] - x[:, 5] + 3
+    assert dependent_columns(x) == [0, 4, 5]
 
 
 @pytest.mark.parametrize("rows", [22, 23, 25, 30, 45])

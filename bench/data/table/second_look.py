@@ -184,14 +184,22 @@ def other_delimiter(path: Path, form: Form, first: Sequence[Record]) -> BenchErr
             f"{path.name}: row 1 (line {first[0][0]}) says {shown(said[0])}, which is no header: take the line out, "
             f"and give data.delimiter={word_of(said[1])}"
         )
-    if any(len(fields) > 1 for _, fields in first):
+    if len(first[0][1]) > 1:
         return None
+    # A comma before fractions divides the rows below the header.
+    lines = [own.join(fields) for _, fields in first]
     for word, other in DELIMITERS.items():
-        counts = {len(next(csv.reader([fields[0]], delimiter=other))) for _, fields in first}
-        if other not in (own, " ") and len(counts) == 1 and min(counts) > 1:
+        head, *below = csv.reader(lines, delimiter=other)
+        values = [value.strip() for fields in below for value in fields]
+        commas = any(COMMA_NUMBER.fullmatch(value) for value in values)
+        divides = len(head) > 1 and all(len(fields) == len(head) for fields in below)
+        if other == " ":  # which stands within words too
+            divides = divides and all(is_number(value, "," if commas else ".") for value in values)
+        if other != own and divides:
+            decimal = " data.decimal=comma" if commas else ""
             return BenchError(
-                f"{path.name}: row 1 (line {first[0][0]}) is one column by {word_of(own)} and {min(counts)} by {word}; "
-                f"give data.delimiter={word}"
+                f"{path.name}: row 1 (line {first[0][0]}) is one column by {word_of(own)} and {len(head)} by {word}; "
+                f"give data.delimiter={word}{decimal}"
             )
     return None
 

@@ -225,6 +225,25 @@ def test_integers_beyond_the_range_of_the_training_rows_are_counted_and_are_no_f
     assert lines[2].endswith("3 values; 44 rows of validation and test lie beyond that range, which samples stay in")
 
 
+def test_rare_values_of_a_column_are_no_error(tmp_path) -> None:
+    """It is constant in the rows that are looked at for dependent columns."""
+    draws = np.random.default_rng(0)
+    rare = np.zeros(20_000)
+    rare[[5, 9_000, 19_000]] = [0.5, 1.25, -2.5]
+    columns = [draws.normal(size=20_000), draws.normal(size=20_000), rare]
+    np.savetxt(tmp_path / "mine.csv", np.stack(columns, 1), delimiter=",", header="a,b,rare", comments="")
+    data = table("table", path=str(tmp_path / "mine.csv"))
+    assert any(line.startswith("rare has ties") for line in data.warnings)
+
+
+def test_a_map_of_heavy_tails_hides_no_dependence(tmp_path) -> None:
+    a = np.random.default_rng(0).standard_t(2, size=N).round(5)
+    path = written(tmp_path, a=a, b=2 * a + 1)
+    for kinds in (None, {"a": "heavy"}, {"a": "heavy", "b": "heavy"}):
+        with pytest.raises(BenchError, match="columns a, b are linearly dependent"):
+            table("table", path=path, kinds=kinds)
+
+
 def test_one_row_beyond_that_range_is_one_row(tmp_path, bench_call) -> None:
     in_order(tmp_path, [3, 4, 5], [4])
     path = tmp_path / "mine.csv"

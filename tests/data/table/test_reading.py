@@ -1,6 +1,7 @@
 """Small files as strangers make them: what is read, and the one line that names what is wrong."""
 
 import gzip
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -329,6 +330,39 @@ def test_parquet_needs_an_extra(tmp_path, monkeypatch) -> None:
     path = tmp_path / "mine.parquet"
     path.write_bytes(b"PAR1")
     assert "needs pyarrow, which is not installed; install the extra" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "advice"),
+    [
+        (["a;b", "0,12;0,33", "1,5;-2,25"], "2 by semicolon; give data.delimiter=semicolon data.decimal=comma"),
+        (["a;b", "1;2", "3;4"], "2 by semicolon; give data.delimiter=semicolon"),
+        (["a b c", "0.1 2 3", "4 5e-3 6"], "3 by space; give data.delimiter=space"),
+        (["a b", "0,1 2", "4 5,5"], "2 by space; give data.delimiter=space data.decimal=comma"),
+    ],
+)
+def test_a_file_by_another_delimiter_is_told_all_that_it_needs(tmp_path, lines: list[str], advice: str) -> None:
+    (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert refused(tmp_path / "mine.csv").endswith(f"one column by comma and {advice}")
+
+
+def test_words_with_spaces_are_one_column(tmp_path) -> None:
+    (tmp_path / "mine.csv").write_text("home town\nNew York\nLos Angeles\n", encoding="utf-8")
+    assert list(read(tmp_path / "mine.csv").columns) == ["home town"]
+
+
+def test_a_column_without_a_name_is_dropped_by_the_name_that_is_shown(tmp_path) -> None:
+    path = written(tmp_path, [["", *HEAD], *([word, *row] for word, row in zip("ab" * 60, ROWS, strict=True))])
+    assert table("table", path=str(path), drop=["column1"]).spec.dim == 3
+
+
+def test_decimals_of_a_frame_are_numbers_and_lists_are_refused(tmp_path) -> None:
+    frame = pd.DataFrame({"price": [Decimal("1.25"), None, Decimal("3")], "tags": [[1], [2], [3]]})
+    price = of_frame(tmp_path / "mine.parquet", frame[["price"]]).arrays()["price"]
+    assert price[[0, 2]].tolist() == [1.25, 3.0]
+    assert np.isnan(price[1])
+    with pytest.raises(BenchError, match=r"mine\.parquet: column tags holds values of list; give one"):
+        of_frame(tmp_path / "mine.parquet", frame)
 
 
 def test_a_frame_of_pandas_is_a_table(tmp_path) -> None:
