@@ -296,5 +296,8 @@ def test_one_reason_that_all_cells_are_refused_for_is_one_line(bench_call, own_c
         "run", "-m", "--config-dir", str(own_conf), *TINY, "model=affine,linear", "train.batch_size=999"
     )
     assert answer.code == 2
-    assert answer.err == "bench: train.batch_size=999: linear_gaussian has 256 training examples\n"
+    assert answer.err == (
+        "bench: train.batch_size=999: linear_gaussian has 256 training examples; give at most that, such as "
+        "train.batch_size=128\n"
+    )
     assert list(tmp_path.iterdir()) == []

@@ -50,8 +50,10 @@ class Batches:
                 and another.
         """
         if batch_size > len(dataset.train):
+            rows = len(dataset.train)
             raise BenchError(
-                f"train.batch_size={batch_size}: {dataset.name} has {len(dataset.train)} training examples"
+                f"train.batch_size={batch_size}: {dataset.name} has {rows} training examples; give at most that, such "
+                f"as train.batch_size={max(1, 2 ** (rows.bit_length() - 2))}"
             )
         self.dataset = dataset
         self.batch_size = batch_size

@@ -34,6 +34,8 @@ def settled(command: str, arguments: argparse.Namespace) -> Iterator[None]:
         check_draws(arguments.n, arguments.temperature)
     else:
         check_file(arguments.file)
+        if arguments.out.exists() and arguments.out.samefile(arguments.file):
+            raise BenchError(f"--out {arguments.out} is the file that is read; give another name")
     with run_folder(arguments.run, arguments.results_dir) as folder:
         arguments.folder = folder
         yield

@@ -94,7 +94,7 @@ def test_a_stream_goes_on_bit_for_bit(taken: int) -> None:
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:
-    with pytest.raises(BenchError, match=r"train\.batch_size=11: numbers has 10 training examples"):
+    with pytest.raises(BenchError, match=r"train\.batch_size=11: numbers has 10 training examples; give .*_size=4"):
         Batches(numbered(10), 11, seed=0)
     assert len(Batches(numbered(10), 10, seed=0).next()) == 10
 

@@ -49,3 +49,12 @@ def test_a_mistake_is_told_before_anything_heavy_is_imported(shelf, tmp_path: Pa
     assert (code, names) == (2, set())
     assert says in errors
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_read_is_not_written_over(shelf, bench_call, tmp_path: Path) -> None:
+    assert bench_call("sample", shelf["flow"], "-n", 5, "--out", "x.csv").code == 0
+    before = (tmp_path / "x.csv").read_bytes()
+    for command in ("score", "encode", "reconstruct"):
+        answer = bench_call(command, shelf["flow"], "x.csv", "--out", tmp_path / "x.csv")
+        assert (answer.code, (tmp_path / "x.csv").read_bytes()) == (2, before)
+        assert "is the file that is read" in answer.err
