@@ -120,10 +120,12 @@ def figure(width: float = WIDTH, height: float = 2.6) -> Figure:
 
 def png(fig: Figure) -> bytes:
     """The figure as PNG of at most 256 colours, opaque; equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="rgba", dpi=DPI)
-    width, height = (int(inches * DPI) for inches in fig.get_size_inches())
-    pixels = np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)
+    canvas, before = FigureCanvasAgg(fig), fig.dpi
+    fig.set_dpi(DPI)
+    canvas.draw()
+    # The canvas alone knows how it rounds inches to pixels.
+    pixels = np.asarray(canvas.buffer_rgba())
+    fig.set_dpi(before)
     return palette_png(pixels[..., :3], DPI)
 
 

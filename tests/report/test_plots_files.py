@@ -7,7 +7,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bench.report.style import COLUMN, DPI, PAGE, RC, Drawing, figure, rendered, titled
+from bench.report.style import COLUMN, DPI, PAGE, RC, Drawing, figure, png, rendered, titled
 
 
 def drawn() -> Figure:
@@ -47,6 +47,13 @@ def test_pixels_are_of_a_palette_and_as_many_as_a_column_of_a_paper_has() -> Non
 
 
 def test_a_file_holds_no_time_and_no_software() -> None:
-    png = files(())["png"]
-    assert b"tIME" not in png
-    assert b"Software" not in png
+    pixels = files(())["png"]
+    assert b"tIME" not in pixels
+    assert b"Software" not in pixels
+
+
+def test_a_height_that_rounding_leaves_under_a_pixel_is_drawn() -> None:
+    """Sums of inches, such as 2.8499999999999996, are rounded by the canvas and not by us."""
+    for height in (2.8499999999999996, 2.6374999999999997):
+        with style.context(["default", RC]), Image.open(io.BytesIO(png(figure(PAGE, height)))) as picture:
+            assert picture.size == (round(PAGE * DPI), round(height * DPI))
