@@ -122,9 +122,9 @@ def png(fig: Figure) -> bytes:
     """The figure as PNG of at most 256 colours, opaque; equal figures give equal bytes."""
     canvas, before = FigureCanvasAgg(fig), fig.dpi
     fig.set_dpi(DPI)
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     # The canvas alone knows how it rounds inches to pixels.
-    pixels = np.asarray(canvas.buffer_rgba())
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     fig.set_dpi(before)
     return palette_png(pixels[..., :3], DPI)
 
