@@ -1,8 +1,10 @@
 """What a study comes to, in a sentence for each data set: who is first, not told apart, above the floor."""
 
 from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
 
-from bench.report.model_summary import ModelSummary
+from bench.report.model_summary import ModelSummary, examples_of
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
 
@@ -37,10 +39,22 @@ def verdict(data: str, pairs: list[Difference], cells: list[ModelSummary]) -> st
     best = pairs[0].best
     number = quantity(best.intervals["nll_nats"])
     near = [pair.other.model for pair in pairs if not pair.told_apart]
-    first = f"{data}: {best.model} has the lowest test NLL, {'≤ ' * best.is_bound}{number} nats"
+    members = {pair.other.place for pair in pairs} | {best.place}
+    among = "models were measured on different test examples; among those on the same ones "
+    others = among if measured_elsewhere(data, members, cells) else ""
+    first = f"{data}: {others}{best.model} has the lowest test NLL, {'≤ ' * best.is_bound}{number} nats"
     apart = ", told apart from every other model" if best.best else ", not compared with all others"
     told = f"; not told apart from it: {', '.join(near)}" if near else apart
-    members = {pair.other.place for pair in pairs} | {best.place}
     above = [cell.model for cell in cells if cell.above_floor and cell.place in members]
     floor = f" Not shown to be better than the floor: {', '.join(above)}." if above else ""
     return f"{first}{told}.{floor}"
+
+
+def measured_elsewhere(data: str, members: Collection[tuple[Any, ...]], cells: list[ModelSummary]) -> bool:
+    """True where a model of the data set shares no test example with those that are compared."""
+    examples = {
+        cell.place: {examples_of(run) for run in cell.runs if run.get("nll_nats") is not None} for cell in cells
+    }
+    shared = set().union(*(examples[place] for place in members))
+    own = [examples[cell.place] for cell in cells if cell.data == data and not (cell.control or cell.oracle)]
+    return any(found and not found & shared for found in own)

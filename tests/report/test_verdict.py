@@ -46,3 +46,11 @@ def test_no_best_is_named_while_one_of_the_entries_is_not_tuned() -> None:
     groups = [runs_of("cnf", 2.5, **TRAINED), runs_of("maf", 3.0, **TRAINED)]
     assert said(*groups, runs_of("cnf", 2.6, **untuned))
     assert said(*groups, runs_of("nsf", 3.5, **untuned)) == []
+
+
+def test_a_model_measured_on_other_examples_is_said_to_stand_apart() -> None:
+    """Such as the rows of another file under one name: a lower mean than the first's need not be better."""
+    elsewhere = {**TRAINED, "test_hash": "89abcdef"}
+    (line,) = said(runs_of("cnf", 2.5, **TRAINED), runs_of("maf", 3.5, **TRAINED), runs_of("nsf", 1.0, **elsewhere))
+    assert line.startswith("toy: models were measured on different test examples; among those on the same ones cnf has")
+    assert "not compared with all others" in line
