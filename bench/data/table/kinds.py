@@ -182,8 +182,8 @@ def check_finite(frame: Frame, name: str, values: Any) -> None:
         if count == frame.rows:
             raise BenchError(f"{frame.place(0, name)}: no row has a value; leave the column out by {drop(name)}")
         raise BenchError(
-            f"{frame.place(row, name)} is missing, the first of {count}; give data.missing=drop to leave such rows "
-            f"out, or {drop(name)}"
+            f"{frame.place(row, name)} is missing (rows that lack a value: {int(frame.missing().sum())} of "
+            f"{frame.rows}); give data.missing=drop to leave such rows out, or {drop(name)}"
         )
     if not isinstance(values, Words) and not bool(np.isfinite(values).all()):
         row = int(np.flatnonzero(~np.isfinite(values))[0])

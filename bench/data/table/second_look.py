@@ -225,6 +225,8 @@ def about_mark(words: Sequence[str], decimal: str) -> str:
             "data.decimal=comma out"
         )
     if all(THOUSANDS.fullmatch(word) for word in words):
+        if any("." in word for word in words):
+            return "with a comma between thousands; write 1234.5 without commas"
         return "with a comma between thousands or before the fraction; write 1234, or give data.decimal=comma for 1,234"
     points = " and take points between thousands out" if any("." in word for word in words) else ""
     return f"a decimal comma; give data.decimal=comma{points}"

@@ -53,7 +53,10 @@ def numbered(start: int) -> list[str]:
     [
         (changed(17, 1, "abc"), "mine.csv: row 17 (line 18), column b is 'abc', text among numbers; mend it"),
         (changed(1, 1, "abc"), "row 1 (line 2), column b is 'abc', text among numbers"),
-        (changed(17, 1, "NaN"), "row 17 (line 18), column b is missing, the first of 1; give data.missing=drop"),
+        (
+            changed(17, 1, "NaN"),
+            "row 17 (line 18), column b is missing (rows that lack a value: 1 of 120); give data.missing=drop",
+        ),
         (changed(17, 2, ""), "row 17 (line 18), column c is missing"),
         (changed(17, 0, "?"), "row 17 (line 18), column a is missing"),
         (changed(17, 1, "-inf"), "row 17 (line 18), column b is -inf; leave the row out, or fill it in"),
@@ -81,6 +84,10 @@ def numbered(start: int) -> list[str]:
         (
             with_column("price", [f'"{1 + n},{500 + n}"' for n in range(120)]),
             "row 1 (line 2), column price is '1,500', with a comma between thousands or before the fraction",
+        ),
+        (
+            with_column("price", [f'"{1 + n},{500 + n}.91"' for n in range(120)]),
+            "column price is '1,500.91', with a comma between thousands; write 1234.5 without commas",
         ),
         (
             [HEAD, *([value.replace(".", ",") for value in row] for row in ROWS)],
@@ -153,7 +160,10 @@ def test_blanks_around_a_missing_value_are_no_part_of_it(tmp_path, word, text) -
     values = ["x", "y", "z"] * 40 if text else [f"{value:.4f}" for value in np.random.default_rng(1).normal(size=120)]
     values[16] = word
     path = written(tmp_path, with_column("d", values))
-    assert "row 17 (line 18), column d is missing, the first of 1; give data.missing=drop" in refused(path)
+    assert (
+        "row 17 (line 18), column d is missing (rows that lack a value: 1 of 120); give data.missing=drop"
+        in refused(path)
+    )
     assert len(read(path).columns) == 4
     dropped = table("table", path=str(path), missing="drop")
     assert dropped.space.columns[3].words == (("x", "y", "z") if text else ())
@@ -165,7 +175,10 @@ def test_a_blank_line_between_the_rows_of_one_column_is_a_missing_value(tmp_path
     values = [["x", "y", "z"][n % 3] if text else row[0] for n, row in enumerate(ROWS)]
     path = tmp_path / "mine.csv"
     path.write_text("\n".join(["", "a", *values[:16], blank, *values[16:], "", "  ", ""]))
-    assert "row 17 (line 19), column a is missing, the first of 1; give data.missing=drop" in refused(path)
+    assert (
+        "row 17 (line 19), column a is missing (rows that lack a value: 1 of 121); give data.missing=drop"
+        in refused(path)
+    )
     data = table("table", path=str(path), missing="drop")
     assert len(data.train) + len(data.validation) + len(data.test) == 120
     path.write_text("\n".join(["", "a", *values[:16], blank, *values[16:50], "1,2", *values[50:]]))
