@@ -187,7 +187,7 @@ def other_delimiter(path: Path, form: Form, first: Sequence[Record]) -> BenchErr
     if len(first[0][1]) > 1:
         return None
     # A comma before fractions divides the rows below the header.
-    lines = [own.join(fields) for _, fields in first]
+    lines = [re.sub(r"[\r\n]", " ", own.join(fields)) for _, fields in first]
     for word, other in DELIMITERS.items():
         head, *below = csv.reader(lines, delimiter=other)
         values = [value.strip() for fields in below for value in fields]

@@ -359,6 +359,12 @@ def test_a_file_by_another_delimiter_is_told_all_that_it_needs(tmp_path, lines: 
     assert refused(tmp_path / "mine.csv").endswith(f"one column by comma and {advice}")
 
 
+@pytest.mark.parametrize("text", ['note\n"a\nb"\n"c d"\n', 'note\n"a\rb"\nc\n', '"my\nnote"\na\nb\n'])
+def test_a_value_may_span_lines_in_a_file_of_one_column(tmp_path, text: str) -> None:
+    (tmp_path / "mine.csv").write_text(text, encoding="utf-8", newline="")
+    assert len(read(tmp_path / "mine.csv").columns) == 1
+
+
 def test_words_with_spaces_are_one_column(tmp_path) -> None:
     (tmp_path / "mine.csv").write_text("home town\nNew York\nLos Angeles\n", encoding="utf-8")
     assert list(read(tmp_path / "mine.csv").columns) == ["home town"]
