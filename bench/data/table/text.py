@@ -3,6 +3,7 @@
 import csv
 import gzip
 import itertools
+import re
 import zlib
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,9 @@ def head_of(path: Path, form: Form) -> Head:
         return Head(names, (), False, found[0][0] - 1, found)
     check_double(path, words, found[0][0])
     first = found[1:]
-    lines = first[0][0] - 1 if first else found[0][0]
+    # Lines that a quoted name spans are one to pandas.
+    within = len(re.findall(r"\r\n|\r|\n", "".join(found[0][1])))
+    lines = (first[0][0] - 1 if first else found[0][0]) - within
     names = tuple(word or f"column{place + 1}" for place, word in enumerate(words))
     unnamed = tuple(name for name, word in zip(names, words, strict=True) if not word)
     head = Head(names, unnamed, True, lines, first)

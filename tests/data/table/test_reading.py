@@ -365,6 +365,17 @@ def test_a_value_may_span_lines_in_a_file_of_one_column(tmp_path, text: str) -> 
     assert len(read(tmp_path / "mine.csv").columns) == 1
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_a_name_that_spans_lines_costs_no_row(tmp_path, end: str, blank: str) -> None:
+    text = f'"my{end}{end}note",b{end}{blank}1,2{end}3,4{end}5,6{end}'
+    (tmp_path / "mine.csv").write_text(text, encoding="utf-8", newline="")
+    found = read(tmp_path / "mine.csv")
+    assert found.columns["b"].tolist() == [2, 4, 6]
+    assert found.line_of is not None
+    assert found.line_of(0) == 4 + len(blank)
+
+
 def test_words_with_spaces_are_one_column(tmp_path) -> None:
     (tmp_path / "mine.csv").write_text("home town\nNew York\nLos Angeles\n", encoding="utf-8")
     assert list(read(tmp_path / "mine.csv").columns) == ["home town"]
