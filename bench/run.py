@@ -30,11 +30,11 @@ from bench.seeds import stream_seed
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.setup.sources import Source, distributions_of, user_sources
-from bench.training.best_weights import copied_weights
 from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
 from bench.training.history import History
 from bench.training.loop import Report, train
+from bench.training.stored_weights import give_weights, stored_weights
 from bench.training.validation import Validation
 
 
@@ -88,7 +88,7 @@ def run(
             numbers = measured(cell, entry, dataset, deadline, folder, watch)
             watch(Stage("record"))
             record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
-            write_atomically(folder.path / WEIGHTS, save(copied_weights(entry)))
+            write_atomically(folder.path / WEIGHTS, save(stored_weights(entry)))
             keep_space(folder.path, dataset, cell.width, reference_rows(entry, dataset, config.eval))
             folder.write_text("weights.json", weight_statistics(entry))
         elif isinstance(entry, HasReference):
@@ -138,7 +138,7 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
     folder.write_text("config.yaml", as_yaml(config))
     with ending(record, folder):
         entry, dataset = prepared(cell)
-        entry.load_state_dict(load_file(cell.folder.path / WEIGHTS, device=str(cell.device)))
+        give_weights(entry, load_file(cell.folder.path / WEIGHTS, device=str(cell.device)))
         watched = splits(dataset)
         record |= measured(cell, entry, dataset, deadline, folder, watch)
         watched.check_content("the evaluation")
@@ -149,7 +149,7 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
 
 
 WEIGHTS = "weights.safetensors"
-"""In a run's folder: parameters and buffers of the trained entry."""
+"""In a run's folder: what `stored_weights` keeps of the trained entry."""
 
 FLOORS = "floors"
 """In a study's folder: floors of the sample metrics, kept by what they were computed from."""

@@ -517,3 +517,19 @@ def test_another_evaluation_keeps_the_warning_of_the_training(own_conf, tmp_path
     again = evaluate_again(cell_in(tiny(own_conf, *OVERSHOOTS, "eval.seed=1"), tmp_path))
     assert "its best weights lie at" in again["warning"]
     assert again["best_at"] < 0.8
+
+
+def test_another_evaluation_measures_the_grid_that_was_trained_along(tmp_path) -> None:
+    words = [
+        *TINY,
+        "model=cnf_fast",
+        "budget.parameters=null",
+        "model.width=8",
+        "budget.steps=20",
+        "train.patience=null",
+    ]
+    first = made(compose([*words, "train.optimiser.learning_rate=0.05"]), tmp_path)
+    again = evaluate_again(cell_in(compose([*words, "train.optimiser.learning_rate=0.05", "eval.seed=1"]), tmp_path))
+    for column in ("grid_error_nats", "grid_error_refined_nats"):
+        assert again[column] == first[column]
+        assert again[column] is not None

@@ -61,9 +61,17 @@ def versions(others: Iterable[str] = ()) -> str:
     Args:
         others: more distributions, such as those that a user's modules belong to.
     """
-    names = sorted({*asked_for(), *others}, key=str.lower)
-    pairs = [("python", platform.python_version()), *((name, metadata.version(name)) for name in names)]
-    return " ".join(f"{name}={version}" for name, version in pairs)
+    names = ["python", *sorted({*asked_for(), *others}, key=str.lower)]
+    return " ".join(f"{name}={version_of(name)}" for name in names)
+
+
+def version_of(name: str) -> str:
+    """The version of Python, or of an installed distribution.
+
+    Raises:
+        PackageNotFoundError: there is no such distribution.
+    """
+    return platform.python_version() if name == "python" else metadata.version(name)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from bench.errors import BenchError, NotApplicable, one_line
 from bench.machine.device import chosen_device
 from bench.metrics.reference_rows import ROWS, farthest, reference_of, reference_rows
 from bench.models.entry import Entry, HasLogWeights
-from bench.record.provenance import git_commit
+from bench.record.provenance import git_commit, version_of
 from bench.record.reading import (
     ARCHIVE_BYTES,
     Unreadable,
@@ -26,6 +27,7 @@ from bench.record.reading import (
 )
 from bench.record.store import Record
 from bench.setup import build
+from bench.training.stored_weights import without_grid
 from bench.use.loaded import LoadedRun
 from bench.use.own_code import make_importable
 from bench.use.places import WEIGHTS, run_folder
@@ -147,7 +149,7 @@ def take_weights(entry: Entry, folder: Path) -> None:
     """
     try:
         with opened(folder / WEIGHTS, 2 * ARCHIVE_BYTES) as file:
-            weights = tensors_of(file.read())
+            weights = without_grid(tensors_of(file.read()))
     except SafetensorError as error:
         raise Unreadable(f"{WEIGHTS}: not whole ({error})") from error
     own = entry.state_dict()
@@ -248,8 +250,20 @@ def from_test_rows(run: LoadedRun, dataset: Dataset) -> tuple[Rows, Rows] | None
 
 
 def advice(run: LoadedRun) -> str:
-    """What to do about another likelihood."""
+    """What to do about another likelihood: take the run's code or, where it is this one, the run's own files."""
+    if not changes(run) and installed(str(run.record.get("versions"))):
+        return "commit and libraries are the run's own: its weights or its space are another's; restore its folder"
     return f"take the code that made it: commit {run.record.get('git_commit')}, {run.record.get('versions')}"
+
+
+def installed(told: str) -> bool:
+    """True where every library is of the version that a row tells, as in `python=3.11.7 torch=2.13.0+cpu`."""
+    try:
+        return told == " ".join(
+            f"{name}={version_of(name)}" for name in (one.partition("=")[0] for one in told.split())
+        )
+    except PackageNotFoundError:
+        return False
 
 
 def changes(run: LoadedRun) -> str:

@@ -163,7 +163,10 @@ def words_changed(name: str, change):
         (without_weights, "a run without weights.safetensors"),
         (other_shape, r"has the shape \(7, 7\), the entry's has"),
         (other_names, "the weights are of another entry or version"),
-        (other_numbers, "this code gives .* log-likelihood"),
+        (
+            other_numbers,
+            "this code gives .* log-likelihood .* its weights or its space are another's; restore its folder",
+        ),
         (cut("weights.safetensors"), "weights.safetensors: not whole"),
         (cut("space.safetensors"), "space.safetensors: not whole"),
         (cut("space.json"), "Expecting|Unterminated|Invalid"),
