@@ -42,7 +42,7 @@ def solver_errors(entry: Entry, x: Float[Tensor, "n *event"]) -> dict[str, float
         if name in errors and not abs(errors[name]) <= LARGEST_ERROR:
             where = "training grid" if name == "grid_error_nats" else "evaluation's tolerance"
             raise Diverged(
-                f"void: on the {where} the mean NLL is {errors[name]:+.3g} nats off that of a float64 solve at 1e-9 "
+                f"void: on the {where} the mean NLL is {errors[name]:+.3g} nats off that of a float64 solve "
                 f"({LARGEST_ERROR} allowed); tighten {remedy}",
                 columns={name: value for name, value in errors.items() if math.isfinite(value)},
             )

@@ -164,7 +164,7 @@ COLUMNS: dict[str, Column] = {
     "nll_estimator": Column("", "how the likelihood was obtained", kind="text"),
     "nll_estimator_error": Column("nats", "standard error of nll_nats that is the estimator's own"),
     "solver_error_nats": Column(
-        "nats", "nll_nats less that of a float64 solve at 1e-9, over 128 test examples", averaged="solver"
+        "nats", "nll_nats less that of a float64 solve at 1e-7, over 128 test examples", averaged="solver"
     ),
     "grid_error_nats": Column("nats", "the same for the NLL on the grid that training steps along", averaged="solver"),
     "grid_error_refined_nats": Column("nats", "the same on that grid with every step halved", averaged="solver"),

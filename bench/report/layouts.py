@@ -116,7 +116,7 @@ LAYOUTS = (
     ),
     Layout(
         "solver",
-        "Error of the ODE's solves: NLL less that of a float64 solve at 1e-9, over 128 test examples",
+        "Error of the ODE's solves: NLL less that of a float64 solve at 1e-7, over 128 test examples",
         (
             Metric("solver_error_nats", "as reported, nats"),
             Metric("grid_error_nats", "on the training grid, nats"),

@@ -71,6 +71,17 @@ def test_log_density_at_evaluation_tolerance_against_a_tight_solve(scale: float)
     torch.testing.assert_close(ours.double(), reference, rtol=1e-5, atol=1e-3)
 
 
+@pytest.mark.parametrize(("dim", "scale"), [(3, 0.3), (3, 1.0), (64, 0.5)])
+def test_the_reference_is_off_by_less_than_the_rounding_of_what_it_is_held_against(dim: int, scale: float) -> None:
+    model, x = perturbed(CNF(DataSpec((dim,)), width=24), scale), torch.randn(128, dim)
+    with torch.no_grad():
+        reference = float(model.reference_log_prob(x).mean())
+        tighter = CNF(DataSpec((dim,)), width=24, eval_rtol=1e-11, eval_atol=1e-11).double()
+        tighter.load_state_dict(model.state_dict())
+        gap = abs(reference - float(tighter.log_prob(x.double()).value.mean()))
+    assert gap < 2**-24 * abs(reference)
+
+
 @pytest.mark.parametrize("scale", [0.3, 1.0])
 def test_a_rough_density_has_the_mean_of_the_exact_one_for_less(scale: float) -> None:
     """Off by a tenth of what voids a row at most."""
