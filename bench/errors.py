@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_SHOWN = 500
+"""Characters of the names that a message says would have been accepted."""
+
 
 class BenchError(Exception):
     """A mistake in what was asked: the command prints the message on one line and exits with 2."""
@@ -69,6 +72,9 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> Benc
     """
     options = sorted(known)
     nearest = get_close_matches(name, options, n=3, cutoff=0.4) or options
+    shown = [name for place, name in enumerate(nearest) if len(" or ".join(nearest[: place + 1])) <= MOST_SHOWN]
+    if len(shown) < len(nearest):
+        nearest = [*shown, f"another of {len(nearest)}"]
     place = f" in {where}" if where else ""
     hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
     return BenchError(f"unknown {what} '{name}'{place}{hint}")

@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from bench.record.store import write_atomically
 
 ARRAYS = (".npz", ".npy")
 NONE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+TRUTH = {"true": True, "false": False}
 FIRST = ("x", "samples", "data", "z")
 """Names of an archive's array that is looked for where it holds several."""
 
@@ -51,6 +52,26 @@ def read_rows(path: Path, own: Mapping[str, tuple[str, ...]] = NONE, form: Form 
         with contextlib.suppress(BenchError):
             return originals(columns_like(path, words), own)
         raise
+
+
+def read_in_order(path: Path, own: Mapping[str, tuple[str, ...]], form: Form) -> dict[str, Any]:
+    """The columns of a text file without names: those of the model, in its order; see `read_rows`.
+
+    Raises:
+        BenchError: as `read_rows`, and where the file has more or fewer columns.
+    """
+    given = read_rows(path, {unnamed(place): words for place, words in enumerate(own.values())}, form)
+    if len(given) != len(own):
+        raise BenchError(
+            f"{path.name}: {len(given)} columns without names; the model has {len(own)}, {', '.join([*own][:4])}"
+            f"{', ...' * (len(own) > 4)}: give them all, in this order"
+        )
+    return dict(zip(own, given.values(), strict=True))
+
+
+def unnamed(place: int) -> str:
+    """The name of a column of a file that has no names."""
+    return f"column{place + 1}"
 
 
 def check_file(path: Path) -> None:
@@ -85,6 +106,27 @@ def form_of(options: Mapping[str, Any]) -> Form:
     """How the text file was written that a data set's options name."""
     names = [item.name for item in fields(Form)]
     return Form(**{name: options[name] for name in names if name in options})
+
+
+def form_words(words: Iterable[str]) -> dict[str, Any]:
+    """How a text file is written, by words such as `data.delimiter=semicolon`.
+
+    Raises:
+        BenchError: a word says something else.
+    """
+    found: dict[str, Any] = {}
+    names = [item.name for item in fields(Form)]
+    for word in words:
+        name, _, value = word.partition("=")
+        if name.removeprefix("data.") not in names or not name.startswith("data.") or not value:
+            raise BenchError(f"{word}: of a file of rows give {', '.join(f'data.{one}=' for one in names)} alone")
+        found[name.removeprefix("data.")] = value
+    if "header" in found:
+        if found["header"] not in TRUTH:
+            raise BenchError(f"data.header={found['header']}: give true or false")
+        found["header"] = TRUTH[found["header"]]
+    Form(**found)
+    return found
 
 
 def read_array(path: Path) -> Any:

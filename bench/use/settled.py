@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterator
 
 from bench.errors import BenchError
-from bench.use.files import check_file, format_of
+from bench.use.files import check_file, form_words, format_of
 from bench.use.places import run_folder
 
 DRAWN = (".csv", ".npz", ".png")
@@ -24,12 +24,16 @@ BESIDE = {
 def settled(command: str, arguments: argparse.Namespace) -> Iterator[None]:
     """A block in which the arguments name the folder of the run, `folder`, and the file to write, `out`.
 
+    `form` is what the words of the command say of how the text file is written.
+
     Raises:
-        BenchError: there is no such run or file, a number is out of range, or the file to write cannot be.
+        BenchError: there is no such run or file, a number is out of range, a word says nothing of a text file, or the
+            file to write cannot be.
     """
     if arguments.out is None:
         arguments.out = arguments.file.with_suffix(BESIDE[command])
     format_of(arguments.out, FORMATS[command])
+    arguments.form = form_words(getattr(arguments, "overrides", []))
     if command == "sample":
         check_draws(arguments.n, arguments.temperature)
     else:

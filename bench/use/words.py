@@ -25,6 +25,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     for command in (score, encode, decode, reconstruct):
         command.add_argument("file", metavar="FILE", type=Path, help="rows: .csv, .npy or .npz")
         command.add_argument("--out", type=Path, help="the file to write; default beside FILE")
+    for command in (score, encode, reconstruct):
+        told = "how a text file is written, where not as the model's data: data.delimiter=semicolon data.decimal=comma"
+        command.add_argument("overrides", nargs="*", metavar="data.NAME=VALUE", help=told)
     export = commands.add_parser("export", help="a run as one .zip that needs no data; 16 test rows are in it")
     export.add_argument("run", metavar="RUN", help=f"{RUN}; STUDY/best: the best run of each data set")
     export.add_argument("--out", type=Path, help="the .zip, default its id; of STUDY/best the folder")

@@ -83,6 +83,39 @@ def test_scores_of_a_table_are_densities_in_its_units(shelf, bench_call, tmp_pat
     np.testing.assert_allclose(run.log_prob(frame), [float(row["log_prob"]) for row in rows], atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (lambda text: text.replace(",", ";").replace(".", ","), ["data.delimiter=semicolon", "data.decimal=comma"]),
+        (lambda text: text.partition("\n")[2], ["data.header=false"]),
+        (lambda text: text.replace(",", "\t"), ["data.delimiter=tab"]),
+    ],
+)
+def test_a_file_written_in_another_way_scores_alike(shelf, bench_call, tmp_path: Path, written, words) -> None:
+    write_table(tmp_path / "usual.csv", 5, seed=2)
+    (tmp_path / "other.csv").write_text(written((tmp_path / "usual.csv").read_text()))
+    assert bench_call("score", shelf["table"], "usual.csv").code == 0
+    assert bench_call("score", shelf["table"], "other.csv").code == 2
+    answer = bench_call("score", shelf["table"], "other.csv", *words)
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "other.scores.csv").read_text() == (tmp_path / "usual.scores.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["data.label=x"], "data.label=x: of a file of rows give data.delimiter="),
+        (["delimiter=tab"], "delimiter=tab: of a file of rows"),
+        (["data.header=maybe"], "data.header=maybe: give true or false"),
+        (["data.delimiter=dash"], "unknown delimiter 'dash'"),
+        (["data.header=false"], "4 columns without names; the model has 3, x0, x1, x2: give them all, in this order"),
+    ],
+)
+def test_words_that_say_nothing_of_a_file_are_one_line(shelf, refused, tmp_path: Path, words, says: str) -> None:
+    (tmp_path / "four.csv").write_text("1,2,3,4\n5,6,7,8\n")
+    assert says in refused("score", shelf["flow"], "four.csv", *words)
+
+
 def test_test_rows_score_as_they_are_stored(shelf) -> None:
     """Of a flow without noise on its data: the same numbers, each at its own place among them."""
     run = load(shelf["flow"], say=silent)

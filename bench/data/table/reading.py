@@ -91,7 +91,8 @@ def of_array(path: Path, array: Any) -> Frame:
         BenchError: it has not two axes, or holds no numbers.
     """
     if array.ndim != 2 or 0 in array.shape:
-        raise BenchError(f"{path.name} has the shape {array.shape}; a table has rows and columns: give two axes")
+        other = f", or data=array data.path={path.name} for events of any shape" if array.ndim > 2 else ""
+        raise BenchError(f"{path.name} has the shape {array.shape}; a table has rows and columns: give two axes{other}")
     if array.dtype.kind not in "biuf":
         raise BenchError(f"{path.name} holds {array.dtype}; give real numbers")
     columns = {f"column{place + 1}": array[:, place].astype(np.float64) for place in range(array.shape[1])}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from bench.data.table import second_look
 from bench.data.table.frame import Form, Words
@@ -316,6 +317,7 @@ def test_arrays_are_tables_of_numbered_columns(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
+        ({"x": np.zeros((5, 2, 3))}, "give two axes, or data=array data.path=mine.npz for events of any shape"),
         ({"x": np.zeros(5)}, "has the shape (5,)"),
         ({"x": np.zeros((5, 0))}, "has the shape (5, 0)"),
         ({"x": np.zeros((5, 2)), "y": np.zeros(5)}, "holds 2 arrays (x, y); give one"),
@@ -343,6 +345,38 @@ def test_parquet_needs_an_extra(tmp_path, monkeypatch) -> None:
     path = tmp_path / "mine.parquet"
     path.write_bytes(b"PAR1")
     assert "needs pyarrow, which is not installed; install the extra" in refused(path)
+
+
+def test_a_parquet_file_is_the_table_that_its_csv_is(tmp_path) -> None:
+    """Written by pyarrow itself: real numbers, whole ones, words, dictionaries, truth, decimals and what is missing."""
+    draws = np.random.default_rng(0)
+    columns = {
+        "height": draws.normal(170, 8, 90).round(4),
+        "age": draws.integers(18, 60, 90),
+        "place": draws.choice(["north", "south"], 90),
+        "grown": draws.integers(0, 2, 90).astype(bool),
+    }
+    frame = pd.DataFrame(columns).astype({"age": "Int64"})
+    frame.loc[3, "age"] = None
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    frame["place"] = frame["place"].astype("category")
+    frame["height"] = [Decimal(str(value)) for value in frame["height"]]
+    frame.to_parquet(tmp_path / "mine.parquet")
+    mine, plain = read(tmp_path / "mine.parquet"), read(tmp_path / "mine.csv")
+    assert list(mine.columns) == list(plain.columns)
+    assert mine.missing().tolist() == plain.missing().tolist()
+    for name, values in plain.arrays().items():
+        np.testing.assert_array_equal(mine.arrays()[name], values)
+    tables = [table("table", path=str(tmp_path / name), missing="drop") for name in ("mine.parquet", "mine.csv")]
+    assert tables[0].spec == tables[1].spec
+    assert torch.equal(tables[0].train, tables[1].train)
+
+
+def test_a_parquet_file_that_is_cut_is_one_line(tmp_path) -> None:
+    pd.DataFrame({"a": np.arange(99.0)}).to_parquet(tmp_path / "mine.parquet")
+    content = (tmp_path / "mine.parquet").read_bytes()
+    (tmp_path / "mine.parquet").write_bytes(content[: len(content) // 2])
+    assert refused(tmp_path / "mine.parquet").startswith("mine.parquet cannot be read")
 
 
 @pytest.mark.parametrize(
