@@ -1,9 +1,11 @@
 """The ranked table of a data set: who is first, by how much, at what cost, and how samples look to the metrics."""
 
+import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from bench.record.sample_metrics import SAMPLE_METRICS
+from bench.record.store import divided
 from bench.report.controls import MARKS, controls, metrics_off, off_its_floor, side
 from bench.report.families import behind, family_of
 from bench.report.layouts import Layout, Metric
@@ -33,6 +35,7 @@ class RankedRow(NamedTuple):
         status: what became of its runs, in words.
         cells: of the table's headings.
         commands: that make its runs again.
+        draw: the command that samples from its run that is best on validation; empty where none ended well.
     """
 
     model: str
@@ -40,6 +43,7 @@ class RankedRow(NamedTuple):
     status: str
     cells: list[TableCell]
     commands: list[str]
+    draw: str = ""
 
 
 class Ranked(NamedTuple):
@@ -91,10 +95,21 @@ def ranked(cells: list[ModelSummary], pairs: list[Difference]) -> Ranked:
         row += [*place_cells(cell.rung, cell.setting, places), seeds(cell)]
         commands = [] if cell.control else [str(run["command"]) for run in cell.runs if run["command"]]
         status = "" if is_beside(cell) else count_words(cell.runs)
-        rows.append(RankedRow(cell.model, row[2].text, status, row, commands))
+        draw = "" if is_beside(cell) else drawing(cell)
+        rows.append(RankedRow(cell.model, row[2].text, status, row, commands, draw))
     data = next(cell.data for cell in cells)
     layout = Layout("ranked", data, (*metrics, *costs, *quality), controls=True)
     return Ranked(data, headings, rows, notes_of(layout, [*metrics, *costs, *quality], shown) + bound_note(entries))
+
+
+def drawing(cell: ModelSummary) -> str:
+    """The command that draws from the finished run that is best on validation, the first where that is not known."""
+    validated = [run for run in cell.finished if run.get("val_nll_nats") is not None]
+    best = min(validated, key=lambda run: float(run["val_nll_nats"]), default=next(iter(cell.finished), None))
+    if best is None:
+        return ""
+    ending = "csv" if best.get("bits_per_dim") is None else "png"
+    return f"bench sample {shlex.quote(divided(best['run_id'])[0])} -n 1000 --out samples.{ending}"
 
 
 def in_order(cells: list[ModelSummary], pairs: list[Difference]) -> list[Entry]:

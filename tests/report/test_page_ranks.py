@@ -1,6 +1,6 @@
 """The ranked table: ranks of trained models alone, distances with intervals, failures with their rows."""
 
-from bench.report.page_ranks import Ranked, ranked
+from bench.report.page_ranks import Ranked, drawing, ranked
 from bench.report.ranking import differences
 from tests.report.test_ranking import runs_of, summarised
 
@@ -47,6 +47,19 @@ def test_commands_are_those_of_all_runs_of_the_row() -> None:
     table = made(runs_of("maf", 2.5), runs_of("nsf", 2.9))
     row = next(row for row in table.rows if row.model == "nsf")
     assert row.commands == [f"bench run study=made model=nsf data=toy seed={seed}" for seed in range(3)]
+
+
+def test_samples_are_of_the_run_that_is_best_on_validation() -> None:
+    first, second = runs_of("nsf", 2.9), runs_of("maf", 2.5, bits_per_dim=1.2)
+    table = made(first, second, runs_of("odd", 3.0, status="diverged", nll_nats=None))
+    draws = {row.model: row.draw for row in table.rows}
+    assert draws["maf"].endswith(" -n 1000 --out samples.png")
+    assert draws["nsf"].startswith("bench sample toy-nsf-s")
+    assert (draws["odd"], draws["oracle"], draws["real"]) == ("", "", "")
+    best = summarised(first)[0]
+    runs = [run for cell in best for run in cell.runs]
+    runs[1]["val_nll_nats"] = -9.0
+    assert drawing(best[0]) == f"bench sample {runs[1]['run_id']} -n 1000 --out samples.csv"
 
 
 def test_where_none_is_first_there_are_no_ranks() -> None:
