@@ -14,10 +14,13 @@ from bench.record.typed import printable
 from bench.report.committed_rows import VERSIONS
 from bench.report.inert import said
 from bench.report.run_settings import at, without_choices
-from bench.report.study import Run, label
+from bench.report.study import Run, label, words_of
 
 VARIANT_LENGTH = 250
 """Characters of the options that tell a run from others; of longer ones the rest stands as a hash."""
+
+CONTENT = VERSIONS["data_hash"]
+"""The name of the content of a run's data among its versions."""
 
 NOT_A_SETTING = NOT_IDENTITY | {"seed", "device"}
 
@@ -30,8 +33,11 @@ def name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> No
     for group in groups.values():
         folders = [row_folder(runs_folder, run["run_id"]) for run in group]
         settings = [_settings(place / "config.yaml", warnings) for place in folders]
+        files = files_of(group)
         for run, setting in zip(group, settings, strict=True):
             setting |= versions(run, group)
+            if files:
+                setting["data.path"] = files[setting.pop(CONTENT)]
         without_choices(group, settings)
         for run, variant in zip(group, variants(settings), strict=True):
             run["variant"] = variant and shortened(variant)
@@ -44,6 +50,22 @@ def versions(run: Run, group: list[Run]) -> dict[str, str]:
     known = {name: column for column, name in VERSIONS.items() if run.get(column) is not None}
     current = {name: run[column] == latest.get(column) for name, column in known.items()}
     return {name: f"{run[column]}{' (current)' * current[name]}" for name, column in known.items()}
+
+
+def files_of(group: list[Run]) -> dict[str, str]:
+    """Content of data -> the file that commands name for it, where each content has one file of its own name.
+
+    Empty for one content, or where some runs do not say: a file that changed is told by its content alone.
+    """
+    files: dict[str, set[str]] = defaultdict(set)
+    for run in group:
+        path = next((word.partition("=")[2] for word in words_of(run) if word.startswith("data.path=")), "")
+        files[versions(run, group).get(CONTENT, "")].add(Path(path).name)
+    names = [name for own in files.values() for name in own]
+    unknown = "" in files or "" in names
+    if unknown or not 1 < len(set(names)) == len(names) == len(files):
+        return {}
+    return {content: name for content, (name,) in files.items()}
 
 
 def variants(settings: list[dict[str, str]]) -> list[str | None]:

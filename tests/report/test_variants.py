@@ -58,3 +58,22 @@ def test_runs_that_nothing_tells_apart_are_not_averaged(tmp_path: Path) -> None:
         write_run(tmp_path, record("toy", "vae", 0, run_id=f"toy-vae-s0-{digits}"))
     collect(tmp_path)
     assert {label(run) for run in load(tmp_path).runs} == {"vae (0000000a)", "vae (0000000b)"}
+
+
+def of_file(content: str, path: str, seed: int = 0) -> dict[str, object]:
+    words = {"data_hash": content, "command": f"bench run data=table data.path={path} model=vae seed={seed}"}
+    return record("table", "vae", seed, run_id=f"table-vae-s{seed}-{content}", **words)
+
+
+def test_data_of_several_files_are_told_by_their_names(tmp_path: Path) -> None:
+    for made in (of_file("0000000a", "here/a.csv"), of_file("0000000a", "a.csv", 1), of_file("0000000b", "b.csv")):
+        write_run(tmp_path, made)
+    collect(tmp_path)
+    assert {label(run) for run in load(tmp_path).runs} == {"vae (data.path=a.csv)", "vae (data.path=b.csv)"}
+
+
+def test_a_file_that_changed_is_told_by_its_content(tmp_path: Path) -> None:
+    for made in (of_file("0000000a", "a.csv"), of_file("0000000b", "a.csv", 1)):
+        write_run(tmp_path, made)
+    collect(tmp_path)
+    assert all("content=" in label(run) for run in load(tmp_path).runs)
