@@ -15,6 +15,7 @@ from bench.errors import BenchError
 from bench.use.files import ARRAYS, form_of, read_in_order, read_rows, unnamed, write_arrays, write_columns
 from bench.use.load import load_folder
 from bench.use.loaded import LoadedRun
+from bench.use.picture_rows import holds_pictures, picture_rows
 from bench.use.scores import CELLS
 from bench.use.units import column_names, is_table, to_array, to_columns, units_of, words_of
 
@@ -60,9 +61,9 @@ def free_name(run: LoadedRun, name: str) -> str:
 def score(arguments: argparse.Namespace) -> int:
     """`bench score`: likelihood and place among the test rows of each row of a file."""
     out, run = arguments.out, opened(arguments)
-    given = rows_of(run, arguments)
+    given, names = rows_of(run, arguments)
     scores = run.score(given, arguments.file.name)
-    columns: dict[str, Any] = {"log_prob": scores.log_prob}
+    columns: dict[str, Any] = ({"picture": names} if names else {}) | {"log_prob": scores.log_prob}
     if units_of(run.stored) is not None:
         columns["log_prob_standardised"] = scores.log_prob_report
     columns |= {
@@ -94,7 +95,7 @@ def bounded(log_cell: float | None) -> str:
 def encode(arguments: argparse.Namespace) -> int:
     """`bench encode`: the latent of each row of a file."""
     out, run = arguments.out, opened(arguments)
-    z = run.encode(rows_of(run, arguments), arguments.file.name)
+    z = run.encode(rows_of(run, arguments)[0], arguments.file.name)
     flat = z.reshape(len(z), -1)
     write(out, {f"z{place}": flat[:, place] for place in range(flat.shape[1])}, {"z": z})
     kind = "exact" if run.entry.latent == "exact" else "posterior means"
@@ -115,7 +116,7 @@ def reconstruct(arguments: argparse.Namespace) -> int:
     """`bench reconstruct`: decode(encode(x)) of each row of a file."""
 
     def reconstructed(run: LoadedRun) -> Any:
-        return run.model_reconstructed(rows_of(run, arguments), arguments.file.name)
+        return run.model_reconstructed(rows_of(run, arguments)[0], arguments.file.name)
 
     return mapped(arguments, "reconstructed", reconstructed)
 
@@ -130,13 +131,15 @@ def mapped(arguments: argparse.Namespace, done: str, events: Callable[[LoadedRun
     return 0
 
 
-def rows_of(run: LoadedRun, arguments: argparse.Namespace) -> Any:
-    """The rows of the file, as `bench.use.units.from_user` takes them."""
+def rows_of(run: LoadedRun, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    """The rows of the file, as `bench.use.units.from_user` takes them, and the names of pictures that came in files."""
     path, own = arguments.file, words_of(run.stored)
+    if holds_pictures(path):
+        return picture_rows(run.stored, run.config.data, path)
     form = form_of({**run.config.data, **arguments.form})
     if arguments.form.get("header") is False and path.suffix.lower() not in ARRAYS and unnamed(0) not in own:
-        return read_in_order(path, own, form)
-    return read_rows(path, own, form)
+        return read_in_order(path, own, form), []
+    return read_rows(path, own, form), []
 
 
 def left_out(run: LoadedRun, given: Any) -> str:

@@ -31,13 +31,15 @@ def settled(command: str, arguments: argparse.Namespace) -> Iterator[None]:
             file to write cannot be.
     """
     if arguments.out is None:
-        arguments.out = arguments.file.with_suffix(BESIDE[command])
+        named = arguments.file if arguments.file.name else arguments.file.resolve()
+        arguments.out = named.with_suffix(BESIDE[command])
     format_of(arguments.out, FORMATS[command])
     arguments.form = form_words(getattr(arguments, "overrides", []))
     if command == "sample":
         check_draws(arguments.n, arguments.temperature)
     else:
-        check_file(arguments.file)
+        if command == "decode" or not arguments.file.is_dir():  # else of pictures; the loaded run says if it has any
+            check_file(arguments.file)
         if arguments.out.exists() and arguments.out.samefile(arguments.file):
             raise BenchError(f"--out {arguments.out} is the file that is read; give another name")
     with run_folder(arguments.run, arguments.results_dir) as folder:

@@ -23,7 +23,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     decode = added(commands, "decode", "rows of latents, as bench encode writes them")
     reconstruct = added(commands, "reconstruct", "your rows encoded and decoded")
     for command in (score, encode, decode, reconstruct):
-        command.add_argument("file", metavar="FILE", type=Path, help="rows: .csv, .npy or .npz")
+        command.add_argument("file", metavar="FILE", type=Path, help="rows: .csv, .npy or .npz; pictures too")
         command.add_argument("--out", type=Path, help="the file to write; default beside FILE")
     for command in (score, encode, reconstruct):
         told = "how a text file is written, where not as the model's data: data.delimiter=semicolon data.decimal=comma"

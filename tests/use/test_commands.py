@@ -225,6 +225,31 @@ def test_pictures_are_levels_and_a_grid(shelf, bench_call, tmp_path: Path) -> No
     np.testing.assert_allclose(shown / 255 * 16, pictures[0], atol=0.5)
 
 
+def test_pictures_in_files_score_as_their_levels(shelf, bench_call, refused, tmp_path: Path) -> None:
+    """A level l of 17 is written as a byte that it is the level of: a folder, an archive and one file are read."""
+    levels = np.random.default_rng(0).integers(0, 17, (3, 8, 8))
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, picture in enumerate(levels):
+        Image.fromarray(np.ceil(picture * 256 / 17).astype(np.uint8)).save(folder / f"{number}.png")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    np.save(tmp_path / "levels.npy", levels.astype(np.uint8))
+    for name in ("levels.npy", "photos", "photos.zip", "photos/2.png"):
+        answer = bench_call("score", shelf["digits"], name, "--out", f"{Path(name).name}.csv")
+        assert answer.code == 0, answer.err
+    plain = rows_of(tmp_path / "levels.npy.csv")
+    for name in ("photos.csv", "photos.zip.csv"):
+        rows = rows_of(tmp_path / name)
+        assert [row.pop("picture") for row in rows] == ["0.png", "1.png", "2.png"]
+        assert rows == plain
+    assert rows_of(tmp_path / "2.png.csv")[0]["picture"] == "2.png"
+    assert "pictures, and linear_gaussian has none; give a file of rows" in refused("score", shelf["flow"], "photos")
+    Image.new("L", (9, 9)).save(folder / "3.png")
+    assert "3.png: is 9x9, and 0.png is 8x8" in refused("score", shelf["digits"], "photos")
+
+
 def test_points_are_a_scatter(shelf, tmp_path: Path) -> None:
     from bench.use.pictures import scatter
 
