@@ -43,7 +43,7 @@ def picture_rows(stored: StoredSpace, options: Mapping[str, Any], path: Path) ->
         files = sorted(pictures_of(path, form), key=lambda one: one.name.parts)
         pixels, names = [file.pixels for file in files], [str(file.name) for file in files]
     images = np.stack(pixels).transpose(0, 3, 1, 2)
-    levels = int(stored.spec.levels or getattr(inner_space(stored), "levels", BYTE))
+    levels: int = getattr(inner_space(stored), "levels", BYTE)
     return (images.squeeze(1) if images.shape[1] == 1 else images).astype(np.int64) * levels // BYTE, names
 
 
