@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.markers import CARETUP
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from bench.record.steps import StepTime
 from bench.record.store import divided
@@ -37,6 +37,8 @@ from bench.report.tables import share
 
 PANEL = 1.75
 """Inches that one axis of cost is high."""
+FEW = 5
+"""Costs that are ticks where there are no more of them, as steps are."""
 FLOOR_LINE: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.0, "zorder": 1}
 RING: dict[str, Any] = {"marker": "o", "ms": 8.5, "mfc": "none", "mec": "black", "mew": 0.8, "ls": "", "zorder": 4}
 FLOOR_COLOUR = "#555555"
@@ -200,12 +202,16 @@ def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[Mod
 
 
 def as_log(axes: Axes, values: list[float]) -> None:
-    """Makes the axis of cost logarithmic, however near the values are."""
+    """Makes the axis of cost logarithmic, however near the values are; a few that all share are its ticks."""
     if not log_axis(axes, "x", values):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
+    distinct = sorted(set(values))
+    if len(distinct) <= FEW:
+        axes.xaxis.set_major_locator(FixedLocator(distinct))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
 
 
 def budgets(curves: Sequence[Curve]) -> str:

@@ -1,8 +1,10 @@
 """The plot over the rungs of a ladder, of runs whose costs and likelihoods are known."""
 
+from matplotlib.figure import Figure
+
 from bench.record.steps import StepTime
 from bench.report.frontier import curves_of
-from bench.report.plots_frontier import above, axis_of, lacks_seconds
+from bench.report.plots_frontier import above, as_log, axis_of, lacks_seconds
 from bench.report.study import Run, Study
 from bench.report.style import Plot
 from bench.report.summary import summarise
@@ -81,3 +83,13 @@ def test_a_study_without_a_ladder_has_no_such_plot() -> None:
     names = {plot.name for plot in drawn(Study("made", runs, {}, {}, {}), summarise(runs))}
     assert not any(name.startswith("frontier") for name in names)
     assert "pareto-toy" in names
+
+
+def test_a_few_budgets_are_the_ticks_of_their_axis() -> None:
+    """Two rungs of 96 and 192 steps have no power of ten between them but one."""
+    figure = Figure()
+    axes = figure.subplots()
+    as_log(axes, [96, 192, 96, 192])
+    axes.set_xlim(90, 200)
+    figure.canvas.draw()
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["96", "192"]
