@@ -205,7 +205,7 @@ def reported(
     with contextlib.chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc of the folder it is imported in
         from bench.report.report import report
 
-    return report(study, results_dir, single_file=single_file, formats=plot_formats)
+    return report(study, results_dir, single_file=single_file, formats=plot_formats, width=terminal_width())
 
 
 def reports() -> "Reports":

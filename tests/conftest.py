@@ -35,6 +35,12 @@ def own_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return conf
 
 
+@pytest.fixture(autouse=True)
+def module_path(monkeypatch) -> None:
+    """The module path as it was: `main` takes the folder of the call off it, in which the tests' own modules lie."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+
+
 @pytest.fixture
 def bench_call(tmp_path, monkeypatch, capsys) -> Callable:
     """Calls `bench` in this process, from an empty folder: the exit code and what it printed."""
@@ -42,7 +48,6 @@ def bench_call(tmp_path, monkeypatch, capsys) -> Callable:
     from tests.helpers import Answer
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
 
     def call(*words: str) -> Answer:
         capsys.readouterr()

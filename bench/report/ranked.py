@@ -45,6 +45,22 @@ def ranked(study: str, results_dir: Path, data_of: Mapping[str, str], width: int
     cells = summarise(runs, test_sets)
     asked = {cell.place for cell in cells if any(divided(run["run_id"])[0] in data_of for run in cell.runs)}
     pairs = differences(cells, test_sets)
+    lines, more = ranked_tables(cells, pairs, asked, width)
+    untuned = [NOTES["untuned"]] if is_untuned(cells) else []
+    return [*lines, *verdicts(cells, pairs), *above_note(cells), *untuned, *data_warnings(runs), *more]
+
+
+def ranked_tables(
+    cells: list[ModelSummary], pairs: Iterable[Difference], asked: set[tuple[Any, ...]], width: int | None
+) -> tuple[list[str], list[str]]:
+    """A table for each data set, and a line that says how many of other budgets and settings there are.
+
+    Args:
+        cells: of the study.
+        pairs: every entry behind the best of its contest.
+        asked: places of summaries, one of which at least is in each table.
+        width: of the terminal; None for a log.
+    """
     lines: list[str] = []
     left_out = 0
     for data in dict.fromkeys(cell.data for cell in cells):
@@ -53,10 +69,12 @@ def ranked(study: str, results_dir: Path, data_of: Mapping[str, str], width: int
         left_out += len(every) - len(shown)
         for meeting in shown:
             lines += [title(data, meeting), *written(table_of(meeting, pairs), LEAVES, width), ""]
-    more = [f"{left_out} tables of other budgets and settings are on the page."] if left_out else []
-    above = [NOTES["above"]] if any(cell.above_floor for cell in cells) else []
-    untuned = [NOTES["untuned"]] if is_untuned(cells) else []
-    return [*lines, *verdicts(cells, pairs), *above, *untuned, *data_warnings(runs), *more]
+    return lines, [f"{left_out} tables of other budgets and settings are on the page."] if left_out else []
+
+
+def above_note(cells: Iterable[ModelSummary]) -> list[str]:
+    """What the mark of a model above the floor means, where there is one."""
+    return [NOTES["above"]] if any(cell.above_floor for cell in cells) else []
 
 
 def meetings_of(cells: list[ModelSummary], asked: set[tuple[Any, ...]]) -> list[Contest]:

@@ -17,27 +17,35 @@ from bench.report.model_summary import count_words
 from bench.report.notes import NOTES, is_untuned
 from bench.report.page import render
 from bench.report.plots import draw, sheets_of
+from bench.report.ranked import above_note, ranked_tables
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import load
 from bench.report.style import ALL_FORMATS, FORMATS, Plot
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import difference_table, study_tables, text_summary
+from bench.report.tables import difference_table, study_tables
 from bench.report.tuning import tuning_tables
 from bench.report.verdict import verdicts
 from bench.report.versions import older_rows
 
 
-def report(study: str, results_dir: Path, *, single_file: bool = False, formats: Sequence[str] = FORMATS) -> list[str]:
+def report(
+    study: str,
+    results_dir: Path,
+    *,
+    single_file: bool = False,
+    formats: Sequence[str] = FORMATS,
+    width: int | None = None,
+) -> list[str]:
     """Writes the report of `results_dir/<study>` and says where it is.
 
     With runs/ there, table.csv, histories.csv, curves.csv, pictures.npz and products.npz are collected from it first;
     everything else (summary.csv/.md/.tex, differences.csv, plots/*, report.html) is drawn from those five files, so
     that it can be drawn again where runs/ is not. What they hold of runs that are not there stays. With `single_file`
     the page holds its plots and the files that it offers. `formats` are those of its plots beside PNG. Equal records
-    give equal bytes. Warnings go to stderr.
+    give equal bytes. Warnings go to stderr. `width` is of the terminal that the lines are for; None for a log.
 
     Returns:
-        The lines to print: the summary, counts by status, where the page is.
+        The lines to print: ranked tables, counts by status, where the page is.
 
     Raises:
         BenchError: there is no such study, nothing in it has finished, or its folder cannot be written.
@@ -79,11 +87,14 @@ def report(study: str, results_dir: Path, *, single_file: bool = False, formats:
     within = texts | {TABLE: (folder / TABLE).read_text(encoding="utf-8")} if single_file else None
     write_atomically(folder / "report.html", render(stored, cells, pairs, plots, notices, within))
 
+    ranks, more = ranked_tables(cells, pairs, {cell.place for cell in cells}, width)
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
     return [
-        *text_summary(cells),
+        *ranks,
         *answers,
+        *above_note(cells),
         *notices,
+        *more,
         "",
         f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}{unfinished}",
         f"table: {folder / 'summary.md'}",

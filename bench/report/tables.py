@@ -103,15 +103,6 @@ def signed(cell: ModelSummary) -> str:
     return cell.model + "".join(marks)
 
 
-def text_summary(cells: list[ModelSummary]) -> list[str]:
-    """The terminal's table: one line per data set and model."""
-    table = summary_table(cells)
-    lines = [table.headings, *([field.text for field in row] for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return [*rows, *([NOTES["above"]] if NOTES["above"] in table.notes else [])]
-
-
 def summary_table(cells: list[ModelSummary]) -> Table:
     """Likelihood and training time of each model, in the order of `cells`."""
     bits = any("bits_per_dim" in cell.intervals for cell in cells)

@@ -26,11 +26,12 @@ from bench.report.markup import markdown, tex
 from bench.report.page import render
 from bench.report.plots import share_of_plots, sheets_of
 from bench.report.published import Counterpart
+from bench.report.ranked import ranked_tables
 from bench.report.ranking import differences, differences_csv
 from bench.report.reproduce import obtained
 from bench.report.study import Study, load, table_text
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import difference_table, study_tables, text_summary
+from bench.report.tables import difference_table, study_tables
 from tests.report.synthetic import record, write_run
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -239,11 +240,12 @@ def hold(folder: Path, *, drawn: bool, table_may_be_damaged: bool) -> None:
         assert "/" not in plot.name
         assert len(plot.name) < 100
     page = render(stored, cells, pairs, plots) if drawn else ""
-    texts = [markdown(tables), tex(tables), summary_csv(cells), differences_csv(pairs), page, *text_summary(cells)]
+    lines, _ = ranked_tables(cells, pairs, {cell.place for cell in cells}, None)
+    texts = [markdown(tables), tex(tables), summary_csv(cells), differences_csv(pairs), page, *lines]
     for text in texts:
         text.encode()
         assert not {"\x00", "\x1b", "\u202e"} & set(text)
-    assert all("\n" not in line for line in text_summary(cells))
+    assert all("\n" not in line for line in lines)
     assert not any("<script>alert" in text for text in (markdown(tables), page))
     assert time.process_time() - began < SECONDS
 

@@ -10,7 +10,7 @@ from bench.report.model_summary import ModelSummary
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import Run, validated
 from bench.report.summary import summarise, summary_csv
-from bench.report.tables import study_tables, text_summary
+from bench.report.tables import study_tables, summary_table
 from tests.report.synthetic import ORACLE_NLL, record
 
 
@@ -88,8 +88,8 @@ def test_means_over_other_test_examples_are_not_compared() -> None:
     assert not any(c.best for c in cells)  # ae might be better than cnf, or not
     (likelihood, *_) = study_tables(cells)
     assert any("different numbers of test examples" in note for note in likelihood.notes)
-    assert "test examples" in text_summary(cells)[0]
-    assert "test examples" not in text_summary(cells[1:])[0]
+    assert "test examples" in summary_table(cells).headings
+    assert "test examples" not in summary_table(cells[1:]).headings
 
 
 def bests(cells: list[ModelSummary]) -> dict[tuple[str, str], str]:
