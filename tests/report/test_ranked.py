@@ -5,11 +5,16 @@ import re
 import pytest
 
 from bench.record.store import table_rows
-from bench.report.ranked import ranked
+from bench.report.ranked import ranked, ranked_tables
+from bench.report.ranking import differences
+from bench.report.study import validated
+from bench.report.summary import summarise
 from tests.helpers import ROOT, files_under
 from tests.report.committed import nll_of, told_apart
+from tests.report.synthetic import record
 
 RESULTS = ROOT / "results"
+RUNS = [validated(record("toy", model, seed)) for model in ("cnf", "vae") for seed in range(3)]
 
 
 def runs_of(study: str, data: str) -> dict[str, str]:
@@ -73,3 +78,11 @@ def test_a_table_is_looked_at_and_nothing_written(tmp_path) -> None:
     before = files_under(RESULTS / "quick")
     ranked("quick", RESULTS, runs_of("quick", "digits"), None)
     assert files_under(RESULTS / "quick") == before
+
+
+def test_a_model_without_a_finished_run_has_a_line_without_a_rank() -> None:
+    cells = summarise([*RUNS, validated(record("toy", "odd", 0, status="failed"))])
+    lines, _ = ranked_tables(cells, differences(cells, {}), {cell.place for cell in cells}, None)
+    assert lines[0] == "toy"
+    assert [line.split()[:2] for line in lines[2:5]] == [["*1*", "cnf"], ["2", "vae"], ["odd", "0/1"]]
+    assert lines[4].endswith("0/1 (1 failed)")

@@ -2,7 +2,7 @@ from bench.record.warnings import UNBOUNDED
 from bench.report.markup import tex
 from bench.report.study import validated
 from bench.report.summary import summarise
-from bench.report.tables import Table, TableCell, study_tables, text_summary
+from bench.report.tables import Table, TableCell, study_tables
 from tests.report.synthetic import record
 
 RUNS = [validated(record("toy", model, seed)) for model in ("cnf", "vae") for seed in range(3)]
@@ -65,13 +65,6 @@ def test_a_loose_bound_is_marked_where_the_likelihood_is_read() -> None:
     assert any(note.startswith("§") for note in likelihood.notes)
     assert not any(note.startswith("§") for table in study_tables(summarise(RUNS)) for note in table.notes)
     assert tex([likelihood]).isascii()
-
-
-def test_the_terminal_gets_a_line_per_model() -> None:
-    failed = validated(record("toy", "odd", 0, status="failed"))
-    lines = text_summary(summarise([*RUNS, failed]))
-    assert [line.split()[:2] for line in lines[1:]] == [["toy", m] for m in ("cnf", "vae", "odd", "oracle")]
-    assert "0/1 (1 failed)" in lines[3]
 
 
 def test_tables_of_the_latent_and_of_sharpness_hold_the_models_that_have_them() -> None:
