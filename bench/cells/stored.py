@@ -26,6 +26,10 @@ def stored_runs(what: str, results_dir: Path) -> list[Path]:
         )
         if folders:
             ended = [folder for folder in folders if is_ok(folder)]
+            if not ended and folders == [place] and place.resolve().parent.name != "runs":
+                raise BenchError(
+                    f"{what}: lies in no study's runs/; copy it to results/STUDY/runs/ID, ID of its record"
+                )
             if not ended:
                 raise BenchError(f"{what}: none of its {len(folders)} runs ended ok with weights")
             return ended

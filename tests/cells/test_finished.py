@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import TINY, records, repeatable
+from tests.helpers import ROOT, TINY, records, repeatable
 
 
 def words(conf: Path, *overrides: str) -> list[str]:
@@ -101,3 +101,11 @@ def test_bench_evaluate_refuses_what_it_cannot_do(own_conf, bench_call, tmp_path
     answer = bench_call("evaluate", "scratch", "eval.seed=3")
     assert answer.code == 2
     assert "no longer those of the run" in answer.err
+
+
+def test_a_run_outside_of_a_studys_runs_is_told_where_to_go(bench_call, tmp_path) -> None:
+    """The best run of a study is kept under the name of its data, by which it is no run of `runs/`."""
+    kept = ROOT / "results" / "quick" / "best" / "8gaussians"
+    answer = bench_call("evaluate", kept, "eval.sample_size=50")
+    assert answer.code == 2
+    assert "lies in no study's runs/; copy it to results/STUDY/runs/ID, ID of its record" in answer.err
