@@ -38,7 +38,7 @@ from bench.report.tables import share
 PANEL = 1.75
 """Inches that one axis of cost is high."""
 FEW = 5
-"""Costs that are ticks where there are no more of them, as steps are."""
+"""Distinct costs at most that are the ticks of their axis: the steps of a ladder."""
 FLOOR_LINE: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.0, "zorder": 1}
 RING: dict[str, Any] = {"marker": "o", "ms": 8.5, "mfc": "none", "mec": "black", "mew": 0.8, "ls": "", "zorder": 4}
 FLOOR_COLOUR = "#555555"

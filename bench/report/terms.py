@@ -5,7 +5,8 @@ from bench.record.sample_metrics import SAMPLE_METRICS
 from bench.report.layouts import layouts
 
 OWN = {
-    "sure": "The first is told apart from every other model, by simultaneous tests over seeds and test examples.",
+    "sure": "The first is told apart from every other model, by simultaneous tests over seeds and test examples. Each "
+    "has the values of its own trials: a longer search for one of them may change that.",
     "family sure": "The first is told apart from every model of another family, not from every one of its own.",
     "undecided": "Not every model is told apart from the first: other seeds or examples may put another one first.",
     "open": "No model is named first.",
