@@ -9,22 +9,22 @@ import numpy as np
 from bench.data.decode import Form, decoded
 from bench.data.picture_files import TAKEN
 from bench.data.picture_folder import pictures_of, sides
-from bench.data.pictures import BYTE
+from bench.data.pictures import BYTE, flat
 from bench.data.stored_space import StoredSpace
 from bench.errors import BenchError
 from bench.use.units import inner_space
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".gz")
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", *sorted(TAKEN))
+"""Of what is read as pictures."""
 
 
 def holds_pictures(path: Path) -> bool:
     """True for what is read as pictures: a folder, an archive by its name, a .png or .jpg file."""
-    packed_text = path.suffix.lower() == ".gz" and not path.name.lower().endswith(".tar.gz")
-    return path.is_dir() or (path.suffix.lower() in {*ARCHIVES, *TAKEN} and not packed_text)
+    return path.is_dir() or path.name.lower().endswith(ENDINGS)
 
 
 def picture_rows(stored: StoredSpace, options: Mapping[str, Any], path: Path) -> tuple[Any, list[str]]:
-    """The levels of pictures, an array `(n, *shape)` in the order of their names, and these names.
+    """The levels of pictures, an array `(n, dim)` in the order of their names, and these names.
 
     Args:
         stored: of the run.
@@ -42,9 +42,7 @@ def picture_rows(stored: StoredSpace, options: Mapping[str, Any], path: Path) ->
     else:
         files = sorted(pictures_of(path, form), key=lambda one: one.name.parts)
         pixels, names = [file.pixels for file in files], [str(file.name) for file in files]
-    images = np.stack(pixels).transpose(0, 3, 1, 2)
-    levels: int = getattr(inner_space(stored), "levels", BYTE)
-    return (images.squeeze(1) if images.shape[1] == 1 else images).astype(np.int64) * levels // BYTE, names
+    return flat(np.stack(pixels), getattr(inner_space(stored), "levels", BYTE)).numpy(), names
 
 
 def form_of_pictures(stored: StoredSpace, options: Mapping[str, Any]) -> Form:
