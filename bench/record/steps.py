@@ -23,7 +23,7 @@ class StepTime(NamedTuple):
         run_id: of the run; runs that differ in seed, budget or learning rate alone share a measurement.
         data, model: its names.
         width: the size knob.
-        milliseconds, low, high: median of a step over rounds, and the quartiles.
+        milliseconds, low, high: mean of a step over a whole schedule, and the quartiles of its parts.
         evaluations: of the field, mean per timed step; None where no ODE is solved.
         steps: that were timed.
         device, threads: where.

@@ -59,6 +59,15 @@ def interleave(blocks: list[Block], device: torch.device, effort: Effort) -> lis
     return seconds
 
 
+def smoothed_mean(values: list[float]) -> float:
+    """The mean of the medians of each value and its two neighbours, at the ends of the value and its one neighbour.
+
+    A single slow block leaves it as it is; a lasting change, as of a phase of training, counts by its length.
+    """
+    padded = [values[0], *values, values[-1]]
+    return statistics.fmean(statistics.median(padded[place : place + 3]) for place in range(len(values)))
+
+
 def ratios(ours: list[float], theirs: list[float]) -> Spread:
     """ours / theirs, round by round."""
     return Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])

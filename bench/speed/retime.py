@@ -1,11 +1,13 @@
 """`bench retime STUDY`: the time of a training step of each of a study's entries, alone on the machine, interleaved.
 
 The clock of a sweep is no measure of an entry: other cells run beside it, and hours lie between two of them. Here the
-entries of a data set take turns, block by block, each by the loop that trains it.
+entries of a data set take turns, block by block, each by the loop that trains it. The blocks go through the whole
+schedule, as one entry takes other steps at its end than at its beginning.
 """
 
 import json
 import shlex
+import statistics
 import sys
 import time
 from collections import defaultdict
@@ -31,7 +33,7 @@ from bench.record.store import RunFolder, check_writable, divided, table_rows, w
 from bench.row import OWN_THREADS
 from bench.setup import build
 from bench.setup.compose import Composer
-from bench.speed.interleave import Block, Effort, Spread, interleave
+from bench.speed.interleave import Block, Effort, Spread, interleave, smoothed_mean
 from bench.speed.loops import ENDLESS
 from bench.training.history import History
 from bench.training.loop import Loop
@@ -52,10 +54,11 @@ class Timed:
     """An entry whose step is timed.
 
     Attributes:
-        config: of a run that begins: its rate is at its full height, its budget without end.
+        config: of a run whose rate stays at its full height.
         width: the size knob.
         runs: ids of the study's runs that take such steps.
         blocks: milliseconds of a step in each block.
+        evaluations: of the field in each block, mean per step; none where no ODE is solved.
         failure: why it could not be timed.
     """
 
@@ -63,6 +66,7 @@ class Timed:
     width: int
     runs: list[str]
     blocks: list[float] = field(default_factory=list)
+    evaluations: list[float] = field(default_factory=list)
     loop: Loop | None = None
     failure: str | None = None
 
@@ -86,17 +90,19 @@ class Timed:
         self.loop.compile()
         self.loop.interval()
         slow = int(MOST_SECONDS * 1e3 / ROUNDS / self.loop.typical_milliseconds)
-        self.loop.config = self.with_block(max(2, min(BLOCK, slow)))
+        block = max(2, min(BLOCK, slow))
+        self.loop.config = self.with_block(block, (ROUNDS + 2) * block)  # two: these first steps, and the warm-up
 
-    def with_block(self, steps: int) -> Config:
-        """The configuration with blocks of so many steps."""
-        return replace(self.config, train=replace(self.config.train, validate_every=steps))
+    def with_block(self, steps: int, budget: int = ENDLESS) -> Config:
+        """The configuration with blocks of so many steps and a budget in steps."""
+        train = replace(self.config.train, validate_every=steps)
+        return replace(self.config, train=train, budget=replace(self.config.budget, steps=budget))
 
     def block(self) -> None:
         """Steps on, on the clock of training; an entry that diverged stands still."""
         assert self.loop is not None
         history = self.loop.history
-        seconds, step = history.seconds, history.step
+        seconds, step, evaluations = history.seconds, history.step, history.field_evaluations
         try:
             if self.failure is None:
                 self.loop.interval()
@@ -105,16 +111,18 @@ class Timed:
         if self.failure is not None:
             return
         self.blocks.append(1e3 * (history.seconds - seconds) / (history.step - step))
+        if history.field_evaluations is not None:
+            self.evaluations.append((history.field_evaluations - (evaluations or 0)) / (history.step - step))
 
     def times(self, shared: bool | None) -> Iterator[StepTime]:
         """A row for each of the runs."""
         assert self.loop is not None
         history = self.loop.history
-        spread = Spread.of(self.blocks[1:])  # the first warms up
-        evaluations = None if history.field_evaluations is None else history.field_evaluations / history.step
+        timed, spread = self.blocks[1:], Spread.of(self.blocks[1:])  # the first warms up
+        evaluations = statistics.fmean(self.evaluations[1:]) if self.evaluations else None
         for run in self.runs:
             yield StepTime(
-                run, self.config.data["name"], self.config.model["name"], self.width, spread.median, spread.low,
+                run, self.config.data["name"], self.config.model["name"], self.width, smoothed_mean(timed), spread.low,
                 spread.high, evaluations, history.step, device_name(self.loop.device), torch.get_num_threads(), shared,
                 now(), git_commit(),
             )  # fmt: skip
@@ -228,7 +236,8 @@ def timed_entries(rows: Iterable[Row]) -> dict[str, list[Timed]]:
 def stepping(config: Config) -> Config:
     """The configuration with what does not decide a step's time at one value, the rate at its full height.
 
-    Where the rate falls to nothing all steps meet the same weights, and those of an ODE's field get no harder.
+    Where the rate falls to nothing all steps meet the same weights, and those of an ODE's field get no harder. The
+    budget gets its end with the size of the blocks.
     """
     optimiser = replace(config.train.optimiser, learning_rate=RATE, warmup=0.0, final=1.0)
     budget = replace(config.budget, steps=ENDLESS, seconds=None, flops=None)

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from bench.speed.interleave import Effort, Spread, interleave, ratios
+from bench.speed.interleave import Effort, Spread, interleave, ratios, smoothed_mean
 
 CPU = torch.device("cpu")
 
@@ -35,3 +35,9 @@ def test_ratios_are_taken_round_by_round() -> None:
 def test_a_spread_is_the_median_and_the_quartiles() -> None:
     spread = Spread.of([5.0, 1.0, 2.0, 4.0, 3.0])
     assert (spread.low, spread.median, spread.high) == pytest.approx((2.0, 3.0, 4.0))
+
+
+def test_a_smoothed_mean_leaves_out_one_slow_block_and_counts_a_phase_by_its_length() -> None:
+    assert smoothed_mean([2.0, 2.0, 90.0, 2.0, 2.0]) == 2.0
+    assert smoothed_mean([1.0] * 7 + [11.0] * 3) == pytest.approx(0.7 * 1 + 0.3 * 11)
+    assert smoothed_mean([3.0]) == 3.0

@@ -60,11 +60,30 @@ def test_runs_that_differ_in_seed_rate_or_rung_share_a_measurement_and_fitted_on
     assert [model for model, _ in by_step] == ["cnf"] + ["realnvp"] * 4
     assert len(lines) == 3 + 1
     for one in times.values():
-        assert 0 < one.low <= one.milliseconds <= one.high
+        assert 0 < one.low <= one.high
+        assert one.milliseconds > 0
         assert one.steps == 2 + 2 + 2 * 4, "two to size the blocks, the rest of the first block, two rounds"
         assert one.threads == 1
         assert one.device
         assert (one.evaluations is not None) == (one.model == "cnf")
+
+
+def test_an_entry_of_two_phases_is_timed_in_both_by_their_shares(tmp_path, monkeypatch) -> None:
+    """A step of the first phase evaluates the field once, one of the second 12 times, along two steps of the solver."""
+    monkeypatch.setattr(module, "ROUNDS", 8)
+    monkeypatch.setattr(module, "BLOCK", 10)
+    words = [*TINY, "budget.parameters=null", "model=flow_matching_ml", "model.width=6", "model.matched=0.6"]
+    cell = replace(cell_in(compose(words), tmp_path), command=" ".join(["bench", "run", *words]))
+    assert run(cell, lambda history, share: None)["status"] == "ok"
+    ((entry,),) = timed_entries(trained_rows(tmp_path / "scratch")).values()
+    module.take_turns([entry])
+    (one,) = entry.times(False)
+    assert len(entry.blocks) == len(entry.evaluations) == 1 + 8
+    assert entry.evaluations[1:5] == [1.0] * 4, "blocks of ten steps of a hundred; the first warms up"
+    assert min(entry.evaluations[6:]) > 2
+    assert one.evaluations == pytest.approx(sum(entry.evaluations[1:]) / 8)
+    first, second = sum(entry.blocks[1:5]) / 4, sum(entry.blocks[6:]) / 3
+    assert first < one.milliseconds < second
 
 
 def test_entries_of_one_data_set_take_turns(results) -> None:
