@@ -134,7 +134,7 @@ def resized(image: Image.Image, where: str, size: tuple[int, int]) -> Image.Imag
         BenchError: its sides are of another ratio, by more than rounding to whole pixels makes.
     """
     height, width = size
-    if abs(image.height * width - image.width * height) > max(image.size + size):
+    if 2 * abs(image.height * width - image.width * height) > max(image.size):
         raise BenchError(
             f"{where}: is {image.height}x{image.width}, which data.size=[{height},{width}] would stretch; "
             "set data.crop=square or a crop of that ratio"

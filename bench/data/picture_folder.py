@@ -206,9 +206,9 @@ def unlike(path: Path, file: Picture, other: Picture) -> BenchError:
     one, two = ("x".join(map(str, each.pixels.shape[:2])) for each in (file, other))
     if one == two:
         one, two = ("grey" if each.pixels.shape[2] == 1 else "coloured" for each in (file, other))
-        remedy = "set data.channels=1 or 3"
+        remedy = "for a run set data.channels=1 or 3"
     else:
-        remedy = "set data.size= and, where ratios differ, data.crop=square"
+        remedy = "for a run set data.size= and, where ratios differ, data.crop=square"
     return BenchError(f"{path / other.name}: is {two}, and {file.name} is {one}; {remedy}")
 
 

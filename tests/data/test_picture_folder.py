@@ -176,8 +176,11 @@ def sixteen_bit_colour() -> bytes:
 
 
 FAULTY = {
-    "larger.png": (encoded(pixels(0, 8, 12)), "is 8x12, and cats/001.png is 4x6; set data.size="),
-    "coloured.png": (encoded(pixels(0, channels=3)), "is coloured, and cats/001.png is grey; set data.channels=1 or 3"),
+    "larger.png": (encoded(pixels(0, 8, 12)), "is 8x12, and cats/001.png is 4x6; for a run set data.size="),
+    "coloured.png": (
+        encoded(pixels(0, channels=3)),
+        "is coloured, and cats/001.png is grey; for a run set",
+    ),
     "cut.jpg": (encoded(pixels(0), "JPEG")[:-40], "is broken ("),
     "half.png": (encoded(pixels(0, 40, 60))[:200], "is broken ("),
     "text.jpg": (b"no picture", "is no PNG or JPEG, or broken from its start"),
@@ -211,6 +214,7 @@ def test_a_picture_that_is_not_like_the_others_is_named(tmp_path, name) -> None:
     ("options", "said"),
     [
         ({"size": [8, 8]}, "is 4x6, which data.size=[8,8] would stretch; set data.crop=square"),
+        ({"size": [2, 2]}, "is 4x6, which data.size=[2,2] would stretch; set data.crop=square"),
         ({"crop": 5}, "is 4x6, smaller than data.crop=[5,5]"),
         ({"size": "big"}, "data.size=big: give height and width, such as [32,32]"),
         ({"crop": [4]}, "data.crop=[4]: give height and width"),

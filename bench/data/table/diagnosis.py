@@ -15,6 +15,8 @@ from bench.record.warnings import UNBOUNDED
 
 NEAR_SINGULAR = 0.01
 """Standard deviation of a combination of standardised columns below which they are called near-singular."""
+EXACT = 2.0**53
+"""Up to which float64 has every integer."""
 NAMED = 20
 """Columns that a line names; it counts the others."""
 KINDS = ("real", "heavy", "integer", "category", "constant", "duplicate")
@@ -170,6 +172,15 @@ def warnings(found: Diagnosis) -> Iterator[str]:
         yield f"{tied(coarse, seen)}: data.ties=dequantise adds noise of that width"
     if fine:
         yield f"{tied(fine, seen)}, and noise fine enough for the others does not help: round it, or leave it out"
+    lost = [column for column in columns if seen[column.name].merged is not None]
+    if lost:
+        yield far(lost, found)
+    beyond = [column.name for column in columns if column.kind == "integer" and max(-column.low, column.high) > EXACT]
+    if beyond:
+        yield (
+            f"{listed(beyond)}: integers beyond 2^53, which float64 rounds to others: subtract a constant, or leave "
+            f"the column out by {drop(beyond[0])}"
+        )
     counting = [c.name for c in columns if c.kind == "integer" and counts_rows(c, seen[c.name], found)]
     if counting:
         yield f"{counting[0]} seems to number the rows, which is no data: leave it out by {drop(counting[0])}"
@@ -181,6 +192,19 @@ def warnings(found: Diagnosis) -> Iterator[str]:
         yield strange(off, found, "lie off the grid of the training rows", "the cells of their noise overlap others")
     if len(columns) == 1:
         yield f"one column: `bench list data {found.name}` says which entries can model it"
+
+
+def far(columns: Sequence[Column], found: Diagnosis) -> str:
+    """Columns of which one value leaves float32 too few numbers for the others, and what helps."""
+    name = columns[0].name
+    seen = found.fitted.seen[name]
+    assert seen.merged is not None
+    remedy = "" if columns[0].kind == "heavy" else f", or give {of_kind(name, 'heavy')}"
+    return (
+        f"{listed([column.name for column in columns])}: beside a far value float32 does not keep the others apart "
+        f"({name}: {percent(seen.merged.share)} of training rows share one, far from "
+        f"{found.place(seen.farthest, name)}), {UNBOUNDED}: leave such rows out{remedy}"
+    )
 
 
 def strange(columns: Sequence[Column], found: Diagnosis, fault: str, meaning: str) -> str:

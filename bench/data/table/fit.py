@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.data.columns import sampled
 from bench.data.dequantisation import uniform
 from bench.data.spaces import REACH
 from bench.data.table.column import Column, drop
@@ -37,6 +38,8 @@ class Seen(NamedTuple):
         step: of the grid on which the values lie, where there are ties; 0 elsewhere, and where they lie on none.
         kurtosis: excess kurtosis; 0 of a category.
         strange: rows of validation and test, ascending, whose value no training row prepares for; see `strangers`.
+        merged: ties that float32 makes of values which the file has apart; see `merged`.
+        farthest: the training row that is farthest from the mean, where there are such ties.
     """
 
     distinct: int
@@ -44,6 +47,8 @@ class Seen(NamedTuple):
     step: float = 0.0
     kurtosis: float = 0.0
     strange: Sequence[int] = ()
+    merged: Ties | None = None
+    farthest: int = 0
 
 
 class Fitted(NamedTuple):
@@ -96,8 +101,22 @@ def fitted(frame: Frame, found: Sequence[Found], splits: Splits, dequantise: boo
         columns.append(column)
         for part, rows in zip(raw, splits, strict=True):
             part[:, place] = torch.from_numpy(column.raw(numbers[rows])).float()
+        if one.kind != "category":
+            farthest = int(splits.train[np.abs(train - train.mean()).argmax()])
+            ties = merged(train, raw[0][:, place])
+            seen[one.name] = seen[one.name]._replace(merged=ties, farthest=farthest)
         place += 1
     return Fitted(space_of(columns, raw[0]), (raw[0], raw[1], raw[2]), seen)
+
+
+def merged(train: Any, raw: Tensor) -> Ties | None:
+    """Ties of raw training rows whose values have none in the file; None where there are no such ties.
+
+    Entries see float32. One value far from all others leaves it too few numbers for these.
+    """
+    rows = sampled(len(train)).numpy()
+    ties = ties_of(np.unique(raw.numpy()[rows], return_counts=True)[1])
+    return ties if ties.there and not ties_of(np.unique(train[rows], return_counts=True)[1]).there else None
 
 
 def check_spread(frame: Frame, name: str, train: Any, rows: Any) -> None:

@@ -24,7 +24,7 @@ class Form:
         delimiter: between values, or its word; None takes a tab for .tsv and a comma elsewhere.
         decimal: the mark before the fraction of a number, `.` or `,`, or a word of `MARKS`.
         encoding: of the text; a byte order mark is no part of it.
-        header: True where the first row holds names, False where it does not; None takes names unless all are numbers.
+        header: True where the first row holds names, False where it does not; None takes names and refuses values.
     """
 
     delimiter: str | None = None

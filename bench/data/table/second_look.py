@@ -21,6 +21,8 @@ THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 POINT_NUMBER = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+(,\d+)?|\d*\.\d+|\d+\.)(e[-+]?\d+)?", re.IGNORECASE)
 """A number with a point, be it before the fraction or between thousands."""
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}( .*)?")
+HEADERS = 0.01
+"""Share of rows up to which rows like the first are headers that stand there again; more are values."""
 
 Record = tuple[int, list[str]]
 """The line on which a record begins, counted from 1, and its fields."""
@@ -235,6 +237,30 @@ def about_mark(words: Sequence[str], decimal: str) -> str:
 def dates(words: Sequence[str]) -> bool:
     """True where most of the words are dates."""
     return 2 * sum(DATE.fullmatch(word) is not None for word in words) > len(words)
+
+
+def nameless(words: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -> int | None:
+    """The place of a word of the first row that is a value and no name; None where the row is a header.
+
+    Whole numbers, such as years, may be names beside words. Not where all are numbers, one has a fraction, or a word
+    stands in its column again. A whole row that stands there again, now and then, is a header twice.
+    """
+    numbers = [place for place, word in enumerate(words) if is_number(word, decimal)]
+    if numbers and len(numbers) == len(words):
+        return 0
+    broken = [place for place in numbers if not words[place].strip().lstrip("+-").isdigit()]
+    if broken:
+        return broken[0]
+    others = [row for row in rows if [word.strip() for word in row] != list(words)]
+    if len(rows) - len(others) > max(2, HEADERS * len(rows)):
+        others = list(rows)
+    again = [
+        place
+        for place, word in enumerate(words)
+        if word and place not in numbers and any(place < len(row) and row[place].strip() == word for row in others)
+    ]
+    whole = all(not word or place in again for place, word in enumerate(words))
+    return again[0] if again and (numbers or whole) else None
 
 
 def is_number(word: str, decimal: str) -> bool:

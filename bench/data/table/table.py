@@ -80,7 +80,7 @@ def table(
         delimiter: of a text file; null takes a tab for .tsv and a comma elsewhere.
         decimal: the mark before the fraction of a number in a text file.
         encoding: of a text file.
-        header: whether a text file's first row holds names; null takes them unless all are numbers.
+        header: whether a text file's first row holds names; null takes names and refuses values.
 
     Raises:
         BenchError: the file cannot be read, a value is not what its column holds, a split has too few rows or a label

@@ -101,11 +101,13 @@ def head_of(path: Path, form: Form) -> Head:
     words = [word.strip() for word in found[0][1]]
     header = form.header
     if header is None:
-        header = not all(is_number(word, form.decimal) for word in words)
-        if not header:
+        header = True
+        place = second_look.nameless(words, [record for _, record in found[1:]], form.decimal)
+        if place is not None:
             raise BenchError(
-                f"{path.name}: row 1 (line {found[0][0]}), column 1 is {shown(words[0], 20)} where a name should "
-                "stand: the header is missing; add one, or give data.header=false"
+                f"{path.name}: row 1 (line {found[0][0]}), column {place + 1} is {shown(words[place], 20)} where a "
+                "name should stand: the header is missing; add one, or give data.header=false (data.header=true where "
+                "it is a name)"
             )
     if not header:
         names = tuple(f"column{place + 1}" for place in range(len(words)))
@@ -285,7 +287,8 @@ class Gathered:
         if second_look.with_other_mark([word.strip()], self.form.decimal):
             return self.at(row, f"is {shown(word)}, {second_look.about_mark([word.strip()], self.form.decimal)}")
         advice = (
-            f"mend it, leave the column out by data.drop=[{self.name}], or give data.kinds={{{self.name}: category}}"
+            f"mend it; a run may leave the column out by data.drop=[{self.name}], or take it as words by "
+            f"data.kinds={{{self.name}: category}}"
         )
         return self.at(row, f"is {shown(word)}, text among numbers; {advice}")
 

@@ -66,6 +66,12 @@ def numbered(start: int) -> list[str]:
         ([HEAD, *ROWS[:1]], "mine.csv: of 1 row, split at random, seed 0, train gets 1, where at least 10 are needed"),
         ([HEAD, *ROWS[:30]], "mine.csv: of 30 rows, split at random, seed 0, test gets 4, where at least 10"),
         (ROWS, "row 1 (line 1), column 1 is '0.12573' where a name should stand: the header is missing"),
+        (
+            with_column("colour", ["red", "blue"] * 60)[1:],
+            "row 1 (line 1), column 1 is '0.12573' where a name should stand: the header is missing; add one, or give",
+        ),
+        ([[str(n), "red" if n % 2 else "blue"] for n in range(120)], "column 2 is 'blue' where a name should stand"),
+        ([["small", "red"], ["large", "blue"]] * 60, "column 1 is 'small' where a name should stand"),
         ([["a", "b", "a"], *ROWS], "the header (line 1) has the name 'a' twice, in columns 1 and 3; rename one"),
         ([HEAD, *ROWS[:50], HEAD, *ROWS[50:]], "row 51 (line 52), column a is 'a': the header stands there again"),
         (
@@ -463,6 +469,13 @@ def test_a_column_is_read_as_words_where_that_is_asked_for(tmp_path) -> None:
     frame = read(written(tmp_path, with_column("code", ["1", "02"] * 60)), as_words=["code"])
     assert isinstance(frame.columns["code"], Words)
     assert frame.columns["code"].words == ["1", "02"]
+
+
+def test_years_beside_words_and_a_word_that_stands_again_are_names(tmp_path) -> None:
+    years = [["country", "2019", "2020"], *([f"c{n % 7}", *row[:2]] for n, row in enumerate(ROWS))]
+    assert table("table", path=str(written(tmp_path, years))).space.names == ("country", "2019", "2020")
+    again = [["kind", "a", "b"], *(["kind" if n % 3 else "other", *row[:2]] for n, row in enumerate(ROWS))]
+    assert table("table", path=str(written(tmp_path, again))).space.names == ("kind", "a", "b")
 
 
 def test_a_header_of_numbers_is_taken_where_that_is_asked_for(tmp_path) -> None:
