@@ -125,8 +125,8 @@ class Resolver:
 
         Raises:
             BenchError: missing or corrupt data, an option that the entry or the data set refuses, an unreachable
-                budget, a tracker that is not installed, a batch larger than the training split or, with the training
-                split, too small for the entry.
+                budget, a tracker that is not installed, a batch larger than the training split of an entry that
+                takes batches, or, with the training split, too small for the entry.
         """
         results = Path(config.results_dir).absolute()
         build.tracker(config)
@@ -137,7 +137,8 @@ class Resolver:
         refusal = refusal_of(config, cls, dataset)
         options = unchecked_options(config) if refusal else self.options(config, cls)
         sized = options
-        Batches(dataset, config.train.batch_size, config.seed)
+        if not cls.fitted:
+            Batches(dataset, config.train.batch_size, config.seed)
         if refusal is None:
             try:
                 sized = {**options, "width": width or self.width(config, cls, options, dataset)}

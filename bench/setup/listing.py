@@ -48,9 +48,10 @@ def groups_of(name: str, config_dir: Path | None) -> list[str]:
 
 
 def data_lines(name: str, config_dir: Path | None, overrides: Sequence[str] = ()) -> list[str]:
-    """A data set's options, with their values where it is made as its file says, its sizes and what is wrong with it.
+    """A data set's options with their values and meanings, its sizes and what is wrong with it.
 
-    Of the path of a file it is the diagnosis of the table that lies there.
+    Of the path of a file it is the diagnosis of the table that lies there. Where an option has no value, as of data of
+    a user's own, the options stand alone.
 
     Args:
         name: of the data set, or a path.
@@ -63,18 +64,21 @@ def data_lines(name: str, config_dir: Path | None, overrides: Sequence[str] = ()
     from bench.setup.build import data_options, imported
     from bench.setup.check_data import check_data
     from bench.setup.compose import compose
-    from bench.setup.options import keywords_of
+    from bench.setup.model_options import WIDTH, explained, option_lines
+    from bench.setup.options import missing_options
     from bench.setup.table_listing import is_file_name, table_lines
 
     if is_file_name(name):
         return list(table_lines(name, list(overrides), config_dir))
     config = compose([f"data={name}", *overrides], config_dir)
-    options = data_options(config)
     function = imported(config.data["_target_"], f"data={name}")
-    lines = [f"{name}: {(inspect.getdoc(function) or 'no description').splitlines()[0]}"]
-    for option, parameter in keywords_of(function)[0].items():
-        if option != "name":
-            lines.append(f"  data.{option}={options.get(option, parameter.default)}")
+    docstring = inspect.getdoc(function) or "no description"
+    lines = [f"{name}: {docstring.splitlines()[0]}"]
+    missing = missing_options(function, config.data)
+    options = config.data if missing else data_options(config)
+    lines += option_lines("data", function, options, dict(explained(docstring)), WIDTH)
+    if missing:
+        return [*lines, f"data.{missing[0]}= has no value, so that nothing was read"]
     check_data(config, lines.append)
     return lines
 

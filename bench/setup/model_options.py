@@ -3,7 +3,7 @@
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -41,22 +41,38 @@ def model_lines(
     title, *_ = (inspect.getdoc(entry) or "").split("\n\n")
     width = WIDTH if width is None else min(WIDTH, max(NARROWEST, width))
     lines = [*paragraph(description, width), *paragraph(" ".join(title.split()), width), ""]
-    meaning = meanings(entry)
-    constructor: Callable[..., Any] = entry.__init__  # type: ignore[misc]
-    keywords, _ = keywords_of(constructor)
-    hints = get_type_hints(constructor)
-    for option, parameter in keywords.items():
-        lines.append(f"  model.{option}={shown(config.model.get(option, parameter.default))}")
-        text = meaning.get(option, "No explanation; see its docstring.")
-        values = [shown(value) for value in allowed_values(hints.get(option))]
-        if not all(value in text for value in values):
-            text = f"{text} One of {', '.join(values)}."
-        lines += paragraph(text, width, indent=6)
+    lines += option_lines("model", entry.__init__, config.model, meanings(entry), width)  # type: ignore[misc]
     learned = config.train.optimiser.learning_rate
     knob = ", ".join(f"{one}: {shown(values)}" for one, values in (config.tune.knob or {}).items())
     tuned = "fitted in one go: nothing is tuned" if entry.fitted else f"learning rate {learned:g} as it comes; tuned"
     last = tuned if entry.fitted else f"{tuned} beside it: {knob}" if knob else f"{tuned} alone"
     return [*lines, "", *paragraph(last, width)]
+
+
+def option_lines(
+    group: str, function: Callable[..., Any], given: Mapping[str, Any], meaning: Mapping[str, str], width: int
+) -> Iterator[str]:
+    """Each option of a function with its value, or its default, and what it means; `name` is none.
+
+    Args:
+        group: `model` or `data`.
+        function: whose keywords are the options.
+        given: values that a YAML and a command give.
+        meaning: what each of them means.
+        width: of the terminal.
+    """
+    keywords, _ = keywords_of(function)
+    hints = get_type_hints(function)
+    for option, parameter in keywords.items():
+        if option == "name":
+            continue
+        value = given.get(option, parameter.default)
+        yield f"  {group}.{option}={'' if value is parameter.empty else shown(value)}"
+        text = meaning.get(option, "No explanation; see its docstring.")
+        values = [shown(value) for value in allowed_values(hints.get(option))]
+        if not all(value in text for value in values):
+            text = f"{text} One of {', '.join(values)}."
+        yield from paragraph(text, width, indent=6)
 
 
 def paragraph(text: str, width: int, indent: int = 0) -> list[str]:

@@ -1,7 +1,7 @@
 """Options of a YAML held against the signature of what they are handed to."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from dataclasses import field, make_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -28,7 +28,7 @@ def held_against(function: Callable[..., Any], options: dict[str, Any], where: s
     free = {name: value for name, value in options.items() if takes_any and name not in keywords}
     named = {name: value for name, value in options.items() if name not in free}
     check_choices({name: value for name, value in named.items() if name in keywords}, hints, where)
-    check_missing(keywords.values(), named, where)
+    check_missing(function, named, where)
     schema = make_dataclass("Options", [(name, storable(hints.get(name)), field(default=MISSING)) for name in keywords])
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), named)
@@ -61,14 +61,20 @@ def check_choices(options: dict[str, Any], hints: dict[str, Any], where: str) ->
             raise unknown(f"{group}.{name}", str(value), map(str, allowed), where=where)
 
 
-def check_missing(keywords: Iterable[inspect.Parameter], options: dict[str, Any], where: str) -> None:
+def missing_options(function: Callable[..., Any], options: Container[str]) -> list[str]:
+    """Names of the keywords that have no default and no value."""
+    keywords, _ = keywords_of(function)
+    return [name for name, keyword in keywords.items() if keyword.default is keyword.empty and name not in options]
+
+
+def check_missing(function: Callable[..., Any], options: Container[str], where: str) -> None:
     """Refuses options without one that has no default.
 
     Raises:
         BenchError: it names the first of them.
     """
     group = where.partition("=")[0]
-    missing = [p.name for p in keywords if p.default is p.empty and p.name not in options]
+    missing = missing_options(function, options)
     if missing:
         raise BenchError(f"{where}: option {missing[0]} has no value; set {group}.{missing[0]}=")
 

@@ -16,12 +16,14 @@ from bench.cells.pool import Pool
 from bench.config import VALIDATIONS, is_tuned
 from bench.machine.cores import cores
 from bench.record.store import table_rows
-from bench.trials.subjects import tuned_words
+from bench.trials.subjects import tunables, tuned_words
 from bench.tuning import file
 from bench.tuning.space import BESIDE, COUNT, middle
 
 DataModel = tuple[str, str]
 """Data set and model."""
+Fold = tuple[str, int | None, str]
+"""Data set, fold where it has several, and model."""
 
 
 class Training(NamedTuple):
@@ -160,7 +162,7 @@ def due_of(orders: Orders, study: Path) -> dict[DataModel, Due]:
         tuned[pair] += len(cells)
         runs[pair] += [training_of(config)] * len(cells)
         trial[pair] = training_of(config, trial_share(config))
-    trials = Counter(dict.fromkeys(tuned, COUNT + BESIDE)) - trials_made(study)
+    trials = trials_due(orders, study)
     tuned -= tuned_runs(study)
     return {
         pair: Due(trials[pair], default[pair], tuned[pair], trial.get(pair, NO_TRAINING), mean_of(own))
@@ -207,10 +209,24 @@ def tuned_runs(study: Path) -> Counter[DataModel]:
     return Counter((str(row["data"]), str(row["model"])) for row in ids.values())
 
 
-def trials_made(study: Path) -> Counter[DataModel]:
+def trials_due(orders: Orders, study: Path) -> Counter[DataModel]:
+    """Trials that are left to make, of every fold by itself, on the data that the study tunes on."""
+    asked: Counter[Fold] = Counter()
+    for data, fold, model, _ in tunables(orders.untuned):
+        asked[data, fold, model] += COUNT + BESIDE
+    named = orders.untuned[0].config["tune"]["data"] if orders.untuned else None
+    due: Counter[DataModel] = Counter()
+    for (data, _, model), count in (asked - trials_made(study)).items():
+        if named is None or data in named:
+            due[data, model] += count
+    return due
+
+
+def trials_made(study: Path) -> Counter[Fold]:
     """Trials that a study has already, in tuning.csv or as records."""
-    ids = {trial.run_id: (trial.data, trial.model) for trial in file.read(study) if trial.used}
-    ids |= {str(row["run_id"]): (str(row["data"]), str(row["model"])) for row in records_of_study(study / "tuning")}
+    ids = {trial.run_id: (trial.data, trial.fold, trial.model) for trial in file.read(study) if trial.used}
+    for row in records_of_study(study / "tuning"):
+        ids[str(row["run_id"])] = str(row["data"]), row["fold"], str(row["model"])
     return Counter(ids.values())
 
 

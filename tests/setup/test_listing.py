@@ -56,8 +56,22 @@ def test_warnings_leave_a_data_set_sound(own_data, bench_call) -> None:
 
 def test_options_and_sizes_of_a_data_set_are_listed(own_data, bench_call) -> None:
     lines = bench_call("list", "data", "mine", "--config-dir", "conf").out.splitlines()
-    assert lines[:3] == ["mine: Two columns of normal numbers.", "  data.scale=2.0", "  data.same=False"]
+    unexplained = "      No explanation; see its docstring."
+    options = ["  data.scale=2.0", unexplained, "  data.same=false", unexplained]
+    assert lines[:5] == ["mine: Two columns of normal numbers.", *options]
     assert lines[-1] == "mine: sound, 0 warnings"
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), {"table": "path", "array": "path", "images": "path", "python": "function"}.items()
+)
+def test_options_of_data_of_ones_own_are_explained_before_any_is_named(bench_call, name, option) -> None:
+    answer = bench_call("list", "data", name)
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert f"  data.{option}=" in lines
+    assert "No explanation" not in answer.out
+    assert lines[-1] == f"data.{option}= has no value, so that nothing was read"
 
 
 def test_a_name_that_is_neither_model_nor_data(bench_call) -> None:

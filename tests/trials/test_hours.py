@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from bench.cells.planning import Orders, Untuned
 from bench.commands import above
 from bench.trials.hours import (
     NO_TRAINING,
@@ -14,8 +15,10 @@ from bench.trials.hours import (
     mean_of,
     training_of,
     trial_share,
+    trials_due,
     validations,
 )
+from bench.tuning.space import BESIDE, COUNT
 
 PRICE = Price(step=0.01, validation=0.1, evaluation=3.0)
 LONG, SHORT = Training(1000, math.inf, 50), Training(250, math.inf, 50)
@@ -68,6 +71,23 @@ def test_workers_share_the_cores_that_others_leave() -> None:
     assert crowding(0.0, workers=2, cores=2) == 1.0
     assert crowding(0.0, workers=4, cores=2) == 2.0
     assert crowding(2.0, workers=2, cores=2) == pytest.approx(4 / 3)
+
+
+def test_every_fold_has_trials_of_its_own_and_data_that_are_not_tuned_on_have_none(tmp_path) -> None:
+    def asked(data: dict, seeds: range, tuned_on: list[str] | None = None) -> Untuned:
+        plain = {"data": data, "model": {"name": "vae"}, "budget": {"rung": 1.0, "ladder": None}}
+        tune = {"knob": None, "data": tuned_on, "seed": 1000}
+        train = {"optimiser": {"learning_rate": 0.01}}
+        words = ["model=vae", f"data={data['name']}"]
+        return Untuned({**plain, "tune": tune, "train": train}, [([*words, f"seed={seed}"], seed) for seed in seeds])
+
+    digits, moons = {"name": "digits", "fold": None}, {"name": "moons"}
+    each = COUNT + BESIDE
+    due = trials_due(Orders(untuned=[asked(digits, range(3)), asked(moons, range(3))]), tmp_path)
+    assert due == {("digits", "vae"): 3 * each, ("moons", "vae"): each}
+    named = ["moons"]
+    due = trials_due(Orders(untuned=[asked(digits, range(3), named), asked(moons, range(3), named)]), tmp_path)
+    assert due == {("moons", "vae"): each}
 
 
 def test_a_forecast_above_the_hours_says_what_to_do() -> None:
