@@ -73,6 +73,8 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
         pairs: every entry behind the best, at the largest budget.
     """
     bests = {pair.best.place: pair.best for pair in pairs}
+    if any(cell.unbounded for cell in cells):
+        return Card(data, "open", "Columns have ties, where a likelihood grows without bound.")
     if len(bests) != 1:
         return Card(data, "open", why_open(cells, len(bests)))
     (best,) = bests.values()

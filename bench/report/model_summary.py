@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.config import is_tuned
 from bench.record.columns import STATUSES
+from bench.record.warnings import UNBOUNDED
 from bench.report.intervals import Interval
 from bench.report.study import Run
 
@@ -30,7 +31,8 @@ class ModelSummary:
         rung: share of the study's budget; None where its runs do not say.
         setting: `default`, `tuned` or, where what was chosen is the default, `default=tuned`; empty for older runs.
         best: whether its NLL is told apart from that of every other model at its budget and setting; False where
-            another was measured on other test examples or by another version; None where nothing was compared with it.
+            another was measured on other test examples or by another version, or a likelihood grows without bound; None
+            where nothing was compared with it.
         estimated: whether its interval takes standard errors for want of per-example likelihoods.
         above_floor: whether it is trained and not shown to be better than the floor, see `bench.report.floor`.
     """
@@ -61,6 +63,11 @@ class ModelSummary:
     def untuned(self) -> bool:
         """True where its study ranks tuned runs alone and it is as it comes."""
         return any(run.get("untuned") for run in self.runs)
+
+    @property
+    def unbounded(self) -> bool:
+        """True where its data have ties, so that a likelihood grows without bound, as its rows warn."""
+        return any(UNBOUNDED in (run.get("warning") or "") for run in self.finished)
 
     @property
     def slack(self) -> float | None:

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 from bench.record.columns import bounded
-from bench.record.warnings import UNBOUNDED
 from bench.report.controls import saturated
 from bench.report.layouts import Layout, Metric, has_any
 from bench.report.marks import DAGGER, DOUBLE_DAGGER, PACKED_TIMES, SECTION, TRIANGLE
@@ -39,8 +38,9 @@ NOTES = {
     "labels": "Every seed sees the same labels: the intervals leave out how much hangs on which they are.",
     "shared": f"{DAGGER} timed while other processes used the machine.",
     "loose": f"{SECTION} the bound may be too high by more than 0.1 nats, or it is not known by how much.",
-    "unbounded": "Columns of {data} have ties, where a likelihood grows without bound: who is first there may only be "
-    "who finds them. The warning of a row says in which columns and what to do: noise on them gives a density.",
+    "unbounded": "Columns of {data} have ties, where a likelihood grows without bound: none is first there, as the "
+    "lowest NLL may only be who finds them. The warning of a row says in which columns and what to do: noise on them "
+    "gives a density.",
     "above": f"{TRIANGLE} not shown to be better than the floor, what is fitted in one go to the same data: its NLL is "
     "above that, or the two are not told apart. A bound counts as it stands.",
     "untuned": "untuned: every entry as it comes. No winner is named: who is first hangs on whom the default rate "
@@ -81,8 +81,8 @@ def notes_of(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -
 
 def unbounded(cells: Iterable[ModelSummary]) -> list[str]:
     """A sentence that names the data sets on which a likelihood grows without bound, as their rows warn."""
-    runs = {cell.data: run for cell in cells for run in cell.finished if UNBOUNDED in (run.get("warning") or "")}
-    return [NOTES["unbounded"].format(data=", ".join(sorted(runs)))] if runs else []
+    data = {cell.data for cell in cells if cell.unbounded}
+    return [NOTES["unbounded"].format(data=", ".join(sorted(data)))] if data else []
 
 
 VARIES = {

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from bench.record.columns import COLUMNS
 from bench.report.cards import cards
+from bench.report.data_warnings import data_warnings
 from bench.report.inert import slug
 from bench.report.model_summary import ModelSummary, count_words
 from bench.report.page_ranks import RankedRow, ranked
@@ -83,7 +84,7 @@ def render(
     notices: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
 ) -> str:
-    """report.html; equal input gives equal text.
+    """report.html; equal input gives equal text. What all rows of a data set warn of is folded, behind the cards.
 
     Args:
         study: its name, runs, pictures and trials.
@@ -115,6 +116,7 @@ def render(
         over_all=[plot for plot in plots if plot.data not in by_data],
         tuning=tuning_tables(study.trials),
         notices=notices,
+        warned=data_warnings(study.runs),
         downloads={name: file_uri(name, files[name]) if files else quote(name) for name in FILES},
         open_figures=OPEN,
         unhappy=[(run, label(run), place_cells(*at(run), places)) for run in study.runs if run["status"] != "ok"],

@@ -110,10 +110,11 @@ def with_likelihoods(cells: list[ModelSummary], test_sets: TestSets) -> list[Mod
             for name, cell in contest.cells.items():
                 outcomes[cell.place].append(result is not None and result.winner == name)
     known = {row for one in test_sets.values() for row in one.rows}
+    bounded = not any(cell.unbounded for cell in cells)
     return [
         replace(
             cell,
-            best=all(outcomes[cell.place]) if outcomes[cell.place] else None,
+            best=bounded and all(outcomes[cell.place]) if outcomes[cell.place] else None,
             estimated=is_estimated(cell, known),
             above_floor=cell.place in above,
         )

@@ -63,7 +63,8 @@ def report(
     cells = summarise(stored.runs, stored.test_sets)
     pairs = differences(cells, stored.test_sets)
     untuned = is_untuned(cells)
-    notices = [*([NOTES["untuned"]] if untuned else []), *older_rows(study, stored.runs), *data_warnings(stored.runs)]
+    heads = [*([NOTES["untuned"]] if untuned else []), *older_rows(study, stored.runs)]
+    notices = [*heads, *data_warnings(stored.runs)]
     answers = verdicts(cells, pairs)
     behind = [] if untuned and not pairs else [difference_table(pairs)]
     likelihood, *others = study_tables(cells)
@@ -85,7 +86,7 @@ def report(
     _write_plots(folder / "plots", plots)
     drawn.keep(folder, wanted, by_data)
     within = texts | {TABLE: (folder / TABLE).read_text(encoding="utf-8")} if single_file else None
-    write_atomically(folder / "report.html", render(stored, cells, pairs, plots, notices, within))
+    write_atomically(folder / "report.html", render(stored, cells, pairs, plots, heads, within))
 
     ranks, more = ranked_tables(cells, pairs, {cell.place for cell in cells}, width)
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""

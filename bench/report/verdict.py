@@ -36,6 +36,8 @@ def verdict(data: str, pairs: list[Difference], cells: list[ModelSummary]) -> st
             f"{data}: models are of different versions, were measured on different test examples or meet in several "
             "settings; none is first."
         )
+    if any(cell.unbounded for cell in cells if cell.data == data):
+        return f"{data}: columns have ties, where a likelihood grows without bound; none is first."
     best = pairs[0].best
     number = quantity(best.intervals["nll_nats"])
     near = [pair.other.model for pair in pairs if not pair.told_apart]

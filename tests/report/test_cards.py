@@ -1,5 +1,6 @@
 """The card of a data set: who is first, how sure that is, and what it says where nobody is."""
 
+from bench.record.warnings import UNBOUNDED
 from bench.report.cards import Card, cards
 from bench.report.ranking import differences
 from bench.report.study import Study
@@ -22,6 +23,15 @@ def test_a_first_that_is_told_apart_from_every_other_is_sure() -> None:
     assert (card.next_family.model, card.next_family.family) == ("cnf", "ODE flow")
     assert 0.4 < float(card.next.nats.split(" ±")[0]) < 0.6
     assert card.cost.training.endswith(" s")
+
+
+def test_none_is_first_or_bold_where_a_likelihood_grows_without_bound() -> None:
+    tied = {"warning": f"x has ties, {UNBOUNDED}: round it"}
+    groups = runs_of("maf", 2.5, **FLOW, **tied), runs_of("cnf", 3.5, **ODE, **tied)
+    card = made(*groups)
+    assert (card.state, card.first, card.families) == ("open", "", ())
+    assert "without bound" in card.why
+    assert [cell.best for cell in summarised(*groups)[0] if not cell.oracle] == [False, False]
 
 
 def test_equals_of_one_family_leave_the_family_sure() -> None:

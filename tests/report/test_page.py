@@ -201,3 +201,11 @@ def test_mixed_devices_and_versions_of_libraries_are_shown_with_their_runs() -> 
     page = render(Study("mixed", runs, {}, {}, {}), summarise(runs), [], [])
     for words in ("CPU (2 runs)", "GPU (4 runs)", "2.13.0 (4 runs)", "2.12.0 (2 runs)"):
         assert f"<dd>{words}</dd>" in page
+
+
+def test_what_all_rows_of_data_warn_of_is_folded_behind_the_cards() -> None:
+    said = "copies of rows stand in two splits"
+    runs = [validated(record("mine", "cnf", seed, warning=said)) for seed in range(2)]
+    page = render(Study("made", runs, {}, {}, {}), summarise(runs), [], [], ["a notice"])
+    folded = page.index("<summary>What to know of the data (1 of 1)</summary>")
+    assert page.index("a notice") < page.index('<div class="cards">') < folded < page.index(f"mine: {said}")

@@ -1,5 +1,6 @@
 """The sentence at the head of a page, for each data set that names a best."""
 
+from bench.record.warnings import UNBOUNDED
 from bench.report.ranking import differences
 from bench.report.verdict import verdicts
 from tests.report.test_ranking import runs_of, summarised
@@ -26,6 +27,12 @@ def test_those_that_are_not_told_apart_are_named() -> None:
     (line,) = said(runs_of("cnf", 2.5, **TRAINED), runs_of("vae", 2.5, **TRAINED), runs_of("gmm", 3.0, **FLOOR))
     assert "not told apart from it: " in line
     assert "floor" not in line
+
+
+def test_none_is_first_where_a_likelihood_grows_without_bound() -> None:
+    tied = {**TRAINED, "warning": f"x has ties, {UNBOUNDED}: round it"}
+    (line,) = said(runs_of("cnf", 2.5, **tied), runs_of("realnvp", 3.5, **tied))
+    assert line == "toy: columns have ties, where a likelihood grows without bound; none is first."
 
 
 def test_the_largest_budget_is_the_one_that_is_said() -> None:
