@@ -22,6 +22,9 @@ from bench.tuning.space import value_of
 WORTH_SAYING = 100
 """Cells from which on a line says that they are being planned."""
 
+SETTINGS = "tune.settings"
+"""The option, and axis of a grid, that says whether entries are run as they come, tuned, or both."""
+
 SEED = re.compile(r"seed=(\d+)")
 
 
@@ -141,7 +144,7 @@ def plan(
                 planned.untuned.append(untuned(config, asked))
             if DEFAULT not in settings_of(config):
                 continue
-            extra += as_it_comes(words, config, composer)
+            extra += as_it_comes(words, config, composer, any(SETTINGS in product for product in grid))
             if apart and not (is_projects(config.model) and is_projects(config.data)):
                 planned.others.append(unresolved(config, asked, composer, extra))
                 continue
@@ -219,13 +222,13 @@ def has_trials(config: Config, cls: type[Entry]) -> bool:
     return not cls.fitted
 
 
-def as_it_comes(words: Iterable[str], config: Config, composer: Composer) -> list[str]:
-    """The word that keeps a command to an entry as it comes, where the study asks for tuned ones by itself."""
+def as_it_comes(words: Iterable[str], config: Config, composer: Composer, in_grid: bool) -> list[str]:
+    """The word that keeps a command to an entry as it comes, where the study, or its grid, asks for tuned ones too."""
     asked = config.tune.settings != [DEFAULT] or any(word.startswith("tune") for word in words)
     if config.tune.setting != DEFAULT or not asked:
         return []
     repeated = [word for word in words if not word.startswith(NOT_REPEATED)]
-    return [] if composer.settings(repeated) == [DEFAULT] else [f"tune.settings=[{DEFAULT}]"]
+    return [] if not in_grid and composer.settings(repeated) == [DEFAULT] else [f"{SETTINGS}=[{DEFAULT}]"]
 
 
 def unresolved(config: Config, requests: "list[Requested]", composer: Composer, extra: list[str]) -> Unresolved:

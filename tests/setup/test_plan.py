@@ -190,6 +190,17 @@ def test_a_study_asks_for_both_settings_and_each_command_makes_one_row(both_conf
         assert plan([*words, f"results_dir={tmp_path}"], False, both_conf, silent).untuned == []
 
 
+def test_a_command_makes_one_row_of_a_study_whose_grid_asks_for_both_settings(tmp_path) -> None:
+    """quick lists its tuned entries and those that come as they are; a cell as it comes is in both lists."""
+    words = ["study=quick", "tune=yes", "data=digits", "model=vae,gaussian", "seed=0", f"results_dir={tmp_path}"]
+    cells = plan(words, True, None, silent).cells
+    assert [cell.config.model["name"] for cell in cells] == ["vae", "gaussian"]
+    for cell in cells:
+        again = plan([*shlex.split(cell.command)[2:], f"results_dir={tmp_path}"], False, None, silent)
+        assert [one.run_id for one in again.cells] == [cell.run_id]
+        assert again.untuned == []
+
+
 def test_a_study_is_made_as_it_comes_on_demand(both_conf, tmp_path) -> None:
     assert planned(tmp_path, "study=both", "tune=no", config_dir=both_conf).untuned == []
     tuned = planned(tmp_path, "study=both", "model=affine", "tune.settings=[tuned]", config_dir=both_conf)
