@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+SETTINGS = "tune.settings"
+"""The option, and axis of a grid, that says whether entries are run as they come, tuned, or both."""
+
 DEFAULT, TUNED, TRIAL = "default", "tuned", "trial"
 """Settings of an entry: as it comes, as its trials chose, and within a trial."""
 BOTH = f"{DEFAULT}={TUNED}"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.config import DEFAULT, TRIAL, TUNED, Config
+from bench.config import DEFAULT, SETTINGS, TRIAL, TUNED, Config
 from bench.data.content import is_projects
 from bench.errors import BenchError, CannotWrite, NotApplicable
 from bench.models.entry import Entry
@@ -21,9 +21,6 @@ from bench.tuning.space import value_of
 
 WORTH_SAYING = 100
 """Cells from which on a line says that they are being planned."""
-
-SETTINGS = "tune.settings"
-"""The option, and axis of a grid, that says whether entries are run as they come, tuned, or both."""
 
 SEED = re.compile(r"seed=(\d+)")
 

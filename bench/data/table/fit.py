@@ -102,9 +102,10 @@ def fitted(frame: Frame, found: Sequence[Found], splits: Splits, dequantise: boo
         for part, rows in zip(raw, splits, strict=True):
             part[:, place] = torch.from_numpy(column.raw(numbers[rows])).float()
         if one.kind != "category":
-            farthest = int(splits.train[np.abs(train - train.mean()).argmax()])
             ties = merged(train, raw[0][:, place])
-            seen[one.name] = seen[one.name]._replace(merged=ties, farthest=farthest)
+            if ties is not None:
+                farthest = int(splits.train[np.abs(train - train.mean()).argmax()])
+                seen[one.name] = seen[one.name]._replace(merged=ties, farthest=farthest)
         place += 1
     return Fitted(space_of(columns, raw[0]), (raw[0], raw[1], raw[2]), seen)
 
