@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+import yaml
 
 from bench import DataSpec, config
+from bench.record.store import table_rows
 from bench.report.readme import TABLE, fill, values_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +52,14 @@ def test_a_study_says_how_it_is_made(study: str) -> None:
     assert not re.search(r"^\|", TABLE.sub("", text), re.MULTILINE), "a table without addresses"
     assert f"bench run study={study}" in text
     assert f"bench report {study}" in text
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_command_of_a_row_as_it_comes_asks_for_no_trials(study: str) -> None:
+    plain = [row for row in table_rows(ROOT / "results" / study) if row.get("setting") == config.DEFAULT]
+    tuned = yaml.safe_load((ROOT / "conf" / "study" / f"{study}.yaml").read_text())["grid"]
+    if any(config.TUNED in one for product in tuned for one in product.get(config.SETTINGS, ())):
+        assert [row["command"] for row in plain if f"{config.SETTINGS}=[{config.DEFAULT}]" not in row["command"]] == []
 
 
 def test_the_front_page_is_short() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.config import DEFAULT, SETTINGS
 from bench.errors import BenchError
 from bench.record.columns import COLUMNS
 from bench.record.reading import Unreadable
@@ -72,14 +71,8 @@ def comparisons(rows: list[dict[str, str]], run: Callable[[list[str], Path | Non
     for row in rows:
         with tempfile.TemporaryDirectory(prefix="bench-verify-") as place:
             words, config_dir = words_of(row["command"])
-            run([*words, *as_it_came(row, words), f"results_dir={place}"], config_dir)
+            run([*words, f"results_dir={place}"], config_dir)
             yield compared(row, list(Path(place).glob("*/runs/*")))
-
-
-def as_it_came(row: dict[str, str], words: list[str]) -> list[str]:
-    """The word that older commands of an entry as it comes lack, where the grid of their study asks for tuned ones."""
-    tuned = any(word.startswith("tune.setting") for word in words)
-    return [f"{SETTINGS}=[{DEFAULT}]"] if row.get("setting") == DEFAULT and not tuned else []
 
 
 def words_of(command: str) -> tuple[list[str], Path | None]:
