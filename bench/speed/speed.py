@@ -16,6 +16,7 @@ from bench.speed.cases.compiled_steps import compiled_steps
 from bench.speed.cases.exact_likelihood import exact_likelihood
 from bench.speed.cases.iwae_5000 import iwae_5000
 from bench.speed.cases.overhead import overhead
+from bench.speed.cases.own_data import own_data
 from bench.speed.cases.packed import packed
 from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
 from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
@@ -46,6 +47,7 @@ CASES: dict[str, Case] = {
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cli": lambda _, results_dir: commands(results_dir),
+    "own-data": lambda _, __: own_data(csv_rows=1_000_000, streamed_rows=10_000_000),
     "ladder": lambda device, results_dir: ladder(device, results_dir, long(device)),
     "ladder-plane": lambda device, results_dir: ladder(
         device, results_dir, long(device), PLANE, case="ladder-plane", claims=PLANE_CLAIMS
@@ -56,7 +58,7 @@ CASES: dict[str, Case] = {
 }
 """Each comparison by its name."""
 
-ONLY_WHEN_NAMED = {"compiled", "pack", "ladder", "ladder-plane", "exact-likelihood", "scaling", "reach"}
+ONLY_WHEN_NAMED = {"compiled", "pack", "own-data", "ladder", "ladder-plane", "exact-likelihood", "scaling", "reach"}
 """Cases of some minutes each; the others together take seven on two quiet cores."""
 
 
