@@ -12,7 +12,7 @@ import yaml
 
 from bench import DataSpec, config
 from bench.record.store import table_rows
-from bench.report.readme import TABLE, fill, values_of
+from bench.report.readme import REPRODUCED, TABLE, fill, reproduced, values_of
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = sorted(
@@ -37,6 +37,14 @@ def test_no_marked_number_is_stale(path: Path) -> None:
         if one != other
     ]
     assert not changed, "\n".join([*stale, "bench report --readme writes them"])
+
+
+def test_published_numbers_stand_beside_ours_as_they_are_printed() -> None:
+    text = (ROOT / "results" / "README.md").read_text()
+    block = REPRODUCED.search(text)
+    assert block is not None
+    assert len(block[2].splitlines()) > 80
+    assert reproduced(text, ROOT / "results") == (text, 0), "bench report --readme prints them anew"
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *(ROOT / "results" / study / "README.md" for study in STUDIES)])

@@ -5,6 +5,7 @@ table stands under a line with one address a column, `<!-- table: data | model |
 dot is taken from the row, as in `digits @ . [1/4, tuned] @ nll_nats`; a column `text` is left as it is. Outside a
 study's folder an address names the study first:
 `<!-- quick: digits @ realnvp @ nll_nats -->`, `<!-- quick table: ... -->`. See `bench.report.readme_values`.
+Under `<!-- bench reproduce -->` stands what that command prints of the studies that have a README.
 """
 
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 from bench.errors import BenchError, unknown
 from bench.record.store import write_atomically
 from bench.report.readme_values import Quantity, StudyValues
+from bench.report.reproduce import README, reproduce_all
 
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 WRITTEN = re.compile(
@@ -26,6 +28,9 @@ MARK = re.compile(r"<!-- (?:(\w+): )?(?!table)([^|>]+? @ [^|>]+? @ \w+(?: - \w+)
 """An address; not one in a code span, which explains them."""
 
 TABLE = re.compile(r"(<!-- (?:(\w+) )?table: (.+) -->\n)(\|.*\n)(\|[-| :]+\|\n)((?:\|.*\n)+)")
+REPRODUCED = re.compile(r"(<!-- bench reproduce -->\n+```text\n)(.*?)(```\n)", re.DOTALL)
+"""What `bench reproduce` prints, between its marker and the end of a block."""
+
 NAMES = frozenset({"data", "model", "text"})
 """Columns of a marked table that are words."""
 
@@ -48,6 +53,8 @@ def fill_readmes(results_dir: Path, study: str | None = None) -> list[str]:
         own = path.parent.name if path.parent.parent == results_dir else ""
         try:
             filled, changed = fill(text, values, own, study)
+            filled, printed = reproduced(filled, results_dir)
+            changed += printed
         except BenchError as error:
             errors.append(f"{path}: {error}")
             continue
@@ -59,11 +66,26 @@ def fill_readmes(results_dir: Path, study: str | None = None) -> list[str]:
     return lines or ["every marked number is that of its study"]
 
 
+def reproduced(text: str, results_dir: Path) -> tuple[str, int]:
+    """A README with what `bench reproduce` prints under that marker, and how many lines of it changed.
+
+    Raises:
+        BenchError: no study has a table.
+    """
+    block = REPRODUCED.search(text)
+    if block is None:
+        return text, 0
+    lines = [f"{line.rstrip()}\n" for line in reproduce_all(results_dir, described=True)]
+    before = block[2].splitlines(keepends=True)
+    changed = len(set(before) ^ set(lines))
+    return "".join((text[: block.start(2)], *lines, text[block.end(2) :])), changed
+
+
 def readmes(results_dir: Path) -> list[Path]:
     """Every README that may hold numbers of these studies: theirs, the front page and those of the package."""
     root = results_dir.resolve().parent
-    front = [root / "README.md", *sorted(root.glob("bench/**/README.md"))]
-    return [path for path in (*front, *sorted(results_dir.glob("**/README.md"))) if path.is_file()]
+    front = [root / README, *sorted(root.glob(f"bench/**/{README}"))]
+    return [path for path in (*front, *sorted(results_dir.glob(f"**/{README}"))) if path.is_file()]
 
 
 def values_of(results_dir: Path) -> dict[str, StudyValues]:

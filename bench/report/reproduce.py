@@ -17,6 +17,7 @@ from bench.report.study import Run, load, words_of
 from bench.report.summary import summarise
 from bench.report.tables import share
 
+README = "README.md"
 ORACLE_COLUMN, ORACLE_ERROR = "oracle_nll_nats", "oracle_standard_error"
 HEADINGS = ("data", "entry", "quantity", "obtained", "published", "difference", "verdict", "published by")
 
@@ -64,13 +65,18 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
     return table(pairs, HEADINGS)
 
 
-def reproduce_all(results_dir: Path) -> list[str]:
+def reproduce_all(results_dir: Path, described: bool = False) -> list[str]:
     """The same over all studies, and a line for each published number that none of them has a counterpart of yet.
+
+    Args:
+        results_dir: holds the studies.
+        described: takes only those that have a README.
 
     Raises:
         BenchError: there is no study with a table.
     """
     folders = sorted(path.parent for path in results_dir.glob(f"*/{TABLE}"))
+    folders = [folder for folder in folders if not described or (folder / README).is_file()]
     if not folders:
         raise BenchError(f"no study in {results_dir} has a {TABLE}; make one with: bench report STUDY")
     studies = {folder.name: finished_models(folder) for folder in folders}
