@@ -92,3 +92,16 @@ def test_two_functions_and_two_folders_of_equal_sizes_have_folders_of_their_own(
         (folder / "a.png").write_text(number)
         names.append(placed(path=str(folder)))
     assert names[0] != names[1]
+
+
+def test_a_function_counts_by_its_module_and_comments_do_not(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "own_rows.py"
+    module.write_text("def load():\n    return 1\n")
+    first = placed(function="own_rows:load")
+    assert first.startswith("all_families-own_rows")
+    module.write_text("# rows\ndef load():\n    return 1\n")
+    assert placed(function="own_rows:load") == first
+    module.write_text("def load():\n    return 2\n")
+    assert placed(function="own_rows:load") != first
+    assert placed(function="no_such_module:load").startswith("all_families-no_such_module")
