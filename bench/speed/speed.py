@@ -11,7 +11,7 @@ from bench.machine.clock import Neighbours
 from bench.machine.heap import keep_freed_memory
 from bench.record.provenance import device_name, git_commit
 from bench.record.store import check_writable, write_atomically
-from bench.speed.cases.commands import commands
+from bench.speed.cases.commands import bench_seconds, commands
 from bench.speed.cases.compiled_steps import compiled_steps
 from bench.speed.cases.exact_likelihood import exact_likelihood
 from bench.speed.cases.iwae_5000 import iwae_5000
@@ -46,7 +46,8 @@ CASES: dict[str, Case] = {
     "realnvp-normflows": lambda device, _: realnvp_against_normflows(device, Effort(seconds=15)),
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
-    "cli": lambda _, results_dir: commands(results_dir),
+    "cli": lambda _, __: commands(),
+    "bench": lambda _, results_dir: [bench_seconds(results_dir)],
     "own-data": lambda _, __: own_data(csv_rows=1_000_000, streamed_rows=10_000_000),
     "ladder": lambda device, results_dir: ladder(device, results_dir, long(device)),
     "ladder-plane": lambda device, results_dir: ladder(
@@ -58,12 +59,12 @@ CASES: dict[str, Case] = {
 }
 """Each comparison by its name."""
 
-ONLY_WHEN_NAMED = {"compiled", "pack", "own-data", "ladder", "ladder-plane", "exact-likelihood", "scaling", "reach"}
-"""Cases of some minutes each; the others together take seven on two quiet cores."""
+SHORT = ("overhead", "vae-pythae", "iwae-5000", "realnvp-nflows", "realnvp-normflows", "cli")
+"""Those that are timed where none is named, eight minutes together on two quiet cores."""
 
 
 def speed(cases: list[str], device: str, results_dir: Path, threads: int | None = None) -> list[str]:
-    """Times `cases` and writes results_dir/speed/<device>.csv; when none is named, all but `ONLY_WHEN_NAMED`.
+    """Times `cases` and writes results_dir/speed/<device>.csv; when none is named, `SHORT`.
 
     Each figure is written when it is measured, so that a case cut short keeps those before; the first one of a case
     replaces the case's earlier rows. Rows of cases that are not timed now stay in the file as they are.
@@ -71,7 +72,7 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
     Args:
         cases: names in `CASES`.
         device: `cpu` or `cuda`.
-        results_dir: holds the studies; the study quick's table is read from it.
+        results_dir: holds the studies; the trials of the study quick are read from it.
         threads: CPU threads of torch, and of JAX where a case needs it; None leaves torch's choice.
 
     Returns:
@@ -101,7 +102,7 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
     }
     new: list[dict[str, str]] = []
     for name in CASES:
-        if name in cases or not (cases or name in ONLY_WHEN_NAMED):
+        if name in (cases or SHORT):
             rows: dict[str, dict[str, str]] = {}
             for figure in timed(CASES[name], chosen, results_dir):
                 rows.pop(figure.what, None)

@@ -15,6 +15,7 @@ def two_cases(monkeypatch: pytest.MonkeyPatch) -> None:
         "second": lambda device, results_dir: [Figure("second", f"in {results_dir.name}", "s", 3.0)],
     }
     monkeypatch.setattr(story, "CASES", cases)
+    monkeypatch.setattr(story, "SHORT", tuple(cases))
 
 
 def test_every_case_is_stored_and_printed_when_none_is_named(two_cases: None, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
 def test_a_long_case_is_timed_only_when_it_is_named(
     two_cases: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(story, "ONLY_WHEN_NAMED", {"second"})
+    monkeypatch.setattr(story, "SHORT", ("first",))
     path = tmp_path / "speed" / "cpu.csv"
     story.speed([], "cpu", tmp_path)
     assert [row["case"] for row in read_rows(path)] == ["first"]
@@ -108,6 +109,6 @@ def test_threads_are_those_asked_for(two_cases: None, tmp_path: Path) -> None:
 def test_the_cases_are_those_of_the_readme() -> None:
     assert list(story.CASES) == [
         "overhead", "vae-pythae", "iwae-5000", "realnvp-nflows", "realnvp-normflows", "compiled", "pack", "cli",
-        "own-data", "ladder", "ladder-plane", "exact-likelihood", "scaling", "reach",
+        "bench", "own-data", "ladder", "ladder-plane", "exact-likelihood", "scaling", "reach",
     ]  # fmt: skip
-    assert story.CASES.keys() >= story.ONLY_WHEN_NAMED
+    assert story.CASES.keys() >= set(story.SHORT)

@@ -1,6 +1,6 @@
-"""Seconds that a person waits: for `bench --help`, a report of 1,000 runs, samples and scores, the study quick."""
+"""Seconds that a person waits: for `bench --help`, a report of 1,000 runs, samples and scores, `make bench`."""
 
-import csv
+import shutil
 import statistics
 import subprocess
 import sys
@@ -9,22 +9,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.record.store import table_rows
 from bench.speed.figure import Figure, Target
 from bench.speed.generated_study import write_study
+from bench.tuning.file import FILE
 
-CASE = "cli"
-HELP_TARGET, REPORT_TARGET, QUICK_TARGET = Target(0.5), Target(20.0), Target(600.0)
+CASE, BENCH_CASE = "cli", "bench"
+HELP_TARGET, REPORT_TARGET, BENCH_TARGET = Target(0.5), Target(15.0), Target(600.0)
 USE_TARGET = Target(3.0)
 """Beyond the model's own time, which is next to none here."""
 SMALL_RUN = "model=realnvp data=moons budget.parameters=1000 budget.steps=10 data.test=500 eval.sample_size=100"
 
 
-def commands(results_dir: Path) -> Iterator[Figure]:
-    """Figures of each; that of the study quick is empty where its table is not there."""
+def commands() -> Iterator[Figure]:
+    """Figures of each but `make bench`."""
     yield help_seconds(calls=11)
     yield from use_seconds(calls=5)
     yield report_seconds(data_sets=10, models=10, seeds=10)
-    yield quick_seconds(results_dir)
 
 
 def help_seconds(calls: int) -> Figure:
@@ -60,17 +61,19 @@ def report_seconds(data_sets: int, models: int, seeds: int) -> Figure:
     return Figure(CASE, f"bench report of {runs} runs", "s", seconds, target=REPORT_TARGET, note=note)
 
 
-def quick_seconds(results_dir: Path) -> Figure:
-    """Training and evaluation of every run of the study quick, from its stored table."""
-    path = results_dir / "quick" / "table.csv"
-    what = "study quick, training and evaluation"
-    if not path.exists():
-        return Figure(CASE, what, "s", None, target=QUICK_TARGET, note=f"no {path}; make it with bench run study=quick")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    seconds = sum(float(row[name] or 0) for row in rows for name in ("train_seconds", "eval_seconds"))
-    where = "; ".join(sorted({f"{row['device']}, {row['threads']} threads" for row in rows}))
-    return Figure(CASE, what, "s", seconds, target=QUICK_TARGET, note=f"{len(rows)} runs stored from {where}")
+def bench_seconds(results_dir: Path, study: str = "quick", trials: str = "committed") -> Figure:
+    """`make bench`: the study run from nothing by two processes, with its committed trials, and its report."""
+    with tempfile.TemporaryDirectory() as folder:
+        tuned = []
+        if trials == "committed":
+            (Path(folder) / study).mkdir()
+            shutil.copy(results_dir / study / FILE, Path(folder) / study)
+            tuned = ["tune=yes"]
+        seconds = timed_call("run", f"study={study}", *tuned, "workers=2", f"results_dir={folder}")
+        seconds += timed_call("report", study, "--results-dir", folder)
+        runs = len(table_rows(Path(folder) / study))
+    note = f"{runs} runs by two processes and their report; one call"
+    return Figure(BENCH_CASE, "make bench", "s", seconds, target=BENCH_TARGET, note=note)
 
 
 def timed_call(*arguments: str) -> float:

@@ -5,7 +5,7 @@ import pytest
 
 from bench.record.columns import COLUMNS
 from bench.record.store import RunFolder
-from bench.speed.cases.commands import help_seconds, quick_seconds, report_seconds, timed_call, use_seconds
+from bench.speed.cases.commands import bench_seconds, help_seconds, report_seconds, timed_call, use_seconds
 from bench.speed.generated_study import LATENT_USE, write_study
 
 
@@ -47,15 +47,12 @@ def test_a_command_that_fails_is_not_a_timing() -> None:
         timed_call("no-such-command")
 
 
-def test_the_study_quick_is_read_from_its_table(tmp_path: Path) -> None:
-    assert quick_seconds(tmp_path).ours is None
-    (tmp_path / "quick").mkdir()
-    rows = "train_seconds,eval_seconds,device,threads\n10.5,2.0,CPU,2\n,1.0,CPU,2\n"
-    (tmp_path / "quick" / "table.csv").write_text(rows)
-    figure = quick_seconds(tmp_path)
-    assert figure.ours == pytest.approx(13.5)
-    assert figure.met == "yes"
-    assert figure.note == "2 runs stored from CPU, 2 threads"
+@pytest.mark.long
+def test_a_study_is_timed_from_its_first_run_to_its_report(tmp_path: Path) -> None:
+    figure = bench_seconds(tmp_path, "smoke", trials="none")
+    assert figure.ours is not None
+    assert figure.ours > 5
+    assert figure.note == "12 runs by two processes and their report; one call"
 
 
 @pytest.mark.long
