@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from bench.cells.server import kill
+from bench.cells.server import FORK, PLAN, kill
 from bench.errors import BenchError
 from bench.paths import project_dir
 
@@ -120,7 +120,8 @@ class Pool:
             file.flush()
             file.seek(0)
             given = (file.fileno(), messages, output)
-            pid = self.spawn(*given) if self.server is None else self.fork(given)
+            request = PLAN if task["do"] == "plan" else FORK
+            pid = self.spawn(*given) if self.server is None else self.fork(given, request)
         early = [] if self.server is None else self.server.early()
         os.close(messages)
         os.close(output)
@@ -132,13 +133,13 @@ class Pool:
         self.reap(early)
         return process
 
-    def fork(self, descriptors: tuple[int, int, int]) -> int:
+    def fork(self, descriptors: tuple[int, int, int], request: bytes) -> int:
         """A child of the server with the task, of a new server where the old one has ended since."""
         assert self.server is not None
         try:
-            return self.server.fork(descriptors)
+            return self.server.fork(descriptors, request)
         except ServerEnded:
-            return self.new_server().fork(descriptors)
+            return self.new_server().fork(descriptors, request)
 
     def new_server(self) -> "Server":
         """Another server in place of one that was killed; the processes that were forked from that one end with it.
@@ -264,11 +265,11 @@ class Server:
         self.ready = False
         self.ended: list[tuple[int, int]] = []
 
-    def fork(self, descriptors: tuple[int, ...]) -> int:
-        """The number of a child that has these descriptors."""
+    def fork(self, descriptors: tuple[int, ...], request: bytes) -> int:
+        """The number of a child that has these descriptors; `request` is `FORK` or `PLAN`."""
         while not self.ready:
             self.ready = self.receive() == "ready"
-        socket.send_fds(self.connection, [b"fork"], list(descriptors))
+        socket.send_fds(self.connection, [request], list(descriptors))
         while " " in (answer := self.receive()):
             self.ended.append(status_of(answer))
         return int(answer)

@@ -1,10 +1,13 @@
 """The server that each cell's process is forked from: everything is imported, nothing is computed.
 
+It is ready once it has what planning needs, and imports the rest while a child plans. Cells' processes wait for the
+rest: what is loaded stands in their rows.
+
 It runs no tensor operation, imports no user's code and opens no CUDA context, so that a child begins as a fresh process
 would, in a fraction of the seconds that the imports take. It has one thread, which waits.
 
-Protocol, over a socket of whole messages: `fork` with three descriptors (task, messages, output) is answered by the
-child's number; `<pid> <status>` tells that a child has ended.
+Protocol, over a socket of whole messages: `fork`, or `plan` for a child that does not wait for all imports, with three
+descriptors (task, messages, output) is answered by the child's number; `<pid> <status>` tells that a child has ended.
 """
 
 import contextlib
@@ -16,9 +19,12 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+
+FIRST = ("torch", "bench.cells.worker")
+"""Modules without which no child can work."""
 
 NEEDED = (
-    "torch",
     "torch._dynamo",
     "torch.optim",
     "sklearn.ensemble",
@@ -27,43 +33,55 @@ NEEDED = (
     "sklearn.mixture",
     "scipy.stats",
     "scipy.optimize",
-    "bench.cells.worker",
 )
-"""Modules, and those they import, that a child finds loaded. Adam imports `torch._dynamo` at its first step."""
+"""Further ones, and those they import, that a cell would import. Adam imports `torch._dynamo` at its first step."""
 
 PACKAGES = ("bench.models", "bench.data")
 """Packages all of whose modules are."""
+
+FORK, PLAN = b"fork", b"plan"
+"""Requests: a child with everything, and one at once."""
 
 DESCRIPTORS = 3
 SET_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
 
-def preload() -> None:
-    """Imports what cells need. A module whose extra is missing is left out: its cells say so."""
+def preload() -> Iterator[bool]:
+    """Imports what cells need, a module a step, and says True after each.
+
+    One whose extra is missing is left out: its cells say so.
+    """
     for name in NEEDED:
         importlib.import_module(name)
+        yield True
     for package in PACKAGES:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
             with contextlib.suppress(ImportError):
                 importlib.import_module(f"{package}.{module.name}")
+            yield True
     from bench.record.provenance import asked_for, git_commit
     from bench.setup.sources import required_modules
 
     for remembered in (asked_for, git_commit, required_modules):  # each of them costs a child a tenth of a second
         remembered()
+        yield True
 
 
 def serve(connection: socket.socket) -> None:
     """Forks a child for each request until the other end closes; the children then end with this process."""
-    preload()
+    for name in FIRST:
+        importlib.import_module(name)
+    steps, loading = preload(), True
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     connection.send(b"ready")
     children: set[int] = set()
     while True:
-        ready, _, _ = select.select([connection.fileno(), wake], [], [])
+        ready, _, _ = select.select([connection.fileno(), wake], [], [], 0 if loading else None)
+        if loading and not ready:
+            loading = next(steps, False)
         if wake in ready:
             os.read(wake, 4096)
             for pid, status in ended():
@@ -74,6 +92,8 @@ def serve(connection: socket.socket) -> None:
             if not message:
                 end(children)
                 return
+            while loading and message != PLAN:
+                loading = next(steps, False)
             server = os.getpid()
             pid = os.fork()
             if pid == 0:
