@@ -21,13 +21,17 @@ class Folds:
 
     Attributes:
         values: entry -> fold -> mean log-likelihood over its test examples, in nats.
-        common: folds that all entries have.
+        whole: entries with the most folds; one whose run failed lacks some.
+        common: folds that these have.
         ratio: n_test / n_train.
+        pooled: the variance that entries have around the folds' means; None where they share none.
     """
 
     def __init__(self, values: Mapping[str, Mapping[str, float]], ratio: float) -> None:
         self.values, self.ratio = values, ratio
-        self.common = sorted(set.intersection(*(set(own) for own in values.values())))
+        most = max(len(own) for own in values.values())
+        self.whole = [entry for entry, own in values.items() if len(own) == most]
+        self.common = sorted(set.intersection(*(set(values[entry]) for entry in self.whole)))
         self.pooled = self.pooled_residual()
 
     def mean(self, entry: str) -> float:
@@ -35,8 +39,16 @@ class Folds:
         return float(np.mean(list(self.values[entry].values())))
 
     def standing(self, entry: str) -> float:
-        """Mean over the folds that all entries have; over its own where they share none."""
-        return float(np.mean([self.values[entry][fold] for fold in self.common or self.values[entry]]))
+        """Mean over the folds in common; where it lacks some, that of whole entries plus its distance on those it has.
+
+        Its own mean where it shares no fold with them.
+        """
+        own = [fold for fold in self.common if fold in self.values[entry]]
+        if not own:
+            return self.mean(entry)
+        beside = {fold: float(np.mean([self.values[one][fold] for one in self.whole])) for fold in self.common}
+        apart = np.mean([self.values[entry][fold] - beside[fold] for fold in own])
+        return float(apart + np.mean(list(beside.values())))
 
     def runs(self, entry: str) -> int:
         """Number of folds."""
@@ -48,7 +60,7 @@ class Folds:
         return self.of(values) if len(values) > 1 else None
 
     def gap(self, a: str, b: str) -> float:
-        """Mean of `a` minus that of `b` over the folds that both have; over all where they share none."""
+        """Mean of `a` minus that of `b` over the folds that both have; NaN where they share none."""
         shared = self.shared(a, b)
         return float(np.mean([self.values[a][fold] - self.values[b][fold] for fold in shared])) if shared else math.nan
 
@@ -62,8 +74,12 @@ class Folds:
         return self.of([self.values[a][fold] - self.values[b][fold] for fold in shared])
 
     def shared(self, a: str, b: str) -> list[str]:
-        """Folds that both have: those that all have, where there are two, so that an order has no cycles."""
-        return self.common if len(self.common) > 1 else sorted(self.values[a].keys() & self.values[b].keys())
+        """Folds that both have."""
+        return sorted(self.values[a].keys() & self.values[b].keys())
+
+    def runs_of_gap(self, a: str, b: str) -> int:
+        """Number of folds that both have."""
+        return len(self.shared(a, b))
 
     def of(self, values: Sequence[float]) -> Variance:
         """Nadeau and Bengio's variance of the mean of values by fold."""
@@ -72,14 +88,14 @@ class Folds:
     def pooled_residual(self) -> Part | None:
         """The variance that entries have around the folds' means, shared by all.
 
-        Over the folds that all have. None for fewer than two, or where a test says that entries differ in it:
+        Of whole entries over the folds in common. None for fewer than two, or where a test says that they differ in it:
         Bartlett's (1937), or that of the entry which differs most. The second is for a wild entry, which moves the
         folds' means and with them the residuals of all others, so that Bartlett's test takes them for alike.
         """
         folds = self.common
-        if len(self.values) < 2 or len(folds) < 2:
+        if len(self.whole) < 2 or len(folds) < 2:
             return None
-        table = np.array([[own[fold] for fold in folds] for own in self.values.values()])
+        table = np.array([[self.values[entry][fold] for fold in folds] for entry in self.whole])
         residual = residuals(table)
         alike = [row for row in residual if float(row.var()) > 0]
         if len(alike) < len(table) or 2 * min(bartlett.p_value(list(residual)), wildest(table)) < EQUAL_LEVEL:

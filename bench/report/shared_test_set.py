@@ -34,6 +34,10 @@ class SharedTestSet:
         """Mean of `a` minus that of `b`."""
         return self.mean(a) - self.mean(b)
 
+    def runs_of_gap(self, a: str, b: str) -> int:
+        """The fewer runs of the two."""
+        return min(self.runs(a), self.runs(b))
+
     def of_mean(self, entry: str) -> Variance | None:
         """The variance of the mean over seeds and examples; None of one run, which says nothing of another seed."""
         return of_mean(self.products, self.places[entry], self.pooled) if self.runs(entry) > 1 else None
