@@ -66,7 +66,7 @@ def run_command(
         if dry:
             for line in forecast(orders, again):
                 say(line)
-            return 1 if orders.refusals else 0
+            return 2 if orders.refusals else 0
         if orders.refusals:
             return refuse(orders)
         if not orders.cells:

@@ -31,7 +31,7 @@ def test_finished_runs_are_counted_and_their_seconds_price_the_others(own_conf, 
 
 def test_what_is_refused_is_named_and_is_a_failure(own_conf, bench_call) -> None:
     answer = bench_call(*words(own_conf, "-m", "model=affine,unbuildable", "--dry-run"))
-    assert answer.code == 1
+    assert answer.code == 2
     assert "1 refused: model=unbuildable cannot be built" in answer.out
     assert "2 runs: 1 to run, 1 refused" in answer.out.splitlines()[-1]
 

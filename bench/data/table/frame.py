@@ -116,7 +116,7 @@ class Frame:
         Raises:
             BenchError: a name that there is not, or no column is left.
         """
-        kept, out = set(names or self.columns), set(dropped or ())
+        kept, out = set(self.columns if names is None else names), set(dropped or ())
         self.check_names(names or (), "data.columns")
         self.check_names(dropped or (), "data.drop")
         self.columns = {name: values for name, values in self.columns.items() if name in kept - out}

@@ -116,8 +116,15 @@ def as_asked(frame: Frame, name: str, values: Any, kind: str, earlier: str) -> F
     return Found(name, kind)  # type: ignore[arg-type]
 
 
-def category(frame: Frame, name: str, values: Words, constant: bool = True) -> Found:
+def category(frame: Frame, name: str, values: Words, constant: bool = True, remedy: str = "") -> Found:
     """A category, its words sorted, numbers by their size; a constant where it has one word alone.
+
+    Args:
+        frame: of the file.
+        name: of the column.
+        values: its words.
+        constant: accepts one word.
+        remedy: what to do about too many of them; by default to leave the column out.
 
     Raises:
         BenchError: it has more than 50, or one where `constant` is not accepted.
@@ -130,7 +137,7 @@ def category(frame: Frame, name: str, values: Words, constant: bool = True) -> F
         advice = "give numbers, such as days" if what == "dates" else "merge rare ones"
         raise BenchError(
             f"{frame.place(0, name)} is {shown(word)}, one of {len(there)} {what}; a category has at most "
-            f"{MOST_WORDS}: leave the column out by {drop(name)}, or {advice}"
+            f"{MOST_WORDS}: {remedy or f'leave the column out by {drop(name)}'}, or {advice}"
         )
     ordered = sorted(there, key=lambda place: sorting_key(values.words[place]))
     words = tuple(values.words[place] for place in ordered)

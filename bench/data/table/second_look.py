@@ -21,6 +21,8 @@ THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 POINT_NUMBER = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+(,\d+)?|\d*\.\d+|\d+\.)(e[-+]?\d+)?", re.IGNORECASE)
 """A number with a point, be it before the fraction or between thousands."""
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}( .*)?")
+DIVIDED = 0.9
+"""Share of rows that have as many fields as the header by the delimiter of a file: others are faults."""
 HEADERS = 0.01
 """Share of rows up to which rows like the first are headers that stand there again; more are values."""
 
@@ -130,17 +132,19 @@ def ragged(path: Path, form: Form, header: bool, width: int) -> BenchError | Non
             columns = "column" if width == 1 else "columns"
             return BenchError(
                 f"{path.name}: row {place + 1} (line {line}) has {len(fields)} values for {width} {columns}, the last "
-                f"of them {shown(fields[-1], 20)}; {remedy(place, len(fields), width)}"
+                f"of them {shown(fields[-1], 20)}; {remedy(place, fields, width)}"
             )
     return None
 
 
-def remedy(row: int, fields: int, width: int) -> str:
-    """What to do about a row of so many values; `row` counts from 0."""
-    if row == 0 and fields == width + 1:
-        return "the header may lack the name of the first column: add it"
-    if fields == 2 * width:
+def remedy(row: int, fields: Sequence[str], width: int) -> str:
+    """What to do about a row of too many or too few values; `row` counts from 0."""
+    if row == 0 and len(fields) == width + 1 and not fields[-1]:
+        return "rows may end with a delimiter: take it out, or end the header with one too"
+    if len(fields) == 2 * width:
         return "a decimal comma may be taken for the delimiter: quote such numbers, or write points"
+    if row == 0 and len(fields) == width + 1:
+        return "the header may lack the name of the first column: add it"
     return "mend the row, or quote values that hold the delimiter"
 
 
@@ -189,12 +193,13 @@ def other_delimiter(path: Path, form: Form, first: Sequence[Record]) -> BenchErr
     if len(first[0][1]) > 1:
         return None
     # A comma before fractions divides the rows below the header.
-    lines = [re.sub(r"[\r\n]", " ", own.join(fields)) for _, fields in first]
+    lines = [re.sub(r"[\r\n]", " ", own.join(fields)).strip(" ") for _, fields in first]
     for word, other in DELIMITERS.items():
-        head, *below = csv.reader(lines, delimiter=other)
+        head, *below = csv.reader(lines, delimiter=other, skipinitialspace=True)
         values = [value.strip() for fields in below for value in fields]
         commas = any(COMMA_NUMBER.fullmatch(value) for value in values)
-        divides = len(head) > 1 and all(len(fields) == len(head) for fields in below)
+        alike = sum(len(fields) == len(head) for fields in below)
+        divides = len(head) > 1 and alike >= DIVIDED * len(below)
         if other == " ":  # which stands within words too
             divides = divides and all(is_number(value, "," if commas else ".") for value in values)
         if other != own and divides:

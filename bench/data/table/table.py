@@ -15,7 +15,7 @@ from bench.data.table.column import shown
 from bench.data.table.crossing import shared_rows
 from bench.data.table.diagnosis import Diagnosis, check_singular, notes, warnings
 from bench.data.table.fit import fitted
-from bench.data.table.frame import Form, Frame, Words, as_words
+from bench.data.table.frame import Form, Frame, Words, as_words, is_missing
 from bench.data.table.kinds import Found, category, check_finite, kinds_of
 from bench.data.table.reading import read
 from bench.data.table.splits import PARTS, TIME, Splits, split_rows
@@ -193,8 +193,15 @@ def classes_of(frame: Frame, label: str) -> Found:
         BenchError: a label is missing or stands once, or there are too many.
     """
     values = frame.columns[label]
+    missing = is_missing(values)
+    if bool(missing.any()):
+        raise BenchError(
+            f"{frame.place(int(missing.argmax()), label)} is missing; give data.missing=drop to leave such rows "
+            "out, or leave data.label out"
+        )
     check_finite(frame, label, values)
-    found = category(frame, label, values if isinstance(values, Words) else as_words(values), constant=False)
+    words = values if isinstance(values, Words) else as_words(values)
+    found = category(frame, label, words, constant=False, remedy="leave data.label out")
     counts = np.bincount(found.codes)
     if counts.min() < 2:
         word = int(counts.argmin())

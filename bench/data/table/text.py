@@ -24,6 +24,8 @@ LOOKED_AT = 1_000
 VALUES_AT_ONCE = 2_000_000
 """Values that the parser holds at once."""
 BYTES_LOOKED_AT = 4_096
+FEW = 100
+"""One NUL byte in so many is a fault of a text; more are another kind of file."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,26 @@ def check_text(path: Path, form: Form) -> None:
     with opener(path, "rb") as file:
         start: bytes = file.read(BYTES_LOOKED_AT)
     if b"\0" in start and "16" not in form.encoding and "32" not in form.encoding:
+        if start.count(b"\0") <= len(start) // FEW and is_text(start, form):
+            *above, before = start[: start.index(b"\0")].split(b"\n")
+            column = before.count(second_look.delimiter_of(path, form).encode()) + 1
+            raise BenchError(f"{path.name}: line {len(above) + 1}, column {column} has a NUL byte; take it out")
         utf16 = start[:2] in (b"\xff\xfe", b"\xfe\xff")
         advice = "give data.encoding=utf-16" if utf16 else "give a .csv, .tsv, .npy, .npz or .parquet file by its name"
         raise BenchError(f"{path.name}: row 1, column 1: the file is no {form.encoding} text; {advice}")
+
+
+def is_text(start: bytes, form: Form) -> bool:
+    """True where the first bytes of a file decode and no other control characters stand among them."""
+    try:
+        text = start.decode(form.encoding, errors="strict")
+    except UnicodeDecodeError as error:
+        text = start[: error.start].decode(form.encoding)
+        if error.start < len(start) - 3:  # a character may be cut at the end
+            return False
+    except LookupError:
+        return False
+    return all(character >= " " or character in "\0\t\r\n" for character in text)
 
 
 def check_double(path: Path, words: Sequence[str], line: int) -> None:

@@ -117,6 +117,34 @@ def test_another_delimiter_is_named_and_then_read(tmp_path, delimiter, word) -> 
     assert table("table", path=str(path), delimiter=word).spec.dim == 3
 
 
+def test_columns_aligned_by_spaces_and_a_short_row_hide_no_delimiter(tmp_path) -> None:
+    path = tmp_path / "aligned.dat"
+    path.write_text("".join("  " + "   ".join(row) + "\n" for row in [HEAD, *ROWS]))
+    assert "is one column by comma and 3 by space; give data.delimiter=space" in refused(path)
+    assert table("table", path=str(path), delimiter="space").spec.dim == 3
+    short = written(tmp_path, [HEAD, *ROWS[:10], ROWS[10][:2], *ROWS[11:]], "short.csv", ";")
+    assert "give data.delimiter=semicolon" in refused(short)
+    assert "row 11 (line 12) has 2 values for 3 columns" in refused(short, delimiter=";")
+
+
+def test_rows_that_end_with_a_delimiter_and_a_comma_in_one_column_are_told(tmp_path) -> None:
+    path = tmp_path / "trailing.csv"
+    path.write_text("a,b,c\n" + "".join(",".join(row) + ",\n" for row in ROWS))
+    assert "rows may end with a delimiter: take it out, or end the header with one too" in refused(path)
+    path.write_text("x\n" + "".join(f"0,{n}5\n" for n in range(100, 160)))
+    assert "a decimal comma may be taken for the delimiter" in refused(path)
+
+
+def test_labels_and_columns_have_remedies_that_work(tmp_path) -> None:
+    many = written(tmp_path, [[*HEAD, "y"], *([*row, f"k{n}"] for n, row in enumerate(ROWS))], "many.csv")
+    assert "leave data.label out, or merge rare ones" in refused(many, label="y")
+    some = written(tmp_path, [[*HEAD, "y"], *([*row, "" if n == 5 else f"k{n % 2}"] for n, row in enumerate(ROWS))])
+    message = refused(some, label="y")
+    assert "row 6 (line 7), column y is missing; give data.missing=drop" in message
+    assert table("table", path=str(some), label="y", missing="drop").spec.dim == 3
+    assert "no column is left" in refused(many, columns=[])
+
+
 def test_decimal_commas_are_read_where_they_are_asked_for(tmp_path) -> None:
     point = table("table", path=str(written(tmp_path, [HEAD, *ROWS])))
     rows = [HEAD, *([value.replace(".", ",") for value in row] for row in ROWS)]
@@ -211,6 +239,7 @@ def test_blank_lines_of_several_columns_are_no_rows(tmp_path) -> None:
         ("a,città\n1,x\n".encode("latin-1"), "the header (line 1), column 2 has the byte 0xe0, which is not utf-8"),
         ("a,b\n1,x\n2,è\n".encode("latin-1"), "row 2 (line 3), column 2 has the byte 0xe8, which is not utf-8"),
         ("a,b\n1,2\n".encode("utf-16"), "the file is no utf-8 text; give data.encoding=utf-16"),
+        (b"a,b\n1,2\n3,4\0\n" + b"5,6\n" * 300, "line 3, column 2 has a NUL byte; take it out"),
         (bytes(range(256)), "row 1, column 1: the file is no utf-8 text; give a .csv, .tsv, .npy"),
     ],
 )
