@@ -67,6 +67,12 @@ def test_every_toy_and_all_three_families_have_a_counterpart() -> None:
     assert {"vae", "iwae", "svae", "vampprior", "vae_iaf", "realnvp", "maf", "cnf"} <= {each.model for each in ALL}
 
 
+def test_every_published_table_of_the_official_files_has_counterparts() -> None:
+    models = {"gaussian", "maf", "realnvp", "realnvp_paper", "cnf", "cnf_fast", "nsf", "nsf_ar", "flow_matching"}
+    for data in ("power", "gas", "hepmass", "miniboone", "bsds300"):
+        assert {each.model for each in ALL if each.data == data} == models
+
+
 def row(**columns: str) -> Counterpart:
     published = {"value": "1", "error": "", "error_kind": "", "better": "lower"} | columns
     return Counterpart(published, "digits", "vae", frozenset(), "nll_nats")

@@ -133,6 +133,7 @@ def test_all_studies_stand_together_and_a_number_without_a_run_says_so(tmp_path:
     (tmp_path / "empty").mkdir()
     lines = reproduce_all(tmp_path)
     rows = [re.split(r"  +", line) for line in lines[1 : lines.index("")]]
+    rows = [row for row in rows if row[1] in {"mnist", "mnist_binary"}]
     five = [row[:5] for row in rows if "RealNVP (5" in row[-1] and row[2] == "realnvp"]
     assert [row[0] for row in five] == ["one", "two"]
     made = [row for row in rows if "MADE" in row[-1]]
