@@ -67,7 +67,7 @@ def write_csv(path: Path, rows: int = 200) -> None:
 
 
 @pytest.mark.long
-def test_a_csv_becomes_a_ranked_page(bench_call, tmp_path) -> None:
+def test_a_csv_with_ties_becomes_a_page_on_which_none_is_first(bench_call, tmp_path) -> None:
     """From a folder with nothing but the file: refused where it would take too long, then made."""
     write_csv(tmp_path / "mine.csv")
     words = ["run", "study=all_families", "data=table", "data.path=mine.csv", "data.label=club", *TINY_BUDGET,
@@ -95,6 +95,35 @@ def test_a_csv_becomes_a_ranked_page(bench_call, tmp_path) -> None:
     assert "shoe has ties" in page
     assert "grows without bound: none is first there" in page
     assert "exact density" not in page
+
+
+@pytest.mark.long
+def test_a_csv_without_ties_has_a_first_model_and_a_row_of_it_writes_new_rows(bench_call, tmp_path) -> None:
+    """What the README promises, in two commands; all floors are there."""
+    draw = random.Random(1)
+    with (tmp_path / "mine.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["height", "weight", "pulse"])
+        for _ in range(400):
+            height = draw.gauss(170, 10)
+            writer.writerow([height, 0.9 * height - 90 + draw.gauss(0, 5), draw.gauss(70, 8)])
+    words = ["run", "study=all_families", "data=table", "data.path=mine.csv", *TINY_BUDGET, *TINY_EVAL,
+             "model=maf,gaussian,gmm,kde,forest_ar", "seed=0,1", "budget.parameters=600", "budget.tolerance=0.5",
+             "-m"]  # fmt: skip
+    answer = bench_call(*words)
+    assert answer.code == 0, answer.err
+    assert "has the lowest test NLL" in answer.out
+    (folder,) = (tmp_path / "results").iterdir()
+    rows = table(folder)
+    assert {row["model"] for row in rows} == {"maf", "gaussian", "gmm", "kde", "forest_ar"}
+    assert {row["status"] for row in rows} == {"ok"}
+    run = next(row["run_id"] for row in rows if row["model"] == "maf")
+    answer = bench_call("sample", run, "-n", "1000", "--out", "new.csv")
+    assert answer.code == 0, answer.err
+    with (tmp_path / "new.csv").open(newline="") as file:
+        head, *new = csv.reader(file)
+    assert head == ["height", "weight", "pulse"]
+    assert len(new) == 1_000
 
 
 def test_no_run_begins_once_the_hours_are_over(bench_call, tmp_path) -> None:
