@@ -18,7 +18,7 @@ from bench.setup.compose import compose
 SEEDS, EXAMPLES = 40, 10_000
 """Of the population: training sets that mixtures are fitted to, and test examples."""
 
-REPEATS = 1_500
+REPEATS = 6_000
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def sample(rng: np.random.Generator, values: np.ndarray, seeds: int, examples: n
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("examples", [50, 400, 5_000])
 def test_the_interval_covers_the_population(population: dict[str, np.ndarray], seeds: int, examples: int) -> None:
-    """From a test set's error twice the seeds' to a fifth of it; coverage 92 to 98 % with 0.6 % of simulation error."""
+    """From a test set's error twice the seeds' to a fifth of it; coverage 92 to 98 % with 0.35 % of simulation error."""
     rng = np.random.default_rng(0)
     truth = population["gmm"].mean()
     covered = 0
@@ -57,7 +57,7 @@ def test_the_interval_covers_the_population(population: dict[str, np.ndarray], s
         values = sample(rng, population["gmm"], seeds, rng.choice(EXAMPLES, examples))
         found = mean_interval(SharedTestSet(Products.of(values), {"gmm": range(seeds)}), "gmm")
         covered += found.half_width is not None and abs(found.mean - truth) <= found.half_width
-    assert 0.91 <= covered / REPEATS <= 0.98
+    assert 0.92 <= covered / REPEATS <= 0.98
 
 
 @pytest.mark.long
@@ -72,7 +72,7 @@ def test_the_interval_of_a_difference_covers_it(population: dict[str, np.ndarray
         ((other, found),) = result.differences.items()
         sign = 1 if other == "few" else -1
         covered += found.half_width is not None and abs(found.mean - sign * truth) <= found.half_width
-    assert 0.91 <= covered / REPEATS <= 0.98
+    assert 0.92 <= covered / REPEATS <= 0.98
 
 
 @pytest.mark.long
