@@ -109,7 +109,9 @@ def test_an_entry_that_lacks_a_fold_changes_no_other_pair() -> None:
     assert result.best == "a"
     assert {name: one.n for name, one in result.differences.items()} == {"b": 5, "c": 4}
     assert folds.gap("b", "c") == pytest.approx(1.0)
-    assert folds.standing("c") == pytest.approx(folds.standing("b") - 1.0)
+    # c is 1.875 nats behind the mean of a and b on its four folds, and b 1 behind it on all five.
+    assert folds.standing("c") == pytest.approx(-97.2 - 1.875)
+    assert folds.standing("a") > folds.standing("b") > folds.standing("c")
 
 
 def test_a_clear_gap_is_seen_through_folds_that_differ() -> None:
@@ -129,7 +131,8 @@ def test_entries_are_ordered_by_the_folds_that_all_have() -> None:
 
 def test_missing_folds_and_single_ones_have_no_wrong_interval() -> None:
     folds = Folds({"a": {"0": 1.0, "1": 2.0, "2": 1.5}, "b": {"0": 0.0, "1": 1.1}, "c": {"3": 0.0}}, RATIO)
-    assert folds.common == []
+    assert (folds.whole, folds.common) == (["a"], ["0", "1", "2"])
+    assert folds.pooled is None
     assert folds.gap("a", "b") == pytest.approx(0.95)
     variance = folds.of_difference("a", "b")
     assert variance is not None

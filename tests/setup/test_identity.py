@@ -21,7 +21,8 @@ def cell(*words: str) -> Cell:
 
 def test_options_at_their_default_are_not_in_it() -> None:
     content = cell().key.content
-    assert content["model"] == content["budget"] == content["train"] == {}
+    assert content["model"] == content["budget"] == {}
+    assert content["train"] == {"optimiser": {"learning_rate": 0.01}}  # of the model's YAML
     assert cell("model.beta=1", "budget.steps=2000", "train.optimiser.clip_norm=10").run_id == cell().run_id
     assert cell("model.beta=2").key.content["model"] == {"beta": 2.0}
 
@@ -75,7 +76,7 @@ def test_a_class_of_the_projects_counts_by_its_name_and_version(monkeypatch) -> 
     first = cell()
     assert first.key.content["entry"] == "VAE"
     assert "bench." not in json.dumps(first.key.content)
-    monkeypatch.setattr(first.entry_class, "version", 2)
+    monkeypatch.setattr(first.entry_class, "version", first.entry_class.version + 1)
     assert cell().run_id != first.run_id
 
 
