@@ -49,7 +49,7 @@ def sample(rng: np.random.Generator, values: np.ndarray, seeds: int, examples: n
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("examples", [50, 400, 5_000])
 def test_the_interval_covers_the_population(population: dict[str, np.ndarray], seeds: int, examples: int) -> None:
-    """From a test set's error twice the seeds' to a fifth of it; coverage 92 to 98 % with 0.35 % of simulation error."""
+    """From a test set's error twice the seeds' to a fifth of it; 92 to 98 %, with 0.35 % of simulation error."""
     rng = np.random.default_rng(0)
     truth = population["gmm"].mean()
     covered = 0
