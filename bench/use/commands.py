@@ -5,7 +5,7 @@ Their arguments are settled, see `bench.use.settled`.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,27 @@ from bench.use.scores import CELLS
 from bench.use.units import column_names, is_table, to_array, to_columns, units_of, words_of
 
 
-def opened(arguments: argparse.Namespace) -> LoadedRun:
-    """The run that a command names; what is said of its version goes to the terminal's error stream."""
+def opened(arguments: argparse.Namespace) -> tuple[LoadedRun, list[str]]:
+    """The run that a command names, and what is to be told of its version once nothing is refused: see `tell`."""
+    lines: list[str] = []
+    run = load_folder(arguments.folder, arguments.run, arguments.trust_sources, arguments.device, lines.append)
+    return run, lines
 
-    def say(line: str) -> None:
+
+def tell(lines: Sequence[str]) -> None:
+    """Prints lines to the error stream. What is refused is one line alone."""
+    for line in lines:
         print(f"bench: {line}", file=sys.stderr)
-
-    return load_folder(arguments.folder, arguments.run, arguments.trust_sources, arguments.device, say)
 
 
 def sample(arguments: argparse.Namespace) -> int:
     """`bench sample`: draws in the user's units."""
-    run = opened(arguments)
+    run, about = opened(arguments)
     drawable(run, arguments.out)
     x = run.model_sample(arguments.n, seed=arguments.seed, label=arguments.label, temperature=arguments.temperature)
     beside = {free_name(run, name): np.full(len(x), value) for name, value in asked(run, arguments).items()}
     words = "".join(f", {name} {value}" for name, value in asked(run, arguments).items())
+    tell(about)
     write_events(run, arguments.out, x, "samples", beside, f"{len(x)} samples of {run.config.model['name']}{words}")
     print(f"{arguments.out}: {len(x)} samples of {run.record['run_id']}, seed {arguments.seed}{words}")
     return 0
@@ -60,9 +65,10 @@ def free_name(run: LoadedRun, name: str) -> str:
 
 def score(arguments: argparse.Namespace) -> int:
     """`bench score`: likelihood and place among the test rows of each row of a file."""
-    out, run = arguments.out, opened(arguments)
+    out, (run, about) = arguments.out, opened(arguments)
     given, names = rows_of(run, arguments)
     scores = run.score(given, arguments.file.name)
+    tell(about)
     columns: dict[str, Any] = ({"picture": names} if names else {}) | {"log_prob": scores.log_prob}
     if units_of(run.stored) is not None:
         columns["log_prob_standardised"] = scores.log_prob_report
@@ -94,8 +100,9 @@ def bounded(log_cell: float | None) -> str:
 
 def encode(arguments: argparse.Namespace) -> int:
     """`bench encode`: the latent of each row of a file."""
-    out, run = arguments.out, opened(arguments)
+    out, (run, about) = arguments.out, opened(arguments)
     z = run.encode(rows_of(run, arguments)[0], arguments.file.name)
+    tell(about)
     flat = z.reshape(len(z), -1)
     write(out, {f"z{place}": flat[:, place] for place in range(flat.shape[1])}, {"z": z})
     kind = "exact" if run.entry.latent == "exact" else "posterior means"
@@ -123,9 +130,10 @@ def reconstruct(arguments: argparse.Namespace) -> int:
 
 def mapped(arguments: argparse.Namespace, done: str, events: Callable[[LoadedRun], Any]) -> int:
     """A command that makes events of a file, named by what is done to its rows."""
-    out, run = arguments.out, opened(arguments)
+    out, (run, about) = arguments.out, opened(arguments)
     drawable(run, out)
     x = events(run)
+    tell(about)
     write_events(run, out, x, done, {}, f"{len(x)} {done} by {run.config.model['name']}")
     print(f"{out}: {len(x)} rows {done} by {run.record['run_id']}")
     return 0

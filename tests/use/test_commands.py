@@ -15,7 +15,7 @@ from scipy.stats import multivariate_normal
 from bench.data.spaces import DequantisedLogit
 from bench.record.reading import arrays_of
 from bench.use.load import load
-from tests.helpers import Answer, files_under
+from tests.helpers import ROOT, Answer, files_under
 from tests.use.conftest import WORDS, write_table
 
 
@@ -475,3 +475,12 @@ def test_the_best_run_is_kept_with_its_study(copied, bench_call, tmp_path: Path)
     assert np.isfinite(run.score(run.sample(3)).quantile).all()
     with pytest.raises(Exception, match="unknown data set 'moons' in the table of study"):
         load("study/best/moons", "results")
+
+
+def test_a_refusal_is_one_line_though_the_run_is_of_another_commit(bench_call, tmp_path: Path) -> None:
+    run = str(ROOT / "results" / "quick" / "best" / "8gaussians")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    answer: Answer = bench_call("score", run, "other.csv", "--out", "scores.csv")
+    assert answer.code == 2
+    assert answer.err == "bench: other.csv: no column x0; the model's 2 columns are x0, x1\n"
+    assert not (tmp_path / "scores.csv").exists()
