@@ -77,7 +77,9 @@ def reproduced(text: str, results_dir: Path) -> tuple[str, int]:
         return text, 0
     lines = [f"{line.rstrip()}\n" for line in reproduce_all(results_dir, described=True)]
     before = block[2].splitlines(keepends=True)
-    changed = len(set(before) ^ set(lines))
+    if before == lines:
+        return text, 0
+    changed = max(1, len(set(lines) - set(before)))
     return "".join((text[: block.start(2)], *lines, text[block.end(2) :])), changed
 
 
