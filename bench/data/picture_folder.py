@@ -1,6 +1,7 @@
 """Pictures of one's own, a folder, an archive or an array of bytes: bench run data=images data.path=photos"""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -176,7 +177,7 @@ def of_files(files: list[Picture], path: Path, *, by_folder: bool, labelled: boo
         labelled: whether the other folders are labels.
 
     Raises:
-        BenchError: a picture lies outside of the folders.
+        BenchError: a picture lies outside of the folders, or alone in one.
     """
     folders = below_common([file.name.parent for file in files])
     splits = [WHOLE] * len(files)
@@ -194,6 +195,14 @@ def of_files(files: list[Picture], path: Path, *, by_folder: bool, labelled: boo
         stray = files[folders.index(PurePosixPath())]
         raise BenchError(
             f"{path / stray.name}: lies in no class's folder as others do; move it, or set data.labels=false"
+        )
+    sizes = Counter(folders)
+    lone = [file for folder, file in zip(folders, files, strict=True) if sizes[folder] == 1]
+    if lone:
+        more = f", and {len(lone) - 1} more do" if len(lone) > 1 else ""
+        raise BenchError(
+            f"{path / lone[0].name}: stands alone in its class's folder{more}; move it to another's, leave it out, or "
+            "set data.labels=false"
         )
     labels = {
         split: [str(folder) for folder, own in zip(folders, splits, strict=True) if own == split] for split in events

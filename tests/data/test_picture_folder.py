@@ -235,10 +235,13 @@ def test_options_without_sense_are_refused(tmp_path, options, said) -> None:
     assert said in refused(in_folder(tmp_path / "mine", content()), **options)
 
 
-def test_a_label_that_stands_once_is_named(tmp_path) -> None:
+def test_a_picture_alone_in_its_class_is_named(tmp_path) -> None:
     files = {**content(20), "birds/1.png": encoded(pixels(0))}
-    assert "label birds stands once (row 0); join it to another, or leave it out" in refused(
-        in_folder(tmp_path / "a", files)
+    line = refused(in_folder(tmp_path / "a", files))
+    assert line.startswith(f"{tmp_path}/a/birds/1.png: stands alone in its class's folder; move it to another's")
+    files["fish/1.png"] = encoded(pixels(1))
+    assert "birds/1.png: stands alone in its class's folder, and 1 more do;" in refused(
+        in_folder(tmp_path / "b", files)
     )
 
 
