@@ -22,6 +22,9 @@ from bench.seeds import stream_seed
 MOST_REFERENCE = 10_000
 """Training examples that authenticity and C_T look for copies among."""
 
+NO_FEATURES = "not_applicable"
+"""In place of the hash of a classifier, for data without one."""
+
 
 def sample_quality(
     samples: Float[Tensor, "n *event"],
@@ -55,7 +58,7 @@ def sample_quality(
         CannotWrite: the folder of floors cannot be written.
 
     Returns:
-        The columns, with `features_hash` where there are features, and `c2st_curve`.
+        The columns, `features_hash` among them, and `c2st_curve`.
     """
     check_finite(samples)
     n, total = len(real), len(dataset.train)
@@ -90,7 +93,7 @@ def sample_quality(
         own,
         controls,
         power(samples, real, own["c2st"], controls, tools),
-        {"features_hash": stored.content_hash} if stored else {},
+        {"features_hash": stored.content_hash if stored else NO_FEATURES},
     )
 
 

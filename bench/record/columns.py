@@ -283,7 +283,10 @@ COLUMNS: dict[str, Column] = {
     ),
     "likelihood_gap_error": Column("nats", "standard error of likelihood_gap_nats over the examples of both"),
     "features_hash": Column(
-        "", "of the classifier whose features feature_* are of: values of others do not compare", kind="text"
+        "",
+        "of the classifier whose features feature_* are of: values of others do not compare; not_applicable of data "
+        "without one",
+        kind="text",
     ),
     "labelled": Column(
         "examples", "training examples whose labels the entry saw; empty where it saw none", averaged="classes"

@@ -117,7 +117,8 @@ def test_every_metric_has_its_floor_spread_and_copycat_and_numbers_come_again() 
     record = quality(samples, dataset.test, dataset)
     plain = [name for name in SAMPLE_METRICS if not name.startswith(("feature_", "class_"))]
     wanted = {of(name) for name in plain for of in (str, floor, floor_sd, copycat)}
-    assert record.keys() == wanted | {"c2st_examples", "c2st_curve"}
+    assert record.keys() == wanted | {"c2st_examples", "c2st_curve", "features_hash"}
+    assert record["features_hash"] == "not_applicable"
     assert quality(samples, dataset.test, dataset) == record
 
 
