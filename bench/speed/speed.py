@@ -12,6 +12,7 @@ from bench.machine.heap import keep_freed_memory
 from bench.record.provenance import device_name, git_commit
 from bench.record.store import check_writable, write_atomically
 from bench.speed.cases.bounds import bounds
+from bench.speed.cases.cnf_grid import cnf_grid
 from bench.speed.cases.commands import bench_seconds, commands
 from bench.speed.cases.compiled_steps import compiled_steps
 from bench.speed.cases.exact_likelihood import exact_likelihood
@@ -48,6 +49,7 @@ CASES: dict[str, Case] = {
     "realnvp-normflows": lambda device, _: realnvp_against_normflows(device, Effort(seconds=15)),
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
+    "cnf-grid": lambda device, _: cnf_grid(device, Effort(seconds=60)),
     "cli": lambda _, __: commands(),
     "bench": lambda _, results_dir: [bench_seconds(results_dir)],
     "own-data": lambda _, __: own_data(csv_rows=1_000_000, streamed_rows=10_000_000),

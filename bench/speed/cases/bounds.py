@@ -1,16 +1,13 @@
 """How far bounds of a VAE lie below annealed importance sampling, and what a refined proposal costs beside IWAE."""
 
 import statistics
-import tempfile
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.machine.deadline import Deadline
 from bench.metrics.ais import Annealing
 from bench.metrics.likelihood import Likelihood, estimate
 from bench.metrics.refined import Refinement
@@ -19,9 +16,8 @@ from bench.setup import build
 from bench.setup.compose import compose
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Effort, interleave, ratios
+from bench.speed.loops import trained
 from bench.speed.pixels import pixels
-from bench.training.history import History
-from bench.training.loop import train
 
 CASE = "bounds"
 TIME_TARGET = Target(3.0)
@@ -84,15 +80,6 @@ def gap_and_time(
             note=how,
         ),
     ]
-
-
-def trained(config: Config, dataset: Dataset) -> Entry:
-    """An entry trained as a run trains it, from seed 0."""
-    torch.manual_seed(0)
-    entry = build.entry(config, dataset.spec).to(dataset.device)
-    with tempfile.TemporaryDirectory() as folder:
-        train(entry, dataset, config, History(), Path(folder) / "checkpoint", Deadline(None), lambda *_: None)
-    return entry
 
 
 def likelihood(
