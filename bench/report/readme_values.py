@@ -2,19 +2,22 @@
 
 An address is `digits @ realnvp @ nll_nats`: data set, model, column. Of two models, `realnvp - vae`, or two columns,
 `c2st - c2st_floor`, it is the difference paired by seed; the column `difference` is the NLL of one model minus that of
-another as differences.csv has it, `published` a published one. Of a model at several budgets and settings it is the one
-at the largest budget, tuned; `vae [1/4, default]` names another. The data set `mean` is the mean over all.
+another as differences.csv has it, `published` a published one, `milliseconds_alone` a step as `bench retime` measured
+it, the mean over runs. Of a model at several budgets and settings it is the one at the largest budget, tuned;
+`vae [1/4, default]` names another. The data set `mean` is the mean over all.
 """
 
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from bench.errors import BenchError, unknown
 from bench.record.columns import bounded
+from bench.record.steps import STEPS, read_steps
 from bench.record.store import TABLE
 from bench.report.intervals import Interval, t_interval
 from bench.report.marks import DAGGER, SECTION, TRIANGLE, is_time
@@ -59,6 +62,8 @@ class StudyValues:
             return self._difference(data, *self._two(model))
         if metric == "published":
             return published(data, model)
+        if metric == "milliseconds_alone":
+            return self._alone(data, model)
         if " - " in model or " - " in metric:
             return self._paired(data, model.split(" - "), metric.split(" - "))
         rows = _at_place(self._summary, model)
@@ -157,6 +162,19 @@ class StudyValues:
         own = runs[(runs["label"] == model) & (runs[column] != "")]
         return {str(seed): float(value) for seed, value in zip(own["seed"], own[column], strict=True)}
 
+    def _alone(self, data: str, model: str) -> Quantity:
+        """Milliseconds of a step timed alone on the machine, each run's at its own evaluations of the field."""
+        times, runs = read_steps(self.folder / STEPS), self._runs[self._runs["data"] == data]
+        here = _at_place(runs.assign(model=runs["label"], rung=pd.to_numeric(runs["rung"])), model)
+        alone = [
+            1000 * times[run_id].seconds(1, float(nfe) if nfe else None)
+            for run_id, nfe in zip(here["run_id"], here["train_nfe"], strict=True)
+            if run_id in times
+        ]
+        if not alone:
+            raise BenchError(f"{self.folder / STEPS} has no step of {data}, {model}; make it with: bench retime")
+        return Quantity(fmean(alone))
+
     def _two(self, models: str) -> list[str]:
         names = models.split(" - ")
         if len(names) != 2:
@@ -189,7 +207,7 @@ def published(data: str, label: str) -> Quantity | None:
 
 
 def _at_place(rows: pd.DataFrame, address: str) -> pd.DataFrame:
-    """The rows of a model, of each data set one: at the budget and setting in brackets, else at the final ones."""
+    """The rows of a model at the budget and setting in brackets, of each data set else at the final ones."""
     model, _, place = address.partition(" [")
     rows = rows[rows["model"] == model]
     if "rung" not in rows:
@@ -200,8 +218,9 @@ def _at_place(rows: pd.DataFrame, address: str) -> pd.DataFrame:
             rows = rows[abs(rows["rung"] - float(Fraction(word))) < 1e-9]
         else:
             rows = rows[[word in setting.split("=") for setting in settings.loc[rows.index]]]
-    ordered = rows.assign(tuned=settings.loc[rows.index].str.contains("tuned"))
-    return ordered.sort_values(["rung", "tuned"], na_position="first").groupby("data", sort=False).tail(1)
+    # Floors have no rung; a tuned setting may be the default one too.
+    order = 2 * rows["rung"].fillna(0).rank(method="dense") + settings.loc[rows.index].str.contains("tuned")
+    return rows[order == order.groupby(rows["data"]).transform("max")]
 
 
 def _true(value: Any) -> bool:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from bench.errors import BenchError
+from bench.record.steps import StepTime
 from bench.report.readme import MARK, fill, fill_readmes, values_of
-from bench.report.readme_values import Quantity
+from bench.report.readme_values import Quantity, StudyValues
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,6 +142,24 @@ def test_a_number_is_written_with_its_marks() -> None:
     assert str(Quantity(0.1498, 0.0349, bound=True)) == "≤ 0.150 ± 0.035"
     assert str(Quantity(1234.56, 1.23, best=True, marks="† §")) == "**1,234.6 ± 1.2 † §**"
     assert str(Quantity(7.946e-16, 5.42e-17)) == "(7.95 ± 0.54)·10⁻¹⁶"
+
+
+def test_a_step_timed_alone_is_the_mean_over_runs_at_their_evaluations(tmp_path: Path) -> None:
+    columns = ",".join(StepTime._fields)
+    rows = "".join(f"{run},digits,flow,8,{ms},1,9,{nfe},100,cpu,1,False,2026,abc\n" for run, ms, nfe in STEPS)
+    (tmp_path / "steps.csv").write_text(f"{columns}\n{rows}")
+    runs = "".join(f"{run},digits,flow,,{rung},tuned,{nfe},x\n" for run, rung, nfe in RUNS)
+    (tmp_path / "table.csv").write_text(f"run_id,data,model,variant,rung,setting,train_nfe,nll_nats\n{runs}")
+    values = StudyValues(tmp_path)
+    # Of the two runs at the whole budget one took half of the evaluations that were timed: 10 and 30 ms.
+    assert values.at("digits", "flow", "milliseconds_alone") == Quantity(20.0)
+    assert values.at("digits", "flow [1/4]", "milliseconds_alone") == Quantity(40.0)
+    with pytest.raises(BenchError, match="has no step of digits, vae"):
+        values.at("digits", "vae", "milliseconds_alone")
+
+
+STEPS = [("a", 20, 8), ("b", 30, 8), ("c", 40, 8)]
+RUNS = [("a", 1, 4), ("b", 1, 8), ("c", 0.25, 8)]
 
 
 def test_two_columns_of_a_model_are_paired_by_seed() -> None:
