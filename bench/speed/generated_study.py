@@ -25,11 +25,16 @@ def write_study(folder: Path, data_sets: int, models: int, seeds: int) -> int:
     Every record fills the columns of a two-dimensional toy, with samples and a density grid beside it. Threads write
     them, because most of the time goes into waiting for the disk.
     """
-    base = compose(["model=vae", "data=8gaussians"])
+    base = example()
     cells = list(itertools.product(range(data_sets), range(models), range(seeds)))
     with ThreadPoolExecutor(16) as pool:
         written = pool.map(lambda cell: write_run(folder, base, *cell), cells)
     return len(list(written))
+
+
+def example() -> Config:
+    """The configuration of every run, but for its names and its seed."""
+    return compose(["model=vae", "data=8gaussians"])
 
 
 def write_run(folder: Path, base: Config, data: int, model: int, seed: int) -> None:

@@ -1,5 +1,6 @@
-"""Seconds that a person waits: for `bench --help`, a report of 1,000 runs, samples and scores, `make bench`."""
+"""What a person waits for: `bench --help`, samples and scores, reports of 1,000 and of 10,000 runs, `make bench`."""
 
+import os
 import shutil
 import statistics
 import subprocess
@@ -11,11 +12,12 @@ from pathlib import Path
 
 from bench.record.store import table_rows
 from bench.speed.figure import Figure, Target
-from bench.speed.generated_study import write_study
+from bench.speed.generated_study import example, write_run, write_study
 from bench.tuning.file import FILE
 
 CASE, BENCH_CASE = "cli", "bench"
-HELP_TARGET, REPORT_TARGET, BENCH_TARGET = Target(0.5), Target(15.0), Target(600.0)
+HELP_TARGET, BENCH_TARGET = Target(0.5), Target(600.0)
+MEMORY_TARGET, AGAIN_TARGET = Target(1024.0), Target(3.0)
 USE_TARGET = Target(3.0)
 """Beyond the model's own time, which is next to none here."""
 SMALL_RUN = "model=realnvp data=moons budget.parameters=1000 budget.steps=10 data.test=500 eval.sample_size=100"
@@ -25,7 +27,8 @@ def commands() -> Iterator[Figure]:
     """Figures of each but `make bench`."""
     yield help_seconds(calls=11)
     yield from use_seconds(calls=5)
-    yield report_seconds(data_sets=10, models=10, seeds=10)
+    yield from report_figures(data_sets=10, models=10, seeds=10, target=Target(15.0))
+    yield from report_figures(data_sets=20, models=20, seeds=25, target=Target(60.0))
 
 
 def help_seconds(calls: int) -> Figure:
@@ -52,13 +55,19 @@ def use_seconds(calls: int) -> Iterator[Figure]:
             )
 
 
-def report_seconds(data_sets: int, models: int, seeds: int) -> Figure:
-    """`bench report` of a generated study, the collection of its records included."""
+def report_figures(data_sets: int, models: int, seeds: int, target: Target) -> Iterator[Figure]:
+    """`bench report` of a generated study, its records' collection included; its memory; and after one run more."""
     with tempfile.TemporaryDirectory() as folder:
-        runs = write_study(Path(folder) / "generated", data_sets, models, seeds)
-        seconds = timed_call("report", "generated", "--results-dir", folder)
-    note = f"{data_sets} data sets, {models} models, {seeds} seeds; one call"
-    return Figure(CASE, f"bench report of {runs} runs", "s", seconds, target=REPORT_TARGET, note=note)
+        study = Path(folder) / "generated"
+        runs = write_study(study, data_sets, models, seeds)
+        words = ["report", "generated", "--results-dir", folder]
+        seconds, peak = timed_process(*words)
+        write_run(study, example(), data=0, model=0, seed=seeds)
+        again = timed_call(*words)
+    what, note = f"bench report of {runs:,} runs", f"{data_sets} data sets, {models} models, {seeds} seeds; one call"
+    yield Figure(CASE, what, "s", seconds, target=target, note=note)
+    yield Figure(CASE, f"{what}: peak memory", "MiB", peak / 2**20, target=MEMORY_TARGET, note=note)
+    yield Figure(CASE, f"{what}, after one run more", "s", again, target=AGAIN_TARGET, note=note)
 
 
 def bench_seconds(results_dir: Path, study: str = "quick", trials: str = "committed") -> Figure:
@@ -82,6 +91,20 @@ def timed_call(*arguments: str) -> float:
     Raises:
         subprocess.CalledProcessError: the command failed.
     """
+    return timed_process(*arguments)[0]
+
+
+def timed_process(*arguments: str) -> tuple[float, int]:
+    """Seconds of one call of the command, and the most bytes that its process, or the largest one it made, held.
+
+    Raises:
+        subprocess.CalledProcessError: the command failed.
+    """
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "bench.cli", *arguments], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    process = subprocess.Popen([sys.executable, "-m", "bench.cli", *arguments], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    return seconds, 1024 * used.ru_maxrss

@@ -5,7 +5,8 @@ import pytest
 
 from bench.record.columns import COLUMNS
 from bench.record.store import RunFolder
-from bench.speed.cases.commands import bench_seconds, help_seconds, report_seconds, timed_call, use_seconds
+from bench.speed.cases.commands import bench_seconds, help_seconds, report_figures, timed_call, use_seconds
+from bench.speed.figure import Target
 from bench.speed.generated_study import LATENT_USE, write_study
 
 
@@ -16,9 +17,12 @@ def test_the_help_is_timed_over_whole_processes() -> None:
 
 
 def test_a_generated_study_is_reported_without_a_warning(capfd: pytest.CaptureFixture[str]) -> None:
-    figure = report_seconds(data_sets=1, models=2, seeds=2)
-    assert figure.what == "bench report of 4 runs"
-    assert figure.ours is not None
+    report, memory, again = report_figures(data_sets=1, models=2, seeds=2, target=Target(15.0))
+    assert report.what == "bench report of 4 runs"
+    assert memory.what == "bench report of 4 runs: peak memory"
+    assert again.what == "bench report of 4 runs, after one run more"
+    assert all(figure.ours is not None for figure in (report, memory, again))
+    assert 50 < (memory.ours or 0) < 1024  # pandas and matplotlib alone take the first
     assert capfd.readouterr().err == ""
 
 
