@@ -6,6 +6,9 @@ from typing import Literal
 
 Kind = Literal["continuous", "discrete", "binary"]
 
+Standardise = Literal["pixel", "image", "none"]
+"""Of a picture's logits: each pixel by its own mean and spread, all of them by one, or none."""
+
 
 @dataclass(frozen=True)
 class DataSpec:

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from bench.data.mapped_reads import picked
-from bench.data.spaces import Reshaped, Space
+from bench.data.spaces import Reshaped, Space, Standardised
 from bench.errors import BenchError
-from bench.spec import DataSpec
+from bench.spec import DataSpec, Standardise
 
 CPU = torch.device("cpu")
 
@@ -79,6 +79,7 @@ class Dataset:
         streamed: the splits stay where they are, such as in mapped files larger than memory, and rows go to `device`
             as they are needed.
         device: where entries compute; that of the splits, unless they are streamed.
+        standardise: how the logits of pictures are standardised, see `as_asked`.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Dataset:
     fold: int | None = None
     streamed: bool = False
     device: torch.device = CPU
+    standardise: Standardise = "pixel"
 
     def __post_init__(self) -> None:
         """Tells entries the shape of a picture and the number of training examples; finds out where the splits lie."""
@@ -140,11 +142,23 @@ class Dataset:
         if self.by_seed is None:
             return self
         drawn = self.by_seed(seed)
-        if drawn.spec.event_shape != self.spec.event_shape:
-            drawn = drawn.shaped()
+        drawn = drawn.as_asked(drawn.spec.event_shape != self.spec.event_shape, self.standardise)
         if replace(drawn.spec, examples=0) != replace(self.spec, examples=0) or drawn.train.dtype != self.train.dtype:
             raise BenchError(f"data={self.name}: by_seed({seed}) gives events of another kind; let it keep the spec")
         return replace(drawn, warnings=self.warnings)
+
+    def as_asked(self, own_shape: bool, standardise: Standardise) -> "Dataset":
+        """The data set as an entry asks for it by its class attributes of these names; the report space is the same.
+
+        Raises:
+            ValueError: it is standardised in another way already.
+        """
+        dataset = self.shaped() if own_shape else self
+        if standardise == self.standardise or not isinstance(dataset.space, Standardised):
+            return dataset
+        if self.standardise != "pixel":
+            raise ValueError(f"standardised by {self.standardise}: what pixels had of their own is gone")
+        return replace(dataset, space=dataset.space.standardised(standardise), standardise=standardise)
 
     def shaped(self) -> "Dataset":
         """The same data set with events in their own shape: pictures `(channels, height, width)` in place of flat.

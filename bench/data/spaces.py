@@ -20,6 +20,7 @@ from torch import Tensor
 
 from bench.data.dequantisation import dequantised, uniform
 from bench.errors import BenchError
+from bench.spec import Standardise
 
 ImageBatch = Shaped[Tensor, "batch *event"]
 ModelBatch = Float[Tensor, "batch *event"]
@@ -78,6 +79,15 @@ class HasUnits(Protocol):
         Raises:
             BenchError: it names the file `where`, the row and the column.
         """
+        ...
+
+
+@runtime_checkable
+class Standardised(Space, Protocol):
+    """A space of pictures whose logits can be standardised in several ways, to the same report space."""
+
+    def standardised(self, how: Standardise) -> Space:
+        """The same space, standardised so."""
         ...
 
 
@@ -161,6 +171,20 @@ class DequantisedLogit:
         smallest = 2 * math.log((1 - alpha) / alpha) / REACH
         return replace(plain, shift=x.mean(0), scale=x.std(0).clamp(min=smallest))
 
+    def standardised(self, how: Standardise) -> "DequantisedLogit":
+        """The same space with logits standardised by pixel, as they are here, by image, or not at all.
+
+        By image, all pixels get the mean of their means, and the spread that they have around it, all pixels taken
+        together.
+        """
+        if how == "pixel":
+            return self
+        if how == "none":
+            return replace(self, shift=torch.zeros_like(self.shift), scale=torch.ones_like(self.scale))
+        mean = self.shift.mean()
+        spread = (self.scale.square() + (self.shift - mean).square()).mean().sqrt()
+        return replace(self, shift=mean.expand_as(self.shift).clone(), scale=spread.expand_as(self.scale).clone())
+
     def to_model(self, raw: ImageBatch, generator: torch.Generator) -> ModelBatch:
         """Fresh uniform noise, logit and standardisation."""
         y = dequantised(raw, generator)
@@ -211,6 +235,10 @@ class Reshaped:
     def to_data(self, x: ModelBatch) -> ModelBatch:
         """Model space to what a person looks at."""
         return self.inner.to_data(self._inward(x)).reshape(x.shape)
+
+    def standardised(self, how: Standardise) -> "Reshaped":
+        """The inner space standardised so, where it has such a choice."""
+        return replace(self, inner=self.inner.standardised(how)) if isinstance(self.inner, Standardised) else self
 
     def to(self, device: torch.device) -> "Reshaped":
         """The same space with its constants on `device`."""

@@ -22,6 +22,8 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
 
 Events are flat vectors. An entry that sets `own_shape = True` gets each event in its own shape instead: a picture as
 `(channels, height, width)`, anything else as before. `data.event_shape` says which; a density is one number an event.
+Pictures of grey levels are standardised pixel by pixel. An entry whose weights are shared over positions sets
+`standardise = "image"`, for one mean and spread of all pixels, or `"none"`; the report space stays the same.
 
 `version` is raised when the results of an entry change on purpose, so that rows of before are told from rows of after.
 
@@ -39,7 +41,7 @@ from bench.errors import NotApplicable
 from bench.models.optimise import GradientStep, NoStep, Trainer
 from bench.models.parts.conditional import ConditionalStep
 from bench.models.parts.proposal import Proposal
-from bench.spec import DataSpec, Kind
+from bench.spec import DataSpec, Kind, Standardise
 
 Context = Float[Tensor, "batch context"] | None
 
@@ -66,6 +68,8 @@ class Entry(nn.Module):
     Class attributes:
         version: of the entry's results: raised when they change on purpose, so that older rows are not taken for new.
         own_shape: whether events come in their own shape, pictures as `(channels, height, width)`, and not flat.
+        standardise: how the logits of a picture's levels are standardised: each `pixel` by its own mean and spread, all
+            pixels of an `image` by one, or `none`. Other data are left as they are.
         family: what the table groups it under, such as `VAE`, `flow`, `ODE flow`.
         kinds: the kinds of data it can model; on any other its row says `not_applicable`.
         conditional: whether it takes a context; one that does not is refused data that have one, as of labels.
@@ -79,6 +83,7 @@ class Entry(nn.Module):
 
     version: ClassVar[int] = 1
     own_shape: ClassVar[bool] = False
+    standardise: ClassVar[Standardise] = "pixel"
     family: ClassVar[str] = "other"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete"})
     conditional: ClassVar[bool] = False

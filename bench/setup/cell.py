@@ -133,7 +133,7 @@ class Resolver:
         device = chosen_device(config.device)
         returned = self.dataset(config)
         cls = self.entry_class(config)
-        dataset = returned.shaped() if cls.own_shape else returned
+        dataset = returned.as_asked(cls.own_shape, cls.standardise)
         refusal = refusal_of(config, cls, dataset)
         options = unchecked_options(config) if refusal else self.options(config, cls)
         sized = options

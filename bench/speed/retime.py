@@ -84,7 +84,8 @@ class Timed:
             NotApplicable: the entry cannot model these data.
         """
         torch.manual_seed(0)
-        own = dataset.shaped() if build.entry_class(self.config).own_shape else dataset
+        cls = build.entry_class(self.config)
+        own = dataset.as_asked(cls.own_shape, cls.standardise)
         entry = build.entry_of_width(self.config, own.spec, self.width).to(device)
         self.loop = Loop(entry, own.to(device), self.with_block(2), History(), Deadline(None))
         self.loop.compile()

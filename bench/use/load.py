@@ -99,7 +99,7 @@ def loaded(folder: Path, name: str, trust_sources: bool, device: torch.device, s
     options = build.model_options(config, cls)
     if stored is None or stored.space is None:
         check_functions(config, folder)
-        dataset = rebuilt(config, record, cls.own_shape, name, say)
+        dataset = rebuilt(config, record, cls, name, say)
         width = record.get("width") if stored is None else stored.width
         rows = {} if stored is None else stored.reference
         names = dataset.class_names[: dataset.spec.classes]

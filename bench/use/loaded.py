@@ -211,8 +211,7 @@ class LoadedRun:
         """
         if not is_projects(self.config.data):
             raise BenchError(f"{self.name}: its data are made by code of one's own; bench evaluate measures it again")
-        own_shape = type(self.entry).own_shape
-        dataset = rebuilt(self.config, self.record, own_shape, self.name, warnings.warn).to(self.device)
+        dataset = rebuilt(self.config, self.record, type(self.entry), self.name, warnings.warn).to(self.device)
         settings = self.config.eval
         test = dataset.test[: settings.test_examples]
         if settings.estimator == "ais":

@@ -7,6 +7,7 @@ from bench.config import Config
 from bench.data.content import PROJECT, is_projects, rows_hash
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
+from bench.models.entry import Entry
 from bench.paths import conf_dir, yaml_files
 from bench.record.key import short
 from bench.record.reading import yaml_mapping
@@ -16,13 +17,13 @@ from bench.setup.identity import data_content
 from bench.use.own_code import make_importable
 
 
-def rebuilt(config: Config, record: Record, own_shape: bool, name: str, say: Callable[[str], None]) -> Dataset:
+def rebuilt(config: Config, record: Record, cls: type[Entry], name: str, say: Callable[[str], None]) -> Dataset:
     """The data set that a run was trained and tested on, made again from its configuration.
 
     Args:
         config: of the run.
         record: its row.
-        own_shape: whether its entry takes pictures in their own shape.
+        cls: of its entry, which says in which form it takes pictures.
         name: of the run in an error.
         say: takes a line where nothing shows that the data are the run's.
 
@@ -45,7 +46,7 @@ def rebuilt(config: Config, record: Record, own_shape: bool, name: str, say: Cal
         content = record.get("data_hash")
         if content is not None and short(data_content(config, whole)) != content:
             say(f"{name}: {origin} gives the test rows of the run; other rows or options are not as they were")
-    return dataset.shaped() if own_shape else dataset
+    return dataset.as_asked(cls.own_shape, cls.standardise)
 
 
 def check_functions(config: Config, folder: Path) -> None:
