@@ -1,0 +1,50 @@
+"""Convolutional nets that entries of pictures share: every layer is 3 x 3 or 1 x 1, pictures keep their sides.
+
+A gate multiplies what a block adds by a number in (0, 1) that the block itself predicts (van den Oord et al. 2016,
+arXiv:1606.05328).
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+def conv_layer(inputs: int, outputs: int, side: int = 3, gain: float = 1.0) -> nn.Conv2d:
+    """A convolution that keeps sides and gives unit inputs a standard deviation of about `gain`."""
+    layer = nn.Conv2d(inputs, outputs, side, padding=side // 2)
+    nn.init.normal_(layer.weight, std=gain / (side * math.sqrt(inputs)))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class GatedBlock(nn.Module):
+    """h + a σ(b), where a and b are read off a 3 x 3 convolution of h."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inside = conv_layer(channels, channels, gain=math.sqrt(2))
+        self.outside = conv_layer(channels, 2 * channels, side=1)
+
+    def forward(self, h: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
+        """Features of the same shape."""
+        change, gate = self.outside(nn.functional.elu(self.inside(nn.functional.elu(h)))).chunk(2, 1)
+        return torch.addcmul(h, change, torch.sigmoid(gate))
+
+
+class GatedConvNet(nn.Module):
+    """A 3 x 3 convolution, gated residual blocks, and another 3 x 3 convolution."""
+
+    def __init__(self, inputs: int, channels: int, outputs: int, blocks: int, final_gain: float = 1.0) -> None:
+        """`final_gain` is about the standard deviation of a new net's outputs for inputs of unit variance."""
+        super().__init__()
+        self.first = conv_layer(inputs, channels)
+        self.blocks = nn.Sequential(*(GatedBlock(channels) for _ in range(blocks)))
+        self.last = conv_layer(channels, outputs, gain=final_gain)
+
+    def forward(self, x: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch outputs height width"]:
+        """Features of the same sides."""
+        y: Tensor = self.last(nn.functional.elu(self.blocks(self.first(x))))
+        return y
