@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.errors import unknown
 from bench.laws.gaussian import DiagonalGaussian, FullGaussian
-from bench.models.parts.coders import DiagonalEncoder, FullEncoder, decoder_for, hidden_sizes
+from bench.models.parts.coders import DiagonalEncoder, Encoder, FullEncoder, decoder_for, hidden_sizes
 from bench.models.parts.elbo import DivergentPosterior, WeightedELBO, check_not_negative
 from bench.spec import DataSpec
 
@@ -64,7 +64,7 @@ class VAE(WeightedELBO):
         check_not_negative(free_bits=free_bits)
         self.free_bits = free_bits
         encoder_sizes, decoder_sizes = hidden_sizes(data, width, shape)
-        self.encoder = ENCODERS[posterior](data.dim, encoder_sizes, self.latent_size, activation)
+        self.encoder = ENCODERS[posterior](Encoder(data.dim, encoder_sizes, activation), self.latent_size)
         self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
 
     def posterior(self, x: Float[Tensor, "batch *event"]) -> DiagonalGaussian | FullGaussian:

@@ -8,10 +8,11 @@ import torch
 from bench.models.entry import Entry
 from bench.models.parts.flow import Flow
 from bench.models.realnvp_conv import RealNVPConv
+from bench.models.vae_conv import VAEConv
 from bench.spec import DataSpec
 from tests.models.helpers import count, perturbed
 
-ENTRIES: list[type[Entry]] = [RealNVPConv]
+ENTRIES: list[type[Entry]] = [RealNVPConv, VAEConv]
 FLOWS: list[type[Flow]] = [RealNVPConv]
 SHAPES = [(1, 8, 8), (3, 4, 8), (2, 4, 4)]
 every_entry = pytest.mark.parametrize("cls", ENTRIES)

@@ -50,14 +50,24 @@ class Encoder(nn.Module):
         return features
 
 
-class DiagonalEncoder(nn.Module):
-    """q(z | x) = N(mean(x), diag exp(2 log_scale(x))), both read off one perceptron."""
+class Trunk(Protocol):
+    """The hidden layers of an encoder, a module, with so many outputs."""
 
-    def __init__(self, dim: int, hidden: Sequence[int], latent_size: int, activation: str = "relu") -> None:
+    outputs: int
+
+    def __call__(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch hidden"]:
+        """Features of x."""
+        ...
+
+
+class DiagonalEncoder(nn.Module):
+    """q(z | x) = N(mean(x), diag exp(2 log_scale(x))), both read off one trunk."""
+
+    def __init__(self, trunk: Trunk, latent_size: int) -> None:
         super().__init__()
-        self.trunk = Encoder(dim, hidden, activation)
-        self.mean_head = linear_layer(hidden[-1], latent_size)
-        self.scale_head = LogScaleHead(hidden[-1], latent_size)
+        self.trunk = trunk
+        self.mean_head = linear_layer(trunk.outputs, latent_size)
+        self.scale_head = LogScaleHead(trunk.outputs, latent_size)
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> DiagonalGaussian:
         """The posterior of each example."""
@@ -68,10 +78,10 @@ class DiagonalEncoder(nn.Module):
 class FullEncoder(nn.Module):
     """q(z | x) = N(mean(x), L(x) L(x)ᵀ) with L lower triangular, its diagonal exp(log_scale(x))."""
 
-    def __init__(self, dim: int, hidden: Sequence[int], latent_size: int, activation: str = "relu") -> None:
+    def __init__(self, trunk: Trunk, latent_size: int) -> None:
         super().__init__()
-        self.diagonal = DiagonalEncoder(dim, hidden, latent_size, activation)
-        self.below_head = linear_layer(hidden[-1], latent_size * (latent_size - 1) // 2, gain=0.1)
+        self.diagonal = DiagonalEncoder(trunk, latent_size)
+        self.below_head = linear_layer(trunk.outputs, latent_size * (latent_size - 1) // 2, gain=0.1)
         self.below: Tensor
         rows, columns = torch.tril_indices(latent_size, latent_size, -1)
         self.register_buffer("below", rows * latent_size + columns, persistent=False)

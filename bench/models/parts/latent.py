@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models.entry import Context, LatentLaw, LogProb
-from bench.models.parts.coders import Decoder, DiagonalEncoder, decoder_for, shared_sizes
+from bench.models.parts.coders import Decoder, DiagonalEncoder, Encoder, decoder_for, shared_sizes
 from bench.models.parts.importance import iwae_in_chunks
 from bench.models.parts.prior import WithPrior
 from bench.models.parts.proposal import Proposal
@@ -110,7 +110,7 @@ class GaussianLatentEntry(LatentEntry):
         """
         super().__init__(data, width=width, latent_size=latent_size)
         encoder_sizes, decoder_sizes, self.other_sizes = shared_sizes(data, width, shape, others)
-        self.encoder = DiagonalEncoder(data.dim, encoder_sizes, self.latent_size, activation)
+        self.encoder = DiagonalEncoder(Encoder(data.dim, encoder_sizes, activation), self.latent_size)
         self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
 
     def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:

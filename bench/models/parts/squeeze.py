@@ -27,13 +27,14 @@ def unsqueezed(y: Float[Tensor, "batch 4*channels height width"]) -> Float[Tenso
     return cells.reshape(batch, channels // 4, 2 * height, 2 * width)
 
 
-def sides_halved(data: DataSpec, levels: int, name: str) -> tuple[int, int, int]:
+def sides_halved(data: DataSpec, levels: int, name: str, fix: str = "model.levels={}") -> tuple[int, int, int]:
     """`(channels, height, width)` of pictures whose sides can be halved so many times.
 
     Args:
         data: what an example is.
         levels: halvings.
         name: of the entry, in an error.
+        fix: what sets another number of levels, with a place for it.
 
     Raises:
         BenchError: for no level.
@@ -46,9 +47,10 @@ def sides_halved(data: DataSpec, levels: int, name: str) -> tuple[int, int, int]
     channels, height, width = data.image_shape
     possible = min(halvings(height), halvings(width))
     if levels > possible:
-        fix = f"model.levels={possible}" if possible else "even sides, as data.size= of data=images gives them"
+        instead = fix.format(possible) if possible else "even sides, as data.size= of data=images gives them"
         raise NotApplicable(
-            f"{name} halves the sides of pictures {levels} times, and {height}x{width} go {possible} times: set {fix}"
+            f"{name} halves the sides of pictures {levels} times, and {height}x{width} go {possible} times: "
+            f"use {instead}"
         )
     return channels, height, width
 

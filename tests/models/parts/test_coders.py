@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.models.parts.coders import BernoulliDecoder, DiagonalEncoder, FullEncoder, GaussianDecoder, hidden_sizes
+from bench.models.parts.coders import (
+    BernoulliDecoder,
+    DiagonalEncoder,
+    Encoder,
+    FullEncoder,
+    GaussianDecoder,
+    hidden_sizes,
+)
 from bench.models.parts.networks import ACTIVATIONS
 from bench.spec import DataSpec, Kind
 from tests.models.helpers import perturbed
@@ -10,14 +17,14 @@ from tests.models.helpers import perturbed
 
 @pytest.mark.parametrize("encoder", [DiagonalEncoder, FullEncoder])
 def test_an_encoder_gives_a_law_of_each_example_by_itself(encoder: type[DiagonalEncoder | FullEncoder]) -> None:
-    net, x = perturbed(encoder(5, [7, 6], 3)), torch.randn(4, 5)
+    net, x = perturbed(encoder(Encoder(5, [7, 6]), 3)), torch.randn(4, 5)
     z = torch.randn(2, 4, 3)
     together, apart = net(x).log_prob(z), [net(x[i : i + 1]).log_prob(z[:, i : i + 1]) for i in range(4)]
     torch.testing.assert_close(together, torch.cat(apart, 1))
 
 
 def test_a_full_encoder_fills_the_triangle() -> None:
-    triangle = perturbed(FullEncoder(5, [7, 6], 4))(torch.randn(3, 5)).triangle
+    triangle = perturbed(FullEncoder(Encoder(5, [7, 6]), 4))(torch.randn(3, 5)).triangle
     assert (triangle.triu(1) == 0).all()
     assert (triangle.diagonal(dim1=1, dim2=2) > 0).all()
     assert (triangle.tril(-1) != 0).sum() == 3 * 6
@@ -38,7 +45,7 @@ def test_a_shape_of_no_layers_is_named_as_it_was_given(shape: list[int], kind: K
 
 def test_the_activation_is_the_one_asked_for() -> None:
     for name, kind in ACTIVATIONS.items():
-        nets = [DiagonalEncoder(2, [3, 3], 2, name), GaussianDecoder(2, [3, 3, 3], 2, name)]
+        nets = [DiagonalEncoder(Encoder(2, [3, 3], name), 2), GaussianDecoder(2, [3, 3, 3], 2, name)]
         nets.append(BernoulliDecoder(2, [3, 3], 2, name))
         for net in nets:
             used = {type(module) for module in net.modules()} & set(ACTIVATIONS.values())

@@ -33,8 +33,8 @@ def test_channels_of_colour_pictures_stay_together() -> None:
 @pytest.mark.parametrize(
     ("shape", "levels", "fault"),
     [
-        ((1, 28, 28), 3, "28x28 go 2 times: set model.levels=2"),
-        ((3, 8, 6), 2, "8x6 go 1 times: set model.levels=1"),
+        ((1, 28, 28), 3, "28x28 go 2 times: use model.levels=2"),
+        ((3, 8, 6), 2, "8x6 go 1 times: use model.levels=1"),
         ((1, 7, 8), 1, "even sides"),
     ],
 )

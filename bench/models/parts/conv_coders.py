@@ -1,0 +1,145 @@
+"""Convolutional encoders and decoders of pictures, for entries whose latent is a vector.
+
+An encoder squeezes a picture, and halves its sides once more on each further level; what is left is flattened through a
+narrow layer. The decoder is its mirror image. Every level has gated residual blocks. The first squeeze in place of
+convolutions at full resolution makes a step several times cheaper.
+"""
+
+import math
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.laws.gaussian import gaussian_log_prob
+from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND
+from bench.models.parts.conv_net import GatedBlock, conv_layer
+from bench.models.parts.networks import linear_layer, soft_clamp
+from bench.models.parts.squeeze import squeezed, unsqueezed
+from bench.spec import DataSpec
+
+NECK = 8
+"""Channels of the layer between the last level and the latent: few, so that a linear layer on it stays small."""
+
+
+class ConvEncoder(nn.Module):
+    """The layers of an encoder of pictures; heads of any posterior read their parameters off it.
+
+    Attributes:
+        outputs: numbers of an example's features.
+        top: `(channels, height, width)` of the narrow layer.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int) -> None:
+        """`channels` are those of each level; sides are halved as often."""
+        super().__init__()
+        self.image_shape = image_shape
+        sides = image_shape[1] >> len(channels), image_shape[2] >> len(channels)
+        self.top = (NECK, *sides)
+        self.outputs = prod(self.top)
+        layers: list[nn.Module] = []
+        inputs = 4 * image_shape[0]
+        for number, width in enumerate(channels):
+            layer = conv_layer(inputs, width)
+            layer.stride = (1, 1) if number == 0 else (2, 2)
+            layers += [layer, *(GatedBlock(width) for _ in range(blocks))]
+            inputs = width
+        self.layers = nn.Sequential(*layers, nn.ELU(), conv_layer(inputs, NECK, side=1, gain=math.sqrt(2)), nn.ELU())
+
+    def forward(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch hidden"]:
+        """Features of pictures, flat or not."""
+        features: Tensor = self.layers(squeezed(x.reshape(-1, *self.image_shape)))
+        return features.flatten(1)
+
+
+class ConvNet(nn.Module):
+    """From a latent to so many maps of the picture's sides: the mirror image of `ConvEncoder`."""
+
+    def __init__(
+        self, latent_size: int, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int, maps: int
+    ) -> None:
+        """`channels` are those of each level, the smallest sides first."""
+        super().__init__()
+        self.top = (NECK, image_shape[1] >> len(channels), image_shape[2] >> len(channels))
+        self.first = linear_layer(latent_size, prod(self.top), gain=math.sqrt(2))
+        layers: list[nn.Module] = [nn.ELU()]
+        inputs = NECK
+        for number, width in enumerate(channels):
+            doubled = [nn.Upsample(scale_factor=2)] if number else []
+            layers += [*doubled, conv_layer(inputs, width), *(GatedBlock(width) for _ in range(blocks))]
+            inputs = width
+        self.layers = nn.Sequential(*layers, nn.ELU(), conv_layer(inputs, 4 * maps))
+
+    def forward(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch maps height width"]:
+        """Maps of each latent."""
+        top = self.first(z.reshape(-1, z.shape[-1])).reshape(-1, *self.top)
+        maps = unsqueezed(self.layers(top))
+        return maps.reshape(*z.shape[:-1], *maps.shape[1:])
+
+
+class ConvGaussianDecoder(nn.Module):
+    """p(x | z) = N(mean(z), diag exp(2 log_scale(z))), both maps of one net; x and its mean are flat."""
+
+    def __init__(
+        self, latent_size: int, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int
+    ) -> None:
+        super().__init__()
+        self.net = ConvNet(latent_size, image_shape, channels, blocks, 2 * image_shape[0])
+
+    def forward(
+        self, z: Float[Tensor, "*batch latent"]
+    ) -> tuple[Float[Tensor, "*batch dim"], Float[Tensor, "*batch dim"]]:
+        """Mean and log-scale."""
+        mean, raw = self.net(z).chunk(2, -3)
+        return mean.flatten(-3), soft_clamp(raw.flatten(-3) + INITIAL_LOG_SCALE, LOG_SCALE_BOUND)
+
+    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
+        """log p(x | z), `(*samples, batch)` nats."""
+        return gaussian_log_prob(x, *self(z))
+
+    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """E[x | z]."""
+        mean: Tensor = self(z)[0]
+        return mean
+
+    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """A draw of x given z."""
+        mean, log_scale = self(z)
+        return torch.addcmul(mean, torch.exp(log_scale), torch.randn_like(mean))
+
+
+class ConvBernoulliDecoder(nn.Module):
+    """p(x | z): independent pixels of 0 or 1 whose logits are maps of one net; x and its mean are flat."""
+
+    def __init__(
+        self, latent_size: int, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int
+    ) -> None:
+        super().__init__()
+        self.net = ConvNet(latent_size, image_shape, channels, blocks, image_shape[0])
+
+    def logits(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """log-odds of a 1."""
+        maps: Tensor = self.net(z)
+        return maps.flatten(-3)
+
+    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
+        """log p(x | z) = -Σ softplus((1 - 2 x) l) with logits l, `(*samples, batch)` nats."""
+        return -nn.functional.softplus((1 - 2 * x) * self.logits(z)).sum(-1)
+
+    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """P(x = 1 | z)."""
+        return torch.sigmoid(self.logits(z))
+
+    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """A draw of x given z."""
+        return torch.bernoulli(self.mean(z))
+
+
+def conv_decoder_for(
+    data: DataSpec, latent_size: int, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int
+) -> ConvGaussianDecoder | ConvBernoulliDecoder:
+    """The decoder of that kind of data: Bernoulli for binary, else Gaussian with a learned scale."""
+    kind = ConvBernoulliDecoder if data.kind == "binary" else ConvGaussianDecoder
+    return kind(latent_size, image_shape, channels, blocks)
