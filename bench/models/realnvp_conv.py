@@ -47,13 +47,17 @@ class RealNVPConv(Flow):
             channels = 4 * channels if level == 0 else 2 * channels
             maps: list[PictureMap] = []
             for number in range(couplings):
-                if number % 2 == 0:
-                    maps.append(ChannelNorm(channels))
-                    if level or number:
-                        maps.append(Shuffle(channels))
+                maps += self.before(level, number, channels)
                 maps.append(ConvCoupling(channels // 2, channels, next(hidden), blocks))
             scales.append(Chain(maps))
         self.transform = Levels(image_shape, scales)
+
+    def before(self, level: int, number: int, channels: int) -> list[PictureMap]:
+        """What stands before a level's coupling of that number."""
+        if number % 2:
+            return []
+        # The first two couplings of all split the checkerboard that the squeeze left.
+        return [ChannelNorm(channels), *([Shuffle(channels)] if level or number else [])]
 
     def compiles(self) -> Literal["no", "works", "pays"]:
         """`works`: nothing changes from step to step."""

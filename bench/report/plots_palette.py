@@ -29,7 +29,7 @@ FIXED: dict[str, tuple[str, int, int]] = {
     "gmvae": ("VAE", 1, 4), "m2": ("VAE", 3, 5), "vae_iaf": ("VAE", 2, 6), "vae_flowprior": ("VAE", 1, 7),
     "vae_latent": ("VAE", 3, 8), "vae_mean": ("VAE", 0, 9), "vae_conv": ("VAE", 0, 3),
     "realnvp": ("flow", 0, 1), "realnvp_paper": ("flow", 2, 6), "maf": ("flow", 1, 2), "nsf": ("flow", 2, 3),
-    "nsf_ar": ("flow", 1, 4), "realnvp_conv": ("flow", 0, 7),
+    "nsf_ar": ("flow", 1, 4), "realnvp_conv": ("flow", 0, 7), "glow": ("flow", 1, 8),
     "cnf": ("ODE flow", 0, 2), "cnf_fast": ("ODE flow", 1, 3), "flow_matching": ("ODE flow", 2, 0),
     "flow_matching_ml": ("ODE flow", 1, 5),
     "ae": ("autoencoder", 0, 4), "ae_expost": ("autoencoder", 1, 6), "ae_moment": ("autoencoder", 2, 3),

@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from bench.models.entry import Entry
+from bench.models.glow import Glow
 from bench.models.parts.flow import Flow
 from bench.models.realnvp_conv import RealNVPConv
 from bench.models.vae_conv import VAEConv
 from bench.spec import DataSpec
 from tests.models.helpers import count, perturbed
 
-ENTRIES: list[type[Entry]] = [RealNVPConv, VAEConv]
-FLOWS: list[type[Flow]] = [RealNVPConv]
+ENTRIES: list[type[Entry]] = [RealNVPConv, Glow, VAEConv]
+FLOWS: list[type[Flow]] = [RealNVPConv, Glow]
 SHAPES = [(1, 8, 8), (3, 4, 8), (2, 4, 4)]
 every_entry = pytest.mark.parametrize("cls", ENTRIES)
 every_flow = pytest.mark.parametrize("cls", FLOWS)

@@ -80,6 +80,50 @@ class Shuffle(PictureMap):
         return y[:, self.back], y.new_zeros(len(y))
 
 
+class ChannelMixing(PictureMap):
+    """An invertible 1 x 1 convolution, y = P L (U + diag(s)) x, from a random rotation (Kingma & Dhariwal 2018, 3.2).
+
+    P is fixed, L unit lower and U strictly upper triangular, the signs of s fixed.
+    """
+
+    permutation: Tensor
+    signs: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        rotation = torch.linalg.qr(torch.randn(channels, channels)).Q
+        permutation, lower, upper = torch.linalg.lu(rotation)
+        diagonal = upper.diagonal()
+        self.register_buffer("permutation", permutation)
+        self.register_buffer("signs", diagonal.sign())
+        self.lower = nn.Parameter(lower.tril(-1))
+        self.upper = nn.Parameter(upper.triu(1))
+        self.log_scale = nn.Parameter(diagonal.abs().log())
+
+    def triangles(self) -> tuple[Float[Tensor, "channels channels"], Float[Tensor, "channels channels"]]:
+        """L and U + diag(s)."""
+        unit = torch.eye(len(self.signs), dtype=self.lower.dtype, device=self.lower.device)
+        return self.lower.tril(-1) + unit, self.upper.triu(1) + torch.diag(self.signs * torch.exp(self.log_scale))
+
+    def forward(self, x: Pictures) -> tuple[Pictures, LogDet]:
+        """Channels mixed at every place by one matrix."""
+        lower, upper = self.triangles()
+        weight = self.permutation @ lower @ upper
+        return nn.functional.conv2d(x, weight[:, :, None, None]), self.log_det(x)
+
+    def inverse(self, y: Pictures) -> tuple[Pictures, LogDet]:
+        """As they were."""
+        lower, upper = self.triangles()
+        columns = self.permutation.T @ y.transpose(0, 1).flatten(1)
+        half = torch.linalg.solve_triangular(lower, columns, upper=False, unitriangular=True)
+        x = torch.linalg.solve_triangular(upper, half, upper=True)
+        return x.reshape(y.shape[1], len(y), *y.shape[2:]).transpose(0, 1), -self.log_det(y)
+
+    def log_det(self, x: Pictures) -> LogDet:
+        """That of the map, the same for each picture."""
+        return (x.shape[2] * x.shape[3] * self.log_scale.sum()).expand(len(x))
+
+
 class ConvCoupling(PictureMap):
     """y = (x2 exp(s(x1)) + t(x1), x1): the second part of the channels given the first, and the parts swapped.
 
