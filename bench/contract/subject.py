@@ -12,6 +12,9 @@ from bench.spec import DataSpec, Kind
 SIDES = ((1, 8, 8), (1, 28, 28), (3, 32, 32))
 """Shapes of pictures; an entry that refuses the first gets the next."""
 
+COLOUR = (3, 4, 8)
+"""The shape of further pictures for an entry that takes them in their own shape: in colour, and not square."""
+
 
 class Subject:
     """The entry under check: the data it models, and its testbeds.
@@ -52,7 +55,12 @@ class Subject:
             ("cube", DataSpec((4,), "binary"), Pairs()),
             ("wide Gaussian", DataSpec((8,)), WideGaussian(8)),
         ]
-        return [(name, self.labelled(spec), law) for name, spec, law in flat] + self.pictures(side)
+        colour = [
+            (f"colour {name}", spec, law)
+            for name, spec, law in self.pictures(COLOUR)
+            if spec.kind == "discrete" and spec.event_shape == spec.image_shape
+        ]
+        return [(name, self.labelled(spec), law) for name, spec, law in flat] + self.pictures(side) + colour
 
     def pictures(self, side: tuple[int, int, int]) -> list[tuple[str, DataSpec, Law]]:
         """Pictures of each kind, in their own shape where the entry asks for it."""
