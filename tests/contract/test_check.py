@@ -169,7 +169,7 @@ def test_lines_go_to_the_standard_output_by_default():
 
 def test_pictures_come_in_the_shape_that_the_entry_asks_for():
     shaped, flat = Subject(builder(PictureVAE)), Subject(builder(Latent))
-    assert {testbed.spec.event_shape for testbed in shaped.testbeds} == {(1, 8, 8)}
+    assert {testbed.spec.event_shape for testbed in shaped.testbeds} == {(1, 8, 8), (3, 4, 8)}
     assert {testbed.spec.image_shape for testbed in flat.testbeds} == {None, (1, 8, 8)}
     assert all(len(testbed.spec.event_shape) == 1 for testbed in flat.testbeds)
 
