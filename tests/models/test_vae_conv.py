@@ -47,7 +47,7 @@ def test_the_decoder_is_the_law_that_it_draws_from(data: DataSpec) -> None:
 def test_more_samples_tighten_the_bound() -> None:
     entry = small(BITS)
     widened(entry)
-    assert_bounds_tighten(entry, torch.rand(64, *SHAPE).round())
+    assert_bounds_tighten(entry, torch.rand(1024, *SHAPE).round())
 
 
 def test_a_decoder_sees_where_it_is() -> None:

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 
 
 def conv_layer(inputs: int, outputs: int, side: int = 3, gain: float = 1.0) -> nn.Conv2d:
-    """A convolution that keeps sides and gives unit inputs a standard deviation of about `gain`."""
-    layer = nn.Conv2d(inputs, outputs, side, padding=side // 2)
+    """A convolution that keeps sides and gives unit inputs a standard deviation of about `gain`.
+
+    Weights lie channels last, in which oneDNN and cuDNN compute faster; what comes of them does too.
+    """
+    layer = nn.Conv2d(inputs, outputs, side, padding=side // 2).to(memory_format=torch.channels_last)
     nn.init.normal_(layer.weight, std=gain / (side * math.sqrt(inputs)))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
