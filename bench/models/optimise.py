@@ -112,6 +112,7 @@ class GradientStep:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from another step's moments."""
         self.adam.load_state_dict(state)
+        lay_as_parameters(self.adam)
 
 
 def adam(
@@ -123,6 +124,18 @@ def adam(
         return torch.optim.Adam(parameters, lr=settings.learning_rate, betas=betas, fused=True)
     decay = settings.weight_decay
     return torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=betas, weight_decay=decay, fused=True)
+
+
+def lay_as_parameters(optimiser: torch.optim.Optimizer) -> None:
+    """Lays moments in memory as their parameters lie there.
+
+    A checkpoint holds them in the plain order. Fused Adam goes through memory as it comes (torch 2.13): beside weights
+    that lie channels last it would pair each with another one's moments.
+    """
+    for parameter, memory in optimiser.state.items():
+        for name, value in memory.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                memory[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def clip(parameters: Sequence[nn.Parameter], largest: float) -> None:

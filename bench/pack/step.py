@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from bench.config import Optimiser
-from bench.models.optimise import GradientStep, Trainer, learning_rate
+from bench.models.optimise import GradientStep, Trainer, lay_as_parameters, learning_rate
 from bench.models.parts.conditional import ConditionalStep
 from bench.pack.draws import Draw, RandomState, Replay, Unpackable, drawn_for
 from bench.pack.settings import differing, stacked, with_buffers
@@ -233,6 +233,7 @@ class PackedStep:
                 for i, (first, second) in enumerate(moments)
             }
             trainer.adam.load_state_dict({**trainer.adam.state_dict(), "state": state})
+            lay_as_parameters(trainer.adam)
 
 
 def schedules(settings: Sequence[Optimiser], like: Tensor) -> list[tuple[Optimiser, Float[Tensor, "runs 1"]]]:

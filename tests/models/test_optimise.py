@@ -62,6 +62,30 @@ def test_a_resumed_step_goes_on_to_the_same_parameters() -> None:
     assert all(torch.equal(a, b) for a, b in zip(entry.parameters(), again.parameters(), strict=True))
 
 
+def test_moments_of_a_checkpoint_are_laid_as_the_weights_are() -> None:
+    """Fused Adam pairs weights and moments by their places in memory, which differ where weights lie channels last."""
+
+    def convolution() -> GradientStep:
+        torch.manual_seed(0)
+        model = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        model.loss = lambda x: model(x).square().flatten(1).sum(1)  # type: ignore[assignment]
+        return GradientStep(model, SETTINGS)
+
+    x = torch.randn(4, 2, 3, 6, 6)
+    whole, resumed = convolution(), convolution()
+    for batch in x[:2]:
+        whole.step(batch, 0.3)
+    resumed.entry.load_state_dict(whole.entry.state_dict())
+    plain = copy.deepcopy(whole.state_dict())
+    plain["state"] = {i: {name: value.contiguous() for name, value in m.items()} for i, m in plain["state"].items()}
+    resumed.load_state_dict(plain)
+    for batch in x[2:]:
+        whole.step(batch, 0.3)
+        resumed.step(batch, 0.3)
+    for one, other in zip(whole.parameters, resumed.parameters, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_no_step_says_the_loss_and_changes_nothing() -> None:
     entry, x = Gaussian(DataSpec((3,)), width=1), torch.randn(8, 3)
     trainer, before = entry.trainer(SETTINGS), copy.deepcopy(entry.state_dict())
