@@ -16,7 +16,8 @@ def conv_layer(inputs: int, outputs: int, side: int = 3, gain: float = 1.0) -> n
 
     Weights lie channels last, in which oneDNN and cuDNN compute faster; what comes of them does too.
     """
-    layer = nn.Conv2d(inputs, outputs, side, padding=side // 2).to(memory_format=torch.channels_last)
+    layer = nn.Conv2d(inputs, outputs, side, padding=side // 2)
+    layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
     nn.init.normal_(layer.weight, std=gain / (side * math.sqrt(inputs)))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
