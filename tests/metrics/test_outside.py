@@ -161,6 +161,15 @@ def test_another_shape_is_refused_by_the_command_before_anything_is_made(bench_c
 HAS_BOTH = all((data_root(None) / name / "t10k-images-idx3-ubyte.gz").exists() for name in ("mnist", "fashion_mnist"))
 
 
+@pytest.mark.skipif(not HAS_BOTH, reason="no MNIST under the data root")
+def test_a_gaussian_of_digits_tells_mnist_averaged_to_their_size(tmp_path: Path) -> None:
+    config = compose([*SMALL, "eval.outside=mnist_8x8", "eval.dequantisation_draws=1"])
+    record = run(cell_in(config, tmp_path), lambda history, share: None)
+    # Of full runs in results/quick/outside.csv; noise is drawn once here, and its error over test examples is .019.
+    assert record["outside_auroc"] == pytest.approx(0.716, abs=0.02)
+    assert record["outside_auroc_typicality"] == pytest.approx(0.620, abs=0.02)
+
+
 @pytest.mark.long
 @pytest.mark.skipif(not HAS_BOTH, reason="no MNIST or Fashion-MNIST under the data root")
 def test_one_gaussian_of_clothes_prefers_digits(tmp_path: Path) -> None:

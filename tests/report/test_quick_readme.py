@@ -14,6 +14,9 @@ TEXT = " ".join((QUICK / "README.md").read_text().split())
 TRIALS = pd.read_csv(QUICK / "tuning.csv")
 SEARCHED = pd.read_csv(QUICK / "searched.csv")
 BEHIND = pd.read_csv(QUICK / "searched_differences.csv").set_index(["comparison", "model"])
+REDRAWN = pd.read_csv(QUICK / "redrawn.csv")
+REDRAWN_DIFFERENCES = pd.read_csv(QUICK / "redrawn_differences.csv")
+OUTSIDE = pd.read_csv(QUICK / "outside.csv")
 TABLE = pd.read_csv(QUICK / "table.csv", low_memory=False)
 TABLE = TABLE[TABLE["data"] == "digits"]
 
@@ -89,6 +92,73 @@ def test_the_longer_search_on_digits_is_compared_as_the_report_compares() -> Non
         for model, difference in found.differences.items():
             assert difference.mean == pytest.approx(listed.loc[model, "difference_nats"])
             assert difference.half_width == pytest.approx(listed.loc[model, "ci95"], rel=1e-3)
+
+
+def told_apart(redrawing: str) -> set[tuple[str, str]]:
+    """Data set and model of the pairs that are told apart from the best."""
+    rows = REDRAWN_DIFFERENCES[REDRAWN_DIFFERENCES["redrawing"] == redrawing]
+    return set(rows.loc[rows["told_apart"], ["data", "model"]].itertuples(index=False, name=None))
+
+
+def test_no_conclusion_turns_on_data_drawn_again() -> None:
+    committed = pd.read_csv(QUICK / "differences.csv")
+    committed = committed[(committed["rung"] == 1) & (committed["setting"] == "tuned")].set_index(["data", "model"])
+    sure = [("8gaussians", "gaussian"), ("checkerboard", "gaussian"), ("checkerboard", "vae")]
+    one, other = (told_apart(f"fresh sets, data.seed={seed}") for seed in (1, 2))
+    assert one == {*sure, ("8gaussians", "realnvp")}
+    assert other == set(sure)
+    assert committed.loc[sorted(one), "told_apart"].all()
+    for row in REDRAWN_DIFFERENCES.to_dict("records"):
+        assert row["best"] == committed.loc[(row["data"], row["model"]), "best"]
+        assert row["difference_nats"] > 0
+    second = REDRAWN_DIFFERENCES[REDRAWN_DIFFERENCES["redrawing"].str.endswith("2")].set_index(["data", "model"])
+    behind = second.loc[("8gaussians", "realnvp")]
+    assert behind["difference_nats"] > behind["ci95"]
+    assert "once; the other time its interval holds no 0" in TEXT
+
+
+def test_differences_of_fresh_draws_are_those_of_their_rows() -> None:
+    means = REDRAWN.groupby(["redrawing", "data", "model"])["nll_nats"].mean()
+    for row in REDRAWN_DIFFERENCES.to_dict("records"):
+        own, best = (means[row["redrawing"], row["data"], row[name]] for name in ("model", "best"))
+        assert own - best == pytest.approx(row["difference_nats"])
+
+
+def test_no_conclusion_turns_on_another_estimator() -> None:
+    other = REDRAWN[REDRAWN["redrawing"] == "another estimator"].set_index(["data", "model", "seed"])["nll_nats"]
+    table = pd.read_csv(QUICK / "table.csv", low_memory=False)
+    tuned = table[(table["rung"] == 1) & table["setting"].str.contains("tuned")]
+    before = tuned.set_index(["data", "model", "seed"])["nll_nats"]
+    moved = (other - before.loc[other.index]).groupby(["data", "model"]).mean()
+    solved = moved[[name for name in moved.index if name[1] != "vae"]]
+    assert f"{solved.abs().max():.4f}" == "0.0017"
+    annealed = other.xs("vae", level="model").groupby("data").mean()
+    shown = {"8gaussians": "3.87", "checkerboard": "4.49", "digits": "111.0"}
+    assert {name: f"{annealed[name]:.{len(text) - text.index('.') - 1}f}" for name, text in shown.items()} == shown
+    assert "3.87 on eight Gaussians, 4.49 on checkerboard, 111.0 on digits" in TEXT
+    behind = other.xs("vae", level="model") - before.xs("realnvp", level="model")
+    assert (behind.dropna() > 0).all()
+    assert len(behind.dropna()) == 9
+
+
+@pytest.mark.parametrize(
+    ("model", "likelihood", "typicality"),
+    re.findall(r"- `(\w+)`: (\S+ to \S+) by likelihood, (\S+ to \S+) by typicality", TEXT),
+)
+def test_areas_of_outside_pictures_are_those_of_their_rows(model: str, likelihood: str, typicality: str) -> None:
+    rows = OUTSIDE[OUTSIDE["model"] == model]
+    assert (rows.loc[rows["outside"] == "digits_permuted", "outside_auroc"].round(2) == 1).all()
+    other = rows[rows["outside"] == "mnist_8x8"]
+    for column, shown in {"outside_auroc": likelihood, "outside_auroc_typicality": typicality}.items():
+        assert f"{other[column].min():.2f} to {other[column].max():.2f}" == shown
+
+
+def test_all_models_on_digits_have_areas_and_rows_are_of_committed_code() -> None:
+    counts = OUTSIDE.groupby(["outside", "model"]).size()
+    assert len(counts) == 12
+    assert TEXT.count("by typicality") == 6
+    assert (counts == 3).all()
+    assert not pd.concat([OUTSIDE["git_commit"], REDRAWN["git_commit"]]).str.endswith("+").any()
 
 
 def test_what_the_longer_search_took_back_is_no_longer_told_apart() -> None:
