@@ -36,7 +36,7 @@ def bounds(device: torch.device, effort: Effort) -> list[Figure]:
     pictures, source = pixels(mnist, 60_000)
     return [
         *gap_and_time("digits", digits, build.dataset(digits), DIGITS_TARGET, device, effort),
-        *gap_and_time(f"{source}, binary", mnist, pictures, MNIST_TARGET, device, effort),
+        *gap_and_time(f"{source.partition(' (')[0]}, binary", mnist, pictures, MNIST_TARGET, device, effort),
     ]
 
 
