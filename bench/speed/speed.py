@@ -13,7 +13,7 @@ from bench.record.provenance import device_name, git_commit
 from bench.record.store import check_writable, write_atomically
 from bench.speed.cases.bounds import bounds
 from bench.speed.cases.cnf_grid import cnf_grid
-from bench.speed.cases.commands import bench_seconds, commands
+from bench.speed.cases.commands import bench_seconds, commands, large_report
 from bench.speed.cases.compiled_steps import compiled_steps
 from bench.speed.cases.exact_likelihood import exact_likelihood
 from bench.speed.cases.iwae_5000 import iwae_5000
@@ -51,6 +51,7 @@ CASES: dict[str, Case] = {
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cnf-grid": lambda device, _: cnf_grid(device, Effort(seconds=60)),
     "cli": lambda _, __: commands(),
+    "report": lambda _, __: large_report(),
     "bench": lambda _, results_dir: [bench_seconds(results_dir)],
     "own-data": lambda _, __: own_data(csv_rows=1_000_000, streamed_rows=10_000_000),
     "ladder": lambda device, results_dir: ladder(device, results_dir, long(device)),

@@ -30,6 +30,18 @@ BESIDE = {
     "8 seeds of a 2-D realnvp packed": ("pack", "realnvp of width 64: a step of 8 seeds at once, and of 8 alone"),
     "8 seeds packed": ("pack", "realnvp of width 1024: a step of 8 seeds at once, and of 8 alone"),
 }
+BOUNDS = {
+    "digits, refined": ("bounds", "digits: ais-16x1000 - refined-1000"),
+    "digits, the encoder's": ("bounds", "digits: ais-16x1000 - iwae-1000"),
+    "binary MNIST, refined": ("bounds", "MNIST, binary: ais-16x1000 - refined-1000"),
+    "binary MNIST, the encoder's": ("bounds", "MNIST, binary: ais-16x1000 - iwae-1000"),
+}
+TIMES = {
+    "refined against": ("bounds", "digits: refined-1000 against iwae-1000"),
+    "the same, binary MNIST": ("bounds", "MNIST, binary: refined-1000 against iwae-1000"),
+    "`cnf` on two": ("cnf-grid", "cnf on digits, steps of 0.5: 192 training steps"),
+    "`cnf` on four": ("cnf-grid", "cnf on 8gaussians, steps of 0.25: 192 training steps"),
+}
 STEPS = {
     "FFJORD as published: torchdiffeq's": "torchdiffeq dopri5, adjoint, one probe (FFJORD)",
     "FFJORD with our oneDNN": "the same, its products by oneDNN",
@@ -64,7 +76,10 @@ SECONDS = {
 WAITS = {
     "`bench --help`": ("cli", "bench --help"),
     "`make bench`": ("bench", "make bench"),
-    "`bench report`": ("cli", "bench report of 1000 runs"),
+    "`bench report` of 1,000": ("cli", "bench report of 1,000 runs"),
+    "after one run more": ("cli", "bench report of 1,000 runs, after one run more"),
+    "`bench report` of 10,000": ("report", "bench report of 10,000 runs"),
+    "its peak memory": ("report", "bench report of 10,000 runs: peak memory"),
     "`bench sample`": ("cli", "bench sample of 1,000 rows"),
     "`bench score`": ("cli", "bench score of 1,000 rows"),
     "a CSV of": ("own-data", "a CSV of 1,000,000 x 64 read, diagnosed and split"),
@@ -116,6 +131,23 @@ def test_the_waits_are_those_of_the_csv(start: str) -> None:
     row = ROWS[WAITS[start]]
     assert_rounded(ours, Decimal(row["ours"]))
     assert_rounded(target, Decimal(row["target"].removeprefix("<= ")))
+    assert ("missed" in target) == (row["met"] == "no")
+
+
+@pytest.mark.parametrize("start", BOUNDS)
+def test_the_gaps_of_bounds_are_those_of_the_csv(start: str) -> None:
+    (gap,) = cells(start)
+    exact = value(*BOUNDS[start], "ours")
+    assert gap.startswith("-") == (exact < 0)
+    assert_rounded(gap, abs(exact))
+
+
+@pytest.mark.parametrize("start", TIMES)
+def test_seconds_side_by_side_are_those_of_the_csv(start: str) -> None:
+    ours, theirs, ratio, target = cells(start)
+    row = ROWS[TIMES[start]]
+    for cell, column in ((ours, "ours"), (theirs, "theirs"), (ratio, "ratio")):
+        assert_rounded(cell, Decimal(row[column]))
     assert ("missed" in target) == (row["met"] == "no")
 
 
