@@ -12,8 +12,8 @@ from bench.spec import DataSpec, Kind
 SIDES = ((1, 8, 8), (1, 28, 28), (3, 32, 32))
 """Shapes of pictures; an entry that refuses the first gets the next."""
 
-COLOUR = (3, 4, 8)
-"""The shape of further pictures for an entry that takes them in their own shape: in colour, and not square."""
+COLOURS = ((3, 4, 8), (3, 16, 32))
+"""Shapes of further pictures for an entry that takes them in their own shape: in colour, and not square."""
 
 
 class Subject:
@@ -57,9 +57,10 @@ class Subject:
         ]
         colour = [
             (f"colour {name}", spec, law)
-            for name, spec, law in self.pictures(COLOUR)
+            for shape in COLOURS
+            for name, spec, law in self.pictures(shape)
             if spec.kind == "discrete" and spec.event_shape == spec.image_shape
-        ]
+        ][:1]
         return [(name, self.labelled(spec), law) for name, spec, law in flat] + self.pictures(side) + colour
 
     def pictures(self, side: tuple[int, int, int]) -> list[tuple[str, DataSpec, Law]]:

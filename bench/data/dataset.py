@@ -158,7 +158,10 @@ class Dataset:
             return dataset
         if self.standardise != "pixel":
             raise ValueError(f"standardised by {self.standardise}: what pixels had of their own is gone")
-        return replace(dataset, space=dataset.space.standardised(standardise), standardise=standardise)
+        space = dataset.space.standardised(standardise)
+        if space is dataset.space:
+            return dataset
+        return replace(dataset, space=space, standardise=standardise)
 
     def shaped(self) -> "Dataset":
         """The same data set with events in their own shape: pictures `(channels, height, width)` in place of flat.

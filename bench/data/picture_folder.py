@@ -199,7 +199,7 @@ def of_files(files: list[Picture], path: Path, *, by_folder: bool, labelled: boo
     sizes = Counter(folders)
     lone = [file for folder, file in zip(folders, files, strict=True) if sizes[folder] == 1]
     if lone:
-        more = f", and {len(lone) - 1} more do" if len(lone) > 1 else ""
+        more = f" (as {len(lone) - 1} more)" if len(lone) > 1 else ""
         raise BenchError(
             f"{path / lone[0].name}: stands alone in its class's folder{more}; move it to another's, leave it out, or "
             "set data.labels=false"

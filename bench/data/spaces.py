@@ -174,8 +174,8 @@ class DequantisedLogit:
     def standardised(self, how: Standardise) -> "DequantisedLogit":
         """The same space with logits standardised by pixel, as they are here, by image, or not at all.
 
-        By image, all pixels get the mean of their means, and the spread that they have around it, all pixels taken
-        together.
+        By image, all pixels get the mean of their means, and the spread around it of all pixels together, each by its
+        own spread here, which `fitted` keeps from being too small.
         """
         if how == "pixel":
             return self

@@ -16,7 +16,7 @@ from bench.spec import DataSpec
 class VAEConv(VAE):
     """The VAE p(x) = ∫ p(x | z) N(z; 0, I) dz of pictures, trained on the ELBO with the analytic KL divergence."""
 
-    version = 1
+    version = 1  # its own, not that of vae
     own_shape = True
     standardise = "image"
 

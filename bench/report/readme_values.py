@@ -3,8 +3,8 @@
 An address is `digits @ realnvp @ nll_nats`: data set, model, column. Of two models, `realnvp - vae`, or two columns,
 `c2st - c2st_floor`, it is the difference paired by seed; the column `difference` is the NLL of one model minus that of
 another as differences.csv has it, `published` a published one, `milliseconds_alone` a step as `bench retime` measured
-it, the mean over runs. Of a model at several budgets and settings it is the one at the largest budget, tuned;
-`vae [1/4, default]` names another. The data set `mean` is the mean over all.
+it, in proportion to each run's evaluations of a field, the mean over runs. Of a model at several budgets and settings
+it is the one at the largest budget, tuned; `vae [1/4, default]` names another. The data set `mean` is the mean of all.
 """
 
 from fractions import Fraction
@@ -69,6 +69,8 @@ class StudyValues:
         rows = _at_place(self._summary, model)
         if metric not in rows:
             raise unknown("column", metric, self._summary.columns, str(self.folder / "summary.csv"))
+        if data == "mean" and not rows["data"].is_unique:
+            raise BenchError(f"{self.folder / 'summary.csv'} has several rows of {model} on one data set")
         if data == "mean":
             return Quantity(float(rows[metric].dropna().mean()))
         rows = rows[rows["data"] == data]
@@ -163,7 +165,7 @@ class StudyValues:
         return {str(seed): float(value) for seed, value in zip(own["seed"], own[column], strict=True)}
 
     def _alone(self, data: str, model: str) -> Quantity:
-        """Milliseconds of a step timed alone on the machine, each run's at its own evaluations of the field."""
+        """Milliseconds of a step timed alone, each run's in proportion to its evaluations of the field."""
         times, runs = read_steps(self.folder / STEPS), self._runs[self._runs["data"] == data]
         here = _at_place(runs.assign(model=runs["label"], rung=pd.to_numeric(runs["rung"])), model)
         alone = [
@@ -171,8 +173,8 @@ class StudyValues:
             for run_id, nfe in zip(here["run_id"], here["train_nfe"], strict=True)
             if run_id in times
         ]
-        if not alone:
-            raise BenchError(f"{self.folder / STEPS} has no step of {data}, {model}; make it with: bench retime")
+        if len(alone) < max(1, len(here)) or any(times[run_id].shared_machine for run_id in here["run_id"]):
+            raise BenchError(f"{self.folder / STEPS} has no step alone of {data}, {model}; make it with: bench retime")
         return Quantity(fmean(alone))
 
     def _two(self, models: str) -> list[str]:

@@ -65,6 +65,9 @@ def test_what_has_no_such_choice_is_left_as_it_is() -> None:
     moons, binary = toy("moons", train=4, validation=4, test=4), digits("digits", binary=True)
     assert moons.as_asked(True, "image") is moons
     assert binary.as_asked(False, "none") is binary
+    shaped = binary.as_asked(True, "image")
+    assert shaped.standardise == "pixel"
+    assert shaped.as_asked(True, "pixel") is shaped
 
 
 def test_pixels_of_their_own_do_not_come_back() -> None:

@@ -137,7 +137,8 @@ def test_no_conclusion_turns_on_another_estimator() -> None:
     assert {name: f"{annealed[name]:.{len(text) - text.index('.') - 1}f}" for name, text in shown.items()} == shown
     assert "3.87 on eight Gaussians, 4.49 on checkerboard, 111.0 on digits" in TEXT
     behind = other.xs("vae", level="model") - before.xs("realnvp", level="model")
-    assert (behind.dropna() > 0).all()
+    assert (behind.dropna() > 0.3).all()
+    assert (behind.loc["digits"].dropna() > 13).all()
     assert len(behind.dropna()) == 9
 
 
@@ -156,7 +157,7 @@ def test_areas_of_outside_pictures_are_those_of_their_rows(model: str, likelihoo
 def test_all_models_on_digits_have_areas_and_rows_are_of_committed_code() -> None:
     counts = OUTSIDE.groupby(["outside", "model"]).size()
     assert len(counts) == 12
-    assert TEXT.count("by typicality") == 6
+    assert len(re.findall(r"to \S+ by typicality", TEXT)) == 6
     assert (counts == 3).all()
     assert not pd.concat([OUTSIDE["git_commit"], REDRAWN["git_commit"]]).str.endswith("+").any()
 

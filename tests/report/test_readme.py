@@ -154,7 +154,7 @@ def test_a_step_timed_alone_is_the_mean_over_runs_at_their_evaluations(tmp_path:
     # Of the two runs at the whole budget one took half of the evaluations that were timed: 10 and 30 ms.
     assert values.at("digits", "flow", "milliseconds_alone") == Quantity(20.0)
     assert values.at("digits", "flow [1/4]", "milliseconds_alone") == Quantity(40.0)
-    with pytest.raises(BenchError, match="has no step of digits, vae"):
+    with pytest.raises(BenchError, match="has no step alone of digits, vae"):
         values.at("digits", "vae", "milliseconds_alone")
 
 

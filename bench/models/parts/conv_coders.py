@@ -1,8 +1,8 @@
 """Convolutional encoders and decoders of pictures, for entries whose latent is a vector.
 
 An encoder squeezes a picture, and halves its sides once more on each further level; what is left is flattened through a
-narrow layer. The decoder is its mirror image. Every level has gated residual blocks. The first squeeze in place of
-convolutions at full resolution makes a step several times cheaper.
+narrow layer. The decoder is its mirror image. Every level has gated residual blocks. No
+convolution is at full resolution: the first squeeze stands in its place.
 """
 
 import math

@@ -38,7 +38,7 @@ class PictureMap(nn.Module):
 class ChannelNorm(PictureMap):
     """A scale and a shift of each channel, y = x exp(s) + t, from the identity (Kingma & Dhariwal 2018, section 3.1).
 
-    Pictures come standardised, so that there is nothing for the usual start by a batch to do.
+    The usual start, by the moments of a first batch, is left out: pictures come standardised as a whole.
     """
 
     def __init__(self, channels: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 def conv_layer(inputs: int, outputs: int, side: int = 3, gain: float = 1.0) -> nn.Conv2d:
     """A convolution that keeps sides and gives unit inputs a standard deviation of about `gain`.
 
-    Weights lie channels last, in which oneDNN and cuDNN compute faster; what comes of them does too.
+    Its weights lie channels last in memory, and so do its outputs.
     """
     layer = nn.Conv2d(inputs, outputs, side, padding=side // 2)
     layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)

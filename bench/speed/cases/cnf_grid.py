@@ -17,7 +17,7 @@ CASE = "cnf-grid"
 TARGET = Target(1 / 3)
 
 QUICK = ["study=quick", "grid=[]", "model=cnf", "train.validate_every=192", "train.validation_examples=1"]
-"""As quick trains it, to the end of its budget, but for validations, which stand on no clock there."""
+"""As quick trains it as it comes, to the end of its budget, but for validations, which stand on no clock there."""
 
 DIGITS = [*QUICK, "data=digits"], ["model.solver=rk4", "model.step_size=0.5"]
 TOY = [*QUICK, "data=8gaussians", "budget.parameters=5000"], ["model.solver=rk4", "model.step_size=0.25"]

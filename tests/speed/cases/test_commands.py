@@ -5,7 +5,14 @@ import pytest
 
 from bench.record.columns import COLUMNS
 from bench.record.store import RunFolder
-from bench.speed.cases.commands import bench_seconds, help_seconds, report_figures, timed_call, use_seconds
+from bench.speed.cases.commands import (
+    bench_seconds,
+    help_seconds,
+    report_figures,
+    timed_call,
+    timed_process,
+    use_seconds,
+)
 from bench.speed.figure import Target
 from bench.speed.generated_study import LATENT_USE, write_study
 
@@ -24,6 +31,12 @@ def test_a_generated_study_is_reported_without_a_warning(capfd: pytest.CaptureFi
     assert all(figure.ours is not None for figure in (report, memory, again))
     assert 50 < (memory.ours or 0) < 1024  # pandas and matplotlib alone take the first
     assert capfd.readouterr().err == ""
+
+
+def test_the_memory_of_a_call_is_not_that_of_the_process_that_makes_it() -> None:
+    held = bytearray(600 * 2**20)
+    assert timed_process("--version")[1] < 100 * 2**20
+    assert len(held) > 0
 
 
 def test_a_generated_record_fills_the_columns_of_a_finished_run(tmp_path: Path) -> None:
