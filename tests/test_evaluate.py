@@ -219,6 +219,7 @@ def test_an_entry_of_loss_and_samples_has_only_what_samples_tell(own_conf) -> No
     distances = SAMPLE_METRICS.keys() - {"feature_frechet", "feature_kid", "class_chi2"}
     columns = {of(name) for name in distances for of in (str, floor, floor_sd, copycat)}
     assert record.keys() == columns | {
+        "features_hash",
         "c2st_curve",
         "c2st_examples",
         "sample_seconds_per_1k",
