@@ -10,7 +10,7 @@ ORDER = ((0, 0), (1, 1), (0, 1), (1, 0))
 """Row and column of a cell's pixels: those of one colour of a checkerboard, then those of the other."""
 
 
-def squeezed(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 4*channels height/2 width/2"]:
+def squeezed(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 4*channels height//2 width//2"]:
     """Half the sides and four times the channels; the first half of them is one colour of a checkerboard."""
     batch, channels, height, width = x.shape
     cells = x.reshape(batch, channels, height // 2, 2, width // 2, 2).permute(0, 3, 5, 1, 2, 4)
@@ -18,7 +18,7 @@ def squeezed(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "
     return by_pixel.flatten(1, 2)
 
 
-def unsqueezed(y: Float[Tensor, "batch 4*channels height width"]) -> Float[Tensor, "batch channels 2*height 2*width"]:
+def unsqueezed(y: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels//4 2*height 2*width"]:
     """The inverse of `squeezed`."""
     batch, channels, height, width = y.shape
     places = [ORDER.index((row, column)) for row in (0, 1) for column in (0, 1)]
