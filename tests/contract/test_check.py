@@ -185,6 +185,7 @@ def test_larger_pictures_are_for_entries_that_refuse_small_ones():
         "28x28 pictures",
         "28x28 pictures of levels",
         "28x28 pictures of bits",
+        "colour 16x32 pictures of levels",
     }
 
 
