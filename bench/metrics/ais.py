@@ -10,7 +10,7 @@ A step size that followed a chain's own past would make the weights biased. It f
 example, whose weights are not used.
 
 Both terms of log γ keep their gradients where a chain stands, so that the next trajectory begins with those of the
-last, at another β: a step costs `LEAPFROGS` gradients in z.
+last, at another β: a step costs `leapfrogs` gradients in z.
 """
 
 import math
@@ -55,10 +55,14 @@ class Annealing:
     Attributes:
         chains: independent chains, each with its log weight.
         steps: T, distributions from the prior to the posterior, the prior not counted.
+        leapfrogs: of the trajectory behind each step.
+        pilots: further chains, which set the step size.
     """
 
     chains: int
     steps: int
+    leapfrogs: int = LEAPFROGS
+    pilots: int = PILOTS
 
     @property
     def name(self) -> str:
@@ -106,7 +110,7 @@ def log_weights(
 
     Args:
         entry: in evaluation mode, on the device of `x`; its prior has a scale near 1.
-        x: examples in model space; `chains + PILOTS` rows each are held at once.
+        x: examples in model space; `chains + pilots` rows each are held at once.
         annealing: chains and steps.
         tick: called before each step; it may raise to stop.
 
@@ -120,9 +124,9 @@ def from_prior(
     entry: HasDecoder, x: Float[Tensor, "batch *event"], annealing: Annealing, tick: Callable[[], None] = lambda: None
 ) -> Annealed:
     """Chains from the prior to the posterior, with the step sizes that they settled on; see `log_weights`."""
-    chains = annealing.chains + PILOTS
+    chains = annealing.chains + annealing.pilots
     z = entry.prior_sample(chains * len(x)).reshape(chains, len(x), -1)
-    return anneal(entry, x, z, sigmoidal(annealing.steps), tick)
+    return anneal(entry, x, z, sigmoidal(annealing.steps), tick, None, annealing.leapfrogs, annealing.pilots)
 
 
 def sigmoidal(steps: int) -> list[float]:
@@ -138,8 +142,10 @@ def anneal(
     betas: Sequence[float],
     tick: Callable[[], None] = lambda: None,
     step_sizes: Float[Tensor, "moves batch"] | None = None,
+    leapfrogs: int = LEAPFROGS,
+    pilots: int = PILOTS,
 ) -> Annealed:
-    """Log weights of chains from `z` along `betas`, those of the first `PILOTS` chains left out.
+    """Log weights of chains from `z` along `betas`, those of the first `pilots` chains left out.
 
     From draws of the prior along a rising path exp(log weight) has mean p(x). From draws of the posterior along the
     path reversed it has mean 1 / p(x), hence an upper bound (Grosse et al. 2015, arXiv:1511.02543).
@@ -151,6 +157,8 @@ def anneal(
         betas: the path.
         tick: called before each step; it may raise to stop.
         step_sizes: of each move; all chains are then weighed, and none is a pilot. None lets pilots find them.
+        leapfrogs: as in `Annealing`.
+        pilots: as in `Annealing`.
     """
     given = step_sizes is not None
     last = len(betas) - 1
@@ -170,10 +178,10 @@ def anneal(
                 break
             if not given:
                 sizes[step - 1] = torch.exp(log_step_size)
-            there, acceptance = trajectory(entry, x, here, betas[step], sizes[step - 1])
+            there, acceptance = trajectory(entry, x, here, betas[step], sizes[step - 1], leapfrogs)
             here = chosen(accepted(acceptance), there, here)
-            log_step_size += ADAPTATION * (acceptance[:PILOTS].mean(0) - ACCEPTANCE)
-    return Annealed(weights if given else weights[PILOTS:], sizes)
+            log_step_size += ADAPTATION * (acceptance[:pilots].mean(0) - ACCEPTANCE)
+    return Annealed(weights if given else weights[pilots:], sizes)
 
 
 def trajectory(
@@ -182,6 +190,7 @@ def trajectory(
     here: Point,
     beta: float,
     step_size: Float[Tensor, " batch"],
+    leapfrogs: int,
 ) -> tuple[Point, Float[Tensor, "chains batch"]]:
     """The end of a leapfrog trajectory with fresh momenta, and the probability to accept it (Neal 2011).
 
@@ -194,9 +203,9 @@ def trajectory(
     # the two energies alone decide.
     momentum = momentum + 0.5 * size * here.gradient(beta)
     there = here
-    for leap in range(1, LEAPFROGS + 1):
+    for leap in range(1, leapfrogs + 1):
         there = state_at(entry, x, there.z + size * momentum)
-        momentum = momentum + (1.0 if leap < LEAPFROGS else 0.5) * size * there.gradient(beta)
+        momentum = momentum + (1.0 if leap < leapfrogs else 0.5) * size * there.gradient(beta)
     gain = there.log_density(beta) - 0.5 * momentum.square().sum(-1) - energy
     return there, torch.exp(gain.clamp(max=0.0)).nan_to_num(0.0)
 

@@ -7,6 +7,7 @@ below on the same x: the truth lies between.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -50,7 +51,7 @@ def rise_by_doubling(
     """Mean nats by which `value`, annealed in all steps, exceeds an estimate by half of them; None for one step."""
     if annealing.steps < 2:
         return None
-    halved = Annealing(annealing.chains, annealing.steps // 2)
+    halved = replace(annealing, steps=annealing.steps // 2)
     parts = [iwae(ais.log_weights(entry, part, halved, tick)).value for part in chunks(x, annealing, rows)]
     return float((value - torch.cat(parts)).mean())
 
@@ -79,7 +80,7 @@ def bracket(
         forward = ais.from_prior(entry, part, annealing, tick)
         exact = start.expand(annealing.chains, *start.shape)
         # The k-th move back is along the density of the (T - k)-th move forward.
-        backward = ais.anneal(entry, part, exact, betas, tick, forward.step_sizes.flip(0))
+        backward = ais.anneal(entry, part, exact, betas, tick, forward.step_sizes.flip(0), annealing.leapfrogs)
         lower.append(iwae(forward.log_weights).value)
         upper.append(-iwae(backward.log_weights).value)
     return Bracket(torch.cat(lower), torch.cat(upper))
@@ -87,4 +88,4 @@ def bracket(
 
 def chunks(values: Tensor, annealing: Annealing, rows: int) -> Iterator[Tensor]:
     """Examples, so many at a time that their chains are at most `rows`."""
-    return iter(torch.split(values, max(1, rows // (annealing.chains + ais.PILOTS))))
+    return iter(torch.split(values, max(1, rows // (annealing.chains + annealing.pilots))))

@@ -2,11 +2,12 @@
 
 import csv
 import io
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bench.speed.interleave import Spread
+from bench.speed.interleave import Spread, ratios
 
 COLUMNS = {
     "case": "the comparison, as `bench speed CASE` names it",
@@ -105,6 +106,21 @@ class Figure:
         plain["ratio_low"], plain["ratio_high"] = spread and spread.low, spread and spread.high
         plain["met"] = self.met
         return {name: cell({**plain, **surroundings}[name]) for name in COLUMNS}
+
+
+def side_by_side(case: str, what: str, seconds: list[list[float]], target: Target, note: str) -> Figure:
+    """The figure of two interleaved blocks: medians of the seconds of ours and theirs, ratios round by round."""
+    ours, theirs = seconds
+    return Figure(
+        case,
+        what,
+        "s",
+        statistics.median(ours),
+        theirs=statistics.median(theirs),
+        ratio=ratios(ours, theirs),
+        target=target,
+        note=note,
+    )
 
 
 def cell(value: object) -> str:

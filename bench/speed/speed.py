@@ -11,6 +11,7 @@ from bench.machine.clock import Neighbours
 from bench.machine.heap import keep_freed_memory
 from bench.record.provenance import device_name, git_commit
 from bench.record.store import check_writable, write_atomically
+from bench.speed.cases.annealing import annealing
 from bench.speed.cases.bounds import bounds
 from bench.speed.cases.cnf_grid import cnf_grid
 from bench.speed.cases.commands import bench_seconds, commands, large_report
@@ -45,6 +46,7 @@ CASES: dict[str, Case] = {
     "vae-pythae": lambda device, _: vae_against_pythae(device, Effort(seconds=150)),
     "iwae-5000": lambda device, _: iwae_5000(device, Effort(seconds=20)),
     "bounds": lambda device, _: bounds(device, Effort(seconds=20)),
+    "annealing": lambda device, _: annealing(device, Effort(seconds=0)),
     "realnvp-nflows": lambda device, _: realnvp_against_nflows(device, Effort(seconds=15)),
     "realnvp-normflows": lambda device, _: realnvp_against_normflows(device, Effort(seconds=15)),
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),

@@ -116,7 +116,8 @@ def test_every_model_of_the_project_passes(model):
     config = compose([f"model={model}"])
     subject = Subject(lambda spec, width: entry_of_width(config, spec, width))
     if model not in ON_ALL_DATA:
-        subject.testbeds = [testbed for testbed in subject.testbeds if testbed.name in {"plane", "cube"}]
+        small = [testbed for testbed in subject.testbeds if testbed.name in {"plane", "cube"}]
+        subject.testbeds = small or subject.testbeds
     with torch.random.fork_rng():
         verdicts = [verdict(name, subject) for name in [*FOUNDATIONS, *CONTRACTS]]
     assert [str(outcome) for outcome in verdicts if isinstance(outcome, Failure)] == []

@@ -102,7 +102,7 @@ def test_a_transition_leaves_its_density_as_it_was() -> None:
     covariance = torch.linalg.inv(precision)
     mean = beta / entry.law.noise**2 * x @ weight @ covariance
     z = mean + torch.randn(n, 1, 2) @ torch.linalg.cholesky(covariance).T
-    there, acceptance = trajectory(entry, x, state_at(entry, x, z), beta, torch.tensor([0.7]))
+    there, acceptance = trajectory(entry, x, state_at(entry, x, z), beta, torch.tensor([0.7]), LEAPFROGS)
     assert 0.2 < acceptance.mean() < 0.95
     moved = torch.where((torch.rand(n, 1) < acceptance)[..., None], there.z, z)[:, 0]
     # Covariances are below 1: means and second moments of 40,000 draws err by 0.005 to 0.007, times 4.5.
@@ -133,11 +133,14 @@ def test_the_schedule_rises_from_nothing_to_one_slowly_at_both_ends() -> None:
     assert gaps[0] < 0.2 * gaps[4]
 
 
-def test_rows_of_a_call_are_chains_times_examples_and_the_clock_is_asked_at_each_step() -> None:
+@pytest.mark.parametrize(("leapfrogs", "pilots"), [(LEAPFROGS, PILOTS), (10, 4)])
+def test_rows_of_a_call_are_chains_times_examples_and_the_clock_is_asked_at_each_step(
+    leapfrogs: int, pilots: int
+) -> None:
     entry, ticks = Decoder(3, 2), []
-    log_weights(entry, entry.data(5), Annealing(chains=6, steps=9), lambda: ticks.append(1))
-    assert set(entry.rows) == {(6 + PILOTS) * 5}
-    assert len(entry.rows) == 1 + 8 * LEAPFROGS
+    log_weights(entry, entry.data(5), Annealing(6, 9, leapfrogs, pilots), lambda: ticks.append(1))
+    assert set(entry.rows) == {(6 + pilots) * 5}
+    assert len(entry.rows) == 1 + 8 * leapfrogs
     assert len(ticks) == 9
 
 
@@ -219,5 +222,5 @@ def test_a_trajectory_that_leaves_the_numbers_is_refused() -> None:
     entry = Decoder(3, 2)
     x = entry.data(5)
     here = state_at(entry, x, torch.randn(6, 5, 2))
-    _, acceptance = trajectory(entry, x, here, 1.0, torch.full((5,), 1e20))
+    _, acceptance = trajectory(entry, x, here, 1.0, torch.full((5,), 1e20), LEAPFROGS)
     assert acceptance.eq(0).all()

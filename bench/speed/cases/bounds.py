@@ -1,6 +1,5 @@
 """How far bounds of a VAE lie below annealed importance sampling, and what a refined proposal costs beside IWAE."""
 
-import statistics
 from functools import partial
 
 import torch
@@ -14,8 +13,8 @@ from bench.metrics.refined import Refinement
 from bench.models.entry import Entry
 from bench.setup import build
 from bench.setup.compose import compose
-from bench.speed.figure import Figure, Target
-from bench.speed.interleave import Effort, interleave, ratios
+from bench.speed.figure import Figure, Target, side_by_side
+from bench.speed.interleave import Effort, interleave
 from bench.speed.loops import trained
 from bench.speed.pixels import pixels
 
@@ -68,7 +67,7 @@ def gap_and_time(
     plain = partial(likelihood, entry, x, settings.importance_samples, settings.batch_rows)
     refined, iwae = partial(plain, refinement=refinement), plain
     annealed = plain(annealing=annealing)
-    ours, theirs = interleave([refined, iwae], device, effort)
+    seconds = interleave([refined, iwae], device, effort)
     gaps = [gap(annealed, each()) for each in (refined, iwae)]
     names = refined().estimator, iwae().estimator
     how = f"{config.budget.parameters:,} parameters, {config.budget.steps} steps, {len(x)} test examples"
@@ -76,16 +75,7 @@ def gap_and_time(
     return [
         Figure(CASE, f"{name}: {annealed.estimator} - {names[0]}", "nats", gaps[0], target=target, note=settled),
         Figure(CASE, f"{name}: {annealed.estimator} - {names[1]}", "nats", gaps[1], note=settled),
-        Figure(
-            CASE,
-            f"{name}: {names[0]} against {names[1]}",
-            "s",
-            statistics.median(ours),
-            theirs=statistics.median(theirs),
-            ratio=ratios(ours, theirs),
-            target=TIME_TARGET,
-            note=how,
-        ),
+        side_by_side(CASE, f"{name}: {names[0]} against {names[1]}", seconds, TIME_TARGET, how),
     ]
 
 

@@ -1,6 +1,5 @@
 """A training of torchdiffeq's `cnf` along the fixed grids of the study quick, beside its adaptive solver."""
 
-import statistics
 from functools import partial
 
 import torch
@@ -9,8 +8,8 @@ from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.setup import build
 from bench.setup.compose import compose
-from bench.speed.figure import Figure, Target
-from bench.speed.interleave import Effort, interleave, ratios
+from bench.speed.figure import Figure, Target, side_by_side
+from bench.speed.interleave import Effort, interleave
 from bench.speed.loops import trained
 
 CASE = "cnf-grid"
@@ -36,15 +35,12 @@ def cnf_grid(device: torch.device, effort: Effort) -> list[Figure]:
 def training_seconds(ours: Config, theirs: Config, dataset: Dataset, device: torch.device, effort: Effort) -> Figure:
     """Seconds of a training along a grid and of the same by the adaptive solver, in turns."""
     placed = dataset.to(device)
-    grid, adaptive = interleave([partial(trained, config, placed) for config in (ours, theirs)], device, effort)
+    seconds = interleave([partial(trained, config, placed) for config in (ours, theirs)], device, effort)
     step_size = ours.model["step_size"]
-    return Figure(
+    return side_by_side(
         CASE,
         f"cnf on {dataset.name}, steps of {step_size:g}: {ours.budget.steps} training steps",
-        "s",
-        statistics.median(grid),
-        theirs=statistics.median(adaptive),
-        ratio=ratios(grid, adaptive),
-        target=TARGET,
-        note=f"theirs: {theirs.model['solver']} at {theirs.model['rtol']:g}",
+        seconds,
+        TARGET,
+        f"theirs: {theirs.model['solver']} at {theirs.model['rtol']:g}",
     )
