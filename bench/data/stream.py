@@ -9,16 +9,14 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Shaped
 from torch import Tensor
 
-from bench.data.chunks import AT_ONCE
-from bench.data.mapped_reads import picked
 from bench.data.numpy_files import FAULTS, check_claim
 from bench.errors import BenchError
 from bench.machine.memory import memory
@@ -154,9 +152,3 @@ def state_of(path: Path) -> list[int]:
     """Size, inode and time of change, by which a run's key remembers the hash of a file, too."""
     state = path.stat()
     return [state.st_size, state.st_ino, state.st_mtime_ns]
-
-
-def in_order(source: Shaped[Tensor, "n *event"], rows: Int[Tensor, " m"]) -> Iterator[Shaped[Tensor, "piece *event"]]:
-    """Rows of a mapped split in an order of their own, a piece at a time."""
-    for chosen in torch.split(rows, max(1, AT_ONCE // max(1, source[:1].numel()))):
-        yield picked(source, chosen)

@@ -6,11 +6,14 @@ The numbers are those of the same file loaded: the same rows, moments of the sam
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 from bench.data.chunks import chunks
@@ -19,10 +22,11 @@ from bench.data.cutting import Cutting
 from bench.data.dataset import Dataset
 from bench.data.from_arrays import FITTED_ON, Values, coordinate
 from bench.data.named_arrays import NUMPY, first_bytes
+from bench.data.shuffled import Shuffled
 from bench.data.sources import data_root
 from bench.data.spaces import Binary, DequantisedLogit, Space
 from bench.data.standardised import Standardised
-from bench.data.stream import in_order, is_streamed, mapped, stored
+from bench.data.stream import is_streamed, mapped, stored
 from bench.data.table.frame import Frame
 from bench.data.table.splits import PARTS, split_rows
 from bench.errors import BenchError
@@ -65,27 +69,26 @@ def streamed_array(
     """
     if label is not None or cutting.labelled is not None:
         raise BenchError(f"{path}: a .npy file has no labels; leave data.label and data.labelled out")
-    source = mapped(path)
+    source, where = mapped(path), str(path)
     event_shape = tuple(source.shape[1:]) or (1,)
     flat = source.reshape(len(source), math.prod(event_shape))
-    if flat.is_floating_point():
-        check(flat, lambda piece: ~piece.isfinite(), str(path), "leave the row out, or fill it in")
     kind = values.kind or KINDS[source.numpy().dtype.kind]
-    count = values.levels_of(kind, str(path), lambda: max(int(piece.max()) for _, piece in chunks(flat)))
+    count = values.levels_of(kind, where, lambda: largest(flat, where))
     way = split_rows(Frame(path, {}, len(flat)), cutting.split, cutting.seed)
-    rows = tuple(torch.from_numpy(part) for part in way.splits)
-    where, files = str(path), (path, *way.files)
+    files = (path, *way.files)
     hashes = [file_hash(file, data_root(root) / HASHES) for file in files]
-    key, folder = [VERSION, *hashes, str(cutting.split), cutting.seed, kind], data_root(root) / FOLDER
-    if kind == "continuous":
-        space = Standardised.of_pieces(lambda: in_order(flat, rows[0]), event_shape)
-        check_spread(flat, rows, where)
-        splits = written(flat, rows, lambda piece: space.standardised(piece.numpy()), key, folder)
-        return Dataset(name, DataSpec((flat.shape[1],)), space, *splits, files=files, streamed=True)
-    remedy = f"levels are integers 0 to {count - 1}; correct it or data.levels"
-    check(flat, lambda piece: (piece < 0) | (piece >= count) | (piece.double() % 1 != 0), where, remedy)
-    dtype = torch.uint8 if count <= 256 else torch.int32
-    splits = written(flat, rows, lambda piece: piece.to(dtype), [*key, str(dtype)], folder)
+    key = [VERSION, *hashes, str(cutting.split), cutting.seed, kind]
+    levels = None if kind == "continuous" else count
+    rows = tuple(torch.from_numpy(part) for part in way.splits)
+    with closing(
+        Files(flat, rows, data_root(root) / FOLDER, key, partial(check, where=where, levels=levels))
+    ) as written:
+        if kind == "continuous":
+            space = written.space(event_shape, where)
+            splits = written.splits(lambda piece: space.standardised(piece.numpy()))
+            return Dataset(name, DataSpec((flat.shape[1],)), space, *splits, files=files, streamed=True)
+        dtype = torch.uint8 if count <= 256 else torch.int32
+        splits = written.splits(lambda piece: piece.to(dtype), str(dtype))
     spec = DataSpec((flat.shape[1],), "discrete", count) if kind == "discrete" else DataSpec((flat.shape[1],), "binary")
     own: Space = Binary(count)
     if kind == "discrete":
@@ -93,47 +96,128 @@ def streamed_array(
     return Dataset(name, spec, own, *splits, files=files, streamed=True)
 
 
-def written(
-    flat: Tensor, rows: tuple[Tensor, ...], change: Callable[[Tensor], Tensor], key: Sequence[object], folder: Path
-) -> Splits:
-    """The splits as entries see them, each a mapped file in a folder that is written where it is missing or changed.
+class Files:
+    """What is written of one array: its splits and their moments, each where it is missing or changed.
 
-    Raises:
-        BenchError: one cannot be written.
+    The array's values are checked, and its rows shuffled, when the first is written: what stands was checked then.
     """
-    digest = hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()[:16]
 
-    def split(part: str, chosen: Tensor) -> Tensor:
-        pieces = (change(piece) for piece in in_order(flat, chosen))
-        return stored(folder / f"{digest}-{part}.npy", (len(chosen), flat.shape[1]), pieces)
+    def __init__(
+        self,
+        flat: Shaped[Tensor, "n dim"],
+        rows: tuple[Tensor, ...],
+        folder: Path,
+        key: Sequence[object],
+        check: Callable[[int, Tensor], None],
+    ) -> None:
+        """Names the files.
 
-    train, validation, test = (split(part, chosen) for part, chosen in zip(PARTS, rows, strict=True))
-    return train, validation, test
+        Args:
+            flat: the mapped array.
+            rows: of each split, in its order.
+            folder: of the files.
+            key: what decides their content.
+            check: of values, see `Shuffled`.
+        """
+        self.flat, self.rows, self.folder, self.key, self.check = flat, rows, folder, key, check
+
+    @cached_property
+    def shuffled(self) -> Shuffled:
+        """The rows of each split in its order."""
+        return Shuffled(self.flat, self.rows, self.folder, self.check)
+
+    def close(self) -> None:
+        """Gives the disk back that shuffling took."""
+        if "shuffled" in self.__dict__:
+            self.shuffled.close()
+
+    def space(self, event_shape: tuple[int, ...], where: str) -> Standardised:
+        """The space of real numbers, standardised by the training rows.
+
+        Raises:
+            BenchError: a coordinate is constant, or the file of moments cannot be written.
+        """
+
+        def constants() -> Iterator[Tensor]:
+            train = partial(self.shuffled.pieces, 0)
+            check_spread(train, where)
+            space = Standardised.of_pieces(train, event_shape)
+            yield torch.stack((space.shift, space.scale))
+
+        shift, scale = stored(self.path("moments", self.key), (2, self.flat.shape[1]), constants()).clone()
+        return Standardised(shift, scale, event_shape)
+
+    def splits(self, change: Callable[[Tensor], Tensor], *options: object) -> Splits:
+        """The splits as entries see them, mapped.
+
+        Args:
+            change: makes of raw rows what entries see.
+            options: of it, which decide the content as the key does.
+
+        Raises:
+            BenchError: one cannot be written.
+        """
+        key = [*self.key, *options]
+
+        def changed(number: int) -> Iterator[Tensor]:
+            yield from map(change, self.shuffled.pieces(number))
+
+        def split(number: int) -> Tensor:
+            shape = (len(self.rows[number]), self.flat.shape[1])
+            return stored(self.path(PARTS[number], key), shape, changed(number))
+
+        return split(0), split(1), split(2)
+
+    def path(self, name: str, key: Sequence[object]) -> Path:
+        """The file of that name, of what a key decides."""
+        return self.folder / f"{hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()[:16]}-{name}.npy"
 
 
-def check(flat: Tensor, broken: Callable[[Tensor], Tensor], where: str, remedy: str) -> None:
-    """Looks at every value, a piece at a time.
+def largest(flat: Tensor, where: str) -> int:
+    """The largest value of all.
 
     Raises:
-        BenchError: it names the first that is broken, by row and coordinate.
+        BenchError: one is not finite.
     """
     for start, piece in chunks(flat):
-        marks = broken(piece)
-        if bool(marks.any()):
-            row, column = (int(index) for index in marks.nonzero()[0])
-            place = f"row {start + row}, coordinate {column}"
-            raise BenchError(f"{where}: {place} is {piece[row, column].item():.6g}; {remedy}")
+        check(start, piece, where)
+    return max(int(piece.max()) for _, piece in chunks(flat))
 
 
-def check_spread(flat: Tensor, rows: tuple[Tensor, ...], where: str) -> None:
+def check(start: int, piece: Tensor, where: str, levels: int | None = None) -> None:
+    """Looks at the values of a piece, of which the first row is row `start` of the array.
+
+    Raises:
+        BenchError: it names the first that is not finite, or not a level where there are some.
+    """
+    if piece.is_floating_point():
+        refuse(~piece.isfinite(), start, piece, where, "leave the row out, or fill it in")
+    if levels is not None:
+        broken = (piece < 0) | (piece >= levels) | (piece.double() % 1 != 0)
+        refuse(broken, start, piece, where, f"levels are integers 0 to {levels - 1}; correct it or data.levels")
+
+
+def refuse(broken: Tensor, start: int, piece: Tensor, where: str, remedy: str) -> None:
+    """Refuses a piece with marked values.
+
+    Raises:
+        BenchError: it names the first by row and coordinate.
+    """
+    if bool(broken.any()):
+        row, column = (int(index) for index in broken.nonzero()[0])
+        place = f"row {start + row}, coordinate {column}"
+        raise BenchError(f"{where}: {place} is {piece[row, column].item():.6g}; {remedy}")
+
+
+def check_spread(pieces: Callable[[], Iterator[Tensor]], where: str) -> None:
     """Refuses a coordinate that is constant over training rows, where no density has a bound.
 
     Raises:
         BenchError: it names the first.
     """
-    first = flat[rows[0][0]]
+    first = next(iter(pieces()))[0]
     same = torch.ones(len(first), dtype=torch.bool)
-    for piece in in_order(flat, rows[0]):
+    for piece in pieces():
         same &= (piece == first).all(0)
         if not bool(same.any()):
             return

@@ -150,11 +150,3 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchError, match=r"cannot write .*a.npy"):
         stream.stored(tmp_path / "file" / "a.npy", (50, 3), pieces(torch.from_numpy(ROWS)))
-
-
-def test_rows_come_in_the_order_that_is_asked_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "AT_ONCE", 30)
-    order = torch.randperm(50)[:40]
-    found = list(stream.in_order(stream.mapped(path), order))
-    assert [len(piece) for piece in found] == [10, 10, 10, 10]
-    assert torch.equal(torch.cat(found), torch.from_numpy(ROWS)[order])

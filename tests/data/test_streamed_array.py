@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data import chunks, standardised, stream
+from bench.data import chunks, shuffled, standardised, stream
 from bench.data.array import array
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
@@ -34,8 +34,9 @@ CASES: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
 def small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of a few rows, and a data root of the test's own."""
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "root"))
-    for module in (chunks, stream, standardised):
+    for module in (chunks, shuffled, standardised):
         monkeypatch.setattr(module, "AT_ONCE", 64)
+    monkeypatch.setattr(shuffled, "WINDOW", 1024)
 
 
 def saved(folder: Path, rows: np.ndarray) -> str:
@@ -67,14 +68,19 @@ def test_files_that_are_written_are_taken_again_and_not_those_of_other_content(t
     path = saved(tmp_path, ROWS)
     array("mine", path=path, resident=False)
     written = {each: each.stat().st_mtime_ns for each in (tmp_path / "root" / "streams").glob("*.npy")}
-    assert len(written) == 3
+    assert sorted(each.name.split("-")[1] for each in written) == [
+        "moments.npy",
+        "test.npy",
+        "train.npy",
+        "validation.npy",
+    ]
     array("mine", path=path, resident=False)
     assert {each: each.stat().st_mtime_ns for each in (tmp_path / "root" / "streams").glob("*.npy")} == written
     assert torch.equal(
         array("mine", path=saved(tmp_path, ROWS + 1.0), resident=False).train,
         array("mine", path=path, resident=True).train,
     )
-    assert len(list((tmp_path / "root" / "streams").glob("*.npy"))) == 6
+    assert len(list((tmp_path / "root" / "streams").glob("*.npy"))) == 8
 
 
 def test_the_id_does_not_say_where_the_rows_lie(tmp_path: Path) -> None:
@@ -137,7 +143,7 @@ def test_splits_lie_in_the_data_root_that_is_named_and_are_written_anew_where_th
     words = ["data=array", f"data.path={saved(tmp_path, ROWS)}", "data.resident=false", root]
     train = build.dataset(compose(words)).train.clone()
     files = list((tmp_path / "mine" / "streams").glob("*.npy"))
-    assert len(files) == 3
+    assert len(files) == 4
     assert not (tmp_path / "root" / "streams").exists()
     for file in files:
         np.save(file, np.load(file) + 1)
