@@ -23,7 +23,8 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
 Events are flat vectors. An entry that sets `own_shape = True` gets each event in its own shape instead: a picture as
 `(channels, height, width)`, anything else as before. `data.event_shape` says which; a density is one number an event.
 Pictures of grey levels are standardised pixel by pixel. An entry whose weights are shared over positions sets
-`standardise = "image"`, for one mean and spread of all pixels, or `"none"`; the report space stays the same.
+`standardise = "image"`, for one mean and spread of all pixels, or `"none"`; the report space stays the same. Where an
+option decides, `picture_form(options)` says both, and the constructor sets them on the entry.
 
 `version` is raised when the results of an entry change on purpose, so that rows of before are told from rows of after.
 
@@ -31,6 +32,7 @@ Randomness comes from torch's global seeded generators alone. `width` is the one
 grow with it, so that the bench can match budgets.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -62,6 +64,13 @@ class LogProb(NamedTuple):
     standard_error: Float[Tensor, " batch"] | None = None
 
 
+class PictureForm(NamedTuple):
+    """The form in which an entry takes pictures: the class attributes of these names."""
+
+    own_shape: bool
+    standardise: Standardise
+
+
 class Entry(nn.Module):
     """A model in the comparison. See this file's head for the whole contract.
 
@@ -82,8 +91,8 @@ class Entry(nn.Module):
     """
 
     version: ClassVar[int] = 1
-    own_shape: ClassVar[bool] = False
-    standardise: ClassVar[Standardise] = "pixel"
+    own_shape: bool = False
+    standardise: Standardise = "pixel"
     family: ClassVar[str] = "other"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous", "discrete"})
     conditional: ClassVar[bool] = False
@@ -103,6 +112,11 @@ class Entry(nn.Module):
             shown = "labels: leave data.labelled null" if data.classes else f"context, here of size {data.context_size}"
             raise NotApplicable(f"{type(self).__name__} takes no {shown}")
         self.data = data
+
+    @classmethod
+    def picture_form(cls, options: Mapping[str, Any]) -> PictureForm:
+        """The form in which an entry of these options takes pictures, its YAML's; here that of its class."""
+        return PictureForm(cls.own_shape, cls.standardise)
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """The training objective, `(batch,)` nats, one number per example."""

@@ -12,7 +12,7 @@ from bench.laws.gaussian import DiagonalGaussian
 from bench.models.entry import Context
 from bench.models.parts.elbo import check_samples
 from bench.models.parts.importance import iwae
-from bench.models.parts.latent import GaussianLatentEntry
+from bench.models.parts.latent import Coders, GaussianLatentEntry
 from bench.spec import DataSpec
 
 GRADIENTS = ("standard", "dreg")
@@ -34,6 +34,7 @@ class IWAE(GaussianLatentEntry):
         activation: str = "relu",
         samples: int = 5,
         gradient: Literal["standard", "dreg"] = "standard",
+        coders: Coders = "perceptron",
     ) -> None:
         """Builds encoder and decoder.
 
@@ -46,12 +47,13 @@ class IWAE(GaussianLatentEntry):
             samples: k of the training bound.
             gradient: estimator of the encoder's gradient, `standard` or `dreg`: the same in expectation, but the second
                 with less variance, and a signal that does not fade as k grows.
+            coders: `perceptron`, or `conv` for the convolutional ones of `vae_conv`; `shape` then shares out channels.
 
         Raises:
             BenchError: for a size or a number of samples out of range, or an unknown name.
             NotApplicable: for data with a context.
         """
-        super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation)
+        super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation, coders=coders)
         check_samples(samples)
         if gradient not in GRADIENTS:
             raise unknown("gradient", gradient, GRADIENTS, "model.gradient")

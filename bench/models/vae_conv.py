@@ -1,14 +1,11 @@
 """The VAE of pictures: gated convolutional encoder and decoder around the latent vector of `vae`."""
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Literal
 
-from bench.errors import BenchError, unknown
-from bench.models.parts.conv_coders import ConvEncoder, conv_decoder_for
+from bench.errors import unknown
+from bench.models.parts.conv_coders import conv_coders
 from bench.models.parts.elbo import check_not_negative
-from bench.models.parts.networks import check_shape, spread
-from bench.models.parts.squeeze import sides_halved
 from bench.models.vae import ENCODERS, VAE
 from bench.spec import DataSpec
 
@@ -54,19 +51,7 @@ class VAEConv(VAE):
         )
         if posterior not in ENCODERS:
             raise unknown("posterior", posterior, ENCODERS, "model.posterior")
-        if blocks < 1:
-            raise BenchError(f"model.blocks={blocks}: give at least 1")
         check_not_negative(free_bits=free_bits)
         self.free_bits = free_bits
-        check_shape(shape)
-        image_shape = sides_halved(data, len(shape), type(self).__name__, "a model.shape of {} numbers")
-        channels = channels_of(width, [*shape, *reversed(shape)])
-        trunk = ConvEncoder(image_shape, channels[: len(shape)], blocks)
+        trunk, self.decoder, _ = conv_coders(data, width, shape, [], self.latent_size, blocks, type(self).__name__)
         self.encoder = ENCODERS[posterior](trunk, self.latent_size)
-        self.decoder = conv_decoder_for(data, self.latent_size, image_shape, channels[len(shape) :], blocks)
-
-
-def channels_of(width: int, shape: Sequence[int]) -> list[int]:
-    """`width` channels over levels in proportion to `shape`; one more goes to one level alone."""
-    shares = iter(spread(width, [1] * sum(shape)))
-    return [sum(islice(shares, share)) for share in shape]

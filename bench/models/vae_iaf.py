@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError
 from bench.laws.gaussian import DiagonalGaussian, Transported
-from bench.models.parts.latent import GaussianLatentEntry
+from bench.models.parts.latent import Coders, GaussianLatentEntry
 from bench.models.parts.made import MADE
 from bench.models.parts.networks import check_shape
 from bench.spec import DataSpec
@@ -99,6 +99,7 @@ class IAFVAE(GaussianLatentEntry):
         shape: Sequence[int] = (1, 1),
         activation: str = "relu",
         steps: int = 2,
+        coders: Coders = "perceptron",
     ) -> None:
         """Builds encoder, flow and decoder.
 
@@ -110,6 +111,7 @@ class IAFVAE(GaussianLatentEntry):
             shape: proportions of the encoder's hidden layers; the decoder mirrors them.
             activation: `relu` or `tanh`.
             steps: steps of the flow; its context are the encoder's last hidden units.
+            coders: `perceptron`, or `conv` for the convolutional ones of `vae_conv`; `shape` then shares out channels.
 
         Raises:
             BenchError: for a size or a number of steps out of range, or an unknown name.
@@ -117,7 +119,15 @@ class IAFVAE(GaussianLatentEntry):
         """
         check_shape(shape)
         own = [shape[-1]] * (MADE_LAYERS * steps)
-        super().__init__(data, width=width, latent_size=latent_size, shape=shape, activation=activation, others=own)
+        super().__init__(
+            data,
+            width=width,
+            latent_size=latent_size,
+            shape=shape,
+            activation=activation,
+            others=own,
+            coders=coders,
+        )
         if self.latent_size < 2:
             raise BenchError(
                 f"model.latent_size={self.latent_size} leaves an autoregressive posterior nothing to condition on: "

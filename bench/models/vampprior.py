@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.parts.latent import CHUNK_ELEMENTS, GaussianLatentEntry
+from bench.models.parts.latent import CHUNK_ELEMENTS, Coders, GaussianLatentEntry
 from bench.models.parts.networks import check_shape, linear_layer
 from bench.spec import DataSpec
 
@@ -53,6 +53,7 @@ class VampPrior(GaussianLatentEntry):
         activation: str = "relu",
         components: int = 50,
         pseudo_inputs: Literal["auto", "free", "factored"] = "auto",
+        coders: Coders = "perceptron",
     ) -> None:
         """Builds encoder, decoder and pseudo-inputs.
 
@@ -67,6 +68,7 @@ class VampPrior(GaussianLatentEntry):
             pseudo_inputs: `free`, K numbers per coordinate, as in the paper: 50 of 784 coordinates are 39,200
                 parameters; `factored`, of a rank that is a share of the width; `auto`, the first up to 4,096 numbers
                 and the second beyond.
+            coders: `perceptron`, or `conv` for the convolutional ones of `vae_conv`; `shape` then shares out channels.
 
         Raises:
             BenchError: for a size or a number of components out of range, or an unknown name.
@@ -85,6 +87,7 @@ class VampPrior(GaussianLatentEntry):
             shape=shape,
             activation=activation,
             others=[] if free else [shape[0]],
+            coders=coders,
         )
         self.pseudo_inputs = PseudoInputs(components, data, None if free else self.other_sizes[0])
 

@@ -133,7 +133,7 @@ class Resolver:
         device = chosen_device(config.device)
         returned = self.dataset(config)
         cls = self.entry_class(config)
-        dataset = returned.as_asked(cls.own_shape, cls.standardise)
+        dataset = returned.as_asked(*cls.picture_form(config.model))
         refusal = refusal_of(config, cls, dataset)
         options = unchecked_options(config) if refusal else self.options(config, cls)
         sized = options
@@ -150,7 +150,7 @@ class Resolver:
         data = self.data_content(config, returned)
         features = self.features(config, returned)
         key = run_key(config, device.type, cls, options, data, fingerprints(sources), content, features)
-        shaped = outside.shaped() if outside is not None and cls.own_shape else outside
+        shaped = outside.shaped() if outside is not None and cls.picture_form(config.model).own_shape else outside
         return Cell(config, device, cls, sized, dataset, refusal, key, results, sources, command, shaped)
 
     def dataset(self, config: Config) -> Dataset:

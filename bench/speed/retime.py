@@ -85,7 +85,7 @@ class Timed:
         """
         torch.manual_seed(0)
         cls = build.entry_class(self.config)
-        own = dataset.as_asked(cls.own_shape, cls.standardise)
+        own = dataset.as_asked(*cls.picture_form(self.config.model))
         entry = build.entry_of_width(self.config, own.spec, self.width).to(device)
         self.loop = Loop(entry, own.to(device), self.with_block(2), History(), Deadline(None))
         self.loop.compile()

@@ -46,7 +46,7 @@ def rebuilt(config: Config, record: Record, cls: type[Entry], name: str, say: Ca
         content = record.get("data_hash")
         if content is not None and short(data_content(config, whole)) != content:
             say(f"{name}: {origin} gives the test rows of the run; other rows or options are not as they were")
-    return dataset.as_asked(cls.own_shape, cls.standardise)
+    return dataset.as_asked(*cls.picture_form(config.model))
 
 
 def check_functions(config: Config, folder: Path) -> None:

@@ -1,6 +1,8 @@
 """What tests of entries share."""
 
+import itertools
 import math
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -23,8 +25,28 @@ def perturbed(net: Net, scale: float = 0.2) -> Net:
     return net
 
 
-def count(cls: type[Entry], data: DataSpec, width: int) -> int:
-    return sum(p.numel() for p in cls(data, width=width).parameters())
+Build = Callable[..., Entry]
+"""An entry's class, or a part of it with options."""
+
+
+def count(build: Build, data: DataSpec, width: int) -> int:
+    return sum(p.numel() for p in build(data, width=width).parameters())
+
+
+def assert_budgets_are_met(build: Build, data: DataSpec, least: int, neighbours: int) -> None:
+    """From `least` on, neighbouring counts differ by at most 4 %, so that the nearer one is within 2 % of any target.
+
+    What a unit more costs grows no faster than the width, so that its share of the count is largest at `least`. One
+    layer in turn gets it: so many neighbours show every layer.
+    """
+    low, high = 1, 2048
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if count(build, data, middle) >= least else (middle + 1, high)
+    counts = [count(build, data, width) for width in range(max(low - 1, 1), low + neighbours)]
+    assert counts[0] <= 1.02 * least
+    for before, after in itertools.pairwise(counts):
+        assert 0 < after - before <= 0.04 * max(least, (before + after) / 2)
 
 
 def example(data: DataSpec, n: int) -> Tensor:

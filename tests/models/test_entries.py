@@ -37,7 +37,7 @@ from bench.models.vae_latent import VAELatent
 from bench.models.vae_mean import VAEMean
 from bench.models.vampprior import VampPrior
 from bench.spec import DataSpec
-from tests.models.helpers import count, perturbed
+from tests.models.helpers import assert_budgets_are_met, count, perturbed
 
 ENTRIES: list[type[Entry]] = [
     VAE,
@@ -119,20 +119,8 @@ def test_a_gradient_reaches_every_parameter(cls: type[Entry]) -> None:
 @pytest.mark.parametrize("cls", [cls for cls in (*ENTRIES, *WITHOUT_DENSITY) if not cls.fitted])
 @pytest.mark.parametrize(("dim", "least"), [(2, 20_000), (64, 20_000), (784, 50_000)])
 def test_any_budget_is_met_within_two_per_cent(cls: type[Entry], dim: int, least: int) -> None:
-    """From `least` on, neighbouring counts differ by at most 4 %, so that the nearer one is within 2 % of any target.
-
-    A unit more costs most in the layers that face the data, and one layer in turn gets it: 20 neighbours show every
-    layer. What it costs grows no faster than the width, so that its share of the count is largest at `least`.
-    """
-    data, least = told(cls, (dim,)), COARSE.get((cls, dim), least)
-    low, high = 1, 1024
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if count(cls, data, middle) >= least else (middle + 1, high)
-    counts = [count(cls, data, width) for width in range(max(low - 1, 1), low + 20)]
-    assert counts[0] <= 1.02 * least
-    for before, after in itertools.pairwise(counts):
-        assert 0 < after - before <= 0.04 * max(least, (before + after) / 2)
+    data = told(cls, (dim,))
+    assert_budgets_are_met(cls, data, COARSE.get((cls, dim), least), neighbours=20)
     assert count(cls, data, 6_000) > 1_000_000
 
 

@@ -95,8 +95,43 @@ class FullEncoder(nn.Module):
         return FullGaussian(mean, diagonal + below.view_as(diagonal))
 
 
-class GaussianDecoder(nn.Module):
-    """p(x | z) = N(mean(z), diag exp(2 log_scale(z))) with the scale learned per coordinate and per latent.
+class GaussianLaw(nn.Module):
+    """p(x | z) = N(mean(z), diag exp(2 log_scale(z))); a subclass's `forward` gives mean and log-scale, x is flat."""
+
+    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
+        """log p(x | z), `(*samples, batch)` nats."""
+        return gaussian_log_prob(x, *self(z))
+
+    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """E[x | z]."""
+        mean: Tensor = self(z)[0]
+        return mean
+
+    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """A draw of x given z."""
+        mean, log_scale = self(z)
+        return torch.addcmul(mean, torch.exp(log_scale), torch.randn_like(mean))
+
+
+class BernoulliLaw(nn.Module):
+    """p(x | z): independent pixels of 0 or 1; a subclass's `forward` gives their logits, x is flat."""
+
+    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
+        """log p(x | z) = Σ x l - softplus(l) = -Σ softplus((1 - 2 x) l) with logits l, `(*samples, batch)` nats."""
+        logits: Tensor = self(z)
+        return -nn.functional.softplus((1 - 2 * x) * logits).sum(-1)
+
+    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """P(x = 1 | z)."""
+        return torch.sigmoid(self(z))
+
+    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """A draw of x given z."""
+        return torch.bernoulli(self.mean(z))
+
+
+class GaussianDecoder(GaussianLaw):
+    """A Gaussian with the scale learned per coordinate and per latent, read off perceptrons.
 
     Mean and log-scale share the first hidden layers and have a last one each.
     """
@@ -117,40 +152,18 @@ class GaussianDecoder(nn.Module):
         for_mean, for_scale = self.trunk(z).split(self.sizes, -1)
         return self.mean_head(for_mean), self.scale_head(for_scale)
 
-    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z), `(*samples, batch)` nats."""
-        return gaussian_log_prob(x, *self(z))
 
-    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """E[x | z]."""
-        mean: Tensor = self(z)[0]
-        return mean
-
-    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """A draw of x given z."""
-        mean, log_scale = self(z)
-        return torch.addcmul(mean, torch.exp(log_scale), torch.randn_like(mean))
-
-
-class BernoulliDecoder(nn.Module):
-    """p(x | z): independent pixels of 0 or 1 with logits read off one perceptron."""
+class BernoulliDecoder(BernoulliLaw):
+    """Pixels whose logits are read off one perceptron."""
 
     def __init__(self, latent_size: int, hidden: Sequence[int], dim: int, activation: str = "relu") -> None:
         super().__init__()
         self.net = mlp([latent_size, *hidden, dim], activation=activation)
 
-    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z) = Σ x l - softplus(l) = -Σ softplus((1 - 2 x) l) with logits l, `(*samples, batch)` nats."""
+    def forward(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+        """log-odds of a 1."""
         logits: Tensor = self.net(z)
-        return -nn.functional.softplus((1 - 2 * x) * logits).sum(-1)
-
-    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """P(x = 1 | z)."""
-        return torch.sigmoid(self.net(z))
-
-    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """A draw of x given z."""
-        return torch.bernoulli(self.mean(z))
+        return logits
 
 
 @runtime_checkable

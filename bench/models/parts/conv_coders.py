@@ -7,17 +7,17 @@ convolution is at full resolution: the first squeeze stands in its place.
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from math import prod
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.laws.gaussian import gaussian_log_prob
-from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND
+from bench.errors import BenchError
+from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND, BernoulliLaw, GaussianLaw
 from bench.models.parts.conv_net import GatedBlock, conv_layer
-from bench.models.parts.networks import linear_layer, soft_clamp
-from bench.models.parts.squeeze import squeezed, unsqueezed
+from bench.models.parts.networks import check_shape, linear_layer, soft_clamp, spread
+from bench.models.parts.squeeze import sides_halved, squeezed, unsqueezed
 from bench.spec import DataSpec
 
 NECK = 8
@@ -79,8 +79,8 @@ class ConvNet(nn.Module):
         return maps.reshape(*z.shape[:-1], *maps.shape[1:])
 
 
-class ConvGaussianDecoder(nn.Module):
-    """p(x | z) = N(mean(z), diag exp(2 log_scale(z))), both maps of one net; x and its mean are flat."""
+class ConvGaussianDecoder(GaussianLaw):
+    """A Gaussian whose mean and log-scale are maps of one net."""
 
     def __init__(
         self, latent_size: int, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int
@@ -95,23 +95,9 @@ class ConvGaussianDecoder(nn.Module):
         mean, raw = self.net(z).chunk(2, -3)
         return mean.flatten(-3), soft_clamp(raw.flatten(-3) + INITIAL_LOG_SCALE, LOG_SCALE_BOUND)
 
-    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z), `(*samples, batch)` nats."""
-        return gaussian_log_prob(x, *self(z))
 
-    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """E[x | z]."""
-        mean: Tensor = self(z)[0]
-        return mean
-
-    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """A draw of x given z."""
-        mean, log_scale = self(z)
-        return torch.addcmul(mean, torch.exp(log_scale), torch.randn_like(mean))
-
-
-class ConvBernoulliDecoder(nn.Module):
-    """p(x | z): independent pixels of 0 or 1 whose logits are maps of one net; x and its mean are flat."""
+class ConvBernoulliDecoder(BernoulliLaw):
+    """Pixels whose logits are maps of one net."""
 
     def __init__(
         self, latent_size: int, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int
@@ -119,27 +105,42 @@ class ConvBernoulliDecoder(nn.Module):
         super().__init__()
         self.net = ConvNet(latent_size, image_shape, channels, blocks, image_shape[0])
 
-    def logits(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
+    def forward(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
         """log-odds of a 1."""
         maps: Tensor = self.net(z)
         return maps.flatten(-3)
 
-    def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z) = -Σ softplus((1 - 2 x) l) with logits l, `(*samples, batch)` nats."""
-        return -nn.functional.softplus((1 - 2 * x) * self.logits(z)).sum(-1)
 
-    def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """P(x = 1 | z)."""
-        return torch.sigmoid(self.logits(z))
+def conv_coders(
+    data: DataSpec, width: int, shape: Sequence[int], others: Sequence[int], latent_size: int, blocks: int, name: str
+) -> tuple[ConvEncoder, ConvGaussianDecoder | ConvBernoulliDecoder, list[int]]:
+    """An encoder's layers, the decoder of that kind of data, and the sizes of the entry's other nets.
 
-    def sample(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
-        """A draw of x given z."""
-        return torch.bernoulli(self.mean(z))
+    Args:
+        data: what an example is, a picture in its own shape; binary pixels are Bernoulli, others Gaussian.
+        width: channels of all levels and units of all other layers together.
+        shape: proportions of the encoder's levels; the decoder mirrors them.
+        others: proportions of further layers, on the scale of `shape`.
+        latent_size: of the decoder's input.
+        blocks: gated residual blocks of each level.
+        name: of the entry, in an error.
 
-
-def conv_decoder_for(
-    data: DataSpec, latent_size: int, image_shape: tuple[int, int, int], channels: Sequence[int], blocks: int
-) -> ConvGaussianDecoder | ConvBernoulliDecoder:
-    """The decoder of that kind of data: Bernoulli for binary, else Gaussian with a learned scale."""
+    Raises:
+        BenchError: for a width, a proportion or a number of blocks below 1.
+        NotApplicable: for data that are no pictures, or sides that cannot be halved so often.
+    """
+    if blocks < 1:
+        raise BenchError(f"model.blocks={blocks}: give at least 1")
+    check_shape(shape)
+    image_shape = sides_halved(data, len(shape), name, "a model.shape of {} numbers")
+    sizes = channels_of(width, [*shape, *reversed(shape), *others])
+    down, up = sizes[: len(shape)], sizes[len(shape) : 2 * len(shape)]
     kind = ConvBernoulliDecoder if data.kind == "binary" else ConvGaussianDecoder
-    return kind(latent_size, image_shape, channels, blocks)
+    trunk = ConvEncoder(image_shape, down, blocks)
+    return trunk, kind(latent_size, image_shape, up, blocks), sizes[2 * len(shape) :]
+
+
+def channels_of(width: int, shape: Sequence[int]) -> list[int]:
+    """`width` channels over levels in proportion to `shape`; one more goes to one level alone."""
+    shares = iter(spread(width, [1] * sum(shape)))
+    return [sum(islice(shares, share)) for share in shape]

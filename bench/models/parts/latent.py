@@ -1,19 +1,27 @@
 """The base classes of latent-variable entries: posterior, prior, decoder, and a likelihood by importance weights."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
-from bench.models.entry import Context, LatentLaw, LogProb
+from bench.models.entry import Context, LatentLaw, LogProb, PictureForm
 from bench.models.parts.coders import Decoder, DiagonalEncoder, Encoder, decoder_for, shared_sizes
+from bench.models.parts.conv_coders import conv_coders
 from bench.models.parts.importance import iwae_in_chunks
 from bench.models.parts.prior import WithPrior
 from bench.models.parts.proposal import Proposal
 from bench.spec import DataSpec, Kind
+
+Coders = Literal["perceptron", "conv"]
+CODERS = get_args(Coders)
+
+BLOCKS = 1
+"""Gated residual blocks of each level of convolutional coders."""
 
 CHUNK_ELEMENTS = 2**21
 """Coordinates that one chunk of importance samples holds: 8 MB a tensor, which stays near the cache."""
@@ -77,8 +85,18 @@ class LatentEntry(WithPrior):
         return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
 
 
+def check_no_effect(activation: str) -> None:
+    """Refuses an activation that convolutions would not use.
+
+    Raises:
+        BenchError: it is not the default.
+    """
+    if activation != "relu":
+        raise BenchError(f"model.activation={activation} has no effect on model.coders=conv; leave it out")
+
+
 class GaussianLatentEntry(LatentEntry):
-    """A latent-variable entry whose posterior is a diagonal Gaussian, read off a perceptron, and its decoder.
+    """A latent-variable entry whose posterior is a diagonal Gaussian, read off an encoder, and its decoder.
 
     Attributes:
         other_sizes: hidden sizes of the entry's other nets.
@@ -93,6 +111,7 @@ class GaussianLatentEntry(LatentEntry):
         shape: Sequence[int] = (1, 1),
         activation: str = "relu",
         others: Sequence[int] = (),
+        coders: Coders = "perceptron",
     ) -> None:
         """Builds encoder and decoder.
 
@@ -103,15 +122,36 @@ class GaussianLatentEntry(LatentEntry):
             shape: proportions of the encoder's hidden layers; the decoder mirrors them.
             activation: `relu` or `tanh`.
             others: proportions of the other nets' hidden layers, on the scale of `shape`.
+            coders: `perceptron`, or `conv` for those of `vae_conv`, whose levels share their channels as `shape` says.
 
         Raises:
-            BenchError: for a size or a proportion out of range, or an unknown activation.
-            NotApplicable: for data with a context.
+            BenchError: for a size or a proportion out of range, or an unknown activation or kind of coders.
+            NotApplicable: for data with a context, or convolutions of what are no pictures or cannot be halved.
         """
         super().__init__(data, width=width, latent_size=latent_size)
-        encoder_sizes, decoder_sizes, self.other_sizes = shared_sizes(data, width, shape, others)
-        self.encoder = DiagonalEncoder(Encoder(data.dim, encoder_sizes, activation), self.latent_size)
-        self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
+        self.own_shape, self.standardise = self.picture_form({"coders": coders})
+        if coders == "conv":
+            check_no_effect(activation)
+            trunk, self.decoder, self.other_sizes = conv_coders(
+                data, width, shape, others, self.latent_size, BLOCKS, type(self).__name__
+            )
+            self.encoder = DiagonalEncoder(trunk, self.latent_size)
+        else:
+            encoder_sizes, decoder_sizes, self.other_sizes = shared_sizes(data, width, shape, others)
+            self.encoder = DiagonalEncoder(Encoder(data.dim, encoder_sizes, activation), self.latent_size)
+            self.decoder = decoder_for(data, self.latent_size, decoder_sizes, activation)
+
+    @classmethod
+    def picture_form(cls, options: Mapping[str, Any]) -> PictureForm:
+        """Convolutions take pictures in their own shape, standardised as a whole.
+
+        Raises:
+            BenchError: there are no coders of that name.
+        """
+        chosen = options.get("coders", "perceptron")
+        if chosen not in CODERS:
+            raise unknown("kind of coders", chosen, CODERS, "model.coders")
+        return PictureForm(True, "image") if chosen == "conv" else super().picture_form(options)
 
     def posterior(self, x: Float[Tensor, "batch *event"]) -> LatentLaw:
         """q(z | x) = N(mean(x), diag exp(2 log_scale(x)))."""
