@@ -11,6 +11,7 @@ from bench.models.glow import Glow
 from bench.models.iwae import IWAE
 from bench.models.parts.flow import Flow
 from bench.models.realnvp_conv import RealNVPConv
+from bench.models.tarflow import TarFlow
 from bench.models.vae_conv import VAEConv
 from bench.models.vae_iaf import IAFVAE
 from bench.models.vampprior import VampPrior
@@ -21,6 +22,7 @@ CONV = {"coders": "conv", "shape": (1, 2)}
 ENTRIES: dict[str, Build] = {
     "realnvp_conv": RealNVPConv,
     "glow": Glow,
+    "tarflow": TarFlow,
     "vae_conv": VAEConv,
     "iwae": partial(IWAE, **CONV),
     "vae_iaf": partial(IAFVAE, **CONV),
@@ -28,7 +30,7 @@ ENTRIES: dict[str, Build] = {
 }
 COARSE = {("vampprior", (3, 32, 32)): 100_000}
 """Budgets from which on an entry meets each: a rank more of 3,072 pseudo-pixels costs 3,122 parameters."""
-FLOWS: list[type[Flow]] = [RealNVPConv, Glow]
+FLOWS: list[type[Flow]] = [RealNVPConv, Glow, TarFlow]
 SHAPES = [(1, 8, 8), (3, 4, 8), (2, 4, 4)]
 every_entry = pytest.mark.parametrize("build", ENTRIES.values(), ids=ENTRIES)
 every_flow = pytest.mark.parametrize("cls", FLOWS)

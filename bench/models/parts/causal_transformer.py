@@ -1,0 +1,115 @@
+"""A transformer over a sequence in which a token sees itself and those before it (Vaswani et al. 2017).
+
+Layers are pre-norm: h + attention(norm(h)), then h + perceptron(norm(h)). A whole sequence goes through in one call;
+token by token, `step` keeps the keys and values of those before.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.models.parts.networks import linear_layer
+
+HEAD_SIZE = 64
+"""Numbers of a head, about: as many heads as come nearest."""
+EXPANSION = 4
+"""Hidden units of a layer's perceptron, for each of its features."""
+RESIDUAL_GAIN = 0.1
+"""Factor on a new layer's outputs: it starts near the identity, yet every weight gets a gradient."""
+
+Hidden = Float[Tensor, "batch tokens features"]
+Cache = tuple[Float[Tensor, "batch heads tokens head"], Float[Tensor, "batch heads tokens head"]]
+"""Keys and values of the tokens so far."""
+
+
+class CausalAttention(nn.Module):
+    """Scaled dot-product attention of several heads, causal."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.heads = max(1, round(features / HEAD_SIZE))
+        inside = self.heads * math.ceil(features / self.heads)
+        self.inputs = linear_layer(features, 3 * inside)
+        self.outputs = linear_layer(inside, features, gain=RESIDUAL_GAIN)
+
+    def forward(self, h: Hidden) -> Hidden:
+        """What each token reads off itself and those before."""
+        query, key, value = self.split(h)
+        return self.merged(nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True))
+
+    def step(self, h: Hidden, cache: Cache | None) -> tuple[Hidden, Cache]:
+        """The same for one token behind those of the cache, which it joins."""
+        query, key, value = self.split(h)
+        if cache is not None:
+            key, value = torch.cat((cache[0], key), 2), torch.cat((cache[1], value), 2)
+        return self.merged(nn.functional.scaled_dot_product_attention(query, key, value)), (key, value)
+
+    def split(self, h: Hidden) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, `(batch, heads, tokens, head)` each."""
+        query, key, value = self.inputs(h).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return query, key, value
+
+    def merged(self, read: Float[Tensor, "batch heads tokens head"]) -> Hidden:
+        """The heads side by side, mixed."""
+        mixed: Tensor = self.outputs(read.transpose(1, 2).flatten(2))
+        return mixed
+
+
+class Layer(nn.Module):
+    """Attention, then a perceptron, each added to what comes in."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.before_attention, self.before_perceptron = nn.LayerNorm(features), nn.LayerNorm(features)
+        self.attention = CausalAttention(features)
+        self.perceptron = nn.Sequential(
+            linear_layer(features, EXPANSION * features),
+            nn.GELU(),
+            linear_layer(EXPANSION * features, features, gain=RESIDUAL_GAIN),
+        )
+
+    def forward(self, h: Hidden) -> Hidden:
+        """The sequence, changed."""
+        h = h + self.attention(self.before_attention(h))
+        changed: Tensor = h + self.perceptron(self.before_perceptron(h))
+        return changed
+
+    def step(self, h: Hidden, cache: Cache | None) -> tuple[Hidden, Cache]:
+        """One token more, changed."""
+        read, cache = self.attention.step(self.before_attention(h), cache)
+        h = h + read
+        return h + self.perceptron(self.before_perceptron(h)), cache
+
+
+class CausalTransformer(nn.Module):
+    """From a sequence of `inputs` numbers a token to one of `outputs`, each read off its token and those before."""
+
+    def __init__(self, tokens: int, inputs: int, features: int, outputs: int, layers: int, final_gain: float) -> None:
+        """`final_gain` is about the standard deviation of a new net's outputs."""
+        super().__init__()
+        self.embedding = linear_layer(inputs, features)
+        self.positions = nn.Parameter(0.1 * torch.randn(tokens, features))
+        self.layers = nn.ModuleList(Layer(features) for _ in range(layers))
+        self.norm = nn.LayerNorm(features)
+        self.head = linear_layer(features, outputs, gain=final_gain)
+
+    def forward(self, tokens: Hidden) -> Hidden:
+        """The first tokens of a sequence, all at once."""
+        h = self.embedding(tokens) + self.positions[: tokens.shape[1]]
+        for layer in self.layers:
+            h = layer(h)
+        read: Tensor = self.head(self.norm(h))
+        return read
+
+    def step(
+        self, token: Float[Tensor, "batch inputs"], number: int, caches: list[Cache | None]
+    ) -> Float[Tensor, "batch outputs"]:
+        """The token of that number, behind those whose keys and values each layer's cache has; it joins them."""
+        h = (self.embedding(token) + self.positions[number]).unsqueeze(1)
+        for place, layer in enumerate(self.layers):
+            assert isinstance(layer, Layer)
+            h, caches[place] = layer.step(h, caches[place])
+        read: Tensor = self.head(self.norm(h)).squeeze(1)
+        return read

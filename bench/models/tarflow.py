@@ -1,0 +1,153 @@
+"""The transformer autoregressive flow of pictures (Zhai et al. 2024, arXiv:2412.06329)."""
+
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from nflows.transforms import Transform
+from torch import Tensor, nn
+
+from bench.errors import BenchError, NotApplicable
+from bench.models.entry import Context
+from bench.models.parts.causal_transformer import Cache, CausalTransformer
+from bench.models.parts.flow import Flow
+from bench.models.parts.networks import soft_clamp, spread
+from bench.models.parts.patches import patched, settled_patch, unpatched
+from bench.spec import DataSpec
+
+LOG_SCALE_BOUND = 3.0
+"""Largest |log-scale| of a block: without a bound trainings at high rates diverge."""
+INITIAL_GAIN = 0.01
+"""Standard deviation of a new block's shifts and log-scales: near the identity, yet every weight gets a gradient."""
+
+Tokens = Float[Tensor, "batch tokens features"]
+LogDet = Float[Tensor, " batch"]
+
+
+class CausalBlock(nn.Module):
+    """z_t = (x_t - b_t) exp(-a_t), where a transformer reads (a_t, b_t) off x_1, ..., x_{t-1}; the first stays."""
+
+    def __init__(self, tokens: int, numbers: int, features: int, layers: int) -> None:
+        """`numbers` are those of a token, `features` those of the transformer."""
+        super().__init__()
+        self.net = CausalTransformer(tokens - 1, numbers, features, 2 * numbers, layers, INITIAL_GAIN)
+
+    def forward(self, x: Tokens) -> tuple[Tokens, LogDet]:
+        """All tokens at once, and the log-determinant."""
+        raw, shift = self.net(x[:, :-1]).chunk(2, -1)
+        log_scale = soft_clamp(raw, LOG_SCALE_BOUND)
+        z = torch.cat((x[:, :1], (x[:, 1:] - shift) * torch.exp(-log_scale)), 1)
+        return z, -log_scale.flatten(1).sum(1)
+
+    def inverse(self, z: Tokens) -> tuple[Tokens, LogDet]:
+        """Token by token: each needs those before."""
+        x, log_det = [z[:, 0]], z.new_zeros(len(z))
+        caches: list[Cache | None] = [None] * len(self.net.layers)
+        for number in range(z.shape[1] - 1):
+            raw, shift = self.net.step(x[-1], number, caches).chunk(2, -1)
+            log_scale = soft_clamp(raw, LOG_SCALE_BOUND)
+            x.append(torch.addcmul(shift, z[:, number + 1], torch.exp(log_scale)))
+            log_det = log_det + log_scale.sum(1)
+        return torch.stack(x, 1), log_det
+
+
+class PatchFlow(Transform):  # type: ignore[misc]
+    """Blocks over the patches of a picture; before each but the first their order is turned around.
+
+    As nflows' transforms do, it maps flat events to flat latents of as many numbers.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], side: int, widths: list[int], layers: int) -> None:
+        """`widths` are the features of each block's transformer."""
+        super().__init__()
+        self.image_shape, self.side = image_shape, side
+        channels, height, width = image_shape
+        tokens, numbers = height * width // side**2, channels * side**2
+        self.blocks = nn.ModuleList(CausalBlock(tokens, numbers, features, layers) for features in widths)
+
+    def forward(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
+        """Latents and log-determinant, `(batch, dim)` and `(batch,)`."""
+        x, total = patched(inputs.reshape(-1, *self.image_shape), self.side), inputs.new_zeros(len(inputs))
+        for number, block in enumerate(self.blocks):
+            x, log_det = block(x.flip(1) if number else x)
+            total = total + log_det
+        return x.flatten(1), total
+
+    def inverse(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
+        """Events and the log-determinant of the way back, `(batch, dim)` and `(batch,)`."""
+        channels = self.image_shape[0]
+        z, total = inputs.reshape(len(inputs), -1, channels * self.side**2), inputs.new_zeros(len(inputs))
+        for number, block in reversed(list(enumerate(self.blocks))):
+            assert isinstance(block, CausalBlock)
+            z, log_det = block.inverse(z)
+            z, total = z.flip(1) if number else z, total + log_det
+        return unpatched(z, self.side, self.image_shape).flatten(1), total
+
+
+class TarFlow(Flow):
+    """A flow z = f(x) of pictures, z ~ N(0, I), each block autoregressive over patches."""
+
+    own_shape = True
+    standardise = "image"
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        patch: int | None = None,
+        blocks: int = 4,
+        layers: int = 2,
+        noise: float = 0.0,
+    ) -> None:
+        """Builds the flow.
+
+        Args:
+            data: what an example is, a picture in its own shape.
+            width: features in all, spread over the transformers of all blocks.
+            patch: side of a patch in pixels; null takes the largest up to 4 that leaves four across each side, else 1.
+            blocks: autoregressive maps, in both orders of patches in turn.
+            layers: of each block's transformer.
+            noise: standard deviation, in model space, of Gaussian noise that training adds to examples; samples then
+                take one step x + noise² ∇ log p(x) back. At 0 there is neither.
+
+        Raises:
+            BenchError: for a number below 1, a negative noise, or a patch below 1.
+            NotApplicable: for data that are no pictures, a patch that does not divide them or is all of them, and data
+                with a context.
+        """
+        super().__init__(data, width=width)
+        for name, value in {"blocks": blocks, "layers": layers}.items():
+            if value < 1:
+                raise BenchError(f"model.{name}={value}: give at least 1")
+        if not 0 <= noise < float("inf"):
+            raise BenchError(f"model.noise={noise} is no standard deviation: give a number from 0")
+        self.noise = noise
+        image_shape, side = settled_patch(data, patch, type(self).__name__)
+        if image_shape[1] * image_shape[2] == side**2:
+            raise NotApplicable(f"{type(self).__name__}: one patch is all of the picture: give a smaller model.patch")
+        self.transform = PatchFlow(image_shape, side, spread(width, [1] * blocks), layers)
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-log p(x) in nats, of noisy examples where there is `noise`."""
+        return super().loss(x + self.noise * torch.randn_like(x) if self.noise else x)
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """Draws of z from N(0, I), pushed through the inverse, and denoised where there is `noise`."""
+        x = super().sample(n)
+        return self.denoised(x) if self.noise else x
+
+    def denoised(self, x: Float[Tensor, "n *event"]) -> Float[Tensor, "n *event"]:
+        """x + noise² ∇ log p(x): the mean of the clean picture given a noisy one (Tweedie's formula)."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            (score,) = torch.autograd.grad(self._log_prob(x).sum(), x)
+        return (x + self.noise**2 * score).detach()
+
+    def note(self) -> str | None:
+        """Says that samples were denoised."""
+        return f"samples take one step of denoising at noise {self.noise:g}" if self.noise else None
+
+    def compiles(self) -> Literal["no", "works", "pays"]:
+        """`works`: nothing changes from step to step."""
+        return "works"
