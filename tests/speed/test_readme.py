@@ -35,10 +35,12 @@ BOUNDS = {
     "digits, the encoder's": ("bounds", "digits: ais-16x1000 - iwae-1000"),
     "binary MNIST, refined": ("bounds", "MNIST, binary: ais-16x1000 - refined-1000"),
     "binary MNIST, the encoder's": ("bounds", "MNIST, binary: ais-16x1000 - iwae-1000"),
+    "digits, annealing by": ("annealing", "digits: bound of leapfrogs a step, 3 against 10"),
 }
 TIMES = {
     "refined against": ("bounds", "digits: refined-1000 against iwae-1000"),
     "the same, binary MNIST": ("bounds", "MNIST, binary: refined-1000 against iwae-1000"),
+    "annealing by three": ("annealing", "digits: leapfrogs a step, 3 against 10"),
     "`cnf` on two": ("cnf-grid", "cnf on digits, steps of 0.5: 192 training steps"),
     "`cnf` on four": ("cnf-grid", "cnf on 8gaussians, steps of 0.25: 192 training steps"),
 }
