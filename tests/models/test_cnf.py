@@ -6,8 +6,9 @@ from torch import Tensor
 
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
-from bench.models import cnf as cnf_module
-from bench.models.cnf import ADAPTIVE, CNF, FIXED_GRID
+from bench.models.cnf import CNF
+from bench.models.parts import ode_flow
+from bench.models.parts.ode_flow import ADAPTIVE, FIXED_GRID
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
 
@@ -181,7 +182,7 @@ def test_a_field_that_blows_up_is_divergence(adjoint: bool) -> None:
 
 def test_a_stiff_backward_solve_is_divergence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steep gates and a steep field: about 20 steps forward and 45 back, with a limit between them."""
-    monkeypatch.setattr(cnf_module, "MAX_STEPS", 30)
+    monkeypatch.setattr(ode_flow, "MAX_STEPS", 30)
     torch.manual_seed(3)
     model, x = perturbed(CNF(TOY, width=24, adjoint=True), 8.0), torch.ones(2, 3)
     assert torch.isfinite(model.loss(x)).all()

@@ -1,0 +1,341 @@
+"""The base class of flows along an ODE's field, solved by torchdiffeq (Chen et al. 2018, arXiv:1806.07366).
+
+x flows along dx/dt = f(t, x) from t = 0 to z at t = 1, where z ~ N(0, I), and
+
+    log p(x) = log N(z; 0, I) + ∫ div f(t, x(t)) dt.
+
+The integral is one more coordinate of the state. Training estimates the divergence with one Rademacher probe, the same
+through a whole solve; `log_prob` takes the exact trace.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchdiffeq import odeint, odeint_adjoint
+
+from bench.config import Optimiser
+from bench.errors import BenchError, Diverged, unknown
+from bench.laws.gaussian import standard_normal_log_prob
+from bench.models.entry import Context, Entry, LogProb
+from bench.models.optimise import GradientStep, Trainer
+from bench.models.parts.rnode import Penalty
+from bench.ode.runge_kutta import Tolerance
+from bench.spec import DataSpec
+
+ADAPTIVE = ("adaptive_heun", "bosh3", "dopri5", "dopri8", "fehlberg2")
+FIXED_GRID = ("euler", "heun2", "heun3", "midpoint", "rk4")
+DIVERGENCES = ("exact", "hutchinson")
+EVALUATION_SOLVER = "dopri5"
+MAX_STEPS = 1_000
+"""Steps after which an adaptive solve counts as diverged: a healthy one takes fewer than 100."""
+
+REFERENCE_TOLERANCE = 1e-7
+"""Of the float64 solve, whose mean is off by less than the rounding of the float32 likelihoods held against it."""
+
+ROUGH_TOLERANCE = 1e-3
+"""Of the solves that choose weights: on the fields of the study `quick` their mean was off by .03 nats at most."""
+
+
+class VectorField(Protocol):
+    """f(t, x), a module; x flat, t a scalar."""
+
+    def __call__(self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """The field at each x."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Of the module."""
+        ...
+
+    def forward_and_divergence(
+        self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"]]:
+        """f(t, x) and its exact divergence, the trace of df/dx."""
+        ...
+
+    def forward_and_probe(
+        self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"]]:
+        """f(t, x) and eᵀ df/dx e, whose mean over probes e is the divergence."""
+        ...
+
+    def forward_and_vjp(
+        self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """f(t, x) and eᵀ df/dx."""
+        ...
+
+
+StateRate = Callable[[Tensor, Tensor], Tensor]
+Norm = Callable[[Tensor], Tensor]
+
+
+class ODEFlow(Entry):
+    """A flow along an ODE's field, solved by torchdiffeq. `nfe` counts evaluations of the field, one per batch."""
+
+    family = "ODE flow"
+    latent = "exact"
+
+    def __init__(
+        self,
+        data: DataSpec,
+        *,
+        width: int,
+        field: VectorField,
+        divergence: str = "hutchinson",
+        solver: str = "dopri5",
+        rtol: float = 1e-4,
+        atol: float = 1e-4,
+        step_size: float | None = None,
+        adjoint: bool = False,
+        kinetic: float = 0.0,
+        jacobian: float = 0.0,
+        eval_rtol: float = 1e-5,
+        eval_atol: float = 1e-5,
+    ) -> None:
+        """Keeps the field and the options, which are those of `cnf`.
+
+        Raises:
+            BenchError: for an unknown name, a tolerance or step that is not positive, a step size missing or unused, or
+                a penalty that is negative or asked for with the exact divergence.
+            NotApplicable: for data with a context.
+        """
+        super().__init__(data, width=width)
+        _check_options(divergence, solver, step_size, rtol=rtol, atol=atol, eval_rtol=eval_rtol, eval_atol=eval_atol)
+        self.divergence = divergence
+        self.solver, self.rtol, self.atol, self.step_size = solver, rtol, atol, step_size
+        self.adjoint = adjoint
+        self.penalty = Penalty(kinetic, jacobian)
+        self.penalty.check(divergence)
+        self.eval_rtol, self.eval_atol = eval_rtol, eval_atol
+        self.field = field
+        self.nfe = 0
+        self._time = torch.zeros(())
+
+    def check_training(self, batch_size: int, finish_examples: int) -> None:
+        """Refuses a tolerance that the numbers it is solved in cannot hold.
+
+        Raises:
+            BenchError: one is below the precision of the parameters.
+        """
+        dtype = next(self.field.parameters()).dtype
+        finest = torch.finfo(dtype).eps
+        for name in ("rtol", "atol", "eval_rtol", "eval_atol"):
+            tolerance = getattr(self, name)
+            if tolerance < finest:
+                raise BenchError(
+                    f"model.{name}={short(tolerance)} is finer than {dtype}, in which it is solved, can hold: give "
+                    f"{10 * finest:.0e} or more"
+                )
+
+    def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
+        """-log p(x) in nats at the training tolerance; unbiased, not exact, with Hutchinson's divergence.
+
+        With `kinetic` or `jacobian` their penalties are added; `log_prob` has none.
+        """
+        state = _with_zeros(x.flatten(1), 2 if self.penalty else 1)
+        options = {"step_size": self.step_size} if self.step_size else _adaptive(_pooled_norm, end=1.0)
+        solve = odeint
+        extra = {}
+        # With the seminorm the error of the parameters' adjoints sets no step: they are integrals, which nothing else
+        # depends on (Kidger et al. 2021, arXiv:2009.09457).
+        if self.adjoint:
+            solve = odeint_adjoint
+            extra = {
+                "adjoint_params": tuple(self.field.parameters()),
+                "adjoint_options": {k: v for k, v in options.items() if k in {"step_size", "max_num_steps"}}
+                | {"norm": "seminorm"},
+            }
+        times = torch.linspace(0, 1, 2, device=x.device)
+        with self._failures():
+            path = solve(
+                self._training_rate(state),
+                state,
+                times,
+                rtol=self.rtol,
+                atol=self.atol,
+                method=self.solver,
+                options=options,
+                **extra,
+            )
+        final = path[-1]
+        # With a penalty the state ends in two integrals: the log-determinant, then the penalty.
+        return final[:, -1] - _log_density(final[:, :-1]) if self.penalty else -_log_density(final)
+
+    def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
+        """The log-density with the exact trace, at the evaluation tolerance.
+
+        Raises:
+            Diverged: when the solver cannot reach the end.
+        """
+        return self._log_prob(x, Tolerance(self.eval_rtol, self.eval_atol), _worst_norm)
+
+    def rough_log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
+        """The same at a tolerance of 1e-3 or that of evaluation, the error pooled over the batch.
+
+        Raises:
+            Diverged: when the solver cannot reach the end.
+        """
+        return self._log_prob(x, self.rough_tolerance(), _pooled_norm)
+
+    def rough_tolerance(self) -> Tolerance:
+        """`ROUGH_TOLERANCE`, or that of evaluation where it is looser."""
+        return Tolerance(max(self.eval_rtol, ROUGH_TOLERANCE), max(self.eval_atol, ROUGH_TOLERANCE))
+
+    def reference_log_prob(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
+        """The log-density in float64 at a tolerance of 1e-7, by torchdiffeq.
+
+        Raises:
+            Diverged: when the solver cannot reach the end.
+        """
+        reference = copy.deepcopy(self).double()
+        reference.eval_rtol = reference.eval_atol = REFERENCE_TOLERANCE
+        return ODEFlow.log_prob(reference, x.double()).value
+
+    def sample(self, n: int, context: Context = None) -> Float[Tensor, "n *event"]:
+        """Draws of z from N(0, I), taken back along the flow."""
+        like = next(self.parameters())
+        return self.decode(torch.randn(n, self.data.dim, dtype=like.dtype, device=like.device))
+
+    def encode(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, "batch dim"]:
+        """z at t = 1 of the path that starts in x, `(batch, dim)`."""
+        return self._carried(x.flatten(1), 0.0, 1.0)
+
+    def decode(self, z: Float[Tensor, "batch dim"], context: Context = None) -> Float[Tensor, "batch *event"]:
+        """x at t = 0 of the path that ends in z."""
+        return self._carried(z, 1.0, 0.0).reshape(len(z), *self.data.event_shape)
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """A gradient step in which a backward solve that fails counts as divergence too."""
+        return _SolverStep(self, settings)
+
+    def _log_prob(self, x: Tensor, tolerance: Tolerance, norm: Norm) -> LogProb:
+        final = self._solve(self._exact_rate, _with_zeros(x.flatten(1)), 0.0, 1.0, tolerance, norm)
+        return LogProb(_log_density(final), f"ode-exact(rtol={short(tolerance.rtol)})", is_bound=False)
+
+    def _carried(self, x: Tensor, start: float, end: float) -> Tensor:
+        return self._solve(self._plain_rate, x, start, end, Tolerance(self.eval_rtol, self.eval_atol), _worst_norm)
+
+    def _solve(
+        self, rate: StateRate, state: Tensor, start: float, end: float, tolerance: Tolerance, norm: Norm
+    ) -> Tensor:
+        times = torch.tensor([start, end], device=state.device)
+        with self._failures():
+            path: Tensor = odeint(
+                rate,
+                state,
+                times,
+                rtol=tolerance.rtol,
+                atol=tolerance.atol,
+                method=EVALUATION_SOLVER,
+                options=_adaptive(norm, end),
+            )
+        if not torch.isfinite(path[-1]).all():
+            raise Diverged("the ODE's state is not finite at the end of the solve")
+        return path[-1]
+
+    def _training_rate(self, state: Tensor) -> StateRate:
+        if self.divergence == "exact":
+            return self._exact_rate
+        # One probe for a whole solve (Grathwohl et al. 2019, section 3.1): with a fresh one at each evaluation the
+        # right-hand side would be noise, whose error no step size brings down.
+        probe = torch.empty_like(state[:, : self.data.dim]).bernoulli_(0.5).mul_(2).sub_(1)
+
+        def rate(t: Tensor, state: Tensor) -> Tensor:
+            self._count(t)
+            x = state[:, : self.data.dim]
+            if self.penalty:
+                value, *integrands = self.penalty.rates(self.field, t, x, probe)
+            else:
+                value, *integrands = self.field.forward_and_probe(t, x, probe)
+            return torch.cat((value, torch.stack(integrands, 1)), 1)
+
+        return rate
+
+    def _exact_rate(self, t: Tensor, state: Tensor) -> Tensor:
+        self._count(t)
+        value, divergence = self.field.forward_and_divergence(t, state[:, :-1])
+        return torch.cat((value, divergence.unsqueeze(1)), 1)
+
+    def _plain_rate(self, t: Tensor, state: Tensor) -> Tensor:
+        self._count(t)
+        value: Tensor = self.field(t, state)
+        return value
+
+    def _count(self, t: Tensor) -> None:
+        self.nfe += 1
+        self._time = t.detach()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turns torchdiffeq's assertions about the solve, and no others, into `Diverged`."""
+        try:
+            yield
+        except AssertionError as error:
+            reasons = ("underflow in dt", "non-finite values in state", "max_num_steps exceeded")
+            reason = next((reason for reason in reasons if str(error).startswith(reason)), None)
+            if reason is None:
+                raise
+            raise Diverged(f"the ODE solver stopped near t={abs(float(self._time)):.4g}: {reason}") from error
+
+
+class _SolverStep(GradientStep):
+    """The usual step; the adjoint's backward solve can fail like a forward one."""
+
+    packs = True
+    entry: ODEFlow
+
+    def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
+        with self.entry._failures():
+            return super().step(x, progress)
+
+
+def _with_zeros(x: Tensor, integrals: int = 1) -> Tensor:
+    """x and integrals of 0, the log-determinant the first, as one state, `(batch, dim + integrals)`."""
+    return torch.cat((x, x.new_zeros(len(x), integrals)), 1)
+
+
+def _log_density(final: Tensor) -> Tensor:
+    return standard_normal_log_prob(final[:, :-1]) + final[:, -1]
+
+
+def _adaptive(norm: Norm, end: float) -> dict[str, object]:
+    """torchdiffeq's options: a step ends on `end`, because a step beyond it is interpolated at a lower order."""
+    return {"norm": norm, "max_num_steps": MAX_STEPS, "step_t": torch.tensor([end], dtype=torch.float64)}
+
+
+def _pooled_norm(error: Tensor) -> Tensor:
+    """RMS over the batch: what matters in training and validation is the mean."""
+    return error.square().mean().sqrt()
+
+
+def _worst_norm(error: Tensor) -> Tensor:
+    """Largest error of any coordinate of any example, so that the batch around an example cannot hide its error."""
+    return error.abs().max()
+
+
+def short(number: float) -> str:
+    """1e-5 for 0.00001."""
+    return f"{number:g}".replace("e-0", "e-")
+
+
+def _check_options(divergence: str, solver: str, step_size: float | None, **tolerances: float) -> None:
+    if divergence not in DIVERGENCES:
+        raise unknown("divergence", divergence, DIVERGENCES, "model.divergence")
+    if solver not in ADAPTIVE + FIXED_GRID:
+        raise unknown("solver", solver, ADAPTIVE + FIXED_GRID, "model.solver")
+    for name, value in tolerances.items():
+        if not 0 < value < math.inf:
+            raise BenchError(f"model.{name}={value} is not a tolerance: give a finite number above 0")
+    if solver in FIXED_GRID and step_size is None:
+        raise BenchError(f"model.solver={solver} steps on a fixed grid: give model.step_size, such as 0.25")
+    if solver in ADAPTIVE and step_size is not None:
+        raise BenchError(f"model.step_size={step_size} has no meaning for the adaptive solver {solver}: leave it null")
+    if step_size is not None and not 0 < step_size <= 1:
+        raise BenchError(f"model.step_size={step_size} is not a step within the interval: give 0 < step_size <= 1")
