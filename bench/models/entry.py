@@ -87,6 +87,7 @@ class Entry(nn.Module):
             case; or `mmd2`, the squared MMD between samples and validation examples.
         fitted: True for a reference that `finish` fits in one go, to all training examples. It takes no steps and no
             budget is matched to it: its width is the YAML's, and its row has neither `steps` nor `matched_to`.
+        reference_examples: examples that `reference_log_prob` is asked for, the first of the test split.
         compiled_with: options with which a step that cannot be compiled as it is can be.
     """
 
@@ -100,6 +101,7 @@ class Entry(nn.Module):
     validated_by: ClassVar[Literal["likelihood", "loss", "mmd2"]] = "likelihood"
     fitted: ClassVar[bool] = False
     compiled_with: ClassVar[str] = ""
+    reference_examples: int = 128
 
     def __init__(self, data: DataSpec, *, width: int) -> None:
         """Builds the entry for events of `data`; subclasses add their own keyword options.

@@ -13,8 +13,8 @@ from torch import Tensor
 from bench.config import Optimiser
 from bench.errors import BenchError
 from bench.models.cnf_fast import CNFFast
-from bench.models.flow_matching import coupling_named, matching_loss
 from bench.models.optimise import GradientStep, Trainer
+from bench.models.parts.matching import coupling_named, matching_loss
 from bench.ode.runge_kutta import uniform
 from bench.spec import DataSpec
 

@@ -32,7 +32,7 @@ FIXED: dict[str, tuple[str, int, int]] = {
     "nsf_ar": ("flow", 1, 4), "realnvp_conv": ("flow", 0, 7), "glow": ("flow", 1, 8),
     "tarflow": ("flow", 2, 0),
     "cnf": ("ODE flow", 0, 2), "cnf_fast": ("ODE flow", 1, 3), "flow_matching": ("ODE flow", 2, 0),
-    "flow_matching_ml": ("ODE flow", 1, 5),
+    "flow_matching_ml": ("ODE flow", 1, 5), "cnf_conv": ("ODE flow", 0, 7), "flow_matching_unet": ("ODE flow", 2, 8),
     "ae": ("autoencoder", 0, 4), "ae_expost": ("autoencoder", 1, 6), "ae_moment": ("autoencoder", 2, 3),
     "gan": ("GAN", 0, 7), "gaussian": ("reference", 2, 4), "gmm": ("reference", 0, 5),
     "kde": ("reference", 1, 6), "forest_ar": ("reference", 1, 0),

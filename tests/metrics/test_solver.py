@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import Diverged
-from bench.metrics.solver import EXAMPLES, solver_errors
+from bench.metrics.solver import solver_errors
 from bench.models.cnf import CNF
 from bench.models.entry import Entry, LogProb
 from bench.spec import DataSpec
@@ -21,7 +21,7 @@ class Known(Entry):
         self.grid = [0.0, 1.0]
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> LogProb:
-        assert len(x) <= EXAMPLES
+        assert len(x) <= Entry.reference_examples
         return LogProb(torch.full((len(x),), self.reported), "ode-exact(rtol=1e-5)", is_bound=False)
 
     def reference_log_prob(self, x: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ class Known(Entry):
         return torch.full((len(x),), {1: self.on_grid, 2: self.refined}[refined])
 
 
-X = torch.zeros(EXAMPLES + 5, 2)
+X = torch.zeros(Entry.reference_examples + 5, 2)
 
 
 def test_errors_are_those_of_the_nll() -> None:

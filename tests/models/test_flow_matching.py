@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from bench.config import Optimiser
 from bench.errors import BenchError
 from bench.models.cnf import CNF
-from bench.models.flow_matching import FlowMatching, independent, matching_loss, optimal_transport, spread_times
+from bench.models.flow_matching import FlowMatching
+from bench.models.parts.matching import independent, matching_loss, optimal_transport, spread_times
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
 

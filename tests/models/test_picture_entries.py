@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from bench.errors import BenchError, NotApplicable
+from bench.models.cnf_conv import CNFConv
 from bench.models.entry import Entry
+from bench.models.flow_matching_unet import FlowMatchingUNet
 from bench.models.glow import Glow
 from bench.models.iwae import IWAE
 from bench.models.parts.flow import Flow
@@ -23,6 +25,8 @@ ENTRIES: dict[str, Build] = {
     "realnvp_conv": RealNVPConv,
     "glow": Glow,
     "tarflow": TarFlow,
+    "cnf_conv": CNFConv,
+    "flow_matching_unet": FlowMatchingUNet,
     "vae_conv": VAEConv,
     "iwae": partial(IWAE, **CONV),
     "vae_iaf": partial(IAFVAE, **CONV),

@@ -5,12 +5,12 @@ x flows along dx/dt = f(t, x) from t = 0 to z at t = 1, where z ~ N(0, I), and
     log p(x) = log N(z; 0, I) + ∫ div f(t, x(t)) dt.
 
 The integral is one more coordinate of the state. Training estimates the divergence with one Rademacher probe, the same
-through a whole solve; `log_prob` takes the exact trace.
+through a whole solve; `log_prob` takes the exact trace, or several probes where that would cost too much.
 """
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -72,6 +72,9 @@ class VectorField(Protocol):
         ...
 
 
+PROBED_EXAMPLES = 16
+"""Examples of a float64 solve by probes, of fields for which one costs much."""
+
 StateRate = Callable[[Tensor, Tensor], Tensor]
 Norm = Callable[[Tensor], Tensor]
 
@@ -98,12 +101,20 @@ class ODEFlow(Entry):
         jacobian: float = 0.0,
         eval_rtol: float = 1e-5,
         eval_atol: float = 1e-5,
+        probes: int = 0,
     ) -> None:
-        """Keeps the field and the options, which are those of `cnf`.
+        """Keeps the field and the options.
+
+        Args:
+            data, width, divergence, solver, rtol, atol, step_size, adjoint, kinetic, jacobian, eval_rtol, eval_atol: as
+                those of `cnf`.
+            field: of events laid flat.
+            probes: from which `log_prob` estimates the divergence, at least two, so that the error is known; 0 for the
+                exact trace.
 
         Raises:
-            BenchError: for an unknown name, a tolerance or step that is not positive, a step size missing or unused, or
-                a penalty that is negative or asked for with the exact divergence.
+            BenchError: for an unknown name, a tolerance or step that is not positive, a step size missing or unused, a
+                penalty that is negative or asked for with the exact divergence, or one probe.
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width)
@@ -114,6 +125,12 @@ class ODEFlow(Entry):
         self.penalty = Penalty(kinetic, jacobian)
         self.penalty.check(divergence)
         self.eval_rtol, self.eval_atol = eval_rtol, eval_atol
+        if probes < 0 or probes == 1:
+            raise BenchError(
+                f"model.probes={probes}: give at least 2, from which an error is known, or 0 for the trace"
+            )
+        self.probes = probes
+        self.reference_examples = PROBED_EXAMPLES if probes else self.reference_examples
         self.field = field
         self.nfe = 0
         self._time = torch.zeros(())
@@ -169,7 +186,7 @@ class ODEFlow(Entry):
         return final[:, -1] - _log_density(final[:, :-1]) if self.penalty else -_log_density(final)
 
     def log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
-        """The log-density with the exact trace, at the evaluation tolerance.
+        """The log-density at the evaluation tolerance, with the exact trace or by probes.
 
         Raises:
             Diverged: when the solver cannot reach the end.
@@ -216,8 +233,16 @@ class ODEFlow(Entry):
         return _SolverStep(self, settings)
 
     def _log_prob(self, x: Tensor, tolerance: Tolerance, norm: Norm) -> LogProb:
-        final = self._solve(self._exact_rate, _with_zeros(x.flatten(1)), 0.0, 1.0, tolerance, norm)
-        return LogProb(_log_density(final), f"ode-exact(rtol={short(tolerance.rtol)})", is_bound=False)
+        flat, solved = x.flatten(1), f"(rtol={short(tolerance.rtol)})"
+        if not self.probes:
+            final = self._solve(self._exact_rate, _with_zeros(flat), 0.0, 1.0, tolerance, norm)
+            return LogProb(_log_density(final), f"ode-exact{solved}", is_bound=False)
+        rate = self._probed_rate([rademacher(flat) for _ in range(self.probes)])
+        final = self._solve(rate, _with_zeros(flat, self.probes), 0.0, 1.0, tolerance, norm)
+        z, integrals = final[:, : self.data.dim], final[:, self.data.dim :]
+        error = integrals.std(1) / self.probes**0.5
+        value = standard_normal_log_prob(z) + integrals.mean(1)
+        return LogProb(value, f"ode-hutchinson-{self.probes}{solved}", is_bound=False, standard_error=error)
 
     def _carried(self, x: Tensor, start: float, end: float) -> Tensor:
         return self._solve(self._plain_rate, x, start, end, Tolerance(self.eval_rtol, self.eval_atol), _worst_norm)
@@ -263,6 +288,17 @@ class ODEFlow(Entry):
         value, divergence = self.field.forward_and_divergence(t, state[:, :-1])
         return torch.cat((value, divergence.unsqueeze(1)), 1)
 
+    def _probed_rate(self, probes: Sequence[Tensor]) -> StateRate:
+        """The rate of x and of one integral for each probe, the same probes through a whole solve."""
+
+        def rate(t: Tensor, state: Tensor) -> Tensor:
+            self._count(t)
+            x = state[:, : self.data.dim]
+            estimates = [self.field.forward_and_probe(t, x, probe) for probe in probes]
+            return torch.cat((estimates[0][0], torch.stack([each for _, each in estimates], 1)), 1)
+
+        return rate
+
     def _plain_rate(self, t: Tensor, state: Tensor) -> Tensor:
         self._count(t)
         value: Tensor = self.field(t, state)
@@ -294,6 +330,11 @@ class _SolverStep(GradientStep):
     def step(self, x: Float[Tensor, "batch *event"], progress: float) -> Float[Tensor, ""]:
         with self.entry._failures():
             return super().step(x, progress)
+
+
+def rademacher(like: Tensor) -> Tensor:
+    """Fair signs; from the same random state the same ones in every precision."""
+    return torch.randint(0, 2, like.shape, device=like.device).to(like.dtype).mul_(2).sub_(1)
 
 
 def _with_zeros(x: Tensor, integrals: int = 1) -> Tensor:
