@@ -15,7 +15,7 @@ DATA = DataSpec(SHAPE, image_shape=SHAPE)
 
 def small(**options: object) -> FlowMatchingUNet:
     torch.manual_seed(0)
-    return FlowMatchingUNet(DATA, width=12, **options)  # type: ignore[arg-type]
+    return FlowMatchingUNet(DATA, **{"width": 12, **options})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("coupling", ["independent", "optimal_transport"])
@@ -29,7 +29,7 @@ def test_the_loss_is_that_of_the_regression(coupling: str) -> None:
 
 def test_training_comes_near_a_gaussian() -> None:
     """Of N(0, 1/4) a fresh flow is 16 (log 2 - 3/8) nats off; regression takes most of that away."""
-    flow = small(probes=0, eval_rtol=1e-3, eval_atol=1e-3)
+    flow = small(width=32, blocks=1, probes=0, eval_rtol=1e-3, eval_atol=1e-3)
     law = torch.distributions.Normal(0, 0.5)
     x = law.sample((100, *SHAPE))
 
@@ -41,7 +41,7 @@ def test_training_comes_near_a_gaussian() -> None:
     trainer = flow.trainer(Optimiser(learning_rate=0.02))
     for step in range(200):
         trainer.step(law.sample((128, *SHAPE)), step / 200)
-    assert 0 < gap() < 2.5
+    assert 0 < gap() < 1
     assert float(flow.sample(200).std()) == pytest.approx(0.5, abs=0.1)
 
 

@@ -1,7 +1,8 @@
 """A small U-Net of pictures at a time (Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239).
 
 A picture is squeezed, and its sides are halved once more on each further level; on the way back each level also gets
-what it was on the way down. Every level has gated residual blocks, into which time enters as a shift of each channel.
+what it was on the way down. Every level has gated residual blocks, into which time enters as a factor and a shift of each
+channel.
 """
 
 import math
@@ -31,17 +32,18 @@ def time_features(times: Float[Tensor, " batch"]) -> Features:
 
 
 class TimedBlock(nn.Module):
-    """h + a σ(b), where a and b are read off a 3 x 3 convolution of h, shifted by the time."""
+    """h + a σ(b), where a and b are read off a 3 x 3 convolution of h, scaled and shifted by the time."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.inside = conv_layer(channels, channels, gain=math.sqrt(2))
-        self.time = linear_layer(2 * FREQUENCIES, channels)
+        self.time = linear_layer(2 * FREQUENCIES, 2 * channels)
         self.outside = conv_layer(channels, 2 * channels, side=1)
 
     def forward(self, h: Maps, time: Features) -> Maps:
         """Features of the same shape."""
-        inside = self.inside(nn.functional.elu(h)) + self.time(time)[:, :, None, None]
+        scale, shift = self.time(time)[:, :, None, None].chunk(2, 1)
+        inside = torch.addcmul(shift, 1 + scale, self.inside(nn.functional.elu(h)))
         change, gate = self.outside(nn.functional.elu(inside)).chunk(2, 1)
         return torch.addcmul(h, change, torch.sigmoid(gate))
 
