@@ -27,7 +27,7 @@ LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0
 FIXED: dict[str, tuple[str, int, int]] = {
     "vae": ("VAE", 0, 0), "iwae": ("VAE", 1, 1), "vampprior": ("VAE", 2, 2), "svae": ("VAE", 3, 3),
     "gmvae": ("VAE", 1, 4), "m2": ("VAE", 3, 5), "vae_iaf": ("VAE", 2, 6), "vae_flowprior": ("VAE", 1, 7),
-    "vae_latent": ("VAE", 3, 8), "vae_mean": ("VAE", 0, 9), "vae_conv": ("VAE", 0, 3),
+    "vae_latent": ("VAE", 3, 8), "vae_mean": ("VAE", 0, 9), "vae_conv": ("VAE", 0, 3), "hvae": ("VAE", 2, 10),
     "realnvp": ("flow", 0, 1), "realnvp_paper": ("flow", 2, 6), "maf": ("flow", 1, 2), "nsf": ("flow", 2, 3),
     "nsf_ar": ("flow", 1, 4), "realnvp_conv": ("flow", 0, 7), "glow": ("flow", 1, 8),
     "tarflow": ("flow", 2, 0),

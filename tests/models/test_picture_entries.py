@@ -10,6 +10,7 @@ from bench.models.cnf_conv import CNFConv
 from bench.models.entry import Entry
 from bench.models.flow_matching_unet import FlowMatchingUNet
 from bench.models.glow import Glow
+from bench.models.hvae import HVAE
 from bench.models.iwae import IWAE
 from bench.models.parts.flow import Flow
 from bench.models.realnvp_conv import RealNVPConv
@@ -28,6 +29,7 @@ ENTRIES: dict[str, Build] = {
     "cnf_conv": CNFConv,
     "flow_matching_unet": FlowMatchingUNet,
     "vae_conv": VAEConv,
+    "hvae": HVAE,
     "iwae": partial(IWAE, **CONV),
     "vae_iaf": partial(IAFVAE, **CONV),
     "vampprior": partial(VampPrior, **CONV),

@@ -100,7 +100,11 @@ class GaussianLaw(nn.Module):
 
     def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
         """log p(x | z), `(*samples, batch)` nats."""
-        return gaussian_log_prob(x, *self(z))
+        return self.log_prob_by(x, self(z))
+
+    def log_prob_by(self, x: Float[Tensor, "batch dim"], read: tuple[Tensor, Tensor]) -> Tensor:
+        """The same by the mean and log-scale that were read off z."""
+        return gaussian_log_prob(x, *read)
 
     def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
         """E[x | z]."""
@@ -117,9 +121,12 @@ class BernoulliLaw(nn.Module):
     """p(x | z): independent pixels of 0 or 1; a subclass's `forward` gives their logits, x is flat."""
 
     def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
-        """log p(x | z) = Σ x l - softplus(l) = -Σ softplus((1 - 2 x) l) with logits l, `(*samples, batch)` nats."""
-        logits: Tensor = self(z)
-        return -nn.functional.softplus((1 - 2 * x) * logits).sum(-1)
+        """log p(x | z), `(*samples, batch)` nats."""
+        return self.log_prob_by(x, self(z))
+
+    def log_prob_by(self, x: Float[Tensor, "batch dim"], read: Tensor) -> Tensor:
+        """The same by logits l that were read off z: Σ x l - softplus(l) = -Σ softplus((1 - 2 x) l)."""
+        return -nn.functional.softplus((1 - 2 * x) * read).sum(-1)
 
     def mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch dim"]:
         """P(x = 1 | z)."""
