@@ -72,6 +72,9 @@ class VectorField(Protocol):
         ...
 
 
+PROBED_TOLERANCE = 1e-4
+"""The same of solves by probes: on a U-Net of 8 x 8 pictures the mean was off by .1 nats at 1e-3, by .004 at this."""
+
 PROBED_EXAMPLES = 16
 """Examples of a float64 solve by probes, of fields for which one costs much."""
 
@@ -202,8 +205,9 @@ class ODEFlow(Entry):
         return self._log_prob(x, self.rough_tolerance(), _pooled_norm)
 
     def rough_tolerance(self) -> Tolerance:
-        """`ROUGH_TOLERANCE`, or that of evaluation where it is looser."""
-        return Tolerance(max(self.eval_rtol, ROUGH_TOLERANCE), max(self.eval_atol, ROUGH_TOLERANCE))
+        """`ROUGH_TOLERANCE`, by probes `PROBED_TOLERANCE`, or that of evaluation where it is looser."""
+        rough = PROBED_TOLERANCE if self.probes else ROUGH_TOLERANCE
+        return Tolerance(max(self.eval_rtol, rough), max(self.eval_atol, rough))
 
     def reference_log_prob(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, " batch"]:
         """The log-density in float64 at a tolerance of 1e-7, by torchdiffeq.

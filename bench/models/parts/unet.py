@@ -2,7 +2,8 @@
 
 A picture is squeezed, and its sides are halved once more on each further level; on the way back each level also gets
 what it was on the way down. Every level has gated residual blocks, into which time enters as a factor and a shift of
-each channel.
+each channel. The activation is smooth, as a solver follows the field: with ELU a solve to 1e-5 took twice the
+evaluations.
 """
 
 import math
@@ -43,8 +44,8 @@ class TimedBlock(nn.Module):
     def forward(self, h: Maps, time: Features) -> Maps:
         """Features of the same shape."""
         scale, shift = self.time(time)[:, :, None, None].chunk(2, 1)
-        inside = torch.addcmul(shift, 1 + scale, self.inside(nn.functional.elu(h)))
-        change, gate = self.outside(nn.functional.elu(inside)).chunk(2, 1)
+        inside = torch.addcmul(shift, 1 + scale, self.inside(nn.functional.silu(h)))
+        change, gate = self.outside(nn.functional.silu(inside)).chunk(2, 1)
         return torch.addcmul(h, change, torch.sigmoid(gate))
 
 
@@ -96,4 +97,4 @@ class UNet(nn.Module):
         beside.pop()
         for level in self.up:
             h = level(torch.cat((nn.functional.interpolate(h, scale_factor=2), beside.pop()), 1), time)
-        return unsqueezed(self.last(nn.functional.elu(h)))
+        return unsqueezed(self.last(nn.functional.silu(h)))
