@@ -1,14 +1,15 @@
 """Rows of a large file in another order: sorted into windows of that order in one pass, then shuffled by window.
 
-Gathered one by one, rows of a file that is larger than memory cost a page each. Here each byte is read twice and
-written once, in order. The windows lie in files without a name, which the system removes when the process ends.
+Gathered one by one, rows of a file that is larger than memory cost a page each. Here the file is read once in order,
+and written once; a pass in the new order reads that once. The windows lie in files without a name, which the system
+removes when the process ends.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class Shuffled:
         Args:
             source: the mapped array.
             splits: of each the rows, in their order; none stands twice.
-            folder: for files without a name, as large together as the splits.
+            folder: for files without a name, as large together as the rows of all splits.
             check: is shown the number of a piece's first row and the piece, in the array's order; it may raise.
 
         Raises:
@@ -85,10 +86,10 @@ class Shuffled:
     def read(self, file: IO[bytes], count: int) -> Shaped[Tensor, "rows dim"]:
         """A window, in the array's order."""
         file.seek(0)
-        stored: Any = np.empty((count, self.source.shape[1]), dtype=self.source.numpy().dtype)
-        if file.readinto(stored.data.cast("B")) != stored.nbytes:  # type: ignore[attr-defined]
+        stored = np.fromfile(file, dtype=self.source.numpy().dtype, count=count * self.source.shape[1])
+        if len(stored) != count * self.source.shape[1]:
             raise OSError("a window is shorter than what was written")
-        return torch.from_numpy(stored)
+        return torch.from_numpy(stored.reshape(count, -1) if count else stored.reshape(0, self.source.shape[1]))
 
     def close(self) -> None:
         """Gives the disk back."""

@@ -34,7 +34,7 @@ from bench.spec import DataSpec, Kind
 
 FOLDER = "streams"
 """In the data root: splits that were written, by the content that they come from; what is not needed can be deleted."""
-VERSION = 1
+VERSION = 2
 """Raised when the same file and options are written otherwise."""
 Splits = tuple[Tensor, Tensor, Tensor]
 KINDS: dict[str, Kind] = {"f": "continuous", "b": "binary", "i": "discrete", "u": "discrete"}
@@ -77,8 +77,8 @@ def streamed_array(
     way = split_rows(Frame(path, {}, len(flat)), cutting.split, cutting.seed)
     files = (path, *way.files)
     hashes = [file_hash(file, data_root(root) / HASHES) for file in files]
-    key = [VERSION, *hashes, str(cutting.split), cutting.seed, kind]
     levels = None if kind == "continuous" else count
+    key = [VERSION, *hashes, str(cutting.split), cutting.seed, kind, levels]
     rows = tuple(torch.from_numpy(part) for part in way.splits)
     with closing(
         Files(flat, rows, data_root(root) / FOLDER, key, partial(check, where=where, levels=levels))

@@ -127,7 +127,8 @@ def over_draws(
     An entry's own density is evaluated at every draw. A bound costs a thousand times as much, so later draws move it by
     a cheaper one b: its value is a(u_0) + mean_m b(u_m) - b(u_0), which has the expectation of a whatever b is, and
     nearly the variance of a mean over draws of a, as b follows a from draw to draw. All b take the same random numbers.
-    Where there is no b, the first draw stands alone.
+    Where there is no b, the first draw stands alone. A density that draws numbers of its own, as probes of a trace,
+    gets others at each draw, so that its errors are independent.
 
     Args:
         estimator: of the row.
@@ -152,7 +153,7 @@ def over_draws(
         cheap = first.weights is not None
         later: list[Likelihood] = []
         for number in range(0 if cheap else 1, draws if draws > 1 else 0):
-            torch.manual_seed(seed)
+            torch.manual_seed(seed if cheap else seed + number)
             found = at(number, cheap)
             if found is None:
                 break

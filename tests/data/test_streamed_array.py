@@ -148,3 +148,11 @@ def test_splits_lie_in_the_data_root_that_is_named_and_are_written_anew_where_th
     for file in files:
         np.save(file, np.load(file) + 1)
     assert torch.equal(build.dataset(compose(words)).train, train)
+
+
+def test_written_splits_do_not_hide_wrong_levels(tmp_path: Path) -> None:
+    """Values are checked when splits are written: other levels are other splits."""
+    path = saved(tmp_path, CASES["levels"][0])
+    assert array("mine", path=path, resident=False, levels=5).spec.levels == 5
+    with pytest.raises(BenchError, match="levels are integers 0 to 3"):
+        array("mine", path=path, resident=False, levels=4)
