@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.models.parts.ode_flow import ODEFlow
-from bench.models.parts.picture_field import PictureField, unet_field
+from bench.models.parts.picture_field import FEW_EXAMPLES, PictureField, unet_field
 from bench.spec import DataSpec
 
 
@@ -13,6 +13,7 @@ class CNFConv(ODEFlow):
     own_shape = True
     standardise = "image"
     field: PictureField
+    reference_examples = FEW_EXAMPLES
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bench.models.parts.matching import Matched, coupling_named
-from bench.models.parts.picture_field import PictureField, unet_field
+from bench.models.parts.picture_field import FEW_EXAMPLES, PictureField, unet_field
 from bench.spec import DataSpec
 
 
@@ -15,6 +15,7 @@ class FlowMatchingUNet(Matched):
     standardise = "image"
     validated_by = "loss"
     field: PictureField
+    reference_examples = FEW_EXAMPLES
 
     def __init__(
         self,

@@ -11,12 +11,12 @@ from bench.errors import BenchError
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models.entry import Context
 from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND, BernoulliLaw, GaussianLaw
-from bench.models.parts.conv_coders import channels_of
 from bench.models.parts.conv_net import conv_layer
+from bench.models.parts.conv_sizes import conv_sizes
 from bench.models.parts.elbo import check_not_negative
 from bench.models.parts.latent import LatentEntry
-from bench.models.parts.networks import check_shape, soft_clamp
-from bench.models.parts.squeeze import sides_halved, unsqueezed
+from bench.models.parts.networks import soft_clamp
+from bench.models.parts.squeeze import unsqueezed
 from bench.models.parts.top_down import Group, LadderEncoder, TopDown
 from bench.spec import DataSpec
 
@@ -49,14 +49,14 @@ class TopDownPosterior(NamedTuple):
     top_down: TopDown
 
     def walk(self, samples: int, mean: bool = False) -> Walk:
-        """Draws of each example, or the mean of each group given those before it."""
+        """Draws of each example, or without a draw the mean of each group given those before it."""
         features = [each.repeat(samples, 1, 1, 1) for each in self.features]
         drawn, log_posterior, divergences = list[Tensor](), list[Tensor](), list[Tensor]()
 
         def choose(number: int, group: Group, maps: Tensor) -> Tensor:
             law: DiagonalGaussian = group.law(maps, features[self.top_down.level_of[number]])
-            z, log_prob = law.draw(1)
-            drawn.append(law.mean if mean else z[0])
+            z, log_prob = (law.mean[None], law.log_prob(law.mean)[None]) if mean else law.draw(1)
+            drawn.append(z[0])
             log_posterior.append(log_prob[0])
             divergences.append(law.kl())
             return drawn[-1]
@@ -152,14 +152,11 @@ class HVAE(LatentEntry):
             BenchError: for a size or a number out of range.
             NotApplicable: for data that are no pictures, sides that cannot be halved so often, and data with a context.
         """
-        for name, value in {"blocks": blocks, "groups": groups, "latent_channels": latent_channels}.items():
+        for name, value in {"groups": groups, "latent_channels": latent_channels}.items():
             if value < 1:
                 raise BenchError(f"model.{name}={value}: give at least 1")
         check_not_negative(free_bits=free_bits)
-        check_shape(shape)
-        image_shape = sides_halved(data, len(shape), type(self).__name__, "a model.shape of {} numbers")
-        sizes = channels_of(width, [*shape, *reversed(shape)])
-        down, up = sizes[: len(shape)], sizes[len(shape) :]
+        image_shape, down, up, _ = conv_sizes(data, width, shape, blocks, type(self).__name__)
         dealt = [len(range(level, groups, len(shape))) for level in range(len(shape))]
         top_down = TopDown(image_shape, up, down[::-1], dealt, latent_channels)
         super().__init__(data, width=width, latent_size=sum(top_down.sizes))

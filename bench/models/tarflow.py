@@ -123,6 +123,8 @@ class TarFlow(Flow):
         if not 0 <= noise < float("inf"):
             raise BenchError(f"model.noise={noise} is no standard deviation: give a number from 0")
         self.noise = noise
+        if width < 2 * blocks:
+            raise BenchError(f"model.width={width}: give at least 2 features for each of model.blocks={blocks}")
         image_shape, side = settled_patch(data, patch, type(self).__name__)
         if image_shape[1] * image_shape[2] == side**2:
             raise NotApplicable(f"{type(self).__name__}: one patch is all of the picture: give a smaller model.patch")
@@ -139,8 +141,8 @@ class TarFlow(Flow):
 
     def denoised(self, x: Float[Tensor, "n *event"]) -> Float[Tensor, "n *event"]:
         """x + noise² ∇ log p(x): the mean of the clean picture given a noisy one (Tweedie's formula)."""
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            x = x.detach().clone().requires_grad_()
             (score,) = torch.autograd.grad(self._log_prob(x).sum(), x)
         return (x + self.noise**2 * score).detach()
 

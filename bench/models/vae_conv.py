@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bench.errors import unknown
-from bench.models.parts.conv_coders import conv_coders
+from bench.models.parts.conv_coders import ConvEncoder, conv_decoder_for
+from bench.models.parts.conv_sizes import conv_sizes
 from bench.models.parts.elbo import check_not_negative
 from bench.models.vae import ENCODERS, VAE
 from bench.spec import DataSpec
@@ -53,5 +54,7 @@ class VAEConv(VAE):
             raise unknown("posterior", posterior, ENCODERS, "model.posterior")
         check_not_negative(free_bits=free_bits)
         self.free_bits = free_bits
-        trunk, self.decoder, _ = conv_coders(data, width, shape, [], self.latent_size, blocks, type(self).__name__)
+        sizes = conv_sizes(data, width, shape, blocks, type(self).__name__)
+        trunk = ConvEncoder(sizes.image_shape, sizes.down, blocks)
         self.encoder = ENCODERS[posterior](trunk, self.latent_size)
+        self.decoder = conv_decoder_for(data, self.latent_size, sizes, blocks)

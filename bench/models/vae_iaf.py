@@ -90,6 +90,8 @@ class InverseAutoregressive:
 class IAFVAE(GaussianLatentEntry):
     """A VAE p(x) = ∫ p(x | z) N(z; 0, I) dz with a posterior that is a flow, trained on the ELBO."""
 
+    activates_others = True
+
     def __init__(
         self,
         data: DataSpec,

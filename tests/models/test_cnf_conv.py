@@ -29,7 +29,7 @@ def test_probes_average_to_the_exact_trace_and_say_their_error() -> None:
     assert estimate.standard_error is not None
     gap, error = estimate.value - truth.value, estimate.standard_error
     assert error.min() > 0
-    # Of 256 independent errors: the mean within four of its own, and squares as large as they say, within a fifth.
+    # Of 256 independent errors: the mean within four of its own, and squares as large as they say, within a third.
     assert abs(gap.mean()) < 4 * (error.square().mean() / 256) ** 0.5
     assert gap.square().mean() / error.square().mean() == pytest.approx(1, abs=0.35)
 

@@ -113,6 +113,7 @@ def test_options_of_coders_are_held_to_what_they_do() -> None:
         IWAE(told((1, 8, 8)), width=48, coders="cnov")  # type: ignore[arg-type]
     with pytest.raises(BenchError, match=r"activation=tanh has no effect on model\.coders=conv"):
         IWAE(told((1, 8, 8)), width=48, coders="conv", activation="tanh")
+    IAFVAE(told((1, 8, 8)), width=48, coders="conv", activation="tanh")  # its flow's nets have one
     with pytest.raises(NotApplicable, match="IWAE models pictures"):
         IWAE(DataSpec((64,)), width=48, coders="conv")
     flat = IWAE(DataSpec((64,), "discrete", 17, image_shape=(1, 8, 8)), width=48)

@@ -43,6 +43,9 @@ def test_training_noise_is_drawn_anew_and_samples_are_denoised() -> None:
     drawn = flow.sample(5)
     torch.manual_seed(3)
     assert torch.equal(drawn, flow.denoised(flow.decode(torch.randn(5, 16))))
+    torch.manual_seed(3)
+    with torch.inference_mode():
+        assert torch.equal(drawn, flow.sample(5))
 
 
 def test_a_step_of_denoising_is_the_posterior_mean_of_a_gaussian() -> None:
@@ -60,5 +63,7 @@ def test_mistakes_are_named() -> None:
             small(**{name: 0})
     with pytest.raises(BenchError, match=r"model\.noise=-1"):
         small(noise=-1.0)
+    with pytest.raises(BenchError, match=r"model\.width=7: give at least 2 features"):
+        TarFlow(LEVELS, width=7)
     with pytest.raises(NotApplicable, match="one patch is all of the picture"):
         small(patch=4)

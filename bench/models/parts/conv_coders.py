@@ -7,17 +7,16 @@ convolution is at full resolution: the first squeeze stands in its place.
 
 import math
 from collections.abc import Sequence
-from itertools import islice
 from math import prod
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import BenchError
 from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND, BernoulliLaw, GaussianLaw
-from bench.models.parts.conv_net import GatedBlock, conv_layer
-from bench.models.parts.networks import check_shape, linear_layer, soft_clamp, spread
-from bench.models.parts.squeeze import sides_halved, squeezed, unsqueezed
+from bench.models.parts.conv_net import GatedBlock, conv_layer, halving_levels
+from bench.models.parts.conv_sizes import ConvSizes
+from bench.models.parts.networks import linear_layer, soft_clamp
+from bench.models.parts.squeeze import squeezed, unsqueezed
 from bench.spec import DataSpec
 
 NECK = 8
@@ -39,14 +38,9 @@ class ConvEncoder(nn.Module):
         sides = image_shape[1] >> len(channels), image_shape[2] >> len(channels)
         self.top = (NECK, *sides)
         self.outputs = prod(self.top)
-        layers: list[nn.Module] = []
-        inputs = 4 * image_shape[0]
-        for number, width in enumerate(channels):
-            layer = conv_layer(inputs, width)
-            layer.stride = (1, 1) if number == 0 else (2, 2)
-            layers += [layer, *(GatedBlock(width) for _ in range(blocks))]
-            inputs = width
-        self.layers = nn.Sequential(*layers, nn.ELU(), conv_layer(inputs, NECK, side=1, gain=math.sqrt(2)), nn.ELU())
+        levels = halving_levels(4 * image_shape[0], channels, blocks)
+        neck = conv_layer(channels[-1], NECK, side=1, gain=math.sqrt(2))
+        self.layers = nn.Sequential(*levels, nn.ELU(), neck, nn.ELU())
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch hidden"]:
         """Features of pictures, flat or not."""
@@ -111,36 +105,9 @@ class ConvBernoulliDecoder(BernoulliLaw):
         return maps.flatten(-3)
 
 
-def conv_coders(
-    data: DataSpec, width: int, shape: Sequence[int], others: Sequence[int], latent_size: int, blocks: int, name: str
-) -> tuple[ConvEncoder, ConvGaussianDecoder | ConvBernoulliDecoder, list[int]]:
-    """An encoder's layers, the decoder of that kind of data, and the sizes of the entry's other nets.
-
-    Args:
-        data: what an example is, a picture in its own shape; binary pixels are Bernoulli, others Gaussian.
-        width: channels of all levels and units of all other layers together.
-        shape: proportions of the encoder's levels; the decoder mirrors them.
-        others: proportions of further layers, on the scale of `shape`.
-        latent_size: of the decoder's input.
-        blocks: gated residual blocks of each level.
-        name: of the entry, in an error.
-
-    Raises:
-        BenchError: for a width, a proportion or a number of blocks below 1.
-        NotApplicable: for data that are no pictures, or sides that cannot be halved so often.
-    """
-    if blocks < 1:
-        raise BenchError(f"model.blocks={blocks}: give at least 1")
-    check_shape(shape)
-    image_shape = sides_halved(data, len(shape), name, "a model.shape of {} numbers")
-    sizes = channels_of(width, [*shape, *reversed(shape), *others])
-    down, up = sizes[: len(shape)], sizes[len(shape) : 2 * len(shape)]
+def conv_decoder_for(
+    data: DataSpec, latent_size: int, sizes: ConvSizes, blocks: int
+) -> ConvGaussianDecoder | ConvBernoulliDecoder:
+    """The decoder of that kind of data: Bernoulli for binary, else Gaussian with a learned scale."""
     kind = ConvBernoulliDecoder if data.kind == "binary" else ConvGaussianDecoder
-    trunk = ConvEncoder(image_shape, down, blocks)
-    return trunk, kind(latent_size, image_shape, up, blocks), sizes[2 * len(shape) :]
-
-
-def channels_of(width: int, shape: Sequence[int]) -> list[int]:
-    """`width` channels over levels in proportion to `shape`; one more goes to one level alone."""
-    shares = iter(spread(width, [1] * sum(shape)))
-    return [sum(islice(shares, share)) for share in shape]
+    return kind(latent_size, sizes.image_shape, sizes.up, blocks)

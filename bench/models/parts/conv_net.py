@@ -5,6 +5,7 @@ arXiv:1606.05328).
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -36,6 +37,16 @@ class GatedBlock(nn.Module):
         """Features of the same shape."""
         change, gate = self.outside(nn.functional.elu(self.inside(nn.functional.elu(h)))).chunk(2, 1)
         return torch.addcmul(h, change, torch.sigmoid(gate))
+
+
+def halving_levels(inputs: int, channels: Sequence[int], blocks: int) -> list[nn.Sequential]:
+    """Levels of a convolution and gated blocks, of so many channels each; all but the first halve the sides."""
+    levels = []
+    for number, (before, width) in enumerate(zip([inputs, *channels], channels, strict=False)):
+        first = conv_layer(before, width)
+        first.stride = (1, 1) if number == 0 else (2, 2)
+        levels.append(nn.Sequential(first, *(GatedBlock(width) for _ in range(blocks))))
+    return levels
 
 
 class GatedConvNet(nn.Module):

@@ -11,7 +11,8 @@ from bench.errors import BenchError, unknown
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models.entry import Context, LatentLaw, LogProb, PictureForm
 from bench.models.parts.coders import Decoder, DiagonalEncoder, Encoder, decoder_for, shared_sizes
-from bench.models.parts.conv_coders import conv_coders
+from bench.models.parts.conv_coders import ConvEncoder, conv_decoder_for
+from bench.models.parts.conv_sizes import conv_sizes
 from bench.models.parts.importance import iwae_in_chunks
 from bench.models.parts.prior import WithPrior
 from bench.models.parts.proposal import Proposal
@@ -85,7 +86,7 @@ class LatentEntry(WithPrior):
         return self.decoder.mean(z).reshape(len(z), *self.data.event_shape)
 
 
-def check_no_effect(activation: str) -> None:
+def check_used(activation: str) -> None:
     """Refuses an activation that convolutions would not use.
 
     Raises:
@@ -100,7 +101,10 @@ class GaussianLatentEntry(LatentEntry):
 
     Attributes:
         other_sizes: hidden sizes of the entry's other nets.
+        activates_others: whether these nets use the activation as well.
     """
+
+    activates_others: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -131,11 +135,12 @@ class GaussianLatentEntry(LatentEntry):
         super().__init__(data, width=width, latent_size=latent_size)
         self.own_shape, self.standardise = self.picture_form({"coders": coders})
         if coders == "conv":
-            check_no_effect(activation)
-            trunk, self.decoder, self.other_sizes = conv_coders(
-                data, width, shape, others, self.latent_size, BLOCKS, type(self).__name__
-            )
+            if not self.activates_others:
+                check_used(activation)
+            sizes = conv_sizes(data, width, shape, BLOCKS, type(self).__name__, others=others)
+            trunk, self.other_sizes = ConvEncoder(sizes.image_shape, sizes.down, BLOCKS), sizes.others
             self.encoder = DiagonalEncoder(trunk, self.latent_size)
+            self.decoder = conv_decoder_for(data, self.latent_size, sizes, BLOCKS)
         else:
             encoder_sizes, decoder_sizes, self.other_sizes = shared_sizes(data, width, shape, others)
             self.encoder = DiagonalEncoder(Encoder(data.dim, encoder_sizes, activation), self.latent_size)

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import BenchError
-from bench.models.parts.conv_coders import channels_of
-from bench.models.parts.networks import check_shape
-from bench.models.parts.squeeze import sides_halved
+from bench.models.parts.conv_sizes import conv_sizes
 from bench.models.parts.unet import UNet
 from bench.spec import DataSpec
+
+FEW_EXAMPLES = 16
+"""Examples of a float64 solve, whose field is a net of many pixels."""
 
 Events = Float[Tensor, "batch dim"]
 Time = Float[Tensor, ""]
@@ -86,9 +86,5 @@ def unet_field(data: DataSpec, width: int, shape: Sequence[int], blocks: int, na
         BenchError: for a width, a proportion or a number of blocks below 1.
         NotApplicable: for data that are no pictures, or sides that cannot be halved so often.
     """
-    if blocks < 1:
-        raise BenchError(f"model.blocks={blocks}: give at least 1")
-    check_shape(shape)
-    image_shape = sides_halved(data, len(shape), name, "a model.shape of {} numbers")
-    sizes = channels_of(width, [*shape, *reversed(shape[:-1])])
-    return PictureField(UNet(image_shape[0], sizes[: len(shape)], sizes[len(shape) :], blocks), image_shape)
+    image_shape, down, up, _ = conv_sizes(data, width, shape, blocks, name, up=shape[-2::-1])
+    return PictureField(UNet(image_shape[0], down, up, blocks), image_shape)

@@ -1,7 +1,7 @@
 """A hierarchy of latent maps, read from the lowest resolution up (Sønderby et al. 2016, arXiv:1602.02282).
 
-The decoder begins with learned maps at the smallest sides and takes in one group of latents after the other, each a few
-maps of its level's sides; between levels the sides are doubled. All latents are N(0, I): a group's scale, read off the
+The decoder begins with learned maps at the smallest sides. It takes in one group of latents after the other, each a few
+maps of its level's sides. Between levels the sides are doubled. All latents are N(0, I): a group's scale, read off the
 maps so far, stands for the conditional prior's. The posterior of a group is read off the maps so far and the encoder's
 features of the same sides, so that it goes the same way.
 """
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bench.laws.gaussian import DiagonalGaussian
 from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND
-from bench.models.parts.conv_net import GatedBlock, conv_layer
+from bench.models.parts.conv_net import GatedBlock, conv_layer, halving_levels
 from bench.models.parts.networks import soft_clamp
 from bench.models.parts.squeeze import squeezed
 
@@ -35,14 +35,7 @@ class LadderEncoder(nn.Module):
         """`channels` are those of each level; sides are halved as often."""
         super().__init__()
         self.image_shape = image_shape
-        levels: list[nn.Module] = []
-        inputs = 4 * image_shape[0]
-        for number, width in enumerate(channels):
-            first = conv_layer(inputs, width)
-            first.stride = (1, 1) if number == 0 else (2, 2)
-            levels.append(nn.Sequential(first, *(GatedBlock(width) for _ in range(blocks))))
-            inputs = width
-        self.levels = nn.ModuleList(levels)
+        self.levels = nn.ModuleList(halving_levels(4 * image_shape[0], channels, blocks))
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> list[Maps]:
         """Of pictures, flat or not."""

@@ -1,6 +1,6 @@
 """A small U-Net of pictures at a time (Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239).
 
-A picture is squeezed, and its sides are halved once more on each further level; on the way back each level also gets
+A picture is squeezed, and its sides are halved once more on each further level. On the way back each level also gets
 what it was on the way down. Every level has gated residual blocks, into which time enters as a factor and a shift of
 each channel. The activation is smooth, as a solver follows the field: with ELU a solve to 1e-5 took twice the
 evaluations.
