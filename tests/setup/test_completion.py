@@ -45,7 +45,7 @@ def completed(bash: Terminal, typed: str, expected: str) -> str:
         ("bench list mo", "> bench list models"),
         ("bench run mod", "> bench run model="),
         ("bench run model=vae_fl", "> bench run model=vae_flowprior"),
-        ("bench run -m model=vae,cnf_", "> bench run -m model=vae,cnf_fast"),
+        ("bench run -m model=vae,cnf_f", "> bench run -m model=vae,cnf_fast"),
         ("bench run data=8ga", "> bench run data=8gaussians"),
         ("bench run study=qui", "> bench run study=quick"),
         ("bench run budget.st", "> bench run budget.steps="),
