@@ -22,7 +22,7 @@ from bench.machine.onednn_products import transformed
 from bench.models.cnf import CNF
 from bench.models.entry import Context, LogProb
 from bench.models.optimise import ROUNDING, GradientStep, Trainer
-from bench.models.parts.ode_flow import short
+from bench.models.parts.ode_solver import short
 from bench.ode.frozen_grid import chosen_grid
 from bench.ode.fused import solve_fused
 from bench.ode.kernel_solve import kernel_refusal, solve_by_kernel

@@ -7,8 +7,8 @@ from torch import Tensor
 from bench.config import Optimiser
 from bench.errors import BenchError, Diverged
 from bench.models.cnf import CNF
-from bench.models.parts import ode_flow
-from bench.models.parts.ode_flow import ADAPTIVE, FIXED_GRID
+from bench.models.parts import ode_solver
+from bench.models.parts.ode_solver import ADAPTIVE, FIXED_GRID
 from bench.spec import DataSpec
 from tests.models.helpers import perturbed
 
@@ -182,7 +182,7 @@ def test_a_field_that_blows_up_is_divergence(adjoint: bool) -> None:
 
 def test_a_stiff_backward_solve_is_divergence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steep gates and a steep field: about 20 steps forward and 45 back, with a limit between them."""
-    monkeypatch.setattr(ode_flow, "MAX_STEPS", 30)
+    monkeypatch.setattr(ode_solver, "MAX_STEPS", 30)
     torch.manual_seed(3)
     model, x = perturbed(CNF(TOY, width=24, adjoint=True), 8.0), torch.ones(2, 3)
     assert torch.isfinite(model.loss(x)).all()

@@ -23,7 +23,8 @@ from bench.errors import unknown
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context
 from bench.models.optimise import GradientStep, Trainer
-from bench.models.parts.ode_flow import ODEFlow, VectorField
+from bench.models.parts.ode_flow import ODEFlow
+from bench.models.parts.vector_field import VectorField
 
 Coupling = Callable[[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]], Float[Tensor, "batch dim"]]
 """Draws z in the order in which they go with the examples x."""

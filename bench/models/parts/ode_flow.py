@@ -9,31 +9,32 @@ through a whole solve; `log_prob` takes the exact trace, or several probes where
 """
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torchdiffeq import odeint, odeint_adjoint
 
 from bench.config import Optimiser
-from bench.errors import BenchError, Diverged, unknown
+from bench.errors import BenchError, Diverged
 from bench.laws.gaussian import standard_normal_log_prob
 from bench.models.entry import Context, Entry, LogProb
 from bench.models.optimise import GradientStep, Trainer
+from bench.models.parts.ode_solver import (
+    EVALUATION_SOLVER,
+    Norm,
+    adaptive,
+    check_options,
+    pooled_norm,
+    short,
+    worst_norm,
+)
 from bench.models.parts.rnode import Penalty
+from bench.models.parts.vector_field import VectorField
 from bench.ode.runge_kutta import Tolerance
 from bench.spec import DataSpec
-
-ADAPTIVE = ("adaptive_heun", "bosh3", "dopri5", "dopri8", "fehlberg2")
-FIXED_GRID = ("euler", "heun2", "heun3", "midpoint", "rk4")
-DIVERGENCES = ("exact", "hutchinson")
-EVALUATION_SOLVER = "dopri5"
-MAX_STEPS = 1_000
-"""Steps after which an adaptive solve counts as diverged: a healthy one takes fewer than 100."""
 
 REFERENCE_TOLERANCE = 1e-7
 """Of the float64 solve, whose mean is off by less than the rounding of the float32 likelihoods held against it."""
@@ -42,42 +43,11 @@ ROUGH_TOLERANCE = 1e-3
 """Of the solves that choose weights: on the fields of the study `quick` their mean was off by .03 nats at most."""
 
 
-class VectorField(Protocol):
-    """f(t, x), a module; x flat, t a scalar."""
-
-    def __call__(self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """The field at each x."""
-        ...
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Of the module."""
-        ...
-
-    def forward_and_divergence(
-        self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"]
-    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"]]:
-        """f(t, x) and its exact divergence, the trace of df/dx."""
-        ...
-
-    def forward_and_probe(
-        self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
-    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"]]:
-        """f(t, x) and eᵀ df/dx e, whose mean over probes e is the divergence."""
-        ...
-
-    def forward_and_vjp(
-        self, t: Float[Tensor, ""], x: Float[Tensor, "batch dim"], probe: Float[Tensor, "batch dim"]
-    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
-        """f(t, x) and eᵀ df/dx."""
-        ...
-
-
 PROBED_TOLERANCE = 1e-4
 """Of the solves by probes that choose weights: the mean was off by .004 nats on a U-Net of 8 x 8 pictures, at 1e-3 by
 .1."""
 
 StateRate = Callable[[Tensor, Tensor], Tensor]
-Norm = Callable[[Tensor], Tensor]
 
 
 class ODEFlow(Entry):
@@ -119,7 +89,7 @@ class ODEFlow(Entry):
             NotApplicable: for data with a context.
         """
         super().__init__(data, width=width)
-        _check_options(divergence, solver, step_size, rtol=rtol, atol=atol, eval_rtol=eval_rtol, eval_atol=eval_atol)
+        check_options(divergence, solver, step_size, rtol=rtol, atol=atol, eval_rtol=eval_rtol, eval_atol=eval_atol)
         self.divergence = divergence
         self.solver, self.rtol, self.atol, self.step_size = solver, rtol, atol, step_size
         self.adjoint = adjoint
@@ -157,7 +127,7 @@ class ODEFlow(Entry):
         With `kinetic` or `jacobian` their penalties are added; `log_prob` has none.
         """
         state = _with_zeros(x.flatten(1), 2 if self.penalty else 1)
-        options = {"step_size": self.step_size} if self.step_size else _adaptive(_pooled_norm, end=1.0)
+        options = {"step_size": self.step_size} if self.step_size else adaptive(pooled_norm, end=1.0)
         solve = odeint
         extra = {}
         # With the seminorm the error of the parameters' adjoints sets no step: they are integrals, which nothing else
@@ -191,7 +161,7 @@ class ODEFlow(Entry):
         Raises:
             Diverged: when the solver cannot reach the end.
         """
-        return self._log_prob(x, Tolerance(self.eval_rtol, self.eval_atol), _worst_norm)
+        return self._log_prob(x, Tolerance(self.eval_rtol, self.eval_atol), worst_norm)
 
     def rough_log_prob(self, x: Float[Tensor, "batch *event"], context: Context = None) -> LogProb:
         """The same at `rough_tolerance`, the error pooled over the batch.
@@ -199,7 +169,7 @@ class ODEFlow(Entry):
         Raises:
             Diverged: when the solver cannot reach the end.
         """
-        return self._log_prob(x, self.rough_tolerance(), _pooled_norm)
+        return self._log_prob(x, self.rough_tolerance(), pooled_norm)
 
     def rough_tolerance(self) -> Tolerance:
         """`ROUGH_TOLERANCE`, by probes `PROBED_TOLERANCE`, or that of evaluation where it is looser."""
@@ -246,7 +216,7 @@ class ODEFlow(Entry):
         return LogProb(value, f"ode-hutchinson-{self.probes}{solved}", is_bound=False, standard_error=error)
 
     def _carried(self, x: Tensor, start: float, end: float) -> Tensor:
-        return self._solve(self._plain_rate, x, start, end, Tolerance(self.eval_rtol, self.eval_atol), _worst_norm)
+        return self._solve(self._plain_rate, x, start, end, Tolerance(self.eval_rtol, self.eval_atol), worst_norm)
 
     def _solve(
         self, rate: StateRate, state: Tensor, start: float, end: float, tolerance: Tolerance, norm: Norm
@@ -260,7 +230,7 @@ class ODEFlow(Entry):
                 rtol=tolerance.rtol,
                 atol=tolerance.atol,
                 method=EVALUATION_SOLVER,
-                options=_adaptive(norm, end),
+                options=adaptive(norm, end),
             )
         if not torch.isfinite(path[-1]).all():
             raise Diverged("the ODE's state is not finite at the end of the solve")
@@ -345,39 +315,3 @@ def _with_zeros(x: Tensor, integrals: int = 1) -> Tensor:
 
 def _log_density(final: Tensor) -> Tensor:
     return standard_normal_log_prob(final[:, :-1]) + final[:, -1]
-
-
-def _adaptive(norm: Norm, end: float) -> dict[str, object]:
-    """torchdiffeq's options: a step ends on `end`, because a step beyond it is interpolated at a lower order."""
-    return {"norm": norm, "max_num_steps": MAX_STEPS, "step_t": torch.tensor([end], dtype=torch.float64)}
-
-
-def _pooled_norm(error: Tensor) -> Tensor:
-    """RMS over the batch: what matters in training and validation is the mean."""
-    return error.square().mean().sqrt()
-
-
-def _worst_norm(error: Tensor) -> Tensor:
-    """Largest error of any coordinate of any example, so that the batch around an example cannot hide its error."""
-    return error.abs().max()
-
-
-def short(number: float) -> str:
-    """1e-5 for 0.00001."""
-    return f"{number:g}".replace("e-0", "e-")
-
-
-def _check_options(divergence: str, solver: str, step_size: float | None, **tolerances: float) -> None:
-    if divergence not in DIVERGENCES:
-        raise unknown("divergence", divergence, DIVERGENCES, "model.divergence")
-    if solver not in ADAPTIVE + FIXED_GRID:
-        raise unknown("solver", solver, ADAPTIVE + FIXED_GRID, "model.solver")
-    for name, value in tolerances.items():
-        if not 0 < value < math.inf:
-            raise BenchError(f"model.{name}={value} is not a tolerance: give a finite number above 0")
-    if solver in FIXED_GRID and step_size is None:
-        raise BenchError(f"model.solver={solver} steps on a fixed grid: give model.step_size, such as 0.25")
-    if solver in ADAPTIVE and step_size is not None:
-        raise BenchError(f"model.step_size={step_size} has no meaning for the adaptive solver {solver}: leave it null")
-    if step_size is not None and not 0 < step_size <= 1:
-        raise BenchError(f"model.step_size={step_size} is not a step within the interval: give 0 < step_size <= 1")
