@@ -108,7 +108,7 @@ class TarFlow(Flow):
             patch: side of a patch in pixels; null takes the largest up to 4 that leaves four across each side, else 1.
             blocks: autoregressive maps, in both orders of patches in turn.
             layers: of each block's transformer.
-            noise: standard deviation, in model space, of Gaussian noise that training adds to examples; samples then
+            noise: standard deviation, in model space, of Gaussian noise that training adds to examples. Samples then
                 take one step x + noise² ∇ log p(x) back. At 0 there is neither.
 
         Raises:
