@@ -14,6 +14,7 @@ import torch
 from bench.contract import (
     decoder,
     density,
+    evaluated,
     finishing,
     inputs,
     interface,
@@ -49,6 +50,7 @@ CONTRACTS: dict[str, Contract] = {
     "resumes": training.resumes,
     "finishes": finishing.finishes,
     "stored": stored.stored,
+    "evaluated": evaluated.evaluated,
     "inputs": inputs.inputs,
     "estimator": density.estimator,
     "normalised": density.normalised,

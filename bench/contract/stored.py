@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.contract.methods import methods, seeded
 from bench.contract.outcome import Broken, require
-from bench.contract.testbed import WIDTH, Testbed
+from bench.contract.testbed import Testbed
 from bench.models.entry import Entry
 
 
@@ -49,7 +49,7 @@ def restored(testbed: Testbed, source: Entry) -> Entry:
         Broken: they do not load.
     """
     torch.manual_seed(testbed.stream(37))
-    entry = testbed.build(testbed.spec, WIDTH)
+    entry = testbed.build(testbed.spec, testbed.width)
     try:
         entry.load_state_dict(copy.deepcopy(source.state_dict()))
     except RuntimeError as error:

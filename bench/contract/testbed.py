@@ -19,12 +19,15 @@ from bench.contract.outcome import Absent
 from bench.models.entry import Entry, HasFinish, HasLogWeights
 from bench.models.optimise import Trainer
 from bench.models.parts.conditional import with_context
+from bench.models.parts.evaluation_weights import evaluation_weights
 from bench.spec import DataSpec
 
 Build = Callable[[DataSpec, int | None], Entry]
 """Constructs the entry for a spec; a width of None is the YAML's own."""
 
 WIDTH = 64
+CHANNELS = 16
+"""Width of an entry that takes pictures in their own shape: channels work at every position, hence cost more."""
 STEPS = 150
 MORE_STEPS = 600
 """Steps of an entry in many coordinates, half as many in few, with importance weights: after 150 of the former one or
@@ -113,10 +116,15 @@ class Testbed:
             return Cube(self.spec.dim) if self.spec.dim <= 4 else None
         return Plane.around(self.train) if self.spec.event_shape == (2,) else None
 
-    def fresh(self, width: int | None = WIDTH) -> tuple[Entry, Trainer]:
-        """A new entry and its trainer, the same on every call."""
+    @property
+    def width(self) -> int:
+        """Of the entry that is trained."""
+        return CHANNELS if len(self.spec.event_shape) == 3 else WIDTH
+
+    def fresh(self, own_width: bool = False) -> tuple[Entry, Trainer]:
+        """A new entry and its trainer, the same on every call; of its YAML's width where `own_width`."""
         torch.manual_seed(self.stream(1))
-        entry = self.build(self.spec, width)
+        entry = self.build(self.spec, None if own_width else self.width)
         return entry, entry.trainer(Optimiser(learning_rate=5e-3))
 
     @cached_property
@@ -133,6 +141,9 @@ class Testbed:
             take_steps(entry, trainer, self.train, range(RESUMED_AT, RESUMED_TO), steps)
             halfway = Halfway(*remembered, copy.deepcopy(entry.state_dict()))
             take_steps(entry, trainer, self.train, range(RESUMED_TO, steps), steps)
+        with evaluation_weights(entry):
+            evaluated = copy.deepcopy(entry.state_dict())
+        entry.load_state_dict(evaluated)
         entry.eval()
         if isinstance(entry, HasFinish):
             entry.finish(self.train.clone())

@@ -33,7 +33,7 @@ def gradients(testbed: Testbed) -> None:
 
     The YAML's own width is taken: in a very narrow network all units of a layer may be dead by chance.
     """
-    entry, trainer = testbed.fresh(None)
+    entry, trainer = testbed.fresh(own_width=True)
     if entry.fitted:
         raise Absent("it takes no steps: finish fits it")
     initial = {name: parameter.detach().clone() for name, parameter in entry.named_parameters()}

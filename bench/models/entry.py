@@ -18,7 +18,9 @@ that the bench finds by its presence and, where it is absent, leaves empty in th
 - `cluster(x)`: probabilities of clusters found without labels;
 - an attribute `nfe`: the running count of evaluations of an ODE's field; `reference_log_prob(x)`, the same density
   solved tightly in float64; `grid_log_prob(x, refined)`, that of the training grid `grid`: the errors of the solves;
-- `rough_log_prob(x)`: the density of an ODE solved as far as validation needs.
+- `rough_log_prob(x)`: the density of an ODE solved as far as validation needs;
+- `evaluation_weights()`: weights, such as an average kept in buffers, with which the entry is validated, stored and
+  evaluated in place of those that training leaves.
 
 Events are flat vectors. An entry that sets `own_shape = True` gets each event in its own shape instead: a picture as
 `(channels, height, width)`, anything else as before. `data.event_shape` says which; a density is one number an event.
@@ -302,6 +304,15 @@ class HasRoughLogProb(Protocol):
 
     def rough_log_prob(self, x: Tensor) -> LogProb:
         """`log_prob` with an error that a mean over validation examples may have, in less time."""
+        ...
+
+
+@runtime_checkable
+class HasEvaluationWeights(Protocol):
+    """An entry that is evaluated with other weights than those that it trains."""
+
+    def evaluation_weights(self) -> Mapping[str, Tensor]:
+        """Weights by the names of the parameters that they stand for, of their shapes; those left out stay."""
         ...
 
 

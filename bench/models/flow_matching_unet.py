@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from bench.models.parts.matching import Matched, coupling_named
+from torch import Tensor
+
+from bench.config import Optimiser
+from bench.models.optimise import Trainer
+from bench.models.parts.matching import CountedStep, Matched, coupling_named
 from bench.models.parts.picture_field import FEW_EXAMPLES, PictureField, unet_field
+from bench.models.parts.weight_average import WeightAverage
 from bench.spec import DataSpec
 
 
@@ -28,6 +33,7 @@ class FlowMatchingUNet(Matched):
         eval_rtol: float = 1e-4,
         eval_atol: float = 1e-4,
         probes: int = 2,
+        average: float = 0.0,
     ) -> None:
         """Builds the field.
 
@@ -40,9 +46,11 @@ class FlowMatchingUNet(Matched):
             eval_rtol, eval_atol: tolerances of `log_prob`, `encode`, `decode` and `sample`.
             probes: from which `log_prob` estimates the divergence, at least two; 0 for the exact trace, which costs an
                 evaluation for each coordinate.
+            average: width of the average of weights that is evaluated, as a share of the steps; 0 takes the last ones.
 
         Raises:
-            BenchError: for an unknown name, a size out of range, or a tolerance that is not positive.
+            BenchError: for an unknown name, a size out of range, a tolerance that is not positive, or an average too
+                wide.
             NotApplicable: for data that are no pictures, sides that cannot be halved so often, and data with a context.
         """
         super().__init__(
@@ -54,3 +62,12 @@ class FlowMatchingUNet(Matched):
             probes=probes,
         )
         self.coupling = coupling_named(coupling)
+        self.average = WeightAverage(self, average) if average else None
+
+    def evaluation_weights(self) -> dict[str, Tensor]:
+        """The averaged weights, where they are averaged."""
+        return {} if self.average is None else self.average.weights()
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """The usual step, after which the average is brought up to date."""
+        return CountedStep(self, settings, self.average)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.config import Optimiser
+from bench.models.parts.weight_average import WeightAverage
 
 ROUNDING = 1e-9
 """Of a share of the budget: sums of steps and seconds fall short of a share by as much."""
@@ -55,9 +56,17 @@ class GradientStep:
     objective_by: Callable[[Tensor], Tensor] | None = None
     update_by: Callable[[Tensor], Tensor] | None = None
 
-    def __init__(self, entry: nn.Module, settings: Optimiser) -> None:
+    def __init__(self, entry: nn.Module, settings: Optimiser, average: WeightAverage | None = None) -> None:
+        """Begins with an optimiser that has no moments yet.
+
+        Args:
+            entry: what learns.
+            settings: of the optimiser.
+            average: of the entry's weights, brought up to date after each step; a part of the entry.
+        """
         self.entry = entry
         self.settings = settings
+        self.average = average
         self.parameters = [p for p in entry.parameters() if p.requires_grad]
         self.adam = adam(self.parameters, settings)
 
@@ -81,6 +90,8 @@ class GradientStep:
         loss.backward()  # type: ignore[no-untyped-call]
         clip(self.parameters, self.settings.clip_norm)
         self.adam.step()
+        if self.average is not None:
+            self.average.update(self.entry)
         return loss.detach()
 
     def objective(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, ""]:

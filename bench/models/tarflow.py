@@ -7,12 +7,15 @@ from jaxtyping import Float
 from nflows.transforms import Transform
 from torch import Tensor, nn
 
+from bench.config import Optimiser
 from bench.errors import BenchError, NotApplicable
 from bench.models.entry import Context
+from bench.models.optimise import GradientStep, Trainer
 from bench.models.parts.causal_transformer import Cache, CausalTransformer
 from bench.models.parts.flow import Flow
 from bench.models.parts.networks import soft_clamp, spread
 from bench.models.parts.patches import patched, settled_patch, unpatched
+from bench.models.parts.weight_average import WeightAverage
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 3.0
@@ -99,6 +102,7 @@ class TarFlow(Flow):
         blocks: int = 4,
         layers: int = 2,
         noise: float = 0.0,
+        average: float = 0.0,
     ) -> None:
         """Builds the flow.
 
@@ -110,9 +114,10 @@ class TarFlow(Flow):
             layers: of each block's transformer.
             noise: standard deviation, in model space, of Gaussian noise that training adds to examples. Samples then
                 take one step x + noise² ∇ log p(x) back. At 0 there is neither.
+            average: width of the average of weights that is evaluated, as a share of the steps; 0 takes the last ones.
 
         Raises:
-            BenchError: for a number below 1, a negative noise, or a patch below 1.
+            BenchError: for a number below 1, a negative noise, a patch below 1, or an average too wide.
             NotApplicable: for data that are no pictures, a patch that does not divide them or is all of them, and data
                 with a context.
         """
@@ -129,6 +134,15 @@ class TarFlow(Flow):
         if image_shape[1] * image_shape[2] == side**2:
             raise NotApplicable(f"{type(self).__name__}: one patch is all of the picture: give a smaller model.patch")
         self.transform = PatchFlow(image_shape, side, spread(width, [1] * blocks), layers)
+        self.average = WeightAverage(self, average) if average else None
+
+    def evaluation_weights(self) -> dict[str, Tensor]:
+        """The averaged weights, where they are averaged."""
+        return {} if self.average is None else self.average.weights()
+
+    def trainer(self, settings: Optimiser) -> Trainer:
+        """The usual step, after which the average is brought up to date."""
+        return GradientStep(self, settings, self.average)
 
     def loss(self, x: Float[Tensor, "batch *event"], context: Context = None) -> Float[Tensor, " batch"]:
         """-log p(x) in nats, of noisy examples where there is `noise`."""

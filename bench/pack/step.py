@@ -22,8 +22,8 @@ def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
     """Check that the steps of `trainers` can be taken at once, and return them.
 
     Raises:
-        Unpackable: trainers differ in kind, one has a step of its own and does not say that it `packs`, or parameters
-            differ in type.
+        Unpackable: trainers differ in kind, one has a step of its own and does not say that it `packs`, weights are
+            averaged, or parameters differ in type.
     """
     kind = type(trainers[0])
     if {type(trainer) for trainer in trainers} != {kind}:
@@ -31,6 +31,8 @@ def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
     steps = [trainer for trainer in trainers if isinstance(trainer, GradientStep)]
     if len(steps) < len(trainers) or overridden(kind) - OPEN:
         raise Unpackable(f"{kind.__name__} takes a step of its own")
+    if any(step.average is not None for step in steps):
+        raise Unpackable("its weights are averaged")
     if len({parameter.dtype for parameter in steps[0].parameters}) != 1:
         raise Unpackable("its parameters are not of one type of number")
     return steps

@@ -240,18 +240,19 @@ class Replayed:
 def captured_update(buffer: BatchBuffer, trainer: GradientStep, x: Tensor) -> Replayed:
     """The trainer's update as a CUDA graph.
 
-    The steps that a capture needs before it are taken back: weights and Adam's moments are set to what they were, in
-    place, because the graph has learnt where they lie.
+    The steps that a capture needs before it are taken back: weights, buffers and Adam's moments are set to what they
+    were, in place, because the graph has learnt where they lie.
     """
     parameters = trainer.parameters
-    weights = [p.detach().clone() for p in parameters]
+    tensors = [*parameters, *trainer.entry.buffers()]
+    before = [tensor.detach().clone() for tensor in tensors]
     moments = copy.deepcopy(trainer.adam.state_dict()["state"])
     warm_up(lambda: trainer.update(x))
     trainer.adam.zero_grad(set_to_none=True)
     replayed = Replayed(trainer.update, buffer)
     with torch.no_grad():
-        for parameter, weight in zip(parameters, weights, strict=True):
-            parameter.copy_(weight)
+        for tensor, value in zip(tensors, before, strict=True):
+            tensor.copy_(value)
         for index, parameter in enumerate(parameters):
             for name, value in trainer.adam.state[parameter].items():
                 value.copy_(moments[index][name]) if index in moments else value.zero_()

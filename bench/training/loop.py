@@ -18,6 +18,7 @@ from bench.machine.stage import Stage, Watch, unwatched
 from bench.models.entry import Entry
 from bench.models.optimise import ROUNDING
 from bench.models.parts.conditional import with_context
+from bench.models.parts.evaluation_weights import evaluation_weights
 from bench.seeds import stream_seed
 from bench.training.batches import Batches
 from bench.training.best_weights import BestWeights
@@ -218,15 +219,16 @@ class Loop:
         """
         history, patience, share = self.history, self.config.train.patience, self.progress(self.history.seconds)
         watch = Stopwatch(self.device)
-        with watch:
-            try:
-                value, history.selected_by = self.validation.value(self.entry, self.deadline)
-            except Diverged as reason:
-                raise Diverged(f"{reason} in the validation after step {history.step}", history.step) from reason
-        history.validation_seconds += watch.seconds
-        history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
-        if is_best(history, value, share):
-            self.best.keep(self.entry)
+        with evaluation_weights(self.entry):
+            with watch:
+                try:
+                    value, history.selected_by = self.validation.value(self.entry, self.deadline)
+                except Diverged as reason:
+                    raise Diverged(f"{reason} in the validation after step {history.step}", history.step) from reason
+            history.validation_seconds += watch.seconds
+            history.rows.append((history.step, history.seconds, self.mean_loss, value, self.typical_milliseconds))
+            if is_best(history, value, share):
+                self.best.keep(self.entry)
         history.shared_machine = either(history.shared_machine, self.neighbours.shared())
         history.ended = out_of_patience(history, patience, share) or share >= 1
 

@@ -29,6 +29,8 @@ from tests.contract.mutants_latent import (
     VolumeForgotten,
 )
 from tests.contract.mutants_training import (
+    AverageBesideTheState,
+    AverageOfNoParameter,
     BroadcastLoss,
     DetachedConditioner,
     DoubleParameters,
@@ -280,6 +282,8 @@ BROKEN: dict[type[Entry], str] = {
     IdleParameter: "gradients",
     DetachedConditioner: "gradients",
     ForgetfulTrainer: "resumes",
+    AverageBesideTheState: "evaluated",
+    AverageOfNoParameter: "evaluated",
     FinishOutsideTheState: "stored",
     FinishThatGrows: "finishes",
     UnseededFinish: "finishes",

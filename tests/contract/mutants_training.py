@@ -8,6 +8,7 @@ from torch import nn
 
 from bench.models.optimise import GradientStep
 from tests.contract.sound import Centred, Flow, Latent
+from tests.contract.sound_pictures import Averaged
 
 
 class ScalarLoss(Flow):
@@ -108,3 +109,18 @@ class OneShapeOnly(Flow):
         super().__init__(data, width=width)
         if data.dim != 2:
             raise ValueError("the plane only")
+
+
+class AverageBesideTheState(Averaged):
+    """Its average is no part of the state, as that of a copy of the net in a plain attribute."""
+
+    def __init__(self, data, *, width: int) -> None:
+        super().__init__(data, width=width)
+        average = self.average
+        del self.average
+        self.__dict__["average"] = average
+
+
+class AverageOfNoParameter(Averaged):
+    def evaluation_weights(self):
+        return {f"net.{name}": value for name, value in super().evaluation_weights().items()}

@@ -270,17 +270,32 @@ NO_POSTERIOR = (
     "proposal: no proposal beside log_likelihood, log_prior and prior_sample",
 )
 NO_DECODER = (f"prior: {DECODER}", f"decoder: {DECODER}", f"marginal: {DECODER}", *NO_POSTERIOR)
+NO_AVERAGE = "evaluated: no evaluation_weights"
 NO_LABELS = ("classes: no classify", "clusters: no cluster")
 VAE = ("finishes: no finish", "inverse: latent is posterior_mean")
 
 SOUND: dict[type[Entry], tuple[str, ...]] = {
-    Flow: ("finishes: no finish", "weights: no log_weights", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
-    Latent: (*VAE, *NO_DECODER, *NO_LABELS),
-    Decoded: (*VAE, *NO_POSTERIOR, *NO_LABELS),
-    Whole: (*VAE, "classes: no classify"),
-    Labelled: (*VAE, *NO_DECODER, "clusters: no cluster"),
-    SamplerOnly: ("finishes: no finish", *NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
-    Centred: (*NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
-    FlowMatching: ("finishes: no finish", "weights: no log_weights", "bound: no log_weights", *NO_DECODER, *NO_LABELS),
+    Flow: (
+        NO_AVERAGE,
+        "finishes: no finish",
+        "weights: no log_weights",
+        "bound: no log_weights",
+        *NO_DECODER,
+        *NO_LABELS,
+    ),
+    Latent: (NO_AVERAGE, *VAE, *NO_DECODER, *NO_LABELS),
+    Decoded: (NO_AVERAGE, *VAE, *NO_POSTERIOR, *NO_LABELS),
+    Whole: (NO_AVERAGE, *VAE, "classes: no classify"),
+    Labelled: (NO_AVERAGE, *VAE, *NO_DECODER, "clusters: no cluster"),
+    SamplerOnly: (NO_AVERAGE, "finishes: no finish", *NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
+    Centred: (NO_AVERAGE, *NO_LIKELIHOOD, *NO_DECODER, *NO_LABELS),
+    FlowMatching: (
+        NO_AVERAGE,
+        "finishes: no finish",
+        "weights: no log_weights",
+        "bound: no log_weights",
+        *NO_DECODER,
+        *NO_LABELS,
+    ),
 }
 """Each sound entry with the contracts that do not apply to it."""

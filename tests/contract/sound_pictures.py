@@ -8,6 +8,8 @@ from torch import nn
 
 from bench.errors import NotApplicable
 from bench.models.entry import Entry, LogProb
+from bench.models.optimise import GradientStep
+from bench.models.parts.weight_average import WeightAverage
 from tests.contract.sound import Flow, Weighted, standard_normal
 
 
@@ -155,6 +157,20 @@ class NoiseInTheGenerator(Flow):
         return self.inverse(nn.functional.dropout(torch.randn(n, self.data.dim), 0.1, training=True))
 
 
+class Averaged(Flow):
+    """It is evaluated with an average of its weights over the last steps."""
+
+    def __init__(self, data, *, width: int) -> None:
+        super().__init__(data, width=width)
+        self.average = WeightAverage(self, 0.1)
+
+    def trainer(self, settings):
+        return GradientStep(self, settings, self.average)
+
+    def evaluation_weights(self):
+        return self.average.weights()
+
+
 SOUND_PICTURES: dict[type[Entry], int] = {
     PictureVAE: 18,
     PictureFlow: 19,
@@ -166,5 +182,6 @@ SOUND_PICTURES: dict[type[Entry], int] = {
     DensityOnly: 17,
     ExactPosterior: 22,
     NoiseInTheGenerator: 14,
+    Averaged: 21,
 }
 """Each sound entry with the number of contracts that apply to it."""

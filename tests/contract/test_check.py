@@ -113,11 +113,12 @@ def test_a_command_ends_with_a_verdict_and_its_exit_code(capsys, own_conf):
 @pytest.mark.long
 @pytest.mark.parametrize("model", [choice.name for choice in group_choices("model")])
 def test_every_model_of_the_project_passes(model):
-    config = compose([f"model={model}"])
+    config = compose([f"model={model}", *CHEAPER.get(model, [])])
     subject = Subject(lambda spec, width: entry_of_width(config, spec, width))
     if model not in ON_ALL_DATA:
         small = [testbed for testbed in subject.testbeds if testbed.name in {"plane", "cube"}]
-        subject.testbeds = small or subject.testbeds
+        grey = [testbed for testbed in subject.testbeds if testbed.name == "8x8 pictures of levels"]
+        subject.testbeds = small or (grey if model in CHEAPER else subject.testbeds)
     with torch.random.fork_rng():
         verdicts = [verdict(name, subject) for name in [*FOUNDATIONS, *CONTRACTS]]
     assert [str(outcome) for outcome in verdicts if isinstance(outcome, Failure)] == []
@@ -125,6 +126,11 @@ def test_every_model_of_the_project_passes(model):
 
 ON_ALL_DATA = {"gaussian", "realnvp", "vae", "gan"}
 """Models that stand here for the others of their sort on data of many coordinates, which take most of the time."""
+
+SMOOTH = ["model.solver=midpoint", "model.step_size=0.25", "model.kinetic=0.05", "model.jacobian=0.05"]
+LOOSE = ["model.eval_rtol=0.001", "model.eval_atol=0.001"]
+CHEAPER = {"cnf_conv": [*SMOOTH, *LOOSE], "flow_matching_unet": LOOSE}
+"""Options of those that take many minutes as they come; they are held to grey pictures alone."""
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ from torch import Tensor
 from bench.config import Optimiser
 from bench.models.optimise import GradientStep
 from bench.models.parts.conditional import with_context
+from bench.models.parts.weight_average import WeightAverage
 from bench.pack.draws import RandomState, Recording, Unpackable
 from bench.pack.step import ObjectiveModule, PackedStep, overridden, packable
 from bench.seeds import stream_seed
@@ -204,6 +205,8 @@ def test_only_a_step_that_does_what_the_usual_one_does_is_replaced(own_conf) -> 
     for kind in (Own, Remembering):
         with pytest.raises(Unpackable, match=f"{kind.__name__} takes a step of its own"):
             packable([kind(entry, Optimiser())])
+    with pytest.raises(Unpackable, match="its weights are averaged"):
+        packable([GradientStep(entry, Optimiser(), WeightAverage(entry, 0.1))])
     with pytest.raises(Unpackable, match="object takes a step of its own"):
         packable([object()])  # type: ignore[list-item]
     entry.double().shifts.data = entry.shifts.data.float()

@@ -43,7 +43,7 @@ def rate_in_a_tensor(trainer: GradientStep) -> None:
 def trained(mode: str, overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Loop, list[float]]:
     monkeypatch.setattr(training_loop, "chosen_mode", lambda *_: mode)
     config = compose([*SMALL, *overrides])
-    dataset = build.dataset(config)
+    dataset = build.dataset(config).as_asked(*build.entry_class(config).picture_form(config.model))
     torch.manual_seed(0)
     entry = build.entry_of_width(config, dataset.spec, None)
     torch.manual_seed(1)
@@ -60,6 +60,7 @@ def trained(mode: str, overrides: list[str], monkeypatch: pytest.MonkeyPatch) ->
     [
         (["model=realnvp", "data=digits", "model.layers=2"], 1),
         (["model=vae", "data=8gaussians"], 1),
+        (["model=tarflow", "data=digits", "model.blocks=2", "model.layers=1", "model.average=0.1"], 1),
         (["model=cnf_fast", "data=digits", "model.regrid_every=7", "train.optimiser.learning_rate=0.02"], 2),
     ],
 )

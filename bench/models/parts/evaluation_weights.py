@@ -1,0 +1,39 @@
+"""The weights that an entry names for evaluation, in the place of those that it trains."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError
+from bench.models.entry import Entry, HasEvaluationWeights
+
+
+@contextmanager
+def evaluation_weights(entry: Entry) -> Iterator[None]:
+    """Inside, the entry has the weights that it names for evaluation; afterwards again those that it trains.
+
+    Raises:
+        BenchError: it names what is no parameter of its own.
+    """
+    named: Mapping[str, Tensor] = entry.evaluation_weights() if isinstance(entry, HasEvaluationWeights) else {}
+    unknown = named.keys() - dict(entry.named_parameters()).keys()
+    if unknown:
+        raise BenchError(
+            f"evaluation_weights of {type(entry).__name__} names '{min(unknown)}', which is no parameter: give each "
+            "weight the name that named_parameters() gives it"
+        )
+    trained = {name: entry.get_parameter(name).detach().clone() for name in named}
+    give(entry, named)
+    try:
+        yield
+    finally:
+        give(entry, trained)
+
+
+@torch.no_grad()
+def give(entry: Entry, weights: Mapping[str, Tensor]) -> None:
+    """Writes weights over the parameters of these names."""
+    for name, value in weights.items():
+        entry.get_parameter(name).copy_(value)
