@@ -23,8 +23,10 @@ class DataSpec:
             row for a labelled example, a row of zeros for an unlabelled one. 0 when no labels are shown.
         image_shape: `(channels, height, width)` of an event that is a picture, flat or not; None otherwise.
         examples: number of training examples; None where an entry is built without a data set.
+        alpha: of discrete data whose logits are not standardised, as an entry asks by `standardise = "none"`: with
+            levels plus noise y, x = log(s / (1 - s)) of s = alpha + (1 - 2 alpha) y / levels. None otherwise.
 
-    A data set fills in the last two.
+    A data set fills in the last three.
     """
 
     event_shape: tuple[int, ...]
@@ -34,6 +36,7 @@ class DataSpec:
     classes: int = 0
     image_shape: tuple[int, int, int] | None = None
     examples: int | None = None
+    alpha: float | None = None
 
     @property
     def dim(self) -> int:

@@ -10,8 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bench.data.spaces import DequantisedLogit
+from bench.spec import Standardise
 
 LEVELS = 17
+ALPHA = 0.01
+"""Of the logits of levels."""
 SHARE = 0.6
 """Probability of the first of the two patterns that levels and bits are mixed of."""
 
@@ -123,9 +126,11 @@ class Levels:
 
     Attributes:
         dim: coordinates.
+        standardise: how logits are standardised.
     """
 
     dim: int
+    standardise: Standardise = "pixel"
 
     @property
     def patterns(self) -> Patterns:
@@ -135,7 +140,8 @@ class Levels:
     @cached_property
     def space(self) -> DequantisedLogit:
         """The way from levels to model space, fitted once to draws of its own."""
-        return DequantisedLogit.fitted(self.raw(4096, torch.Generator().manual_seed(0)), LEVELS, 0.01)
+        raw = self.raw(4096, torch.Generator().manual_seed(0))
+        return DequantisedLogit.fitted(raw, LEVELS, ALPHA).standardised(self.standardise)
 
     def raw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n dim"]:
         """Levels, before any noise."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cached_property
 
-from bench.contract.known import LEVELS, Bits, Law, Levels, Pairs, Skewed, WideGaussian
+from bench.contract.known import ALPHA, LEVELS, Bits, Law, Levels, Pairs, Skewed, WideGaussian
 from bench.contract.outcome import Broken, described
 from bench.contract.testbed import Build, Testbed, with_labels
 from bench.errors import NotApplicable
@@ -72,20 +72,31 @@ class Subject:
             (" of levels", "discrete", LEVELS, Levels(dim)),
             (" of bits", "binary", None, Bits(dim)),
         ]
-        return [
-            (f"{height}x{width} pictures{what}", self.presented(DataSpec((dim,), kind, levels, image_shape=side)), law)
+        named = [
+            (f"{height}x{width} pictures{what}", self.presented(kind, levels, side), law)
             for what, kind, levels, law in laws
         ]
+        return [(name, spec, Levels(dim, "none") if spec.alpha is not None else law) for name, spec, law in named]
 
-    def presented(self, spec: DataSpec) -> DataSpec:
-        """Pictures as the entry asks for them: in their own shape where its `own_shape` says so, else flat."""
-        spec = self.labelled(spec)
-        assert spec.image_shape is not None
-        shaped = replace(spec, event_shape=spec.image_shape)
-        try:
-            return shaped if self.build(shaped, None).own_shape else spec
-        except Exception:  # `models` says why it refuses the flat spec
-            return spec
+    def presented(self, kind: Kind, levels: int | None, side: tuple[int, int, int]) -> DataSpec:
+        """Pictures as the entry asks for them: in their own shape where its `own_shape` says so, else flat.
+
+        Logits of levels are plain where its `standardise` is `none`.
+        """
+        channels, height, width = side
+        flat = DataSpec((channels * height * width,), kind, levels, image_shape=side)
+        shaped = replace(flat, event_shape=side)
+        plain = [replace(shaped, alpha=ALPHA), replace(flat, alpha=ALPHA)] if kind == "discrete" else []
+        for spec in map(self.labelled, [*plain, shaped]):
+            try:
+                entry = self.build(spec, None)
+            except Exception:  # `models` says why it refuses the flat spec
+                continue
+            if entry.own_shape == (spec.event_shape == side) and (entry.standardise == "none") == (
+                spec.alpha is not None
+            ):
+                return spec
+        return self.labelled(flat)
 
     def labelled(self, spec: DataSpec) -> DataSpec:
         """`spec`, with labels where the entry needs them: it can be built with labels alone."""

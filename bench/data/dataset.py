@@ -161,7 +161,8 @@ class Dataset:
         space = dataset.space.standardised(standardise)
         if space is dataset.space:
             return dataset
-        return replace(dataset, space=space, standardise=standardise)
+        spec = replace(dataset.spec, alpha=dataset.space.alpha) if standardise == "none" else dataset.spec
+        return replace(dataset, spec=spec, space=space, standardise=standardise)
 
     def shaped(self) -> "Dataset":
         """The same data set with events in their own shape: pictures `(channels, height, width)` in place of flat.

@@ -164,6 +164,8 @@ def check_numbers(spec: DataSpec, width: int) -> None:
         raise Unreadable(f"{WORDS}: events of {shown(spec.event_shape)} and the width {width} are none of a run")
     if spec.kind == "discrete" and not (type(spec.levels) is int and spec.levels >= 2):
         raise Unreadable(f"{WORDS}: {spec.kind} data of {shown(spec.levels)} levels")
+    if spec.alpha is not None and not (type(spec.alpha) is float and 0 < spec.alpha < 0.5):
+        raise Unreadable(f"{WORDS}: logits of alpha={shown(spec.alpha)}")
 
 
 def flattened(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:

@@ -127,10 +127,32 @@ def test_every_model_of_the_project_passes(model):
 ON_ALL_DATA = {"gaussian", "realnvp", "vae", "gan"}
 """Models that stand here for the others of their sort on data of many coordinates, which take most of the time."""
 
-SMOOTH = ["model.solver=midpoint", "model.step_size=0.25", "model.kinetic=0.05", "model.jacobian=0.05"]
-LOOSE = ["model.eval_rtol=0.001", "model.eval_atol=0.001"]
-CHEAPER = {"cnf_conv": [*SMOOTH, *LOOSE], "flow_matching_unet": LOOSE}
-"""Options of those that take many minutes as they come; they are held to grey pictures alone."""
+CHEAPER = {
+    "cnf_conv": ["model.solver=midpoint", "model.step_size=0.25", "model.kinetic=0.05", "model.jacobian=0.05"],
+    "flow_matching_unet": [],
+}
+"""Models that take many minutes, with options that make them cheaper; they are held to grey pictures alone."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["model=vae_conv", "model.decoder=logistic_mixture"],
+        ["model=iwae", "model.coders=conv"],
+        ["model=vae_iaf", "model.coders=conv"],
+        ["model=vampprior", "model.coders=conv"],
+    ],
+    ids=" ".join,
+)
+def test_options_of_pictures_pass(options):
+    config = compose(options)
+    subject = Subject(lambda spec, width: entry_of_width(config, spec, width))
+    subject.testbeds = [testbed for testbed in subject.testbeds if testbed.name == "8x8 pictures of levels"]
+    with torch.random.fork_rng():
+        verdicts = [verdict(name, subject) for name in [*FOUNDATIONS, *CONTRACTS]]
+    assert len(subject.testbeds) == 1
+    assert [str(outcome) for outcome in verdicts if isinstance(outcome, Failure)] == []
 
 
 @pytest.mark.long

@@ -20,8 +20,8 @@ RESIDUAL_GAIN = 0.1
 """Factor on a new layer's outputs: it starts near the identity, yet every weight gets a gradient."""
 
 Hidden = Float[Tensor, "batch tokens features"]
-Cache = tuple[Float[Tensor, "batch heads tokens head"], Float[Tensor, "batch heads tokens head"]]
-"""Keys and values of the tokens so far."""
+Cache = tuple[Tensor, Tensor]
+"""Keys and values of the tokens so far, `(batch, heads, tokens, head)` each."""
 
 
 class CausalAttention(nn.Module):
@@ -95,7 +95,7 @@ class CausalTransformer(nn.Module):
         self.norm = nn.LayerNorm(features)
         self.head = linear_layer(features, outputs, gain=final_gain)
 
-    def forward(self, tokens: Hidden) -> Hidden:
+    def forward(self, tokens: Float[Tensor, "batch tokens inputs"]) -> Float[Tensor, "batch tokens outputs"]:
         """The first tokens of a sequence, all at once."""
         h = self.embedding(tokens) + self.positions[: tokens.shape[1]]
         for layer in self.layers:

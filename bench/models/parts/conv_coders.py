@@ -9,12 +9,15 @@ import math
 from collections.abc import Sequence
 from math import prod
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND, BernoulliLaw, GaussianLaw
+from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND, BernoulliLaw, GaussianLaw, Trunk
 from bench.models.parts.conv_net import GatedBlock, conv_layer, halving_levels
 from bench.models.parts.conv_sizes import ConvSizes
+from bench.models.parts.levels import Levels
+from bench.models.parts.logistic_law import LogisticLaw, Reading
 from bench.models.parts.networks import linear_layer, soft_clamp
 from bench.models.parts.squeeze import squeezed, unsqueezed
 from bench.spec import DataSpec
@@ -103,6 +106,42 @@ class ConvBernoulliDecoder(BernoulliLaw):
         """log-odds of a 1."""
         maps: Tensor = self.net(z)
         return maps.flatten(-3)
+
+
+class ConvLogisticDecoder(LogisticLaw):
+    """Levels by mixtures of logistics whose log-weights, means and log-scales are maps of one net."""
+
+    first_means: Tensor
+
+    def __init__(self, latent_size: int, sizes: ConvSizes, blocks: int, mixtures: int, levels: Levels) -> None:
+        super().__init__()
+        self.levels, self.mixtures = levels, mixtures
+        self.net = ConvNet(latent_size, sizes.image_shape, sizes.up, blocks, 3 * mixtures * sizes.image_shape[0])
+        # Equal means would get equal gradients, and stay one logistic.
+        self.register_buffer("first_means", torch.linspace(-1, 1, mixtures + 2)[1:-1], persistent=False)
+
+    def forward(self, z: Float[Tensor, "*batch latent"]) -> Reading:
+        """Log-weights, means and log-scales."""
+        maps = self.net(z).unflatten(-3, (3, self.mixtures, -1)).flatten(-3).movedim(-3, 0).transpose(-1, -2)
+        log_weights, means, raw = maps
+        log_scales = soft_clamp(raw + INITIAL_LOG_SCALE, LOG_SCALE_BOUND)
+        return log_weights.log_softmax(-1), means + self.first_means, log_scales
+
+
+class LevelEncoder(nn.Module):
+    """A trunk that sees levels on [-1, 1] in place of their logits.
+
+    Attributes:
+        outputs: of the trunk.
+    """
+
+    def __init__(self, trunk: Trunk, levels: Levels) -> None:
+        super().__init__()
+        self.trunk, self.levels, self.outputs = trunk, levels, trunk.outputs
+
+    def forward(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch hidden"]:
+        """Features of pictures, flat or not."""
+        return self.trunk(2 * self.levels.fractions(x) - 1)
 
 
 def conv_decoder_for(

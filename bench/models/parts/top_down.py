@@ -37,7 +37,7 @@ class LadderEncoder(nn.Module):
         self.image_shape = image_shape
         self.levels = nn.ModuleList(halving_levels(4 * image_shape[0], channels, blocks))
 
-    def forward(self, x: Float[Tensor, "batch dim"]) -> list[Maps]:
+    def forward(self, x: Float[Tensor, "batch dim"]) -> list[Float[Tensor, "batch _ _ _"]]:
         """Of pictures, flat or not."""
         h, features = squeezed(x.reshape(-1, *self.image_shape)), list[Tensor]()
         for level in self.levels:
@@ -58,7 +58,7 @@ class Group(nn.Module):
         self.back = conv_layer(latent_channels, channels, side=1)
         self.block = GatedBlock(channels)
 
-    def law(self, maps: Maps, features: Maps) -> DiagonalGaussian:
+    def law(self, maps: Maps, features: Float[Tensor, "batch beside height width"]) -> DiagonalGaussian:
         """q(z | x, the latents before), flat."""
         mean, raw = self.posterior(nn.functional.elu(torch.cat((maps, features), 1))).chunk(2, 1)
         return DiagonalGaussian(mean.flatten(1), soft_clamp(raw.flatten(1) + INITIAL_LOG_SCALE, LOG_SCALE_BOUND))
@@ -120,7 +120,7 @@ class TopDown(nn.Module):
             maps = self.raised(maps, rest)
         return maps
 
-    def raised(self, maps: Maps, level: int) -> Maps:
+    def raised(self, maps: Maps, level: int) -> Float[Tensor, "batch others rows columns"]:
         """Maps of twice the sides."""
         raised: Tensor = self.rises[level](nn.functional.interpolate(nn.functional.elu(maps), scale_factor=2))
         return raised

@@ -58,8 +58,8 @@ class Level(nn.Module):
         self.first.stride = (stride, stride)
         self.blocks = nn.ModuleList(TimedBlock(channels) for _ in range(blocks))
 
-    def forward(self, h: Maps, time: Features) -> Maps:
-        """Features of as many channels as the level has."""
+    def forward(self, h: Maps, time: Features) -> Float[Tensor, "batch others rows columns"]:
+        """Features of as many channels as the level has, at its sides."""
         h = self.first(h)
         for block in self.blocks:
             h = block(h, time)
