@@ -139,6 +139,7 @@ CHEAPER = {
     "options",
     [
         ["model=vae_conv", "model.decoder=logistic_mixture"],
+        ["model=realnvp_conv", "model.dequantisation=variational"],
         ["model=iwae", "model.coders=conv"],
         ["model=vae_iaf", "model.coders=conv"],
         ["model=vampprior", "model.coders=conv"],

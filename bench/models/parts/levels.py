@@ -58,7 +58,10 @@ class Levels:
         """x."""
         return torch.logit(self.alpha + (1 - 2 * self.alpha) / self.count * y)
 
+    def log_slopes(self, x: Values) -> Values:
+        """log dy/dx of each coordinate, in nats."""
+        return math.log(self.count / (1 - 2 * self.alpha)) - nn.functional.softplus(x) - nn.functional.softplus(-x)
+
     def log_slope(self, x: Values) -> Float[Tensor, "*batch"]:
         """log |det dy/dx| in nats."""
-        slopes = nn.functional.softplus(x) + nn.functional.softplus(-x)
-        return math.log(self.count / (1 - 2 * self.alpha)) * x.shape[-1] - slopes.sum(-1)
+        return self.log_slopes(x).sum(-1)

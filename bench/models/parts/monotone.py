@@ -63,7 +63,11 @@ class Spline:
 
     outputs = 3 * BINS - 1
 
+    def __init__(self, bound: float = SPLINE_BOUND) -> None:
+        """It maps [-bound, bound] to itself and is the identity outside."""
+        self.bound = bound
+
     def __call__(self, parameters: Float[Tensor, "*batch outputs"]) -> Map:
         """Maps with unconstrained widths, heights and inner slopes."""
-        spline: Map = MonotonicRQSTransform(*torch.split(parameters, [BINS, BINS, BINS - 1], -1), bound=SPLINE_BOUND)
+        spline: Map = MonotonicRQSTransform(*torch.split(parameters, [BINS, BINS, BINS - 1], -1), bound=self.bound)
         return spline
