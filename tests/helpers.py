@@ -101,8 +101,14 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
+def heed_signals() -> None:
+    """Undoes what a shell's `&` and `nohup` leave ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """`bench` in a process of its own, in `folder`, that an interrupt reaches even where this one is deaf to it."""
+    """`bench` in a process of its own, in `folder`, that signals reach even where this one is deaf to them."""
     return subprocess.Popen(
         [sys.executable, "-m", "bench.cli", *words],
         cwd=folder,
@@ -110,7 +116,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_signals,
     )
 
 

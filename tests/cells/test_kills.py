@@ -42,7 +42,7 @@ def at_work(runs: Path, processes: list[subprocess.Popen[str]]) -> subprocess.Po
 def test_three_processes_killed_ten_times_make_the_undisturbed_study(own_conf, bench_call, tmp_path) -> None:
     random.seed(0)
     rest = ["train.checkpoint_seconds=0.0001", "train.validate_every=2"]
-    models = ["-m", "model=slow", "model.seconds=0.15", "seed=0,1,2,3,4,5,6", *rest]
+    models = ["-m", "model=slow", "model.seconds=0.06", "seed=0,1,2,3,4,5,6", *rest]
     command = ["run", "--config-dir", str(own_conf), *TINY, *models]
     disturbed = tmp_path / "disturbed"
     disturbed.mkdir()
