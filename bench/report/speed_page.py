@@ -19,6 +19,8 @@ TITLES = {
     "iwae-5000": "The bound with 5,000 importance samples",
     "realnvp-nflows": "realnvp beside nflows",
     "realnvp-normflows": "realnvp beside normflows",
+    "vae-conv-pythae": "A convolutional VAE beside pythae's trainer",
+    "realnvp-conv-nflows": "realnvp_conv beside nflows",
     "compiled": "Compiled steps",
     "pack": "Seeds trained as one batch",
     "cli": "The command",

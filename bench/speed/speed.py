@@ -23,7 +23,8 @@ from bench.speed.cases.own_data import own_data
 from bench.speed.cases.packed import packed
 from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
 from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
-from bench.speed.cases.vae_against_pythae import vae_against_pythae
+from bench.speed.cases.realnvp_conv_against_nflows import realnvp_conv_against_nflows
+from bench.speed.cases.vae_against_pythae import conv_against_pythae, vae_against_pythae
 from bench.speed.figure import Figure, csv_text, figure_table, read_rows
 from bench.speed.interleave import Effort
 from bench.speed.ladder.claims import PLANE_CLAIMS
@@ -49,6 +50,8 @@ CASES: dict[str, Case] = {
     "annealing": lambda device, _: annealing(device, Effort(seconds=0)),
     "realnvp-nflows": lambda device, _: realnvp_against_nflows(device, Effort(seconds=15)),
     "realnvp-normflows": lambda device, _: realnvp_against_normflows(device, Effort(seconds=15)),
+    "vae-conv-pythae": lambda device, _: conv_against_pythae(device, Effort(seconds=40)),
+    "realnvp-conv-nflows": lambda device, _: realnvp_conv_against_nflows(device, Effort(seconds=40)),
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cnf-grid": lambda device, _: cnf_grid(device, Effort(seconds=60)),

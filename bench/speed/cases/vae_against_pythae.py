@@ -11,6 +11,7 @@ import torch
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.models.parts.latent import LatentEntry
+from bench.setup import build
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
 from bench.speed.loops import endless, interval, interval_steps, loop_on
@@ -27,7 +28,7 @@ class Pair:
 
     Attributes:
         model: name of our entry.
-        options: of its constructor; every hidden layer gets 256 units.
+        options: of its constructor; every hidden layer gets 256 units, of `vae_conv` 16 channels and 32.
         differs: what pythae's counterpart does otherwise; empty where both compute the same function.
         compile: how our step is compiled; pythae's is not.
         batch_size: of both.
@@ -61,6 +62,13 @@ PAIRS = (
 )
 
 
+CONV_CASE = "vae-conv-pythae"
+CONV = tuple(
+    Pair("vae_conv", ("width=96",), compile=mode, batch_size=128, target=Target(2.0, at_most=False))
+    for mode in ("off", "step")
+)
+"""Convolutional layers alike, eager and compiled: pythae's weights lie as torch lays them, ours channels last."""
+
 COMPILED = tuple(Pair("vae", ("width=1024",), batch_size=size, target=Target(2.0, at_most=False)) for size in (64, 256))
 """At pythae's own default batch size, and at that of `PAIRS`."""
 
@@ -75,6 +83,13 @@ def vae_compiled(mode: str, device: torch.device, effort: Effort) -> Iterator[Fi
     for pair in COMPILED:
         compiled = replace(pair, compile=mode)
         yield from samples_per_second({compiled: compiled.config()}, device, effort)
+
+
+def conv_against_pythae(device: torch.device, effort: Effort) -> Iterator[Figure]:
+    """A figure for each of `CONV`, one after the other."""
+    for pair in CONV:
+        for figure in samples_per_second({pair: pair.config()}, device, effort):
+            yield replace(figure, case=CONV_CASE)
 
 
 def samples_per_second(configs: dict[Pair, Config], device: torch.device, effort: Effort) -> list[Figure]:
@@ -118,7 +133,8 @@ def both_sides(config: Config, dataset: Dataset, device: torch.device, folder: P
     """Our loop, compiled where the configuration asks for it, and an epoch of pythae's trainer on the same layers."""
     from bench.speed.rivals.pythae_vaes import epochs, same_layers
 
-    loop = loop_on(dataset, config, device)
+    cls = build.entry_class(config)
+    loop = loop_on(dataset.as_asked(*cls.picture_form(config.model)), config, device)
     assert isinstance(loop.entry, LatentEntry)
     x = dataset.fixed(dataset.train, seed=0)
     settings = config.train

@@ -10,7 +10,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -27,21 +27,29 @@ from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor, nn
 
 from bench.models.iwae import IWAE
-from bench.models.parts.coders import BernoulliDecoder, DiagonalEncoder
+from bench.models.parts.coders import BernoulliLaw, DiagonalEncoder
 from bench.models.parts.latent import LatentEntry
 from bench.models.svae import SVAE, SphereEncoder
 from bench.models.vae import VAE
+from bench.models.vae_conv import VAEConv
 from bench.models.vae_iaf import IAFVAE, MADE_LAYERS
 from bench.models.vampprior import PseudoInputs, VampPrior
 from bench.speed.interleave import Block
 
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def laid_plainly(net: Net) -> Net:
+    """A copy whose convolutions' weights lie as torch lays them, where ours lie channels last."""
+    return copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
+
 
 class GaussianHeads(BaseEncoder):  # type: ignore[misc]
-    """A copy of our Gaussian posterior network, read as pythae reads one."""
+    """A copy of our Gaussian posterior network, read as pythae reads one, its weights as torch lays them."""
 
     def __init__(self, ours: DiagonalEncoder) -> None:
         super().__init__()
-        self.net = copy.deepcopy(ours)
+        self.net = laid_plainly(ours)
 
     def forward(self, x: Tensor) -> ModelOutput:
         """The posterior of x, `(batch, dim)`, as mean and log-variance."""
@@ -70,10 +78,10 @@ class SphereHeads(BaseEncoder):  # type: ignore[misc]
 class ProbabilityDecoder(BaseDecoder):  # type: ignore[misc]
     """A copy of our decoder network; pythae's cross-entropy wants probabilities."""
 
-    def __init__(self, ours: BernoulliDecoder, radius: float = 1.0) -> None:
+    def __init__(self, ours: BernoulliLaw, radius: float = 1.0) -> None:
         """`radius` is that of our sphere, where pythae's latents lie on one of radius 1."""
         super().__init__()
-        self.net, self.radius = copy.deepcopy(ours), radius
+        self.net, self.radius = laid_plainly(ours), radius
 
     def forward(self, z: Tensor) -> ModelOutput:
         """P(pixel = 1 | z), `(batch, dim)`."""
@@ -106,7 +114,7 @@ def gaussian(
 ) -> PythaeVAE:
     """pythae's `model` with our Gaussian encoder and our decoder; `own` are its configuration's options."""
     assert isinstance(ours.encoder, DiagonalEncoder)
-    assert isinstance(ours.decoder, BernoulliDecoder)
+    assert isinstance(ours.decoder, BernoulliLaw)
     settings = config(input_dim=(ours.data.dim,), latent_dim=ours.latent_size, reconstruction_loss="bce", **own)
     return model(settings, encoder=GaussianHeads(ours.encoder), decoder=ProbabilityDecoder(ours.decoder))
 
@@ -128,7 +136,7 @@ def autoregressive(ours: IAFVAE) -> PythaeVAE:
 
 def sphere(ours: SVAE) -> PythaeVAE:
     """pythae's SVAE, whose latents it counts in coordinates of the space around the sphere."""
-    assert isinstance(ours.decoder, BernoulliDecoder)
+    assert isinstance(ours.decoder, BernoulliLaw)
     settings = SVAEConfig(input_dim=(ours.data.dim,), latent_dim=ours.coordinates, reconstruction_loss="bce")
     return PythaeSVAE(
         settings, encoder=SphereHeads(ours.encoder), decoder=ProbabilityDecoder(ours.decoder, ours.radius)
@@ -137,6 +145,7 @@ def sphere(ours: SVAE) -> PythaeVAE:
 
 COUNTERPARTS: dict[type[LatentEntry], Callable[[Any], PythaeVAE]] = {
     VAE: lambda ours: gaussian(ours, PythaeVAE, VAEConfig),
+    VAEConv: lambda ours: gaussian(ours, PythaeVAE, VAEConfig),
     IWAE: lambda ours: gaussian(ours, PythaeIWAE, IWAEConfig, number_samples=ours.samples),
     VampPrior: mixture,
     IAFVAE: autoregressive,

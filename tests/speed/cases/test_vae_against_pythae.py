@@ -3,18 +3,21 @@ import sys
 import pytest
 import torch
 
+from bench.config import Config
 from bench.models.iwae import IWAE
 from bench.models.svae import SVAE
 from bench.models.vae import VAE
+from bench.models.vae_conv import VAEConv
 from bench.models.vae_iaf import IAFVAE
 from bench.models.vampprior import VampPrior
 from bench.setup.match import parameter_count
 from bench.spec import DataSpec
-from bench.speed.cases.vae_against_pythae import PAIRS, samples_per_second
+from bench.speed.cases.vae_against_pythae import PAIRS, Pair, conv_against_pythae, samples_per_second
 from bench.speed.interleave import Effort
 
 CPU = torch.device("cpu")
 PIXELS = DataSpec((20,), "binary")
+PICTURES = DataSpec((1, 4, 4), "binary", image_shape=(1, 4, 4))
 
 
 @pytest.fixture
@@ -56,6 +59,36 @@ def test_pythae_gets_our_layers_weights_and_loss(pythae_vae, ours) -> None:
     torch.manual_seed(1)
     # The same noise and the same function, written with probabilities in place of logits: float32 leaves 1e-5 a factor.
     torch.testing.assert_close(theirs({"data": x}).loss, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_convolutional_vae_has_the_same_loss_with_weights_laid_plainly(pythae_vae) -> None:
+    ours = VAEConv(PICTURES, width=24, latent_size=3)
+    theirs = pythae_vae.same_layers(ours)
+    assert parameter_count(theirs) == parameter_count(ours)
+    assert all(weight.is_contiguous() for weight in theirs.parameters())
+    assert not all(weight.is_contiguous() for weight in ours.parameters())
+    x = torch.bernoulli(torch.full((50, 1, 4, 4), 0.3))
+    torch.manual_seed(1)
+    expected = ours.loss(x).mean()
+    torch.manual_seed(1)
+    torch.testing.assert_close(theirs({"data": x.flatten(1)}).loss, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_shrunk_convolutional_comparison_gives_figures(pythae_vae, no_mnist, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shrunk_config(pair: Pair) -> Config:
+        config = config_of(pair)
+        config.model["width"], config.train.validate_every, config.train.batch_size = 12, 2, 8
+        return config
+
+    config_of = Pair.config
+    monkeypatch.setattr(Pair, "config", shrunk_config)
+    figures = list(conv_against_pythae(CPU, Effort(seconds=0, rounds=2)))
+    assert [figure.case for figure in figures] == ["vae-conv-pythae"] * 2
+    assert [figure.what for figure in figures] == [
+        "vae_conv: training samples",
+        "vae_conv, compile=step, batch 128: training samples",
+    ]
+    assert all(figure.ratio is not None and figure.ratio.low > 0 for figure in figures)
 
 
 def test_pythaes_iwae_descends_the_gradient_of_ours(pythae_vae) -> None:
