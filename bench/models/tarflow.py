@@ -22,6 +22,8 @@ LOG_SCALE_BOUND = 3.0
 """Largest |log-scale| of a block: without a bound trainings at high rates diverge."""
 INITIAL_GAIN = 0.01
 """Standard deviation of a new block's shifts and log-scales: near the identity, yet every weight gets a gradient."""
+LEAST_FEATURES = 2
+"""Of a transformer: a layer norm makes nothing of one."""
 
 Tokens = Float[Tensor, "batch tokens features"]
 LogDet = Float[Tensor, " batch"]
@@ -108,7 +110,7 @@ class TarFlow(Flow):
 
         Args:
             data: what an example is, a picture in its own shape.
-            width: features in all, spread over the transformers of all blocks.
+            width: features in all, spread over the transformers of all blocks, at least two each.
             patch: side of a patch in pixels; null takes the largest up to 4 that leaves four across each side, else 1.
             blocks: autoregressive maps, in both orders of patches in turn.
             layers: of each block's transformer.
@@ -128,12 +130,11 @@ class TarFlow(Flow):
         if not 0 <= noise < float("inf"):
             raise BenchError(f"model.noise={noise} is no standard deviation: give a number from 0")
         self.noise = noise
-        if width < 2 * blocks:
-            raise BenchError(f"model.width={width}: give at least 2 features for each of model.blocks={blocks}")
         image_shape, side = settled_patch(data, patch, type(self).__name__)
         if image_shape[1] * image_shape[2] == side**2:
             raise NotApplicable(f"{type(self).__name__}: one patch is all of the picture: give a smaller model.patch")
-        self.transform = PatchFlow(image_shape, side, spread(width, [1] * blocks), layers)
+        features = [max(LEAST_FEATURES, share) for share in spread(width, [1] * blocks)]
+        self.transform = PatchFlow(image_shape, side, features, layers)
         self.average = WeightAverage(self, average) if average else None
 
     def evaluation_weights(self) -> dict[str, Tensor]:

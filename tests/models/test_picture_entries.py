@@ -18,6 +18,7 @@ from bench.models.tarflow import TarFlow
 from bench.models.vae_conv import VAEConv
 from bench.models.vae_iaf import IAFVAE
 from bench.models.vampprior import VampPrior
+from bench.setup.match import matching_width
 from bench.spec import DataSpec
 from tests.models.helpers import Build, assert_budgets_are_met, count, perturbed
 
@@ -79,6 +80,14 @@ def test_any_budget_is_met_within_two_per_cent(name: str, shape: tuple[int, int,
     build = ENTRIES[name]
     assert_budgets_are_met(build, told(shape), COARSE.get((name, shape), 50_000), neighbours=26)
     assert count(build, told(shape), 2048) > 3_000_000
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_run_finds_the_width_of_a_budget(name: str) -> None:
+    """Its search begins at a width of 2, at which no entry may fail."""
+    least = 15_000 if name == "vampprior" else 10_000
+    width = matching_width(lambda width: ENTRIES[name](told((1, 8, 8)), width=width), least, 0.1, name)
+    assert width > 2
 
 
 @every_flow

@@ -63,7 +63,7 @@ def test_mistakes_are_named() -> None:
             small(**{name: 0})
     with pytest.raises(BenchError, match=r"model\.noise=-1"):
         small(noise=-1.0)
-    with pytest.raises(BenchError, match=r"model\.width=7: give at least 2 features"):
-        TarFlow(LEVELS, width=7)
+    with pytest.raises(BenchError, match=r"model\.width=0"):
+        TarFlow(LEVELS, width=0)
     with pytest.raises(NotApplicable, match="one patch is all of the picture"):
         small(patch=4)
