@@ -51,7 +51,10 @@ class TopDownPosterior(NamedTuple):
     def walk(self, samples: int, mean: bool = False) -> Walk:
         """Draws of each example, or without a draw the mean of each group given those before it."""
         features = [each.repeat(samples, 1, 1, 1) for each in self.features]
-        drawn, log_posterior, divergences = list[Tensor](), list[Tensor](), list[Tensor]()
+        # Empty lists by annotation: `list[Tensor]()` would not compile.
+        drawn: list[Tensor] = []
+        log_posterior: list[Tensor] = []
+        divergences: list[Tensor] = []
 
         def choose(number: int, group: Group, maps: Tensor) -> Tensor:
             law: DiagonalGaussian = group.law(maps, features[self.top_down.level_of[number]])

@@ -90,6 +90,25 @@ def test_a_run_finds_the_width_of_a_budget(name: str) -> None:
     assert width > 2
 
 
+@every_entry
+def test_an_entry_that_says_so_has_a_loss_of_one_graph(build: Build) -> None:
+    """Traced whole; what the compiler makes of it is held against the eager gradient when a run compiles."""
+    entry, x = small(build, (1, 8, 8)), torch.randn(4, 1, 8, 8)
+    if entry.compiles() == "no":
+        return
+    torch._dynamo.reset()
+    traced = torch.compile(lambda x: entry.loss(x).mean(), backend="eager", fullgraph=True, dynamic=False)
+    torch.manual_seed(1)
+    expected = entry.loss(x).mean()
+    torch.manual_seed(1)
+    torch.testing.assert_close(traced(x), expected)
+
+
+def test_most_entries_compile() -> None:
+    says = {name: small(build, (1, 8, 8)).compiles() for name, build in ENTRIES.items()}
+    assert {name for name, value in says.items() if value == "no"} == {"cnf_conv", "vae_iaf", "vampprior"}
+
+
 @every_flow
 @every_shape
 def test_the_log_determinant_is_that_of_the_jacobian_and_the_inverse_goes_back(

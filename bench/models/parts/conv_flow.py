@@ -195,7 +195,8 @@ class Levels(Transform):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Latents and log-determinant, `(batch, dim)` and `(batch,)`."""
-        x, out = inputs.reshape(-1, *self.image_shape), list[Tensor]()
+        x = inputs.reshape(-1, *self.image_shape)
+        out: list[Tensor] = []  # `list[Tensor]()` would not compile
         total = inputs.new_zeros(len(inputs))
         for number, level in enumerate(self.levels):
             x, log_det = level(squeezed(x))

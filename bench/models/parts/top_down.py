@@ -39,7 +39,8 @@ class LadderEncoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> list[Float[Tensor, "batch _ _ _"]]:
         """Of pictures, flat or not."""
-        h, features = squeezed(x.reshape(-1, *self.image_shape)), list[Tensor]()
+        h = squeezed(x.reshape(-1, *self.image_shape))
+        features: list[Tensor] = []  # `list[Tensor]()` would not compile
         for level in self.levels:
             h = level(h)
             features.insert(0, h)

@@ -90,7 +90,8 @@ class UNet(nn.Module):
 
     def forward(self, x: Maps, times: Float[Tensor, " batch"]) -> Maps:
         """Pictures of the same shape."""
-        h, time, beside = squeezed(x), time_features(times), list[Tensor]()
+        h, time = squeezed(x), time_features(times)
+        beside: list[Tensor] = []  # `list[Tensor]()` would not compile
         for level in self.down:
             h = level(h, time)
             beside.append(h)
