@@ -14,7 +14,8 @@ from bench.models.entry import Entry, HasLogProb
 
 REPEATS = 48
 SOLVES = 12
-"""Repeats of an ODE's random density, each of which is a solve beside outliers."""
+"""Repeats of the random methods of an ODE's entry, each a solve beside outliers: they see a shift of 2.9 deviations and
+more, where 48 see 1.4."""
 LEVEL = 7.0
 """Standard errors, of so many repeats, before a mean counts as changed: about one false alarm in 10⁷ comparisons, in
 10⁶ of solves."""

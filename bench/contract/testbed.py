@@ -26,8 +26,9 @@ Build = Callable[[DataSpec, int | None], Entry]
 """Constructs the entry for a spec; a width of None is the YAML's own."""
 
 WIDTH = 64
-CHANNELS = 16
-"""Width of an entry that takes pictures in their own shape: channels work at every position, hence cost more."""
+CHANNELS, FIELD_CHANNELS = 48, 16
+"""Width of an entry that takes pictures in their own shape, whose channels work at every position, and of one that
+solves an ODE besides."""
 STEPS = 150
 MORE_STEPS = 600
 """Steps of an entry in many coordinates, half as many in few, with importance weights: after 150 of the former one or
@@ -116,10 +117,13 @@ class Testbed:
             return Cube(self.spec.dim) if self.spec.dim <= 4 else None
         return Plane.around(self.train) if self.spec.event_shape == (2,) else None
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Of the entry that is trained."""
-        return CHANNELS if len(self.spec.event_shape) == 3 else WIDTH
+        if len(self.spec.event_shape) < 3:
+            return WIDTH
+        with torch.random.fork_rng(devices=[]):
+            return FIELD_CHANNELS if hasattr(self.build(self.spec, None), "nfe") else CHANNELS
 
     def fresh(self, own_width: bool = False) -> tuple[Entry, Trainer]:
         """A new entry and its trainer, the same on every call; of its YAML's width where `own_width`."""

@@ -51,8 +51,9 @@ def arrays_of(dataset: Dataset) -> dict[str, Any]:
     splits = {name: tensor_hash(getattr(dataset, name)) for name in ("train", "validation", "test")}
     labels = None if dataset.labels is None else [tensor_hash(part) for part in dataset.labels]
     labelled = None if dataset.labelled is None else tensor_hash(dataset.labelled)
-    # `alpha` stands among the words of the space.
-    told = {item.name: getattr(dataset.spec, item.name) for item in fields(dataset.spec) if item.name != "alpha"}
+    told = {item.name: getattr(dataset.spec, item.name) for item in fields(dataset.spec)}
+    if told["alpha"] is None:  # as in keys of before there was one
+        del told["alpha"]
     return {**splits, "labels": labels, "labelled": labelled, "space": words_of(dataset.space), "spec": told}
 
 

@@ -161,7 +161,8 @@ class Dataset:
         space = dataset.space.standardised(standardise)
         if space is dataset.space:
             return dataset
-        spec = replace(dataset.spec, alpha=dataset.space.alpha) if standardise == "none" else dataset.spec
+        alpha = getattr(dataset.space, "alpha", None) if standardise == "none" else None
+        spec = replace(dataset.spec, alpha=alpha)
         return replace(dataset, spec=spec, space=space, standardise=standardise)
 
     def shaped(self) -> "Dataset":

@@ -86,11 +86,6 @@ class HasUnits(Protocol):
 class Standardised(Space, Protocol):
     """A space of pictures whose logits can be standardised in several ways, to the same report space."""
 
-    @property
-    def alpha(self) -> float:
-        """What keeps logits finite, see `DequantisedLogit`."""
-        ...
-
     def standardised(self, how: Standardise) -> Space:
         """The same space, standardised so."""
         ...
@@ -242,14 +237,9 @@ class Reshaped:
         return self.inner.to_data(self._inward(x)).reshape(x.shape)
 
     @property
-    def alpha(self) -> float:
-        """That of the inner space.
-
-        Raises:
-            AttributeError: it has none.
-        """
-        inner: float = self.inner.alpha  # type: ignore[attr-defined]
-        return inner
+    def alpha(self) -> float | None:
+        """That of the inner space; None where it has none."""
+        return getattr(self.inner, "alpha", None)
 
     def standardised(self, how: Standardise) -> "Reshaped":
         """The inner space standardised so, where it has such a choice."""

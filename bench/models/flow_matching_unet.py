@@ -49,8 +49,7 @@ class FlowMatchingUNet(Matched):
             average: width of the average of weights that is evaluated, as a share of the steps; 0 takes the last ones.
 
         Raises:
-            BenchError: for an unknown name, a size out of range, a tolerance that is not positive, or an average too
-                wide.
+            BenchError: for an unknown name, a size or an average out of range, or a tolerance that is not positive.
             NotApplicable: for data that are no pictures, sides that cannot be halved so often, and data with a context.
         """
         super().__init__(

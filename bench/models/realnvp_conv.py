@@ -13,7 +13,7 @@ from bench.errors import BenchError, unknown
 from bench.models.entry import PictureForm
 from bench.models.parts.conv_flow import Chain, ChannelNorm, ConvCoupling, Levels, PictureMap, Shuffle
 from bench.models.parts.flow import Flow
-from bench.models.parts.levels import Levels as GreyLevels
+from bench.models.parts.levels import GreyLevels
 from bench.models.parts.networks import spread
 from bench.models.parts.squeeze import sides_halved
 from bench.models.parts.within_levels import WithinLevels
@@ -62,7 +62,7 @@ class RealNVPConv(Flow):
             if value < 1:
                 raise BenchError(f"model.{name}={value}: give at least 1")
         self.own_shape, self.standardise = self.picture_form({"dequantisation": dequantisation})
-        bends = dequantisation == "variational"
+        self.dequantisation, bends = dequantisation, dequantisation == "variational"
         image_shape = sides_halved(data, levels, type(self).__name__)
         channels = image_shape[0]
         sizes = spread(width, [1] * (levels * couplings + bends * NOISE_COUPLINGS))
@@ -101,4 +101,4 @@ class RealNVPConv(Flow):
 
     def compiles(self) -> Literal["no", "works", "pays"]:
         """`works`: nothing changes from step to step; `no` with zuko's splines, as for `nsf`."""
-        return "works" if self.standardise == "image" else "no"
+        return "works" if self.dequantisation == "uniform" else "no"

@@ -119,7 +119,7 @@ class TarFlow(Flow):
             average: width of the average of weights that is evaluated, as a share of the steps; 0 takes the last ones.
 
         Raises:
-            BenchError: for a number below 1, a negative noise, a patch below 1, or an average too wide.
+            BenchError: for a number below 1, a negative noise, a patch below 1, or an average out of range.
             NotApplicable: for data that are no pictures, a patch that does not divide them or is all of them, and data
                 with a context.
         """

@@ -9,7 +9,7 @@ from bench.models.parts.coders import Trunk
 from bench.models.parts.conv_coders import ConvEncoder, ConvLogisticDecoder, LevelEncoder, conv_decoder_for
 from bench.models.parts.conv_sizes import conv_sizes
 from bench.models.parts.elbo import check_not_negative
-from bench.models.parts.levels import Levels
+from bench.models.parts.levels import GreyLevels
 from bench.models.vae import ENCODERS, VAE
 from bench.spec import DataSpec, Standardise
 
@@ -69,7 +69,7 @@ class VAEConv(VAE):
         sizes = conv_sizes(data, width, shape, blocks, type(self).__name__)
         trunk: Trunk = ConvEncoder(sizes.image_shape, sizes.down, blocks)
         if decoder in MIXTURES:
-            levels = Levels.of(data, f"model.decoder={decoder}")
+            levels = GreyLevels.of(data, f"model.decoder={decoder}")
             trunk = LevelEncoder(trunk, levels)
             self.decoder = ConvLogisticDecoder(self.latent_size, sizes, blocks, MIXTURES[decoder], levels)
         else:

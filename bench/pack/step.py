@@ -22,8 +22,8 @@ def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
     """Check that the steps of `trainers` can be taken at once, and return them.
 
     Raises:
-        Unpackable: trainers differ in kind, one has a step of its own and does not say that it `packs`, weights are
-            averaged, or parameters differ in type.
+        Unpackable: trainers differ in kind, parameters in type, weights are averaged, or one has a step of its own and
+            does not say that it `packs`.
     """
     kind = type(trainers[0])
     if {type(trainer) for trainer in trainers} != {kind}:

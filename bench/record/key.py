@@ -114,7 +114,10 @@ class RunKey:
 
 
 def configuration_key(config: Config) -> RunKey:
-    """The key of a cell that ended before its data and modules were known, by the words of its configuration alone."""
+    """The key of a cell that ended before its data and modules were known, by the words of its configuration alone.
+
+    An option that a model gains later is a word more, and changes it.
+    """
     content = asdict(config)
     for name in ("seed", "study", "results_dir", "data_root", "grid", "tune", "track"):
         content.pop(name)

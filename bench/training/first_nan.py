@@ -17,6 +17,7 @@ from bench.data.dataset import Dataset
 from bench.errors import Diverged, TimedOut
 from bench.machine.deadline import Deadline
 from bench.models.entry import Entry
+from bench.models.parts.evaluation_weights import evaluation_weights
 from bench.training.history import History
 from bench.training.loop import Loop
 
@@ -51,7 +52,8 @@ def with_first_nan(
         with watch:
             while history.step < reason.step:
                 loop.step(loop.progress(history.seconds))
-            loop.validation.value(entry, deadline)
+            with evaluation_weights(entry):
+                loop.validation.value(entry, deadline)
     return Diverged(f"{reason}: {watch.place}", reason.step) if watch.place else reason
 
 

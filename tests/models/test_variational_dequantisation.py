@@ -64,5 +64,5 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(BenchError, match="did you mean variational"):
         small(RealNVPConv, dequantisation="variatonal")
     for data in (DataSpec(SHAPE, image_shape=SHAPE), DataSpec(SHAPE, "discrete", 17, image_shape=SHAPE)):
-        with pytest.raises(NotApplicable, match=r"model\.dequantisation=variational is for grey levels of pictures"):
+        with pytest.raises(NotApplicable, match=r"model\.dequantisation=variational is for grey levels"):
             small(RealNVPConv, data)

@@ -208,10 +208,12 @@ def test_the_headline_is_that_of_the_csv() -> None:
     for pattern, values in {
         r"\*\*([\d.]+) to ([\d.]+) times\*\*": (min(vaes), max(vaes)),
         r"\*\*([\d.]+) to ([\d.]+)\*\* of": (min(flows), max(flows)),
-        r"vae_conv\s+trains\s+\*\*([\d.]+)\*\* times": (
+        r"vae_conv\s+trains\s+\*\*([\d.]+)\*\* times as fast, compiled \*\*([\d.]+)\*\*": (
+            value("vae-conv-pythae", "vae_conv: training samples", "ratio"),
             value("vae-conv-pythae", "vae_conv, compile=step, batch 128: training samples", "ratio"),
         ),
-        r"realnvp_conv takes \*\*([\d.]+)\*\* of": (
+        r"realnvp_conv takes \*\*([\d.]+)\*\* of the time, compiled \*\*([\d.]+)\*\*": (
+            value("realnvp-conv-nflows", "realnvp_conv on pictures: step", "ratio"),
             value("realnvp-conv-nflows", "realnvp_conv on pictures, compile=step: step", "ratio"),
         ),
         r"\*\*([\d.]+) ms\*\* with": (value("ladder", f"{compiled}: step", "ours"),),

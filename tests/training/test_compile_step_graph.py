@@ -73,6 +73,8 @@ def test_training_around_a_graph_is_eager_training(
     monkeypatch.setattr(GradientStep, "hold_rate_on_device", rate_in_a_tensor)
     captured, losses = trained("graph", overrides, monkeypatch)
     assert losses == pytest.approx(expected, rel=1e-5)
+    for name, value in eager.entry.state_dict().items():
+        torch.testing.assert_close(captured.entry.state_dict()[name], value, rtol=1e-2, atol=1e-3)
     assert len(set(losses)) == 4
     assert captured.compiled is not None
     assert len(captured.compiled.variants) >= sizes

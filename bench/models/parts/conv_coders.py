@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND, BernoulliLaw, GaussianLaw, Trunk
 from bench.models.parts.conv_net import GatedBlock, conv_layer, halving_levels
 from bench.models.parts.conv_sizes import ConvSizes
-from bench.models.parts.levels import Levels
+from bench.models.parts.levels import GreyLevels
 from bench.models.parts.logistic_law import LogisticLaw, Reading
 from bench.models.parts.networks import linear_layer, soft_clamp
 from bench.models.parts.squeeze import squeezed, unsqueezed
@@ -113,7 +113,7 @@ class ConvLogisticDecoder(LogisticLaw):
 
     first_means: Tensor
 
-    def __init__(self, latent_size: int, sizes: ConvSizes, blocks: int, mixtures: int, levels: Levels) -> None:
+    def __init__(self, latent_size: int, sizes: ConvSizes, blocks: int, mixtures: int, levels: GreyLevels) -> None:
         super().__init__()
         self.levels, self.mixtures = levels, mixtures
         self.net = ConvNet(latent_size, sizes.image_shape, sizes.up, blocks, 3 * mixtures * sizes.image_shape[0])
@@ -129,19 +129,19 @@ class ConvLogisticDecoder(LogisticLaw):
 
 
 class LevelEncoder(nn.Module):
-    """A trunk that sees levels on [-1, 1] in place of their logits.
+    """A trunk that sees levels on [-1, 1] in place of their logits, without the noise.
 
     Attributes:
         outputs: of the trunk.
     """
 
-    def __init__(self, trunk: Trunk, levels: Levels) -> None:
+    def __init__(self, trunk: Trunk, levels: GreyLevels) -> None:
         super().__init__()
         self.trunk, self.levels, self.outputs = trunk, levels, trunk.outputs
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch hidden"]:
         """Features of pictures, flat or not."""
-        return self.trunk(2 * self.levels.fractions(x) - 1)
+        return self.trunk(2 * (self.levels.level(x) + 0.5) / self.levels.count - 1)
 
 
 def conv_decoder_for(

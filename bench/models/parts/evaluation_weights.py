@@ -15,18 +15,20 @@ def evaluation_weights(entry: Entry) -> Iterator[None]:
     """Inside, the entry has the weights that it names for evaluation; afterwards again those that it trains.
 
     Raises:
-        BenchError: it names what is no parameter of its own.
+        BenchError: it names what is no parameter of its own, or gives one another shape.
     """
     named: Mapping[str, Tensor] = entry.evaluation_weights() if isinstance(entry, HasEvaluationWeights) else {}
-    unknown = named.keys() - dict(entry.named_parameters()).keys()
-    if unknown:
-        raise BenchError(
-            f"evaluation_weights of {type(entry).__name__} names '{min(unknown)}', which is no parameter: give each "
-            "weight the name that named_parameters() gives it"
-        )
+    shapes = {name: parameter.shape for name, parameter in entry.named_parameters()}
+    for name, value in named.items():
+        if value.shape != shapes.get(name):
+            is_own = f"has {tuple(shapes[name])}" if name in shapes else "is no parameter"
+            raise BenchError(
+                f"evaluation_weights of {type(entry).__name__} gives '{name}' {tuple(value.shape)}, which {is_own}: "
+                "give weights by the names that named_parameters() gives, of the same shapes"
+            )
     trained = {name: entry.get_parameter(name).detach().clone() for name in named}
-    give(entry, named)
     try:
+        give(entry, named)
         yield
     finally:
         give(entry, trained)

@@ -1,4 +1,4 @@
-"""Levels of pictures as an entry sees them: y = v + u of a level v and noise u, in logits that are not standardised.
+"""Grey levels as an entry sees them: y = v + u of a level v and noise u, in logits that are not standardised.
 
     s = α + (1 - 2 α) y / K,  x = log(s / (1 - s)),  v = 0, ..., K - 1,  0 ≤ u < 1.
 
@@ -20,7 +20,7 @@ Values = Float[Tensor, "*batch dim"]
 
 
 @dataclass(frozen=True)
-class Levels:
+class GreyLevels:
     """The way from x to y and back.
 
     Attributes:
@@ -32,7 +32,7 @@ class Levels:
     alpha: float
 
     @classmethod
-    def of(cls, data: DataSpec, who: str) -> "Levels":
+    def of(cls, data: DataSpec, who: str) -> "GreyLevels":
         """Those of the data that an entry is told of.
 
         Args:
@@ -42,8 +42,10 @@ class Levels:
         Raises:
             NotApplicable: the data have no levels, or logits that are standardised.
         """
-        if data.kind != "discrete" or data.levels is None or data.alpha is None:
+        if data.kind != "discrete" or data.levels is None:
             raise NotApplicable(f"{who} is for grey levels of pictures, and these data are {data.kind}")
+        if data.alpha is None:
+            raise NotApplicable(f"{who} is for grey levels in plain logits, whose alpha the space of these data lacks")
         return cls(data.levels, data.alpha)
 
     def fractions(self, x: Values) -> Values:
@@ -51,7 +53,7 @@ class Levels:
         return (torch.sigmoid(x) - self.alpha) / (1 - 2 * self.alpha)
 
     def level(self, x: Values) -> Values:
-        """v. Noise within 1e-5 of a level's end may be rounded to its neighbour's."""
+        """v. Noise within 2e-5 of a level's end may be rounded to its neighbour's."""
         return (self.fractions(x) * self.count).floor().clamp(0, self.count - 1)
 
     def placed(self, y: Values) -> Values:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.models.parts.levels import Levels
+from bench.models.parts.levels import GreyLevels
 
 Reading = tuple[Tensor, Tensor, Tensor]
 """Log-weights, means and log-scales, each `(*batch, dim, mixtures)`."""
@@ -24,7 +24,7 @@ class LogisticLaw(nn.Module):
         levels: the way from x to levels, set by the subclass.
     """
 
-    levels: Levels
+    levels: GreyLevels
 
     def log_prob(self, x: Float[Tensor, "batch dim"], z: Float[Tensor, "*samples batch latent"]) -> Tensor:
         """log p(x | z), `(*samples, batch)` nats."""

@@ -54,8 +54,8 @@ class WeightAverage(nn.Module):
 
 
 def buffer_name(name: str) -> str:
-    """The name of a weight's average; a buffer's has no dots."""
-    return name.replace(".", "/")
+    """The name of a weight's average: a buffer's has no dots, and is none of a module's own attributes."""
+    return "of/" + name.replace(".", "/")
 
 
 def exponent(width: float) -> float:

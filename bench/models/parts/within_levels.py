@@ -1,13 +1,12 @@
 """Variational dequantisation as an invertible map (Ho et al. 2019, arXiv:1902.00275, section 3.1).
 
-The data set adds noise u ~ U(0, 1) to a level v. Splines T_v of the unit interval, conditioned on all levels of the
-picture and on other pixels' noise, bend it: u' = T_v(u), and what is modelled is v + u'. So the mean of log p over u is
-the bound
+The data set adds noise u ~ U(0, 1) to a level v. Splines T_v bend it, u' = T_v(u), and what is modelled is v + u'. They
+depend on all levels of the picture and on other pixels' noise. The mean of log p over u is then the bound
 
     log P(v) ≥ E [log p(v + u') - log q(u' | v)],
 
-where q is the law of u'. As the map is one to one on every unit cube, it is a part of the flow like any other: its
-log-determinant counts, densities stay exact and samples go back through it.
+where q is the law of u'. The map is one to one on every unit cube, hence a part of the flow like any other: its
+log-determinant counts, and densities stay exact. Samples go back through it.
 """
 
 import math
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 
 from bench.models.parts.conv_flow import INITIAL_GAIN
 from bench.models.parts.conv_net import GatedConvNet
-from bench.models.parts.levels import Levels
+from bench.models.parts.levels import GreyLevels
 from bench.models.parts.monotone import Spline
 from bench.models.parts.squeeze import squeezed, unsqueezed
 
@@ -77,7 +76,9 @@ class WithinLevels(Transform):  # type: ignore[misc]
     have, are left as they are.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], levels: Levels, hidden: Sequence[int], blocks: int) -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int], levels: GreyLevels, hidden: Sequence[int], blocks: int
+    ) -> None:
         """`hidden` are the channels of each coupling's net."""
         super().__init__()
         self.image_shape, self.levels = image_shape, levels
@@ -109,7 +110,8 @@ class WithinLevels(Transform):  # type: ignore[misc]
         y = self.levels.fractions(x) * count
         inside = ((y > 0) & (y < count)).to(x.dtype)
         level = y.detach().floor().clamp(0, count - 1)
-        noise = self.squeezed((2 * (y - level) - 1) * inside)
+        # Beyond a level's end noise stays at ±1, where splines end: so densities do not jump there.
+        noise = self.squeezed((2 * (y - level) - 1).clamp(-1, 1))
         seen, there = self.squeezed(2 * (level + 0.5) / count - 1), self.squeezed(inside)
         total = x.new_zeros(len(x))
         for coupling in reversed(list(self.couplings)) if back else self.couplings:

@@ -5,6 +5,7 @@ import torch
 
 from bench.config import Config
 from bench.data.dataset import Dataset
+from bench.errors import BenchError
 from bench.machine.deadline import Deadline
 from bench.models.parts.evaluation_weights import evaluation_weights
 from bench.setup import build
@@ -99,6 +100,18 @@ def test_weights_come_back_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError):
         fail_inside()
     assert all(torch.equal(value, before[name]) for name, value in entry.named_parameters())
+
+
+def test_weights_of_another_shape_or_name_are_refused_before_any_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = begun([*TARFLOW, *AVERAGED]).entry
+    before = {name: value.detach().clone() for name, value in entry.named_parameters()}
+    *_, last = before
+    named = entry.evaluation_weights()
+    for wrong in ({**named, last: torch.zeros(())}, {**named, "nothing": torch.zeros(1)}):
+        monkeypatch.setattr(entry, "evaluation_weights", lambda wrong=wrong: wrong)
+        with pytest.raises(BenchError, match="give weights by the names"), evaluation_weights(entry):
+            pass
+        assert all(torch.equal(value, before[name]) for name, value in entry.named_parameters())
 
 
 @MODELS

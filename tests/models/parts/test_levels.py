@@ -5,11 +5,11 @@ import torch
 
 from bench.data.spaces import DequantisedLogit
 from bench.errors import NotApplicable
-from bench.models.parts.levels import Levels
+from bench.models.parts.levels import GreyLevels
 from bench.spec import DataSpec
 
 COUNT, ALPHA = 17, 0.01
-LEVELS = Levels(COUNT, ALPHA)
+LEVELS = GreyLevels(COUNT, ALPHA)
 
 
 def space() -> DequantisedLogit:
@@ -33,8 +33,14 @@ def test_the_slope_is_the_jacobian_and_undoes_the_spaces() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [DataSpec((6,)), DataSpec((6,), "binary"), DataSpec((6,), "discrete", COUNT)], ids=lambda data: data.kind
+    ("data", "why"),
+    [
+        (DataSpec((6,)), "of pictures, and these data are continuous"),
+        (DataSpec((6,), "binary"), "of pictures, and these data are binary"),
+        (DataSpec((6,), "discrete", COUNT), "in plain logits, whose alpha the space of these data lacks"),
+    ],
+    ids=lambda data: getattr(data, "kind", ""),
 )
-def test_other_data_are_refused_in_a_line_that_names_the_option(data: DataSpec) -> None:
-    with pytest.raises(NotApplicable, match=r"model\.decoder=x is for grey levels of pictures"):
-        Levels.of(data, "model.decoder=x")
+def test_other_data_are_refused_in_a_line_that_names_the_option(data: DataSpec, why: str) -> None:
+    with pytest.raises(NotApplicable, match=rf"model\.decoder=x is for grey levels {why}"):
+        GreyLevels.of(data, "model.decoder=x")

@@ -6,7 +6,7 @@ import torch
 from scipy.special import expit
 from torch import Tensor
 
-from bench.models.parts.levels import Levels
+from bench.models.parts.levels import GreyLevels
 from bench.models.parts.logistic_law import LogisticLaw, Reading, log_mass
 
 COUNT = 9
@@ -17,7 +17,7 @@ class Fixed(LogisticLaw):
 
     def __init__(self, read: Reading) -> None:
         super().__init__()
-        self.levels, self.read = Levels(COUNT, 0.01), read
+        self.levels, self.read = GreyLevels(COUNT, 0.01), read
 
     def forward(self, z: Tensor) -> Reading:
         return tuple(part.expand(*z.shape[:-1], *part.shape) for part in self.read)  # type: ignore[return-value]

@@ -46,13 +46,23 @@ def test_every_trainable_weight_is_averaged_in_a_buffer_of_its_own() -> None:
     assert average.weights().keys() == {"0.weight", "1.weight", "1.bias"}
     assert list(average.parameters()) == []
     assert len(average.state_dict()) == 4
-    again = WeightAverage(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), 0.1)
-    before = average.weights()["1.bias"].clone()
+    again = WeightAverage(net, 0.1)
+    for value in (3.0, 5.0):
+        nn.init.constant_(net[1].bias, value)
+        average.update(net)
+    again.load_state_dict(average.state_dict())
+    assert again.steps == average.steps == 2
+    for name, value in average.weights().items():
+        assert torch.equal(value, again.weights()[name])
+
+
+def test_a_weight_may_have_the_name_of_an_attribute() -> None:
+    net = nn.Module()
+    net.weights, net.steps = nn.Parameter(torch.ones(2)), nn.Parameter(torch.zeros(1))
+    average = WeightAverage(net, 0.1)
+    assert average.weights().keys() == {"weights", "steps"}
     average.update(net)
-    average.update(net)
-    torch.testing.assert_close(average.weights()["1.bias"], before)
-    assert average.steps == 2
-    assert again.steps == 0
+    assert average.steps == 1
 
 
 @pytest.mark.parametrize("width", [-0.1, 0.0, 0.26, math.nan])

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.models.parts.levels import Levels
+from bench.models.parts.levels import GreyLevels
 from bench.models.parts.within_levels import WithinLevels
 from tests.models.helpers import perturbed
 
-LEVELS = Levels(17, 0.01)
+LEVELS = GreyLevels(17, 0.01)
 SHAPES = pytest.mark.parametrize("shape", [(1, 4, 4), (3, 2, 4)], ids=str)
 
 
@@ -58,6 +58,30 @@ def test_every_pixels_noise_hangs_on_the_levels_and_on_others_noise() -> None:
         other[0, 5] += change
         moved = bend(LEVELS.placed(other))[0] - usual
         assert (moved.abs() > 1e-6).sum() > 8
+
+
+@pytest.mark.parametrize(("face", "beyond"), [(0.0, -1e-9), (17.0, 1e-9)])
+def test_densities_do_not_jump_at_the_outer_ends(face: float, beyond: float) -> None:
+    """Noise of 0 on the lowest level is a draw like any other, and rounding may put it beyond."""
+    bend = bender((1, 4, 4))
+    y = torch.full((2, 16), 8.5, dtype=torch.float64)
+    y[:, 5] = torch.tensor([face - beyond, face + beyond], dtype=torch.float64)
+    bent, log_det = bend(LEVELS.placed(y))
+    torch.testing.assert_close(bent[0], bent[1], rtol=0, atol=1e-6)
+    torch.testing.assert_close(log_det[0], log_det[1], rtol=0, atol=1e-6)
+
+
+def test_single_precision_is_enough_for_256_levels() -> None:
+    """With the alpha of MNIST, where a level's width is 65,536 draws of noise wide; a few pixels lie at their ends."""
+    torch.manual_seed(0)
+    bend = perturbed(WithinLevels((1, 8, 8), GreyLevels(256, 1e-6), [8, 8, 8, 8], 1), 0.05)
+    y = torch.randint(0, 256, (200, 64)) + torch.rand(200, 64)
+    x = bend.levels.placed(y)
+    bent, log_det = bend(x)
+    exact = bend.double()(x.double())[1]
+    assert (log_det - exact).abs().mean() < 0.01
+    back = bend.float().inverse(bent)[0]
+    assert ((bend.levels.fractions(back) - bend.levels.fractions(x)).abs() * 256 > 0.02).float().mean() < 1e-3
 
 
 def test_a_new_map_hardly_bends() -> None:
