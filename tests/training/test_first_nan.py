@@ -86,6 +86,20 @@ def test_the_step_and_the_term_that_broke_are_named(
     assert message(entry, config, tmp_path / "c").endswith(expected)
 
 
+class Overflowing(Noisy):
+    """The weights that it is evaluated with break its density, those that it trains do not."""
+
+    def evaluation_weights(self):
+        return {"log_scale": torch.full_like(self.log_scale, -1e3 if self.calls >= 8 else 0.0)}
+
+
+def test_a_validation_is_taken_again_with_the_weights_that_it_had(own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=noisy")
+    entry = Overflowing(build.dataset(config).spec, width=6)
+    told = message(entry, config, tmp_path / "c")
+    assert told.endswith("in the validation after step 10: infinity first in Affine.log_prob > Affine.encode (exp)")
+
+
 def test_no_term_is_named_without_a_checkpoint(own_conf, tmp_path) -> None:
     config = tiny(own_conf, "model=diverging")
     dataset = build.dataset(config)
