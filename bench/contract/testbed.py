@@ -26,9 +26,8 @@ Build = Callable[[DataSpec, int | None], Entry]
 """Constructs the entry for a spec; a width of None is the YAML's own."""
 
 WIDTH = 64
-CHANNELS, FIELD_CHANNELS = 48, 16
-"""Width of an entry that takes pictures in their own shape, whose channels work at every position, and of one that
-solves an ODE besides."""
+FIELD_CHANNELS = 16
+"""Width of an entry that solves an ODE of pictures: its channels work at every position, at each evaluation."""
 STEPS = 150
 MORE_STEPS = 600
 """Steps of an entry in many coordinates, half as many in few, with importance weights: after 150 of the former one or
@@ -123,7 +122,7 @@ class Testbed:
         if len(self.spec.event_shape) < 3:
             return WIDTH
         with torch.random.fork_rng(devices=[]):
-            return FIELD_CHANNELS if hasattr(self.build(self.spec, None), "nfe") else CHANNELS
+            return FIELD_CHANNELS if hasattr(self.build(self.spec, None), "nfe") else WIDTH
 
     def fresh(self, own_width: bool = False) -> tuple[Entry, Trainer]:
         """A new entry and its trainer, the same on every call; of its YAML's width where `own_width`."""
