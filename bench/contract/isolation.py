@@ -13,12 +13,8 @@ from bench.contract.training import changed
 from bench.models.entry import Entry, HasLogProb
 
 REPEATS = 48
-SOLVES = 12
-"""Repeats of the random methods of an ODE's entry, each a solve beside outliers: they see a shift of 2.9 deviations and
-more, where 48 see 1.4."""
 LEVEL = 7.0
-"""Standard errors, of so many repeats, before a mean counts as changed: about one false alarm in 10⁷ comparisons, in
-10⁶ of solves."""
+"""Standard errors, of 48 repeats, before a mean counts as changed: about one false alarm in 10⁷ comparisons."""
 
 OF_EACH_EXAMPLE = {"log_prob", "log_weights", "encode", "decode", "posterior"}
 """Methods whose answer has a row, or of weights a column, for each example. `classes` and `clusters` hold the rest."""
@@ -81,32 +77,15 @@ def batch(testbed: Testbed) -> None:
     for name, method in methods(entry).items():
         if name in OF_EACH_EXAMPLE and not (name == "log_weights" and isinstance(entry, HasLogProb)):
             by_row = (lambda batch, method=method: method(batch).mean(0)) if name == "log_weights" else method
-            others = {"alone": x[:1], "beside outliers": crowd}
-            tolerance, repeats = (5e-3, SOLVES) if ode else (1e-4, REPEATS)
-            compare_batches(testbed, name, by_row, others, x, tolerance, repeats)
+            compare_batches(testbed, name, by_row, {"alone": x[:1], "beside outliers": crowd}, x, 5e-3 if ode else 1e-4)
 
 
 def compare_batches(
-    testbed: Testbed,
-    name: str,
-    method: TensorFunction,
-    others: dict[str, Tensor],
-    x: Tensor,
-    tolerance: float,
-    repeats: int = REPEATS,
+    testbed: Testbed, name: str, method: TensorFunction, others: dict[str, Tensor], x: Tensor, tolerance: float
 ) -> None:
-    """`batch` for one method: its first row in x against its first row in each other batch.
-
-    Args:
-        testbed: for what messages say, and seeds.
-        name, method: of the entry.
-        others: batches whose first row is that of x, by what else is in them.
-        x: examples.
-        tolerance: of a value without randomness, relative and absolute.
-        repeats: of a random one.
-    """
+    """`batch` for one method: its first row in x against its first row in each other batch."""
     random = not torch.equal(*(seeded(method, x, testbed.stream(number)) for number in (19, 20)))
-    repeats = repeats if random else 1
+    repeats = REPEATS if random else 1
     usual = torch.stack([seeded(method, x, testbed.stream(100 + k))[0] for k in range(repeats)]).double()
     for label, other in others.items():
         again = torch.stack([seeded(method, other, testbed.stream(200 + k))[0] for k in range(repeats)]).double()
