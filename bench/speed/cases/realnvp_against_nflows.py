@@ -28,6 +28,7 @@ from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Block, Effort, interleave, ratios
 from bench.speed.loops import endless, interval, interval_steps, loop_on
 from bench.training.batches import Batches
+from bench.training.loop import Loop
 
 CASE = "realnvp-nflows"
 DATA = ("digits", "8gaussians")
@@ -61,17 +62,32 @@ def step_time(config: Config, device: torch.device, effort: Effort, target: Targ
     settings = config.train.optimiser
     theirs = eager_loop(same_layers(loop.entry), nflows_loss, batches, steps, settings)
     loop.compile()
-    ours_seconds, theirs_seconds = interleave([interval(loop), theirs], device, effort)
+    seconds = interleave([interval(loop), theirs], device, effort)
+    return step_figure(CASE, f"realnvp on {config.data['name']}", loop, seconds, target)
+
+
+def step_figure(case: str, what: str, loop: Loop, seconds: list[list[float]], target: Target, of: str = "") -> Figure:
+    """Milliseconds of a step of ours and of theirs.
+
+    Args:
+        case, what: names of the figure.
+        loop: ours.
+        seconds: of each round of our interval, and of as many steps of theirs.
+        target: of the ratio.
+        of: what is trained on, for the note.
+    """
+    config, (ours, theirs) = loop.config, seconds
+    steps = interval_steps(config)
     compiled = "" if config.compile == "off" else f", compile={config.compile}"
     return Figure(
-        CASE,
-        f"realnvp on {config.data['name']}{compiled}: step",
+        case,
+        f"{what}{compiled}: step",
         "ms/step",
-        1e3 * statistics.median(ours_seconds) / steps,
-        1e3 * statistics.median(theirs_seconds) / steps,
-        ratios(ours_seconds, theirs_seconds),
+        1e3 * statistics.median(ours) / steps,
+        1e3 * statistics.median(theirs) / steps,
+        ratios(ours, theirs),
         target,
-        f"batch {config.train.batch_size}, {len(ours_seconds)} rounds of {steps} steps",
+        f"{of}batch {config.train.batch_size}, {len(ours)} rounds of {steps} steps",
         flops=loop.history.counted_flops,
         compile_seconds=loop.history.compile_seconds,
     )

@@ -1,7 +1,6 @@
 """Step time of our `realnvp_conv` and of an eager loop over nflows' own transforms of pictures with the same layers."""
 
 import copy
-import statistics
 from collections.abc import Iterator
 
 import torch
@@ -21,9 +20,9 @@ from bench.config import Config
 from bench.models.parts.conv_flow import Chain, ChannelNorm, ConvCoupling, Levels, Shuffle
 from bench.models.parts.conv_net import GatedConvNet
 from bench.models.realnvp_conv import RealNVPConv
-from bench.speed.cases.realnvp_against_nflows import activation_norm, eager_loop, nflows_loss
+from bench.speed.cases.realnvp_against_nflows import activation_norm, eager_loop, nflows_loss, step_figure
 from bench.speed.figure import Figure, Target
-from bench.speed.interleave import Effort, interleave, ratios
+from bench.speed.interleave import Effort, interleave
 from bench.speed.loops import endless, interval, interval_steps, loop_on
 from bench.speed.pixels import pixels
 from bench.training.batches import Batches
@@ -53,20 +52,8 @@ def step_time(config: Config, device: torch.device, effort: Effort) -> Figure:
     batches = Batches(loop.batches.dataset, batch, config.seed)
     theirs = eager_loop(same_layers(loop.entry), nflows_loss, batches, steps, config.train.optimiser)
     loop.compile()
-    ours_seconds, theirs_seconds = interleave([interval(loop), theirs], device, effort)
-    compiled = "" if config.compile == "off" else f", compile={config.compile}"
-    return Figure(
-        CASE,
-        f"realnvp_conv on pictures{compiled}: step",
-        "ms/step",
-        1e3 * statistics.median(ours_seconds) / steps,
-        1e3 * statistics.median(theirs_seconds) / steps,
-        ratios(ours_seconds, theirs_seconds),
-        TARGET,
-        f"{source}, batch {batch}, {len(ours_seconds)} rounds of {steps} steps",
-        flops=loop.history.counted_flops,
-        compile_seconds=loop.history.compile_seconds,
-    )
+    seconds = interleave([interval(loop), theirs], device, effort)
+    return step_figure(CASE, "realnvp_conv on pictures", loop, seconds, TARGET, f"{source}, ")
 
 
 class Conditioner(nn.Module):
