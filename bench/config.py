@@ -88,6 +88,7 @@ class Optimiser:
         final: share of the rate that is left at the end of its cosine decay; 1 keeps it constant.
         clip_norm: largest norm of the gradient of all parameters.
         weight_decay: share of the learning rate by which every weight shrinks at a step, apart from its gradient.
+        precision: that of the configuration, which a step takes from here.
     """
 
     learning_rate: float = 2e-3
@@ -95,6 +96,7 @@ class Optimiser:
     final: float = 0.0
     clip_norm: float = 10.0
     weight_decay: float = 0.0
+    precision: str = "float32"
 
 
 @dataclass
@@ -204,6 +206,8 @@ class Config:
         grid: list of products of lists that a study expands into runs.
         compile: `step` compiles the training step with torch.compile, `graph` makes all of it one CUDA graph, `auto`
             takes what pays for the entry on the device; `off` trains eagerly.
+        precision: of convolutions and matrix products in training, `float32` or `bfloat16`. Weights, log-scales,
+            log-determinants and all evaluation are of float32.
         pack: `seeds` trains runs that differ in nothing but seed, optimiser, patience and fractional options of the
             model as one batched model; null each by itself.
         workers: cells that run side by side, each with its share of the threads; their rows say that times are shared.
@@ -229,6 +233,7 @@ class Config:
     grid: list[dict[str, list[Any]]] = field(default_factory=list)
     pack: str | None = None
     compile: str = "off"
+    precision: str = "float32"
     workers: int = 1
     hours: float | None = None
     page: bool = False

@@ -60,12 +60,13 @@ def matched_to(config: Config) -> str:
 
 
 def compute_environment(config: Config, device: torch.device) -> Record:
-    """Device, threads and versions of the run; sets torch's thread count and the heap's thresholds."""
+    """Device, threads, precision and versions of the run; sets torch's thread count and the heap's thresholds."""
     torch.set_num_threads(config.threads or OWN_THREADS)
     keep_freed_memory()
     return {
         "device": device_name(device),
         "threads": torch.get_num_threads(),
+        "trained_in": None if config.precision == "float32" else config.precision,
         "torch_version": torch.__version__,
         "git_commit": git_commit(),
         "started": now(),

@@ -64,3 +64,5 @@ class CNFConv(ODEFlow):
             eval_atol=eval_atol,
             probes=probes,
         )
+        # An adaptive solver would take rounding for stiffness; the adjoint solves again where products are of float32.
+        self.takes_bfloat16 = step_size is not None and not adjoint

@@ -90,6 +90,8 @@ class Entry(nn.Module):
         fitted: True for a reference that `finish` fits in one go, to all training examples. It takes no steps and no
             budget is matched to it: its width is the YAML's, and its row has neither `steps` nor `matched_to`.
         reference_examples: examples that `reference_log_prob` is asked for, the first of the test split.
+        takes_bfloat16: whether training may compute convolutions and matrix products in bfloat16: log-scales,
+            log-determinants and losses are of float32 all the same, see `parts/precision.py`.
         compiled_with: options with which a step that cannot be compiled as it is can be.
     """
 
@@ -102,6 +104,7 @@ class Entry(nn.Module):
     latent: ClassVar[Literal["exact", "posterior_mean"]] = "posterior_mean"
     validated_by: ClassVar[Literal["likelihood", "loss", "mmd2"]] = "likelihood"
     fitted: ClassVar[bool] = False
+    takes_bfloat16: bool = False
     compiled_with: ClassVar[str] = ""
     reference_examples: int = 128
 

@@ -17,6 +17,7 @@ class FlowMatchingUNet(Matched):
     """A flow along an ODE whose field is a U-Net, learned by regression. Its loss on validation chooses the weights."""
 
     own_shape = True
+    takes_bfloat16 = True
     standardise = "image"
     validated_by = "loss"
     field: PictureField

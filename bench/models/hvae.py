@@ -16,6 +16,7 @@ from bench.models.parts.conv_sizes import conv_sizes
 from bench.models.parts.elbo import check_not_negative
 from bench.models.parts.latent import LatentEntry
 from bench.models.parts.networks import soft_clamp
+from bench.models.parts.precision import restored
 from bench.models.parts.squeeze import unsqueezed
 from bench.models.parts.top_down import Group, LadderEncoder, TopDown
 from bench.spec import DataSpec
@@ -88,7 +89,7 @@ class LadderGaussian(GaussianLaw):
 
     def read(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-scale, flat, of maps at half the sides."""
-        mean, raw = unsqueezed(self.last(nn.functional.elu(maps))).chunk(2, 1)
+        mean, raw = restored(unsqueezed(self.last(nn.functional.elu(maps)))).chunk(2, 1)
         return mean.flatten(1), soft_clamp(raw.flatten(1) + INITIAL_LOG_SCALE, LOG_SCALE_BOUND)
 
     def log_prob_of_maps(self, x: Float[Tensor, "rows dim"], maps: Tensor) -> Float[Tensor, " rows"]:
@@ -111,7 +112,7 @@ class LadderBernoulli(BernoulliLaw):
 
     def read(self, maps: Tensor) -> Tensor:
         """Logits, flat, of maps at half the sides."""
-        return unsqueezed(self.last(nn.functional.elu(maps))).flatten(1)
+        return restored(unsqueezed(self.last(nn.functional.elu(maps)))).flatten(1)
 
     def log_prob_of_maps(self, x: Float[Tensor, "rows dim"], maps: Tensor) -> Float[Tensor, " rows"]:
         """log p(x | z) in nats by the maps that z led to."""
@@ -126,6 +127,7 @@ class HVAE(LatentEntry):
     """A VAE p(x) = ∫ p(x | z) N(z; 0, I) dz whose latent is a hierarchy of maps, trained on the ELBO."""
 
     own_shape = True
+    takes_bfloat16 = True
     standardise = "image"
 
     def __init__(

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.config import Optimiser
+from bench.models.parts.precision import products
 from bench.models.parts.weight_average import WeightAverage
 
 ROUNDING = 1e-9
@@ -86,7 +87,8 @@ class GradientStep:
         """The step at the rate that is set, in which nothing waits for the device."""
         self.adam.zero_grad()
         objective = self.objective if self.objective_by is None else self.objective_by
-        loss = objective(x)
+        with products(self.settings.precision, x.device):
+            loss = objective(x)
         loss.backward()  # type: ignore[no-untyped-call]
         clip(self.parameters, self.settings.clip_norm)
         self.adam.step()

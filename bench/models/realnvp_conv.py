@@ -28,6 +28,7 @@ class RealNVPConv(Flow):
     """A flow z = f(x) of pictures, z ~ N(0, I): each level squeezes, couples, and factors out half of its channels."""
 
     own_shape = True
+    takes_bfloat16 = True
     standardise: Standardise = "image"
 
     def __init__(

@@ -93,6 +93,7 @@ class TarFlow(Flow):
     """A flow z = f(x) of pictures, z ~ N(0, I), each block autoregressive over patches."""
 
     own_shape = True
+    takes_bfloat16 = True
     standardise = "image"
 
     def __init__(

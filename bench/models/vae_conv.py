@@ -23,6 +23,7 @@ class VAEConv(VAE):
 
     version = 1  # its own, not that of vae
     own_shape = True
+    takes_bfloat16 = True
     standardise: Standardise = "image"
 
     def __init__(

@@ -12,6 +12,7 @@ from bench.laws.gaussian import DiagonalGaussian, Transported
 from bench.models.parts.latent import Coders, GaussianLatentEntry
 from bench.models.parts.made import MADE
 from bench.models.parts.networks import check_shape
+from bench.models.parts.precision import restored
 from bench.spec import DataSpec
 
 MADE_LAYERS = 2
@@ -35,7 +36,7 @@ class GatedStep(nn.Module):
         self, z: Float[Tensor, "*samples batch latent"], context: Float[Tensor, "batch context"]
     ) -> tuple[Float[Tensor, "*samples batch latent"], Float[Tensor, "*samples batch"]]:
         """z' and log |det dz'/dz| = Σ log g."""
-        shift, gate = self.net(z, context)
+        shift, gate = map(restored, self.net(z, context))
         gate = gate + INITIAL_GATE
         return torch.lerp(shift, z, torch.sigmoid(gate)), nn.functional.logsigmoid(gate).sum(-1)
 

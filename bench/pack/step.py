@@ -22,8 +22,8 @@ def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
     """Check that the steps of `trainers` can be taken at once, and return them.
 
     Raises:
-        Unpackable: trainers differ in kind, parameters in type, weights are averaged, or one has a step of its own and
-            does not say that it `packs`.
+        Unpackable: trainers differ in kind, parameters in type, weights are averaged, products are of bfloat16, or one
+            has a step of its own and does not say that it `packs`.
     """
     kind = type(trainers[0])
     if {type(trainer) for trainer in trainers} != {kind}:
@@ -33,6 +33,8 @@ def packable(trainers: Sequence[Trainer]) -> list[GradientStep]:
         raise Unpackable(f"{kind.__name__} takes a step of its own")
     if any(step.average is not None for step in steps):
         raise Unpackable("its weights are averaged")
+    if any(step.settings.precision != "float32" for step in steps):
+        raise Unpackable("it trains in bfloat16")
     if len({parameter.dtype for parameter in steps[0].parameters}) != 1:
         raise Unpackable("its parameters are not of one type of number")
     return steps

@@ -110,6 +110,9 @@ COLUMNS: dict[str, Column] = {
         "how the training step was compiled: step or graph, part by part where a resumed run differs; empty: eager",
         kind="text",
     ),
+    "trained_in": Column(
+        "", "precision of the convolutions and matrix products of training; empty: float32", kind="text"
+    ),
     "compile_seconds": Column("s", "compilation alone; empty where nothing is compiled", averaged="cost"),
     "eval_seconds": Column("s", "validation and test evaluation", averaged="cost"),
     "validation_seconds": Column("s", "of those, the validations that chose the weights", averaged="cost"),

@@ -21,6 +21,8 @@ TITLES = {
     "realnvp-normflows": "realnvp beside normflows",
     "vae-conv-pythae": "A convolutional VAE beside pythae's trainer",
     "realnvp-conv-nflows": "realnvp_conv beside nflows",
+    "unet-torchcfm": "flow_matching_unet beside TorchCFM",
+    "bfloat16": "Training in bfloat16 beside float32",
     "compiled": "Compiled steps",
     "pack": "Seeds trained as one batch",
     "cli": "The command",

@@ -15,6 +15,7 @@ from bench.errors import NotApplicable
 from bench.machine.device import chosen_device
 from bench.metrics.features.stored import hash_of_all
 from bench.models.entry import Entry
+from bench.models.parts.precision import check_precision
 from bench.record.key import Content, RunKey
 from bench.record.store import Record, RunFolder
 from bench.setup import build
@@ -226,16 +227,17 @@ class Resolver:
         """Refuses what training could not begin with, once for all cells that ask the same.
 
         Raises:
-            BenchError: the step cannot be compiled as asked, or the entry needs more examples.
+            BenchError: the step cannot be compiled as asked or not take bfloat16, or the entry needs more examples.
             NotApplicable: the entry cannot model these data.
         """
         width, batch_size = options["width"], config.train.batch_size
-        asked = repr((config.model, sorted(config.data.items()), width, batch_size, config.compile))
+        asked = repr((config.model, sorted(config.data.items()), width, batch_size, config.compile, config.precision))
         if asked in self.trainable:
             return
         with torch.random.fork_rng(devices=[]):
             entry = build.built(cls, options, dataset.spec, config.model["name"])
         chosen_mode(config.compile, entry, device)
+        check_precision(config.precision, entry.takes_bfloat16, type(entry).__name__, device)
         entry.check_training(batch_size, examples(entry, dataset))
         self.trainable.add(asked)
 

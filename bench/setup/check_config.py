@@ -10,6 +10,7 @@ DEVICES = ("auto", "cpu", "cuda")
 ESTIMATORS = ("auto", "iwae", "refined", "ais")
 COVARIANCES = ("diagonal", "full")
 PACKS = ("seeds",)
+PRECISIONS = ("float32", "bfloat16")
 COMPILES = ("off", "auto", "step", "graph")
 
 MAY_BE_ZERO = {"seed", "warmup", "final", "noise_scales", "weight_decay"}
@@ -59,6 +60,8 @@ def check_words(config: Config) -> None:
     """
     if config.compile not in COMPILES:
         raise unknown("mode", config.compile, COMPILES, "compile")
+    if config.precision not in PRECISIONS:
+        raise unknown("precision", config.precision, PRECISIONS, "precision")
     if config.pack is not None and config.pack not in PACKS:
         raise unknown("pack", config.pack, PACKS)
     if config.eval.estimator not in ESTIMATORS:

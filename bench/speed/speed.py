@@ -12,6 +12,7 @@ from bench.machine.heap import keep_freed_memory
 from bench.record.provenance import device_name, git_commit
 from bench.record.store import check_writable, write_atomically
 from bench.speed.cases.annealing import annealing
+from bench.speed.cases.bfloat16 import bfloat16
 from bench.speed.cases.bounds import bounds
 from bench.speed.cases.cnf_grid import cnf_grid
 from bench.speed.cases.commands import bench_seconds, commands, large_report
@@ -24,6 +25,7 @@ from bench.speed.cases.packed import packed
 from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
 from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
 from bench.speed.cases.realnvp_conv_against_nflows import realnvp_conv_against_nflows
+from bench.speed.cases.unet_against_torchcfm import unet_against_torchcfm
 from bench.speed.cases.vae_against_pythae import conv_against_pythae, vae_against_pythae
 from bench.speed.figure import Figure, csv_text, figure_table, read_rows
 from bench.speed.interleave import Effort
@@ -52,6 +54,8 @@ CASES: dict[str, Case] = {
     "realnvp-normflows": lambda device, _: realnvp_against_normflows(device, Effort(seconds=15)),
     "vae-conv-pythae": lambda device, _: conv_against_pythae(device, Effort(seconds=40)),
     "realnvp-conv-nflows": lambda device, _: realnvp_conv_against_nflows(device, Effort(seconds=40)),
+    "unet-torchcfm": lambda device, _: unet_against_torchcfm(device, Effort(seconds=40)),
+    "bfloat16": lambda device, _: bfloat16(device, Effort(seconds=20)),
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cnf-grid": lambda device, _: cnf_grid(device, Effort(seconds=60)),

@@ -13,6 +13,7 @@ from bench.models.glow import Glow
 from bench.models.hvae import HVAE
 from bench.models.iwae import IWAE
 from bench.models.parts.flow import Flow
+from bench.models.parts.precision import products
 from bench.models.realnvp_conv import RealNVPConv
 from bench.models.tarflow import TarFlow
 from bench.models.vae_conv import VAEConv
@@ -102,6 +103,22 @@ def test_an_entry_that_says_so_has_a_loss_of_one_graph(build: Build) -> None:
     expected = entry.loss(x).mean()
     torch.manual_seed(1)
     torch.testing.assert_close(traced(x), expected)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_gradient_in_bfloat16_is_that_of_float32_but_for_rounding(name: str) -> None:
+    """Of the same draws; a loss is of float32 all the same."""
+    build = partial(CNFConv, solver="midpoint", step_size=0.5) if name == "cnf_conv" else ENTRIES[name]
+    entry, x, gradients = perturbed(small(build, (1, 8, 8)), 0.02), torch.randn(16, 1, 8, 8), []
+    assert entry.takes_bfloat16
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(1)
+        with products(precision, x.device):
+            losses = entry.loss(x)
+        assert losses.dtype == torch.float32
+        parts = torch.autograd.grad(losses.mean(), list(entry.parameters()))
+        gradients.append(torch.cat([part.flatten() for part in parts]))
+    assert 0 < (gradients[1] - gradients[0]).norm() < 0.03 * gradients[0].norm()
 
 
 def test_most_entries_compile() -> None:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.models.parts.networks import linear_layer
+from bench.models.parts.precision import restored
 
 HEAD_SIZE = 64
 """Numbers of a head, about: as many heads as come nearest."""
@@ -100,8 +101,7 @@ class CausalTransformer(nn.Module):
         h = self.embedding(tokens) + self.positions[: tokens.shape[1]]
         for layer in self.layers:
             h = layer(h)
-        read: Tensor = self.head(self.norm(h))
-        return read
+        return restored(self.head(self.norm(h)))
 
     def step(
         self, token: Float[Tensor, "batch inputs"], number: int, caches: list[Cache | None]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench.laws.gaussian import DiagonalGaussian, FullGaussian, gaussian_log_prob
 from bench.models.parts.networks import activation_named, check_shape, linear_layer, mlp, soft_clamp, spread
+from bench.models.parts.precision import restored
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 5.0
@@ -33,7 +34,7 @@ class LogScaleHead(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """Log-scales within ±`LOG_SCALE_BOUND`."""
-        return soft_clamp(self.linear(hidden), LOG_SCALE_BOUND)
+        return soft_clamp(restored(self.linear(hidden)), LOG_SCALE_BOUND)
 
 
 class Encoder(nn.Module):
@@ -72,7 +73,7 @@ class DiagonalEncoder(nn.Module):
     def forward(self, x: Float[Tensor, "batch dim"]) -> DiagonalGaussian:
         """The posterior of each example."""
         features = self.trunk(x)
-        return DiagonalGaussian(self.mean_head(features), self.scale_head(features))
+        return DiagonalGaussian(restored(self.mean_head(features)), self.scale_head(features))
 
 
 class FullEncoder(nn.Module):
@@ -89,9 +90,10 @@ class FullEncoder(nn.Module):
     def forward(self, x: Float[Tensor, "batch dim"]) -> FullGaussian:
         """The posterior of each example."""
         features = self.diagonal.trunk(x)
-        mean, log_scale = self.diagonal.mean_head(features), self.diagonal.scale_head(features)
+        mean, log_scale = restored(self.diagonal.mean_head(features)), self.diagonal.scale_head(features)
         diagonal = torch.diag_embed(torch.exp(log_scale))
-        below = torch.zeros_like(diagonal).flatten(1).index_copy(1, self.below, self.below_head(features))
+        below_values = restored(self.below_head(features))
+        below = torch.zeros_like(diagonal).flatten(1).index_copy(1, self.below, below_values)
         return FullGaussian(mean, diagonal + below.view_as(diagonal))
 
 

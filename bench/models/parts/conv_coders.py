@@ -19,6 +19,7 @@ from bench.models.parts.conv_sizes import ConvSizes
 from bench.models.parts.levels import GreyLevels
 from bench.models.parts.logistic_law import LogisticLaw, Reading
 from bench.models.parts.networks import linear_layer, soft_clamp
+from bench.models.parts.precision import restored
 from bench.models.parts.squeeze import squeezed, unsqueezed
 from bench.spec import DataSpec
 
@@ -47,8 +48,7 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch hidden"]:
         """Features of pictures, flat or not."""
-        features: Tensor = self.layers(squeezed(x.reshape(-1, *self.image_shape)))
-        return features.flatten(1)
+        return restored(self.layers(squeezed(x.reshape(-1, *self.image_shape)))).flatten(1)
 
 
 class ConvNet(nn.Module):
@@ -72,7 +72,7 @@ class ConvNet(nn.Module):
     def forward(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch maps height width"]:
         """Maps of each latent."""
         top = self.first(z.reshape(-1, z.shape[-1])).reshape(-1, *self.top)
-        maps = unsqueezed(self.layers(top))
+        maps = restored(unsqueezed(self.layers(top)))
         return maps.reshape(*z.shape[:-1], *maps.shape[1:])
 
 

@@ -14,6 +14,7 @@ from nflows.transforms import Transform
 from torch import Tensor, nn
 
 from bench.models.parts.conv_net import GatedConvNet
+from bench.models.parts.precision import exact
 from bench.models.parts.squeeze import squeezed, unsqueezed
 
 INITIAL_GAIN = 0.01
@@ -107,9 +108,10 @@ class ChannelMixing(PictureMap):
 
     def forward(self, x: Pictures) -> tuple[Pictures, LogDet]:
         """Channels mixed at every place by one matrix."""
-        lower, upper = self.triangles()
-        weight = self.permutation @ lower @ upper
-        return nn.functional.conv2d(x, weight[:, :, None, None]), self.log_det(x)
+        with exact(x.device):  # rounded, it would not be the map of this determinant
+            lower, upper = self.triangles()
+            weight = self.permutation @ lower @ upper
+            return nn.functional.conv2d(x, weight[:, :, None, None]), self.log_det(x)
 
     def inverse(self, y: Pictures) -> tuple[Pictures, LogDet]:
         """As they were."""

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bench.models.parts.precision import restored
+
 
 def conv_layer(inputs: int, outputs: int, side: int = 3, gain: float = 1.0) -> nn.Conv2d:
     """A convolution that keeps sides and gives unit inputs a standard deviation of about `gain`.
@@ -61,5 +63,4 @@ class GatedConvNet(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch outputs height width"]:
         """Features of the same sides."""
-        y: Tensor = self.last(nn.functional.elu(self.blocks(self.first(x))))
-        return y
+        return restored(self.last(nn.functional.elu(self.blocks(self.first(x)))))

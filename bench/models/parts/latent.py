@@ -134,6 +134,7 @@ class GaussianLatentEntry(LatentEntry):
         """
         super().__init__(data, width=width, latent_size=latent_size)
         self.own_shape, self.standardise = self.picture_form({"coders": coders})
+        self.takes_bfloat16 = coders == "conv"
         if coders == "conv":
             if not self.activates_others:
                 check_used(activation)

@@ -18,6 +18,7 @@ from bench.laws.gaussian import DiagonalGaussian
 from bench.models.parts.coders import INITIAL_LOG_SCALE, LOG_SCALE_BOUND
 from bench.models.parts.conv_net import GatedBlock, conv_layer, halving_levels
 from bench.models.parts.networks import soft_clamp
+from bench.models.parts.precision import restored
 from bench.models.parts.squeeze import squeezed
 
 SMALL_GAIN = 0.1
@@ -61,12 +62,12 @@ class Group(nn.Module):
 
     def law(self, maps: Maps, features: Float[Tensor, "batch beside height width"]) -> DiagonalGaussian:
         """q(z | x, the latents before), flat."""
-        mean, raw = self.posterior(nn.functional.elu(torch.cat((maps, features), 1))).chunk(2, 1)
+        mean, raw = restored(self.posterior(nn.functional.elu(torch.cat((maps, features), 1)))).chunk(2, 1)
         return DiagonalGaussian(mean.flatten(1), soft_clamp(raw.flatten(1) + INITIAL_LOG_SCALE, LOG_SCALE_BOUND))
 
     def forward(self, maps: Maps, z: Float[Tensor, "batch latent"]) -> Maps:
         """The maps with the group taken in."""
-        scale = torch.exp(soft_clamp(self.scale(nn.functional.elu(maps)), LOG_SCALE_BOUND))
+        scale = torch.exp(soft_clamp(restored(self.scale(nn.functional.elu(maps))), LOG_SCALE_BOUND))
         taken: Tensor = self.block(maps + self.back(scale * z.reshape(-1, *self.shape)))
         return taken
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bench.models.parts.conv_net import conv_layer
 from bench.models.parts.networks import linear_layer
+from bench.models.parts.precision import restored
 from bench.models.parts.squeeze import squeezed, unsqueezed
 
 FREQUENCIES = 4
@@ -98,4 +99,4 @@ class UNet(nn.Module):
         beside.pop()
         for level in self.up:
             h = level(torch.cat((nn.functional.interpolate(h, scale_factor=2), beside.pop()), 1), time)
-        return unsqueezed(self.last(nn.functional.silu(h)))
+        return restored(unsqueezed(self.last(nn.functional.silu(h))))
