@@ -21,7 +21,7 @@ DATA = {
     "bits": ["data=digits_binary", "data.labelled=100", "budget.steps=4"],
 }
 ON_PICTURES = {"realnvp", "cnf", "cnf_fast", "flow_matching", "vae", "vae_iaf", "gmvae", "m2", "gan", "ae_expost"}
-ON_PICTURES |= {"realnvp_conv", "glow", "tarflow", "vae_conv", "hvae", "cnf_conv", "flow_matching_unet"}
+ON_PICTURES |= {"realnvp_conv", "glow", "tarflow", "jet", "vae_conv", "hvae", "cnf_conv", "flow_matching_unet"}
 """Entries that are run on digits too; the others are of the same parts."""
 
 

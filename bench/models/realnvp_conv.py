@@ -40,6 +40,7 @@ class RealNVPConv(Flow):
         couplings: int = 6,
         blocks: int = 2,
         dequantisation: Dequantisation = "uniform",
+        recompute: bool = False,
     ) -> None:
         """Builds the flow.
 
@@ -52,6 +53,8 @@ class RealNVPConv(Flow):
             blocks: gated residual blocks of a coupling's net.
             dequantisation: `uniform`, or `variational`: four couplings more bend the noise within each grey level,
                 given the levels of the picture (Ho et al. 2019).
+            recompute: whether a coupling's net is computed again in the backward pass: for a third more time the
+                features of one net at a time are held.
 
         Raises:
             BenchError: for a number below 1, or an unknown dequantisation.
@@ -74,7 +77,7 @@ class RealNVPConv(Flow):
             maps: list[PictureMap] = []
             for number in range(couplings):
                 maps += self.before(level, number, channels)
-                maps.append(ConvCoupling(channels // 2, channels, next(hidden), blocks))
+                maps.append(ConvCoupling(channels // 2, channels, next(hidden), blocks, recompute))
             scales.append(Chain(maps))
         self.transform = Levels(image_shape, scales)
         if bends:

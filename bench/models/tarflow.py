@@ -11,19 +11,20 @@ from bench.config import Optimiser
 from bench.errors import BenchError, NotApplicable
 from bench.models.entry import Context
 from bench.models.optimise import GradientStep, Trainer
-from bench.models.parts.causal_transformer import Cache, CausalTransformer
 from bench.models.parts.flow import Flow
 from bench.models.parts.networks import soft_clamp, spread
 from bench.models.parts.patches import patched, settled_patch, unpatched
+from bench.models.parts.recompute import called
+from bench.models.parts.transformer import LEAST_FEATURES, Cache, Transformer
 from bench.models.parts.weight_average import WeightAverage
 from bench.spec import DataSpec
 
 LOG_SCALE_BOUND = 3.0
 """Largest |log-scale| of a block: without a bound trainings at high rates diverge."""
+PATCHES_ACROSS = 4
+"""That an unset patch leaves, where it can."""
 INITIAL_GAIN = 0.01
 """Standard deviation of a new block's shifts and log-scales: near the identity, yet every weight gets a gradient."""
-LEAST_FEATURES = 2
-"""Of a transformer: a layer norm makes nothing of one."""
 
 Tokens = Float[Tensor, "batch tokens features"]
 LogDet = Float[Tensor, " batch"]
@@ -32,14 +33,15 @@ LogDet = Float[Tensor, " batch"]
 class CausalBlock(nn.Module):
     """z_t = (x_t - b_t) exp(-a_t), where a transformer reads (a_t, b_t) off x_1, ..., x_{t-1}; the first stays."""
 
-    def __init__(self, tokens: int, numbers: int, features: int, layers: int) -> None:
+    def __init__(self, tokens: int, numbers: int, features: int, layers: int, recompute: bool) -> None:
         """`numbers` are those of a token, `features` those of the transformer."""
         super().__init__()
-        self.net = CausalTransformer(tokens - 1, numbers, features, 2 * numbers, layers, INITIAL_GAIN)
+        self.recompute = recompute
+        self.net = Transformer(tokens - 1, numbers, features, 2 * numbers, layers, INITIAL_GAIN)
 
     def forward(self, x: Tokens) -> tuple[Tokens, LogDet]:
         """All tokens at once, and the log-determinant."""
-        raw, shift = self.net(x[:, :-1]).chunk(2, -1)
+        raw, shift = called(self.net, x[:, :-1], self.recompute).chunk(2, -1)
         log_scale = soft_clamp(raw, LOG_SCALE_BOUND)
         z = torch.cat((x[:, :1], (x[:, 1:] - shift) * torch.exp(-log_scale)), 1)
         return z, -log_scale.flatten(1).sum(1)
@@ -62,13 +64,15 @@ class PatchFlow(Transform):  # type: ignore[misc]
     As nflows' transforms do, it maps flat events to flat latents of as many numbers.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], side: int, widths: list[int], layers: int) -> None:
-        """`widths` are the features of each block's transformer."""
+    def __init__(
+        self, image_shape: tuple[int, int, int], side: int, widths: list[int], layers: int, recompute: bool = False
+    ) -> None:
+        """`widths` are the features of each block's transformer; see `called` for `recompute`."""
         super().__init__()
         self.image_shape, self.side = image_shape, side
         channels, height, width = image_shape
         tokens, numbers = height * width // side**2, channels * side**2
-        self.blocks = nn.ModuleList(CausalBlock(tokens, numbers, features, layers) for features in widths)
+        self.blocks = nn.ModuleList(CausalBlock(tokens, numbers, features, layers, recompute) for features in widths)
 
     def forward(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
         """Latents and log-determinant, `(batch, dim)` and `(batch,)`."""
@@ -106,6 +110,7 @@ class TarFlow(Flow):
         layers: int = 2,
         noise: float = 0.0,
         average: float = 0.0,
+        recompute: bool = False,
     ) -> None:
         """Builds the flow.
 
@@ -118,6 +123,8 @@ class TarFlow(Flow):
             noise: standard deviation, in model space, of Gaussian noise that training adds to examples. Samples then
                 take one step x + noise² ∇ log p(x) back. At 0 there is neither.
             average: width of the average of weights that is evaluated, as a share of the steps; 0 takes the last ones.
+            recompute: whether a block's transformer is computed again in the backward pass: for a third more time the
+                features of one block at a time are held.
 
         Raises:
             BenchError: for a number below 1, a negative noise, a patch below 1, or an average out of range.
@@ -131,11 +138,11 @@ class TarFlow(Flow):
         if not 0 <= noise < float("inf"):
             raise BenchError(f"model.noise={noise} is no standard deviation: give a number from 0")
         self.noise = noise
-        image_shape, side = settled_patch(data, patch, type(self).__name__)
+        image_shape, side = settled_patch(data, patch, type(self).__name__, PATCHES_ACROSS)
         if image_shape[1] * image_shape[2] == side**2:
             raise NotApplicable(f"{type(self).__name__}: one patch is all of the picture: give a smaller model.patch")
         features = [max(LEAST_FEATURES, share) for share in spread(width, [1] * blocks)]
-        self.transform = PatchFlow(image_shape, side, features, layers)
+        self.transform = PatchFlow(image_shape, side, features, layers, recompute)
         self.average = WeightAverage(self, average) if average else None
 
     def evaluation_weights(self) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ FIXED: dict[str, tuple[str, int, int]] = {
     "vae_latent": ("VAE", 3, 8), "vae_mean": ("VAE", 0, 9), "vae_conv": ("VAE", 0, 3), "hvae": ("VAE", 2, 10),
     "realnvp": ("flow", 0, 1), "realnvp_paper": ("flow", 2, 6), "maf": ("flow", 1, 2), "nsf": ("flow", 2, 3),
     "nsf_ar": ("flow", 1, 4), "realnvp_conv": ("flow", 0, 7), "glow": ("flow", 1, 8),
-    "tarflow": ("flow", 2, 0),
+    "tarflow": ("flow", 2, 0), "jet": ("flow", 0, 9),
     "cnf": ("ODE flow", 0, 2), "cnf_fast": ("ODE flow", 1, 3), "flow_matching": ("ODE flow", 2, 0),
     "flow_matching_ml": ("ODE flow", 1, 5), "cnf_conv": ("ODE flow", 0, 7), "flow_matching_unet": ("ODE flow", 2, 8),
     "ae": ("autoencoder", 0, 4), "ae_expost": ("autoencoder", 1, 6), "ae_moment": ("autoencoder", 2, 3),

@@ -12,6 +12,7 @@ from bench.models.flow_matching_unet import FlowMatchingUNet
 from bench.models.glow import Glow
 from bench.models.hvae import HVAE
 from bench.models.iwae import IWAE
+from bench.models.jet import Jet
 from bench.models.parts.flow import Flow
 from bench.models.parts.precision import products
 from bench.models.realnvp_conv import RealNVPConv
@@ -28,6 +29,7 @@ ENTRIES: dict[str, Build] = {
     "realnvp_conv": RealNVPConv,
     "glow": Glow,
     "tarflow": TarFlow,
+    "jet": Jet,
     "cnf_conv": CNFConv,
     "flow_matching_unet": FlowMatchingUNet,
     "vae_conv": VAEConv,
@@ -38,7 +40,7 @@ ENTRIES: dict[str, Build] = {
 }
 COARSE = {("vampprior", (3, 32, 32)): 100_000}
 """Budgets from which on an entry meets each: a rank more of 3,072 pseudo-pixels costs 3,122 parameters."""
-FLOWS: list[type[Flow]] = [RealNVPConv, Glow, TarFlow]
+FLOWS: list[type[Flow]] = [RealNVPConv, Glow, TarFlow, Jet]
 SHAPES = [(1, 8, 8), (3, 4, 8), (2, 4, 4)]
 every_entry = pytest.mark.parametrize("build", ENTRIES.values(), ids=ENTRIES)
 every_flow = pytest.mark.parametrize("cls", FLOWS)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bench.models.parts.conv_net import GatedConvNet
 from bench.models.parts.precision import exact
+from bench.models.parts.recompute import called
 from bench.models.parts.squeeze import squeezed, unsqueezed
 
 INITIAL_GAIN = 0.01
@@ -132,9 +133,13 @@ class ConvCoupling(PictureMap):
     s is a tanh times a factor of each channel, which is learned.
     """
 
-    def __init__(self, kept: int, channels: int, hidden: int, blocks: int) -> None:
-        """Conditions the last `channels - kept` channels on the first `kept`, by `hidden` channels inside."""
+    def __init__(self, kept: int, channels: int, hidden: int, blocks: int, recompute: bool = False) -> None:
+        """Conditions the last `channels - kept` channels on the first `kept`, by `hidden` channels inside.
+
+        With `recompute` these are made again in the backward pass.
+        """
         super().__init__()
+        self.recompute = recompute
         self.kept, self.changed = kept, channels - kept
         self.net = GatedConvNet(kept, hidden, 2 * self.changed, blocks, INITIAL_GAIN)
         self.factor = nn.Parameter(torch.ones(self.changed, 1, 1))
@@ -153,7 +158,7 @@ class ConvCoupling(PictureMap):
 
     def scale_and_shift(self, kept: Pictures) -> tuple[Pictures, Pictures]:
         """The log-scale and the shift of the channels that change."""
-        raw, shift = self.net(kept).chunk(2, 1)
+        raw, shift = called(self.net, kept, self.recompute).chunk(2, 1)
         return torch.tanh(raw) * self.factor, shift
 
 

@@ -7,8 +7,6 @@ from bench.errors import BenchError, NotApplicable
 from bench.spec import DataSpec
 
 LARGEST_DEFAULT = 4
-FEWEST_ACROSS = 4
-"""Patches across a side that an unset patch leaves at least, where it can."""
 
 
 def patched(x: Float[Tensor, "batch channels height width"], side: int) -> Float[Tensor, "batch tokens features"]:
@@ -27,13 +25,14 @@ def unpatched(
     return cells.permute(0, 3, 1, 4, 2, 5).reshape(-1, *image_shape)
 
 
-def settled_patch(data: DataSpec, patch: int | None, name: str) -> tuple[tuple[int, int, int], int]:
+def settled_patch(data: DataSpec, patch: int | None, name: str, across: int) -> tuple[tuple[int, int, int], int]:
     """`(channels, height, width)` of pictures, and the side of their patches.
 
     Args:
         data: what an example is.
-        patch: the side; null takes the largest of up to 4 pixels that leaves four patches across each side, else 1.
+        patch: the side; null takes the largest of up to 4 pixels that leaves so many `across` each side, else 1.
         name: of the entry, in an error.
+        across: patches that an unset side leaves across the shorter side of a picture at least.
 
     Raises:
         BenchError: for a side below 1.
@@ -47,7 +46,7 @@ def settled_patch(data: DataSpec, patch: int | None, name: str) -> tuple[tuple[i
     shorter = min(height, width)
     divisors = [side for side in range(1, shorter + 1) if height % side == 0 and width % side == 0]
     if patch is None:
-        most = max(1, min(LARGEST_DEFAULT, shorter // FEWEST_ACROSS))
+        most = max(1, min(LARGEST_DEFAULT, shorter // across))
         return data.image_shape, max(side for side in divisors if side <= most)
     if patch not in divisors:
         nearest = min(divisors, key=lambda side: abs(side - patch))

@@ -1,7 +1,7 @@
-"""A transformer over a sequence in which a token sees itself and those before it (Vaswani et al. 2017).
+"""A transformer over a sequence (Vaswani et al. 2017), causal or not: in a causal one a token sees none behind it.
 
 Layers are pre-norm: h + attention(norm(h)), then h + perceptron(norm(h)). A whole sequence goes through in one call;
-token by token, `step` keeps the keys and values of those before.
+token by token, `step` of a causal one keeps the keys and values of those before.
 """
 
 import math
@@ -20,25 +20,29 @@ EXPANSION = 4
 RESIDUAL_GAIN = 0.1
 """Factor on a new layer's outputs: it starts near the identity, yet every weight gets a gradient."""
 
+LEAST_FEATURES = 2
+"""Of a transformer: a layer norm makes nothing of one."""
+
 Hidden = Float[Tensor, "batch tokens features"]
 Cache = tuple[Tensor, Tensor]
 """Keys and values of the tokens so far, `(batch, heads, tokens, head)` each."""
 
 
-class CausalAttention(nn.Module):
-    """Scaled dot-product attention of several heads, causal."""
+class Attention(nn.Module):
+    """Scaled dot-product attention of several heads."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, causal: bool) -> None:
         super().__init__()
+        self.causal = causal
         self.heads = max(1, round(features / HEAD_SIZE))
         inside = self.heads * math.ceil(features / self.heads)
         self.inputs = linear_layer(features, 3 * inside)
         self.outputs = linear_layer(inside, features, gain=RESIDUAL_GAIN)
 
     def forward(self, h: Hidden) -> Hidden:
-        """What each token reads off itself and those before."""
+        """What each token reads off all tokens, in a causal one off itself and those before."""
         query, key, value = self.split(h)
-        return self.merged(nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True))
+        return self.merged(nn.functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal))
 
     def step(self, h: Hidden, cache: Cache | None) -> tuple[Hidden, Cache]:
         """The same for one token behind those of the cache, which it joins."""
@@ -61,10 +65,10 @@ class CausalAttention(nn.Module):
 class Layer(nn.Module):
     """Attention, then a perceptron, each added to what comes in."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, causal: bool) -> None:
         super().__init__()
         self.before_attention, self.before_perceptron = nn.LayerNorm(features), nn.LayerNorm(features)
-        self.attention = CausalAttention(features)
+        self.attention = Attention(features, causal)
         self.perceptron = nn.Sequential(
             linear_layer(features, EXPANSION * features),
             nn.GELU(),
@@ -84,15 +88,24 @@ class Layer(nn.Module):
         return h + self.perceptron(self.before_perceptron(h)), cache
 
 
-class CausalTransformer(nn.Module):
-    """From a sequence of `inputs` numbers a token to one of `outputs`, each read off its token and those before."""
+class Transformer(nn.Module):
+    """From a sequence of `inputs` numbers a token to one of `outputs`, each read off all tokens that its token sees."""
 
-    def __init__(self, tokens: int, inputs: int, features: int, outputs: int, layers: int, final_gain: float) -> None:
+    def __init__(
+        self,
+        tokens: int,
+        inputs: int,
+        features: int,
+        outputs: int,
+        layers: int,
+        final_gain: float,
+        causal: bool = True,
+    ) -> None:
         """`final_gain` is about the standard deviation of a new net's outputs."""
         super().__init__()
         self.embedding = linear_layer(inputs, features)
         self.positions = nn.Parameter(0.1 * torch.randn(tokens, features))
-        self.layers = nn.ModuleList(Layer(features) for _ in range(layers))
+        self.layers = nn.ModuleList(Layer(features, causal) for _ in range(layers))
         self.norm = nn.LayerNorm(features)
         self.head = linear_layer(features, outputs, gain=final_gain)
 
