@@ -25,14 +25,14 @@ def test_a_patch_is_a_square_of_all_channels() -> None:
     ("shape", "side"), [((1, 28, 28), 4), ((3, 32, 32), 4), ((1, 8, 8), 2), ((3, 4, 8), 1), ((1, 7, 7), 1)]
 )
 def test_an_unset_patch_leaves_four_across(shape: tuple[int, int, int], side: int) -> None:
-    assert settled_patch(told(shape), None, "Mine") == (shape, side)
+    assert settled_patch(told(shape), None, "Mine", 4) == (shape, side)
 
 
 def test_mistakes_are_named() -> None:
-    assert settled_patch(told((1, 28, 28)), 7, "Mine") == ((1, 28, 28), 7)
+    assert settled_patch(told((1, 28, 28)), 7, "Mine", 4) == ((1, 28, 28), 7)
     with pytest.raises(NotApplicable, match=r"Mine: model.patch=5 does not divide 28x28 pixels: use 4"):
-        settled_patch(told((1, 28, 28)), 5, "Mine")
+        settled_patch(told((1, 28, 28)), 5, "Mine", 4)
     with pytest.raises(BenchError, match=r"model.patch=0"):
-        settled_patch(told((1, 28, 28)), 0, "Mine")
+        settled_patch(told((1, 28, 28)), 0, "Mine", 4)
     with pytest.raises(NotApplicable, match="models pictures"):
-        settled_patch(DataSpec((64,)), None, "Mine")
+        settled_patch(DataSpec((64,)), None, "Mine", 4)
