@@ -218,3 +218,66 @@ def reports() -> "Reports":
         return ranked(study, results_dir, data_of, terminal_width())
 
     return Reports(reported, ranked_lines)
+
+
+def study_folder(arguments: argparse.Namespace) -> Path:
+    """The study's folder."""
+    place: Path = arguments.results_dir / arguments.study
+    return place
+
+
+def call_status(arguments: argparse.Namespace) -> int:
+    """`bench status`."""
+    from bench.cells.terminal import say
+    from bench.upkeep.status import status_command
+
+    return status_command(study_folder(arguments), arguments.watch, arguments.json, say)
+
+
+def call_cancel(arguments: argparse.Namespace) -> int:
+    """`bench cancel`: 1 when a command could not be ended."""
+    from bench.cells.terminal import say
+    from bench.upkeep.cancel import cancel_command
+
+    return cancel_command(study_folder(arguments), say)
+
+
+def call_retry(arguments: argparse.Namespace) -> int:
+    """`bench retry`: as `bench run`."""
+    from bench.cells.plans import Plan
+    from bench.cells.terminal import say
+    from bench.commands import run_command
+    from bench.upkeep.retry import retry_command
+
+    def run(plan: Plan, only: set[str]) -> int:
+        config_dir = None if plan.config_dir is None else Path(plan.config_dir)
+        return run_command(plan.arguments, plan.multirun, False, False, config_dir, reports(), only)
+
+    return retry_command(study_folder(arguments), arguments.state, arguments.error, run, say)
+
+
+def call_clean(arguments: argparse.Namespace) -> int:
+    """`bench clean`."""
+    from bench.cells.terminal import say
+    from bench.setup.versions import versions_of
+    from bench.upkeep.clean import clean_command
+
+    return clean_command(study_folder(arguments), arguments.yes, versions_of, say)
+
+
+def call_merge(arguments: argparse.Namespace) -> int:
+    """`bench merge`: 1 when runs of one id differ."""
+    from bench.cells.terminal import say
+    from bench.upkeep.merge import merge_command
+
+    return merge_command(arguments.into, arguments.source, say)
+
+
+UPKEEP = {
+    "status": call_status,
+    "cancel": call_cancel,
+    "retry": call_retry,
+    "clean": call_clean,
+    "merge": call_merge,
+}
+"""What the commands on a study's folder call, by their names."""

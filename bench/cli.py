@@ -11,6 +11,7 @@ import bench
 from bench import calls
 from bench.errors import BenchError, NotApplicable, OutOfHours
 from bench.signs import plain_signs
+from bench.upkeep.words import add_upkeep
 from bench.use.words import add_commands
 
 EPILOG = """examples:
@@ -187,6 +188,7 @@ def parser() -> argparse.ArgumentParser:
     complete = commands.add_parser("completion", help="a script that completes commands and names in bash or zsh")
     complete.add_argument("shell", choices=["bash", "zsh"])
     complete.set_defaults(call=call_completion)
+    add_upkeep(commands, calls.UPKEEP)
     add_commands(commands)
     return top
 

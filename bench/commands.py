@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bench.cells.closing import Reports, closing_lines, command_of
 from bench.cells.dry_run import clock, forecast
 from bench.cells.planning import Orders, planned
+from bench.cells.plans import write_plan
 from bench.cells.pool import Pool
 from bench.cells.stored import stored_orders, stored_runs
 from bench.cells.sweep import sweep
@@ -34,11 +35,12 @@ def run_command(
     dry: bool,
     config_dir: Path | None,
     reports: Reports | None = None,
+    only: set[str] | None = None,
 ) -> int:
     """`bench run`: the exit code, 0 when every run ended ok or was not applicable, 1 otherwise, 2 for refusals.
 
     With `dry` nothing is run: what would be is said, and the code is 1 where a cell is refused. Hours are said before
-    the first run of a command that asks for a page.
+    the first run of a command that asks for a page. With `only` the runs of these ids alone are made, anew.
 
     Raises:
         BenchError: a mistake in the command.
@@ -71,7 +73,11 @@ def run_command(
             return refuse(orders)
         if not orders.cells:
             raise BenchError("no trial ended ok, so that there are no tuned runs to make")
-        swept = sweep(orders.cells, pool, again, told, until)
+        if only is None:
+            write_plan(arguments, multirun, config_dir, orders.cells, time.time())
+        else:
+            orders.cells = [order for order in orders.cells if order.run_id in only]
+        swept = sweep(orders.cells, pool, again or only is not None, told, until)
     finally:
         pool.end()
     for line in closing_lines(swept, orders.cells, reports, paged, command_of(arguments, multirun, config_dir)):

@@ -20,6 +20,7 @@ from typing import Any
 from bench.cells.lock import Lock
 from bench.cells.order import Order, Setting, from_plain
 from bench.cells.price import price_of
+from bench.cells.progress import ProgressFile
 from bench.config import Config
 from bench.config import from_plain as config_from_plain
 from bench.contract.check import check_entry
@@ -158,24 +159,26 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
         elapsed: dict[Path, float] = {}
         if len(pack) > 1:
             send("began", {"run_id": None, "elapsed": 0.0})
-            watch = stages(send)
+            watch = both(stages(send), ProgressFile(due[0][0].folder.path).show)
             watch(Stage("train" if pack[0].config.compile == "off" else "compile"))
             elapsed = train_pack(pack, progress(watch), lambda line: send("say", line))
         for order, cell in due:
             spent = elapsed.get(cell.folder.path, 0.0)
             send("began", {"run_id": order.run_id, "elapsed": spent})
             os.chdir(words["surroundings"]["folder"])  # an entry's constructor may have gone elsewhere
-            watch, tell = stages(send), partial(send, "row")
+            file = ProgressFile(order.folder.path)
+            watch, tell = both(stages(send), file.show), partial(send, "row")
             watch(Stage("data"))
             if order.run_id in trained:
-                send("record", evaluate_again(cell, tell, watch))
+                record = evaluate_again(cell, tell, watch)
             else:
                 tracking = Tracking(partial(tracker, cell.config), lambda line: send("say", line))
                 tracking.begin(order.run_id, asdict(cell.config))
                 report = progress(watch, tracking.report)
                 record = run(cell, report, spent, order.threads is not None, tell, watch)
                 tracking.end(record, cell.folder.path)
-                send("record", record)
+            file.remove()
+            send("record", record)
 
 
 def price(words: dict[str, Any], send: Send) -> None:
@@ -262,6 +265,16 @@ def stages(send: Send) -> Watch:
         if stage.phase != phase or phase != "evaluate" or now - said >= SHORTEST:
             said, phase = now, stage.phase
             send("stage", stage._asdict())
+
+    return watch
+
+
+def both(one: Watch, other: Watch) -> Watch:
+    """Tells two."""
+
+    def watch(stage: Stage) -> None:
+        one(stage)
+        other(stage)
 
     return watch
 

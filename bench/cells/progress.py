@@ -1,0 +1,77 @@
+"""How far a run is, in a small file of its folder, for whoever looks from elsewhere."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.machine.stage import Stage
+from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
+
+FILE = "progress.json"
+EVERY = 2.0
+"""Seconds between two writes within a phase."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run was when it last said so.
+
+    Attributes:
+        phase, share, value, about: of its stage, see `bench.machine.stage.Stage`.
+        began: when the phase began, in seconds since 1970.
+        share_then: that of the phase which was done then, by an earlier attempt.
+        at: when it said so.
+    """
+
+    phase: str
+    share: float | None
+    value: str
+    about: str
+    began: float
+    share_then: float
+    at: float
+
+    def seconds_left(self) -> float | None:
+        """Until the end of its training at the pace so far; None where nothing is known."""
+        if self.phase != "train" or self.share is None or self.share <= self.share_then:
+            return None
+        return (self.at - self.began) * (1 - self.share) / (self.share - self.share_then)
+
+
+class ProgressFile:
+    """Writes where a run is, once it has a folder; a disk that refuses costs the file and nothing else."""
+
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+        self.path, self.now = folder / FILE, now
+        self.phase, self.began, self.share_then, self.said = "", 0.0, 0.0, 0.0
+
+    def show(self, stage: Stage) -> None:
+        """Writes a stage unless one of its phase was written a moment ago."""
+        now = self.now()
+        if stage.phase == self.phase and now - self.said < EVERY:
+            return
+        if stage.phase != self.phase:
+            self.phase, self.began, self.share_then = stage.phase, now, stage.share or 0.0
+        self.said = now
+        progress = Progress(**stage._asdict(), began=self.began, share_then=self.share_then, at=now)
+        scratch = self.path.with_name(f".{FILE}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            scratch.write_text(json.dumps(asdict(progress)))
+            os.replace(scratch, self.path)
+
+    def remove(self) -> None:
+        """Takes the file away: the run has ended."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+def progress_in(folder: Path) -> Progress | None:
+    """What a run's folder says; None where it says nothing."""
+    try:
+        return Progress(**json_object(text_of(folder / FILE, RECORD_BYTES)))
+    except (OSError, Unreadable, TypeError):
+        return None

@@ -1,0 +1,53 @@
+"""`bench cancel`: ends the commands that drive a study; what they have begun goes on from its checkpoints."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.cells.lock import started
+from bench.cells.plans import Plan, plans_of
+from bench.errors import BenchError
+
+PATIENCE = 20.0
+"""Seconds that a command has to end after each signal."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+"""An interrupt first, as from a keyboard: the command then says how to go on."""
+
+
+def cancel_command(study: Path, say: Callable[[str], None], patience: float = PATIENCE) -> int:
+    """Ends the living drivers of a study; the exit code, 1 where one lives on or cannot be reached from here.
+
+    Raises:
+        BenchError: there is no such study, or no command drives it.
+    """
+    if not study.is_dir():
+        raise BenchError(f"no study in {study}: nothing was run there yet")
+    plans = plans_of(study)
+    here = [plan for plan in plans if plan.drives()]
+    others = [plan for plan in plans if plan.drives() is None]
+    if not here and not others:
+        raise BenchError(f"no command drives {study.name} now; bench status {study.name} says what is left")
+    alive = [plan for plan in here if not ended(plan, patience)]
+    for plan in here:
+        how = "still runs" if plan in alive else "ended"
+        say(f"{how}: process {plan.driver.pid}, {plan.command}")
+    for plan in others:
+        say(f"not reached: process {plan.driver.pid} on {plan.driver.host}, if it still runs: bench cancel there")
+    return 1 if alive or others else 0
+
+
+def ended(plan: Plan, patience: float) -> bool:
+    """True where the driver of a plan is gone, after as many signals as it took."""
+    for number in SIGNALS:
+        if not plan.drives():
+            return True
+        try:
+            os.kill(plan.driver.pid, number)
+        except ProcessLookupError:
+            return True
+        over = time.monotonic() + patience
+        while plan.drives() and time.monotonic() < over:
+            time.sleep(min(0.05, patience))
+    return started(plan.driver.pid) != plan.driver.start

@@ -1,0 +1,122 @@
+"""The cells of a study by what its folder says of them, read without their records being understood whole."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cells.lock import Holder, alive, read
+from bench.cells.plans import plans_of
+from bench.cells.progress import Progress, progress_in
+from bench.record.store import committed_statuses
+
+RUNNING, WAITING, BROKEN = "running", "waiting", "broken"
+"""States beside the statuses of a record: locked by a process that lives, asked for and not begun, a record that is
+none."""
+
+TRIALS = "tuning"
+"""In a study's folder: that of its trials, with runs/ of its own."""
+
+HEAD = 4_096
+"""Bytes of a record in which status and error stand: they are among its first columns."""
+STATUS = re.compile(r'^ "status": "(\w+)",$', re.MULTILINE)
+ERROR = re.compile(r'^ "error": (?:null|"((?:[^"\\]|\\.)*)"),?$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cell that a process holds.
+
+    Attributes:
+        run_id: of the cell.
+        holder: the process.
+        beat: seconds since it was last heard of.
+        progress: where it is; None where it has not said.
+    """
+
+    run_id: str
+    holder: Holder
+    beat: float
+    progress: Progress | None
+
+
+@dataclass
+class Cells:
+    """The cells of a study's folder.
+
+    Attributes:
+        states: run id -> status of its record or of its row, `running`, `waiting` or `broken`.
+        errors: run id -> error of a record that did not end ok.
+        running: those that are held.
+        planned: ids that commands asked for.
+        stale: locks whose holder is dead.
+    """
+
+    states: dict[str, str]
+    errors: dict[str, str]
+    running: list[Running]
+    planned: set[str]
+    stale: list[Path]
+
+
+def cells_of(study: Path) -> Cells:
+    """The cells of a study, or of its trials where the folder is theirs.
+
+    Raises:
+        BenchError: the study's table cannot be read.
+    """
+    wanted = {cell for plan in plans_of(study) for cell in plan.cells}
+    planned = {run_id for run_id, _ in wanted}
+    states = dict.fromkeys(planned, WAITING)
+    states |= {run: status for (run, evaluation), status in committed_statuses(study).items()}
+    errors: dict[str, str] = {}
+    for run_id, text in heads(study / "runs"):
+        status, error = STATUS.search(text), ERROR.search(text)
+        states[run_id] = status[1] if status else BROKEN
+        if error and error[1]:
+            errors[run_id] = error[1].encode().decode("unicode_escape", errors="replace")
+    running, stale = held(study / "runs")
+    states |= dict.fromkeys((one.run_id for one in running), RUNNING)
+    return Cells(states, errors, running, planned, stale)
+
+
+def heads(runs: Path) -> Iterator[tuple[str, str]]:
+    """The id and the beginning of the record of each run that has one."""
+    for name in listed(runs):
+        if name.startswith("."):
+            continue
+        try:
+            with open(runs / name / "record.json", "rb") as file:
+                yield name, file.read(HEAD).decode(errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+
+
+def held(runs: Path) -> tuple[list[Running], list[Path]]:
+    """The cells that living processes hold, and the locks of dead ones."""
+    running, stale, now = list[Running](), list[Path](), time.time()
+    for name in listed(runs):
+        if not (name.startswith(".") and name.endswith(".lock")):
+            continue
+        path, run_id = runs / name, name[1:].removesuffix(".lock")
+        try:
+            holder, touched = read(path), path.stat().st_mtime
+            if not alive(holder, path):
+                stale.append(path)
+                continue
+        except FileNotFoundError:
+            continue
+        progress = progress_in(runs / run_id)
+        heard = max(touched, progress.at if progress else 0.0)
+        running.append(Running(run_id, holder, max(0.0, now - heard), progress))
+    return sorted(running, key=lambda one: one.run_id), stale
+
+
+def listed(folder: Path) -> list[str]:
+    """The names in a folder; none where there is no folder."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,133 @@
+"""`bench clean`: what is left in a study's folder that nothing needs: shown first, then removed."""
+
+import contextlib
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cells.progress import FILE as PROGRESS
+from bench.errors import BenchError
+from bench.record.store import FINISHED
+from bench.upkeep.cells import TRIALS, Cells, cells_of, listed
+
+SCRATCH = re.compile(r"^\..+\.\d+$|^\..+\.lock\..+$|\.(?:stale|clock)$")
+"""Names of files that are written before they are renamed, or around a lock."""
+BROKEN = "record.json.broken"
+VERSION = re.compile(r'^ "(entry_version|training_version)": (\d+)', re.MULTILINE)
+
+Versions = Callable[[str], tuple[int, int] | None]
+"""The version of an entry of that name and that of training, as the code has them now; None for an unknown name."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file or folder that nothing needs.
+
+    Attributes:
+        path: of it.
+        why: in words.
+        size: bytes.
+    """
+
+    path: Path
+    why: str
+    size: int
+
+
+def leftovers(study: Path, versions: Versions) -> list[Leftover]:
+    """What nothing needs in a study's folder and that of its trials; nothing that a living process holds.
+
+    Raises:
+        BenchError: there is no such study, or its table cannot be read.
+    """
+    if not study.is_dir():
+        raise BenchError(f"no study in {study}: there is nothing to clean")
+    found: list[Leftover] = []
+    for folder in (study, study / TRIALS):
+        cells = cells_of(folder)
+        found += [Leftover(path, "lock of a process that died", size_of(path)) for path in cells.stale]
+        found += [Leftover(path, why, size_of(path)) for path, why in of_runs(folder, cells, versions)]
+    return found
+
+
+def of_runs(study: Path, cells: Cells, versions: Versions) -> Iterator[tuple[Path, str]]:
+    """What nothing needs under `runs/` of a folder, with the reason."""
+    runs, held = study / "runs", {one.run_id for one in cells.running}
+    for name in sorted(listed(runs)):
+        path = runs / name
+        if SCRATCH.search(name) and path not in cells.stale:
+            yield path, "scratch file of a process that died"
+        if name.startswith(".") or name in held or not path.is_dir():
+            continue
+        if why := superseded(path, versions):
+            yield path, why
+            continue
+        state, asked = cells.states.get(name), name in cells.planned
+        inside = listed(path)
+        if "checkpoint.safetensors" in inside and (state in FINISHED or not asked):
+            why = "the run has ended" if state in FINISHED else "no command of this study asks for the run"
+            yield path / "checkpoint.safetensors", f"checkpoint: {why}"
+        if BROKEN in inside:
+            yield path / BROKEN, "record that could not be read; the run was made again, or is to be"
+        if PROGRESS in inside and state in FINISHED:
+            yield path / PROGRESS, "progress of a run that has ended"
+        yield from ((path / file, "scratch file of a process that died") for file in inside if SCRATCH.search(file))
+
+
+def superseded(folder: Path, versions: Versions) -> str:
+    """Why a run's folder is of code of before; empty where it is not."""
+    try:
+        text = (folder / "record.json").read_text(errors="replace")
+    except OSError:
+        return ""
+    made = {name: int(number) for name, number in VERSION.findall(text)}
+    model = re.search(r'^ "model": "([^"]*)"', text, re.MULTILINE)
+    now = versions(model[1]) if model else None
+    if now is None or len(made) < 2:
+        return ""
+    if made["entry_version"] < now[0]:
+        return f"run of {model[1] if model else ''} of version {made['entry_version']}, which is {now[0]} now"
+    if made["training_version"] < now[1]:
+        return f"run by training of version {made['training_version']}, which is {now[1]} now"
+    return ""
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+        return path.stat().st_size
+    return 0
+
+
+def clean_command(study: Path, remove: bool, versions: Versions, say: Callable[[str], None]) -> int:
+    """Says what nothing needs, and with `remove` takes it away.
+
+    Raises:
+        BenchError: there is no such study, or its table cannot be read.
+    """
+    found = leftovers(study, versions)
+    for one in found:
+        say(f"{one.path}  {one.size / 1e3:.1f} kB  {one.why}")
+    total = f"{len(found)} of them, {sum(one.size for one in found) / 1e6:.1f} MB"
+    if not found:
+        say("nothing to clean")
+    elif remove:
+        taken_away(found)
+        say(f"removed {total}")
+    else:
+        say(f"{total}; remove them: bench clean {study.name} --yes")
+    return 0
+
+
+def taken_away(found: Iterable[Leftover]) -> None:
+    """Removes each; what is gone already is no mistake."""
+    for one in found:
+        if one.path.is_dir():
+            shutil.rmtree(one.path, ignore_errors=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                one.path.unlink()

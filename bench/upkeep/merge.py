@@ -1,0 +1,102 @@
+"""`bench merge`: runs that were made elsewhere come into a study; nothing is overwritten."""
+
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from bench.cells.lock import locked
+from bench.cells.verify import numbers
+from bench.errors import BenchError, CannotWrite
+from bench.record.reading import Unreadable
+from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
+from bench.upkeep.cells import TRIALS, listed
+
+ASIDE = "aside"
+"""In the study's folder: what was there of runs that had not ended well, before others came in their place."""
+
+Outcome = Literal["brought", "equal", "conflict", "left"]
+
+
+def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
+    """Brings the runs and trials of `source` into the study `into`, both results/STUDY; 1 where two of one id differ.
+
+    A run that both have is left as it is. Where that of `into` did not end well or not at all, the other takes its
+    place, and what was there is moved to `aside/`.
+
+    Raises:
+        BenchError: a folder has no runs, or both are one.
+        CannotWrite: `into` cannot be written.
+    """
+    if into.resolve() == source.resolve():
+        raise BenchError(f"{into} and {source} are one folder; name the study to bring into, then the other")
+    if not any(listed(source / part / "runs") for part in ("", TRIALS)):
+        raise BenchError(f"{source} has no runs/: name a study's folder, such as elsewhere/results/{into.name}")
+    outcomes: Counter[Outcome] = Counter()
+    for part in ("", TRIALS):
+        for name in sorted(listed(source / part / "runs")):
+            if not name.startswith("."):
+                outcome, why = merged(into / part, source / part, name)
+                outcomes[outcome] += 1
+                if outcome in ("conflict", "left"):
+                    say(f"{outcome}: {name}: {why}")
+    say(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
+    say(f"bench report {into.name} adds what was brought to its tables")
+    return 1 if outcomes["conflict"] else 0
+
+
+def merged(into: Path, source: Path, name: str) -> tuple[Outcome, str]:
+    """Brings one run; what became of it, and why where it did not come."""
+    theirs, ours = source / "runs" / name, into / "runs" / name
+    record = ended(theirs)
+    if record is None:
+        return "left", f"it has not ended in {source}"
+    with locked(ours) as other:
+        if other is not None:
+            return "left", f"{other} is at it"
+        own = ended(ours)
+        if own is None or (own["status"] not in FINISHED and record["status"] in FINISHED):
+            move_aside(ours, into / ASIDE)
+            copy(theirs, ours)
+            return "brought", ""
+        different = [column for column in numbers() if own.get(column) != record.get(column)]
+        if different and record["status"] in FINISHED:
+            return "conflict", f"differs in {', '.join(different[:5])}; {ours} is as it was"
+        for evaluation in listed(theirs / EVALUATIONS):
+            if not (ours / EVALUATIONS / evaluation).exists():
+                copy(theirs / EVALUATIONS / evaluation, ours / EVALUATIONS / evaluation)
+        return "equal", ""
+
+
+def ended(folder: Path) -> Record | None:
+    """The record of a run; None where it has none that can be read."""
+    try:
+        return RunFolder(folder).read()
+    except Unreadable:
+        return None
+
+
+def move_aside(folder: Path, place: Path) -> None:
+    """Moves a run's folder out of the way, if it is there."""
+    if folder.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        os.replace(folder, place / f"{folder.name}-{secrets.token_hex(4)}")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies a folder whole or not at all.
+
+    Raises:
+        CannotWrite: the target cannot be written.
+    """
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, scratch)
+        os.replace(scratch, target)
+    except (OSError, shutil.Error) as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise CannotWrite(f"cannot write {target}: {error}; free some space, then merge again") from error

@@ -1,0 +1,58 @@
+"""`bench retry`: runs of a study that ended in some way are made again by the commands that asked for them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.cells.plans import Plan, plans_of
+from bench.errors import BenchError, unknown
+from bench.record.columns import STATUSES
+from bench.upkeep.cells import cells_of
+
+DEFAULT = ("failed", "timeout")
+STATES = tuple(status for status in STATUSES if status != "ok")
+
+
+def retry_command(
+    study: Path, states: list[str], error: str, run: Callable[[Plan, set[str]], int], say: Callable[[str], None]
+) -> int:
+    """Makes runs of these states again whose error holds the text; the exit code of the worst command.
+
+    Args:
+        study: the folder.
+        states: of records; none for those that failed or timed out.
+        error: a part of the error, in any case of letters; empty takes all.
+        run: makes these runs of a plan anew.
+        say: takes a line.
+
+    Raises:
+        BenchError: no such study or state, no such run, or none that a known command asked for.
+    """
+    if not study.is_dir():
+        raise BenchError(f"no study in {study}: there is nothing to try again")
+    for state in states:
+        if state not in STATES:
+            raise unknown("state", state, STATES, "--state")
+    cells, wanted = cells_of(study), states or list(DEFAULT)
+    chosen = {
+        run_id
+        for run_id, state in cells.states.items()
+        if state in wanted and error.lower() in cells.errors.get(run_id, "").lower()
+    }
+    if not chosen:
+        raise BenchError(
+            f"{study.name}: no run is {' or '.join(wanted)}{f' with {error!r} in its error' * bool(error)}"
+        )
+    codes: list[int] = []
+    for plan in plans_of(study):
+        due = chosen & {run_id for run_id, _ in plan.cells}
+        chosen -= due
+        if due:
+            say(f"{len(due)} runs again: {plan.command}")
+            codes.append(run(plan, due))
+    if not codes:
+        raise BenchError(
+            f"{study.name}: its plans/ name no command for these runs; run them with bench run ... --again"
+        )
+    if chosen:
+        say(f"{len(chosen)} more are in no plan of this study; bench run ... --again makes them anew")
+    return max(codes)

@@ -1,0 +1,177 @@
+"""`bench status`: where a study stands, from its folder alone."""
+
+import json
+import shlex
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.cells.dry_run import clock
+from bench.cells.plans import Plan, plans_of
+from bench.errors import BenchError
+from bench.record.columns import STATUSES
+from bench.record.typed import cut, printable
+from bench.upkeep.cells import BROKEN, RUNNING, TRIALS, WAITING, Cells, Running, cells_of
+
+ORDER = (*STATUSES, BROKEN, RUNNING, WAITING)
+UNFINISHED = frozenset({"failed", "timeout", BROKEN, WAITING})
+"""States that the same command would work on."""
+FAILED = frozenset({"failed", "timeout", "diverged"})
+SHOWN, LENGTH, NAMED = 20, 160, 3
+"""Kinds of failure that are said, characters of each, and runs of each that are named."""
+EVERY = 2.0
+"""Seconds between two looks of `--watch`."""
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Runs of one data set and model that ended with one error.
+
+    Attributes:
+        status, error: of their records, the error's last line.
+        runs: their ids.
+    """
+
+    status: str
+    error: str
+    runs: list[str]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a study stands.
+
+    Attributes:
+        study: its name.
+        counts: cells by state.
+        trials: trials of its tuning by state.
+        running: cells under way, trials among them.
+        failures: grouped, the largest group first.
+        commands: that go on with what remains, the last begun first, each with the number of its cells that remain.
+        stale: locks of dead processes, which the next command takes over.
+    """
+
+    study: str
+    counts: dict[str, int]
+    trials: dict[str, int]
+    running: list[Running]
+    failures: list[Failures]
+    commands: list[tuple[str, int]]
+    stale: int
+
+    def plain(self) -> dict[str, Any]:
+        """The same as JSON can hold it."""
+        return asdict(self)
+
+
+def status_of(study: Path) -> Status:
+    """Where the study in a folder stands.
+
+    Raises:
+        BenchError: there is no such study, or its table cannot be read.
+    """
+    if not study.is_dir():
+        raise BenchError(f"no study in {study}: nothing was run there yet; bench list studies names those there are")
+    cells, trials = cells_of(study), cells_of(study / TRIALS)
+    return Status(
+        study.name,
+        counted(cells),
+        counted(trials),
+        [*trials.running, *cells.running],
+        grouped(cells),
+        list(commands(plans_of(study), cells)),
+        len(cells.stale) + len(trials.stale),
+    )
+
+
+def counted(cells: Cells) -> dict[str, int]:
+    """The number of cells in each state that occurs, in the order of `ORDER`."""
+    counts = Counter(cells.states.values())
+    return {state: counts[state] for state in sorted(counts, key=lambda state: (*ORDER, state).index(state))}
+
+
+def grouped(cells: Cells) -> list[Failures]:
+    """The failures, those of one status, error, data set and model together."""
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for run_id, state in cells.states.items():
+        if state in FAILED:
+            last = (cells.errors.get(run_id) or "").strip().splitlines()[-1:] or [""]
+            groups[state, printable(cut(last[0], LENGTH)), pair_of(run_id)].append(run_id)
+    found = [Failures(status, error, sorted(runs)) for (status, error, _), runs in groups.items()]
+    return sorted(found, key=lambda one: (-len(one.runs), one.runs))
+
+
+def pair_of(run_id: str) -> str:
+    """Data set and model of a run's id, `<data>-<model>-s<seed>-<hash8>`."""
+    return run_id.rsplit("-", 2)[0]
+
+
+def commands(plans: list[Plan], cells: Cells) -> Iterator[tuple[str, int]]:
+    """The commands of which cells remain, each cell with the last begun."""
+    seen: set[str] = set()
+    for plan in plans:
+        left = {run_id for run_id, _ in plan.cells if cells.states.get(run_id) in UNFINISHED} - seen
+        seen |= left
+        if left:
+            elsewhere = f"cd {shlex.quote(plan.folder)} && " if Path(plan.folder) != Path.cwd() else ""
+            yield elsewhere + plan.command, len(left)
+
+
+def lines(status: Status) -> Iterator[str]:
+    """The status for people."""
+    yield f"{status.study}: {words(status.counts) or 'no runs'}"
+    if status.trials:
+        yield f"trials of its tuning: {words(status.trials)}"
+    if status.running:
+        yield "running:"
+    for one in status.running:
+        yield f"  {one.run_id}  on {one.holder.host} (process {one.holder.pid})  {progress_words(one)}"
+    if status.failures:
+        yield "did not end well:"
+    for group in status.failures[:SHOWN]:
+        named = ", ".join(group.runs[:NAMED]) + ", ..." * (len(group.runs) > NAMED)
+        yield f"  {len(group.runs)} {group.status}: {group.error}  ({named})"
+    if len(status.failures) > SHOWN:
+        yield f"  and {len(status.failures) - SHOWN} kinds more"
+    if status.stale:
+        yield f"{status.stale} locks of processes that died; the next command takes them over"
+    if status.commands:
+        yield "to go on:"
+    for command, left in status.commands:
+        yield f"  {command}    # {left} left"
+
+
+def words(counts: dict[str, int]) -> str:
+    """Counts in words."""
+    return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def progress_words(one: Running) -> str:
+    """Where a cell is, how long it takes and when it was last heard of."""
+    heard = f"heard of {one.beat:.0f} s ago"
+    if one.progress is None:
+        return heard
+    progress = one.progress
+    share = "" if progress.share is None else f" {progress.share:.0%}"
+    left = progress.seconds_left()
+    rest = "" if left is None else f", {clock(left)} left"
+    return f"{progress.phase}{share}  {progress.value}{rest}, {heard}"
+
+
+def status_command(
+    study: Path, watch: bool, as_json: bool, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+) -> int:
+    """`bench status`: says where a study stands; with `watch` again and again while something runs.
+
+    Raises:
+        BenchError: there is no such study.
+    """
+    while True:
+        status = status_of(study)
+        say(json.dumps(status.plain()) if as_json else "\n".join(lines(status)))
+        if not watch or not status.running:
+            return 0
+        sleep(EVERY)
