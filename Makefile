@@ -1,4 +1,5 @@
 # make bench: a comparison in a quarter of an hour.  make test: the tests.  make test-long: those that take longest.
+# make test-cluster: those on a Ray cluster and a SLURM of this machine.
 # All work on a fresh machine.
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,7 +9,7 @@ RUN    := $(VENV)/bin/
 TUNED  := $(if $(wildcard results/$(STUDY)/tuning.csv),tune=yes)
 BESIDE := $(if $(wildcard results/$(STUDY)/table.csv),--beside results)
 
-.PHONY: bench test test-long lint clean
+.PHONY: bench test test-long test-cluster lint clean
 
 # Trained from nothing, its table shown beside the committed one, if any, which stays as it is. Tuned values are those that were committed.
 bench: $(VENV)/.installed
@@ -18,10 +19,14 @@ bench: $(VENV)/.installed
 	$(RUN)bench report $(STUDY) --results-dir $(OUT) $(BESIDE) && exit $$status
 
 test: $(VENV)/.installed-dev
-	$(RUN)python -m pytest -n 2 -m 'not long' $(ARGS)
+	$(RUN)python -m pytest -n 2 -m 'not long and not cluster' $(ARGS)
 
 test-long: $(VENV)/.installed-dev
-	$(RUN)python -m pytest -n 2 -m long $(ARGS)
+	$(RUN)python -m pytest -n 2 -m 'long and not cluster' $(ARGS)
+
+# One after the other: both clusters take all of the machine.
+test-cluster: $(VENV)/.installed-cluster
+	$(RUN)python -m pytest -m cluster $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN)ruff check .
@@ -39,6 +44,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(RUN)pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/.installed-cluster: $(VENV)/.installed-dev
+	$(RUN)pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray,slurm]'
 	touch $@
 
 clean:

@@ -47,6 +47,7 @@ NOT_IDENTITY = frozenset(
         "page",
         "by_data",
         "track",
+        "launch",
     }
 )
 """Options that decide nothing in a record but where it lies and how long it takes: no part of a run's id."""
@@ -216,6 +217,7 @@ class Config:
         page: shows hours before the first run, and makes tables and page after the last.
         by_data: puts the study into a folder named by its data and their content, such as `all_families-mine-1a2b3c4d`.
         track: `_target_` and options of a `bench.track.tracker.Tracker`; empty for none.
+        launch: `_target_` and options of a `bench.launch.launcher.Launcher`: where cells run.
     """
 
     model: dict[str, Any]
@@ -239,6 +241,7 @@ class Config:
     page: bool = False
     by_data: bool = False
     track: dict[str, Any] = field(default_factory=dict)
+    launch: dict[str, Any] = field(default_factory=dict)
 
 
 FEWEST = 10

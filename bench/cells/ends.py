@@ -26,14 +26,17 @@ class Watch:
         seconds: `budget.timeout_seconds`; None never ends.
         end: the time, by the monotonic clock, behind which the process is ended.
         raised: what the process said it raised in place of a record.
+        queued: whether it waits for its place first: the clock starts when it says that it begins.
     """
 
     seconds: float | None
     end: float = field(default=math.inf)
     raised: str | None = None
+    queued: bool = False
 
     def __post_init__(self) -> None:
-        self.begin(0.0)
+        if not self.queued:
+            self.begin(0.0)
 
     def begin(self, elapsed: float) -> None:
         """Starts the clock anew; `elapsed` seconds of the time-out have passed before."""
@@ -54,6 +57,8 @@ def reason_of(process: Process, watch: Watch) -> Record:
         return {"status": "timeout", "error": timed_out(watch.seconds)}
     if watch.raised is not None:
         return {"status": "failed", "error": watch.raised}
+    if process.lost:
+        return {"status": "failed", "error": process.lost}
     status = process.status
     assert status is not None
     if status < 0:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from bench.cells.server import FORK, PLAN, kill
 from bench.errors import BenchError
@@ -40,6 +40,7 @@ class Process:
         messages, output: descriptors to read from.
         status: how it ended: the exit code, or minus the number of the signal that killed it; None while it runs.
         head, tail, cut: the first and last bytes that it printed, and how many between them were dropped.
+        lost: why it ended, where no exit code says so; empty for a process of this machine.
     """
 
     pid: int
@@ -49,6 +50,7 @@ class Process:
     head: bytes = b""
     tail: bytes = b""
     cut: int = 0
+    lost: str = ""
     unread: bytes = b""
     open: set[int] = field(default_factory=set)
 
@@ -97,8 +99,40 @@ class Event:
     message: dict[str, Any] | None
 
 
+class CellPool(Protocol):
+    """Processes for tasks, as the parent's loop uses them.
+
+    Attributes:
+        queues: whether a process may wait for a place before it begins, so that its clock starts with its first cell.
+    """
+
+    queues: bool
+
+    def start(self, task: dict[str, Any]) -> Process:
+        """A process that does the task, or will."""
+        ...
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What happens within so many seconds."""
+        ...
+
+    def end(self) -> None:
+        """Ends all processes."""
+        ...
+
+    def leave(self) -> None:
+        """Leaves all processes to themselves."""
+        ...
+
+
 class Pool:
-    """Processes for tasks: forked from a server, or spawned where the system cannot fork safely."""
+    """Processes for tasks: forked from a server, or spawned where the system cannot fork safely.
+
+    Attributes:
+        queues: False: a process begins at once.
+    """
+
+    queues = False
 
     def __init__(self, spawn: bool = sys.platform != "linux") -> None:
         """`spawn` starts each process anew, which takes seconds more for each."""
@@ -231,6 +265,10 @@ class Pool:
         if process.pid in self.lifelines:
             os.close(self.lifelines.pop(process.pid))
         yield Event(process, None)
+
+    def leave(self) -> None:
+        """Nothing of this pool outlives its program."""
+        self.end()
 
     def end(self) -> None:
         """Ends all processes. The server stays for the next pool of this program, and ends with the program."""

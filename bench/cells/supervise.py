@@ -10,7 +10,7 @@ from bench.cells.ends import GARBLED, LONGEST_WAIT, Watch, reason_of
 from bench.cells.finished import Finished
 from bench.cells.lock import BEAT, Lock, locked
 from bench.cells.order import Order
-from bench.cells.pool import Event, Pool, Process
+from bench.cells.pool import CellPool, Event, Process
 from bench.cells.screen import WELL, Grid, Screen
 from bench.errors import CannotWrite
 from bench.machine.stage import Stage
@@ -55,7 +55,7 @@ class Supervisor:
 
     def __init__(
         self,
-        pool: Pool,
+        pool: CellPool,
         screen: Screen,
         grid: Grid,
         total: int,
@@ -112,7 +112,7 @@ class Supervisor:
             short = f"{short} x {len(due)}"
             label = f"[{first.number + 1}/{self.total}] {short}"
         task = {"do": "run", "orders": [order.plain() for order in due], "again": self.again}
-        self.jobs[self.pool.start(task)] = Job(due, label, Watch(first.timeout_seconds))
+        self.jobs[self.pool.start(task)] = Job(due, label, Watch(first.timeout_seconds, queued=self.pool.queues))
         self.grid.left.begin(order.run_id for order in due)
         self.screen.begin(label, short)
 

@@ -4,13 +4,12 @@ from functools import partial
 
 from bench.cells.closing import Swept
 from bench.cells.order import Order
-from bench.cells.pool import Pool
+from bench.cells.pool import CellPool
 from bench.cells.screen import Grid, screen_for
 from bench.cells.supervise import Supervisor
 from bench.cells.terminal import Once, say
 from bench.cells.time_left import time_left
 from bench.errors import OutOfHours
-from bench.machine.cores import cores
 from bench.record.store import Record
 from bench.record.typed import cut
 
@@ -20,12 +19,16 @@ SHOWN_ERROR = 500
 
 def sweep(
     orders: list[Order],
-    pool: Pool,
+    pool: CellPool,
+    processes: int = 1,
+    threads: int | None = None,
     again: bool = False,
     told: Once | None = None,
     until: float | None = None,
 ) -> Swept:
-    """Makes each cell's record that is not there yet; how many ended with each status, and which not well.
+    """Makes each cell's record that is not there yet, so many side by side; how many ended how, and which not well.
+
+    Each cell has `threads` CPU threads; None leaves those of its configuration.
 
     With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
     for at the end. With `pack` cells are trained together when the first of them is due. Warnings of data that were
@@ -35,26 +38,17 @@ def sweep(
         OutOfHours: cells are left that did not begin.
     """
     told = told or Once(say)
-    workers = orders[0].setting.config["workers"]
     total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
-    grid = Grid(len(orders), time_left(orders, workers, again))
+    grid = Grid(len(orders), time_left(orders, processes, again))
     screen = screen_for(grid)
     try:
-        supervisor = Supervisor(pool, screen, grid, total, workers, again, line, until)
-        supervisor.run([order.on(threads_of(order, workers)) for order in orders])
+        supervisor = Supervisor(pool, screen, grid, total, processes, again, line, until)
+        supervisor.run([order.on(threads) for order in orders])
     finally:
         screen.close()
     if supervisor.left:
         raise OutOfHours(supervisor.left)
     return Swept(grid.outcomes, supervisor.bad)
-
-
-def threads_of(order: Order, workers: int) -> int | None:
-    """CPU threads of a cell: its share where cells run side by side; None leaves the configuration's."""
-    if workers == 1:
-        return None
-    asked: int | None = order.setting.config["threads"]
-    return asked or max(1, cores() // workers)
 
 
 def record_line(record: Record, told: Once | None = None) -> str:

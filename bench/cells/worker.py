@@ -21,6 +21,7 @@ from bench.cells.lock import Lock
 from bench.cells.order import Order, Setting, from_plain
 from bench.cells.price import price_of
 from bench.cells.progress import ProgressFile
+from bench.cells.server import preload
 from bench.config import Config
 from bench.config import from_plain as config_from_plain
 from bench.contract.check import check_entry
@@ -303,7 +304,9 @@ def die_with(lifeline: int) -> None:
 
 
 def main(descriptors: str, lifeline: str) -> None:
-    """The process of a cell that was spawned."""
+    """The process of a cell that was spawned. It loads what a forked one has: what is loaded stands in its row."""
     task, messages = map(int, descriptors.split(","))
     die_with(int(lifeline))
+    for _ in preload():
+        pass
     sys.exit(work(task, messages))

@@ -119,7 +119,7 @@ def environment_for_roots() -> Iterator[None]:
         OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
 
 
-OTHER_GROUPS = ("study", "budget", "train", "eval", "tune", "track")
+OTHER_GROUPS = ("study", "budget", "train", "eval", "tune", "track", "launch")
 """Groups beside model and data."""
 PLAIN_OPTIONS = {item.name for item in fields(Config)} - {"model", "data", *OTHER_GROUPS}
 """Options of a run that belong to no group."""
@@ -209,8 +209,8 @@ def parse(arguments: list[str]) -> list[Override]:
 
 
 def as_yaml(config: Config) -> str:
-    """The configuration as YAML, in the order of the schema, without its tracker: it is no part of what was run."""
-    return OmegaConf.to_yaml(OmegaConf.structured(replace(config, track={})))
+    """The configuration as YAML, in the order of the schema, without tracker and launcher: no part of what was run."""
+    return OmegaConf.to_yaml(OmegaConf.structured(replace(config, track={}, launch={})))
 
 
 def explain(error: Exception) -> BenchError:

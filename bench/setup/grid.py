@@ -146,6 +146,7 @@ NOT_REPEATED = (
     "tune.seed=",
     "tune.settings=",
     "track",
+    "launch",
 )
 """Beginnings of words that a row's command leaves out."""
 

@@ -1,0 +1,184 @@
+"""A pool whose processes run elsewhere: tasks, messages and ends are files of a folder that all machines share."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from bench.cells.pool import Event, Process
+from bench.launch.remote import ENDED, OUTPUT, TASK, messages_of
+from bench.record.store import write_atomically
+
+FOLDER = "launch"
+"""In a study's folder: a folder for each process."""
+
+State = Literal["waiting", "running", "ended"]
+LOOK = 0.2
+"""Seconds between two looks at the files."""
+ASK = 2.0
+"""Seconds between two questions to the cluster."""
+LATE = 30.0
+"""Seconds that a file system may take to show what a process of another machine wrote last."""
+
+
+class Cluster(Protocol):
+    """What runs the commands, and what a handle of it stands for."""
+
+    def submit(self, folders: list[Path]) -> list[str]:
+        """Runs `bench.launch.remote.run` for each folder, now or when there is room; a handle each."""
+        ...
+
+    def state(self, handle: str) -> tuple[State, str]:
+        """Whether it waits, runs or has ended, and the cluster's word on how it ended."""
+        ...
+
+    def cancel(self, handle: str) -> None:
+        """Ends it."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the cluster."""
+        ...
+
+
+@dataclass(eq=False)
+class Remote(Process):
+    """A process elsewhere.
+
+    Attributes:
+        folder: that it shares with this one.
+        handle: of the cluster; empty before it was submitted.
+        attempt, read: number of the attempt whose messages were read last, and bytes of them.
+        gone: when the cluster said that it has ended, by the monotonic clock.
+    """
+
+    folder: Path = field(default_factory=Path)
+    handle: str = ""
+    cluster: Cluster | None = None
+    attempt: int = 0
+    read: int = 0
+    gone: float | None = None
+
+    def kill(self) -> None:
+        """Ends it."""
+        if self.cluster is not None and self.handle:
+            self.cluster.cancel(self.handle)
+
+    def printed(self) -> str:
+        """What it printed, its beginning and end."""
+        with contextlib.suppress(OSError):
+            self.keep((self.folder / OUTPUT).read_bytes())
+        return super().printed()
+
+    def new_messages(self) -> Iterator[dict[str, Any]]:
+        """The whole messages that have come since the last look, of each attempt."""
+        while messages_of(self.folder, self.attempt).exists():
+            with open(messages_of(self.folder, self.attempt), "rb") as file:
+                file.seek(self.read)
+                content = file.read()
+            self.read += len(content)
+            yield from self.lines(content)
+            if not messages_of(self.folder, self.attempt + 1).exists():
+                return
+            self.attempt, self.read, self.unread = self.attempt + 1, 0, b""
+
+
+class FilePool:
+    """Processes on a cluster; see `bench.launch.launcher.CellPool`."""
+
+    queues = True
+
+    def __init__(self, cluster: Cluster, study: Path) -> None:
+        self.cluster, self.place = cluster, (study / FOLDER).absolute()
+        self.running: list[Remote] = []
+        self.asked = 0.0
+
+    def start(self, task: dict[str, Any]) -> Process:
+        """A process for the task; the cluster gets it with the next look at what happens."""
+        folder = self.place / secrets.token_hex(4)
+        surroundings = {"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
+        write_atomically(folder / TASK, json.dumps({**task, "surroundings": surroundings}))
+        process = Remote(0, -1, -1, folder=folder, cluster=self.cluster)
+        self.running.append(process)
+        return process
+
+    def submit(self) -> None:
+        """Hands the processes that were started since the last call to the cluster, all at once."""
+        new = [process for process in self.running if not process.handle]
+        for process, handle in zip(new, self.cluster.submit([each.folder for each in new]) if new else [], strict=True):
+            process.handle = handle
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What happens within so many seconds; at once what has happened already."""
+        self.submit()
+        over = time.monotonic() + seconds
+        while True:
+            happened = list(self.look())
+            if happened or time.monotonic() >= over:
+                yield from happened
+                return
+            time.sleep(min(LOOK, seconds))
+
+    def look(self) -> Iterator[Event]:
+        """Reads all messages, and finds the processes that have ended."""
+        now = time.monotonic()
+        ask = now - self.asked >= ASK
+        if ask:
+            self.asked = now
+        for process in tuple(self.running):
+            yield from (Event(process, message) for message in process.new_messages())
+            if ask or process.gone is not None:
+                self.settle(process, now)
+            elif (process.folder / ENDED).exists():
+                process.status = how_ended(process.folder)
+            if process.status is not None:
+                yield from (Event(process, message) for message in process.new_messages())
+                self.running.remove(process)
+                yield Event(process, None)
+                shutil.rmtree(process.folder, ignore_errors=True)
+
+    def settle(self, process: Remote, now: float) -> None:
+        """Asks the cluster whether the process lives, and waits a while for the last files of one that does not."""
+        process.status = how_ended(process.folder)
+        if process.status is not None:
+            return
+        state, word = self.cluster.state(process.handle)
+        if state != "ended":
+            process.gone = None
+            return
+        process.gone = process.gone or now
+        process.status = how_ended(process.folder)
+        if process.status is None and now - process.gone > LATE:
+            process.status = 1
+            process.lost = f"the cluster ended it: {word}" if word else "the cluster lost it"
+
+    def leave(self) -> None:
+        """Hands what was started to the cluster and leaves it there; each process removes its own folder."""
+        self.submit()
+        self.running = []
+        self.cluster.close()
+
+    def end(self) -> None:
+        """Ends all processes and leaves the cluster."""
+        for process in self.running:
+            process.kill()
+            shutil.rmtree(process.folder, ignore_errors=True)
+        self.running = []
+        with contextlib.suppress(OSError):
+            self.place.rmdir()
+        self.cluster.close()
+
+
+def how_ended(folder: Path) -> int | None:
+    """The exit code that a process left, or minus the signal; None where it has left none."""
+    try:
+        return int(json.loads((folder / ENDED).read_text()))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,131 @@
+"""Cells as tasks of a Ray cluster, one a cell, on machines that share the results folder."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bench.cells.pool import Pool
+from bench.errors import BenchError
+from bench.launch.files import FilePool, State
+
+PRIVATE = "local"
+IN_FLIGHT = 1_000
+"""Cells that are handed to the cluster at a time; the rest wait here."""
+
+
+class Ray:
+    """Cells on Ray: a cluster that runs, by its address, or a private one of this machine."""
+
+    detach = False
+
+    def __init__(
+        self,
+        address: str = PRIVATE,
+        cpus: float | None = None,
+        gpus: float = 0.0,
+        retries: int = 2,
+        processes: int = IN_FLIGHT,
+    ) -> None:
+        """Keeps the options.
+
+        Args:
+            address: of a running cluster, `auto` for that of this machine; `local` starts a private one.
+            cpus: of each cell; null takes as many as it has threads.
+            gpus: of each cell, or a fraction of one.
+            retries: how often a cell is begun again whose worker or machine died.
+            processes: cells that are handed to the cluster at a time.
+
+        Raises:
+            BenchError: Ray is not installed, or a number is out of range.
+        """
+        for name, value in {"cpus": cpus or 0.0, "gpus": gpus, "retries": retries, "processes": processes - 1}.items():
+            if value < 0:
+                raise BenchError(f"launch.{name}: give {'at least 1' if name == 'processes' else '0 or more'}")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            import ray
+        except ImportError as error:
+            raise BenchError(f"launch=ray needs Ray ({error}); pip install -e '.[ray]'") from error
+        self.ray: Any = ray
+        self.address, self.cpus, self.gpus, self.retries = address, cpus, gpus, retries
+        self.processes = processes
+
+    def threads(self, asked: int | None) -> int:
+        """As asked for, else one for each of its CPUs."""
+        return asked or max(1, int(self.cpus or 1))
+
+    def pool(self, study: Path, threads: int, local: Pool) -> FilePool:
+        """Tasks on the cluster.
+
+        Raises:
+            BenchError: it cannot be reached, or no machine of it has what a cell asks for.
+        """
+        try:
+            self.ray.init(address=self.address, include_dashboard=False, log_to_driver=False, logging_level="error")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise BenchError(f"launch.address={self.address}: no Ray cluster there: {reason}") from error
+        cluster = RayCluster(self.ray, self.cpus if self.cpus is not None else float(threads), self.gpus, self.retries)
+        try:
+            cluster.check()
+        except BenchError:
+            cluster.close()
+            raise
+        return FilePool(cluster, study)
+
+
+class RayCluster:
+    """See `bench.launch.files.Cluster`."""
+
+    def __init__(self, ray: Any, cpus: float, gpus: float, retries: int) -> None:
+        self.ray, self.cpus, self.gpus = ray, cpus, gpus
+        options = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": retries}
+        self.task = ray.remote(**options)(do)
+        self.refs: dict[str, Any] = {}
+
+    def check(self) -> None:
+        """Refuses at once what would wait for ever.
+
+        Raises:
+            BenchError: no machine has so many CPUs or GPUs.
+        """
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        for name, key, asked in (("cpus", "CPU", self.cpus), ("gpus", "GPU", self.gpus)):
+            most = max((node.get(key, 0.0) for node in nodes), default=0.0)
+            if asked > most:
+                raise BenchError(
+                    f"launch.{name}={asked:g}: no machine of the cluster has more than {most:g}; ask for less"
+                )
+
+    def submit(self, folders: list[Path]) -> list[str]:
+        """A task for each folder."""
+        for folder in folders:
+            self.refs[folder.name] = self.task.remote(str(folder))
+        return [folder.name for folder in folders]
+
+    def state(self, handle: str) -> tuple[State, str]:
+        """Whether a task is done; Ray does not tell one that waits from one that runs."""
+        ref = self.refs[handle]
+        done, _ = self.ray.wait([ref], timeout=0)
+        if not done:
+            return "running", ""
+        try:
+            self.ray.get(ref)
+        except Exception as error:  # whatever Ray says of a task, a cell is told by its record
+            return "ended", f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        return "ended", ""
+
+    def cancel(self, handle: str) -> None:
+        """Ends a task and its process."""
+        self.ray.cancel(self.refs[handle], force=True)
+
+    def close(self) -> None:
+        """Leaves the cluster; a private one ends."""
+        self.ray.shutdown()
+
+
+def do(folder: str) -> int:
+    """The task: a cell's process, in the worker's own machine."""
+    from bench.launch.remote import run
+
+    return run(Path(folder))

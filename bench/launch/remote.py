@@ -1,0 +1,80 @@
+"""The process of a cell on another machine: files of a shared folder in place of pipes.
+
+The folder has `task.json`; `messages.0` and `output` grow while the cell's process says and prints something; `ended`
+is written last, with how the process ended. A cluster may begin the task again: then there is a `messages.1`.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from bench.cells.lock import BEAT, Lock, read
+from bench.cells.order import from_plain
+from bench.cells.pool import interpreter
+from bench.record.store import write_atomically
+
+TASK, OUTPUT, ENDED = "task.json", "output", "ended"
+OWN = "task.here.json"
+"""The task with the environment of the machine that does it."""
+
+
+def run(folder: Path) -> int:
+    """Does the task of a folder in a process of its own, and touches its locks; the exit code, or minus the signal."""
+    words: dict[str, Any] = json.loads((folder / TASK).read_text())
+    given = words["surroundings"]
+    given["environment"] = {**given["environment"], **os.environ}  # a scheduler's own variables are this machine's
+    own = folder / OWN
+    own.write_text(json.dumps(words))
+    lifeline, kept = os.pipe()
+    attempt = next(number for number in count() if not messages_of(folder, number).exists())
+    with open(own) as task, open(messages_of(folder, attempt), "xb") as messages, open(folder / OUTPUT, "ab") as output:
+        descriptors = f"{task.fileno()},{messages.fileno()}"
+        process = subprocess.Popen(
+            interpreter("worker", descriptors, str(lifeline)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(task.fileno(), messages.fileno(), lifeline),
+            start_new_session=True,
+            cwd=given["folder"],
+        )
+    os.close(lifeline)
+    over = threading.Event()
+    threading.Thread(target=keep_fresh, args=(words, given["folder"], process.pid, over), daemon=True).start()
+    try:
+        status = process.wait()
+    finally:
+        over.set()
+        os.close(kept)
+    write_atomically(folder / ENDED, json.dumps(status))
+    if words.get("detached"):  # nobody reads it
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+    return status
+
+
+def messages_of(folder: Path, attempt: int) -> Path:
+    """The file of the messages of one attempt, counted from 0."""
+    return folder / f"messages.{attempt}"
+
+
+def keep_fresh(words: dict[str, Any], folder: str, pid: int, over: threading.Event) -> None:
+    """Touches the locks that the process holds, until it is over: other machines go by that."""
+    paths = [Path(folder) / from_plain(order).folder.path for order in words.get("orders", [])]
+    while not over.wait(BEAT):
+        for lock in map(Lock, paths):
+            with contextlib.suppress(OSError):
+                if read(lock.path).pid == pid:
+                    lock.touch()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if run(Path(sys.argv[1])) >= 0 else 1)

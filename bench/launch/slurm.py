@@ -1,0 +1,191 @@
+"""Cells as array jobs of SLURM, by submitit, on machines that share the results folder."""
+
+import contextlib
+import io
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.cells.pool import Pool
+from bench.errors import BenchError
+from bench.launch.files import FilePool, State
+
+LOGS = "logs"
+"""In the launcher's folder: what submitit and SLURM write."""
+IN_FLIGHT = 1_000
+"""Cells that are handed to SLURM at a time; the rest wait here."""
+REFRESH = 5.0
+"""Seconds between two questions to the accounting."""
+WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "PREEMPTED", "SUSPENDED", "CONFIGURING", "RESIZING"}
+"""States of a job that will run, or run again."""
+RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT"}
+
+
+class Slurm:
+    """Cells through SLURM: one job of an array each. A job that is pre-empted, or whose node fails, is begun again."""
+
+    def __init__(
+        self,
+        partition: str | None = None,
+        account: str | None = None,
+        minutes: int = 24 * 60,
+        memory_gb: float = 8.0,
+        cpus: int | None = None,
+        gpus: int = 0,
+        parallel: int = 256,
+        timeouts: int = 10,
+        signal_seconds: int = 90,
+        options: dict[str, Any] | None = None,
+        detach: bool = False,
+        processes: int = IN_FLIGHT,
+    ) -> None:
+        """Keeps the options.
+
+        Args:
+            partition, account: of the jobs; null takes SLURM's own.
+            minutes: that a job may take, behind which it is begun again from its checkpoint.
+            memory_gb, cpus, gpus: of each cell; cpus null takes as many as it has threads.
+            parallel: jobs of an array that run at a time.
+            timeouts: how often a job may take its whole time.
+            signal_seconds: before the end of its time, or of its place, at which a job is told to stop.
+            options: others of sbatch, by their long names with underscores, such as `{qos: low}`.
+            detach: submits all cells and leaves; `bench status` then says where the study stands.
+            processes: cells that are handed to SLURM at a time.
+
+        Raises:
+            BenchError: submitit or SLURM is not installed, or a number is out of range.
+        """
+        numbers = {"minutes": minutes, "memory_gb": memory_gb, "parallel": parallel, "processes": processes}
+        for name, value in {**numbers, "signal_seconds": signal_seconds}.items():
+            if value <= 0:
+                raise BenchError(f"launch.{name}={value:g}: give more than 0")
+        for name, value in {"cpus": 0 if cpus is None else cpus, "gpus": gpus, "timeouts": timeouts}.items():
+            if value < 0:
+                raise BenchError(f"launch.{name}={value}: give 0 or more")
+        try:
+            import submitit
+        except ImportError as error:
+            raise BenchError(f"launch=slurm needs submitit ({error}); pip install -e '.[slurm]'") from error
+        if submitit.SlurmExecutor.affinity() < 0:
+            raise BenchError("launch=slurm: there is no srun on this machine; run the command on a login node")
+        self.submitit: Any = submitit
+        self.cpus, self.timeouts, self.detach, self.processes = cpus, timeouts, detach, processes
+        self.parameters: dict[str, Any] = {
+            "partition": partition,
+            "account": account,
+            "time": minutes,
+            "mem": f"{max(1, round(1024 * memory_gb))}M",
+            "array_parallelism": parallel,
+            "signal_delay_s": signal_seconds,
+            "gpus_per_node": gpus or None,
+            "job_name": "bench",
+            "additional_parameters": {"requeue": True, **(options or {})},
+        }
+
+    def threads(self, asked: int | None) -> int:
+        """As asked for, else one for each of its CPUs."""
+        return asked or self.cpus or 1
+
+    def pool(self, study: Path, threads: int, local: Pool) -> FilePool:
+        """Jobs of SLURM.
+
+        Raises:
+            BenchError: sbatch has no such option.
+        """
+        return FilePool(self.cluster(study, threads), study)
+
+    def cluster(self, study: Path, threads: int) -> "SlurmCluster":
+        """What hands jobs to SLURM, its logs in the study's folder.
+
+        Raises:
+            BenchError: sbatch has no such option.
+        """
+        folder = (study / LOGS).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        executor = self.submitit.SlurmExecutor(folder, max_num_timeout=self.timeouts)
+        try:
+            executor.update_parameters(**self.parameters, cpus_per_task=self.cpus or threads)
+        except ValueError as error:
+            raise BenchError(f"launch: {str(error).splitlines()[0]}") from error
+        return SlurmCluster(executor)
+
+
+class SlurmCluster:
+    """See `bench.launch.files.Cluster`.
+
+    Attributes:
+        states: job id -> state, as the accounting said last.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self.executor = executor
+        self.handles: set[str] = set()
+        self.states: dict[str, str] = {}
+        self.asked = 0.0
+
+    def submit(self, folders: list[Path]) -> list[str]:
+        """One array of a job for each folder.
+
+        Raises:
+            BenchError: SLURM refuses it.
+        """
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # what sbatch says stands in the error too
+                jobs = self.executor.map_array(Cell(), [str(folder) for folder in folders])
+        except Exception as error:  # submitit has a class of its own for what sbatch says
+            said = [line for line in str(error).splitlines() if "error" in line.lower()] or [str(error)]
+            raise BenchError(f"launch=slurm: {said[0].strip()}") from error
+        handles = [str(job.job_id) for job in jobs]
+        self.handles |= set(handles)
+        return handles
+
+    def state(self, handle: str) -> tuple[State, str]:
+        """Of a job, by the accounting; one that it does not know yet waits."""
+        if time.monotonic() - self.asked >= REFRESH:
+            self.asked = time.monotonic()
+            self.states |= accounted(self.handles)
+        word = self.states.get(handle, "PENDING").split()[0]
+        if word in WAITING:
+            return "waiting", word
+        if word in RUNNING:
+            return "running", word
+        return "ended", word
+
+    def cancel(self, handle: str) -> None:
+        """Ends a job."""
+        subprocess.run(["scancel", handle], check=False, capture_output=True)
+
+    def close(self) -> None:
+        """Jobs have ended or go on by themselves."""
+
+
+class Cell:
+    """The job: a cell's process where the job runs. Begun again after a signal, it goes on from its checkpoint."""
+
+    def __call__(self, folder: str) -> int:
+        """Does the task of the folder."""
+        from bench.launch.remote import run
+
+        return run(Path(folder))
+
+    def checkpoint(self, folder: str) -> Any:
+        """What is submitted in its place when it is told to stop: itself."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, folder)
+
+
+def accounted(handles: Iterable[str]) -> dict[str, str]:
+    """The states of jobs as `sacct` has them; none where it cannot be asked."""
+    arrays = sorted({handle.split("_")[0] for handle in handles})
+    if not arrays:
+        return {}
+    command = ["sacct", "-n", "-X", "--array", "-o", "JobID,State", "--parsable2", "-j", ",".join(arrays)]
+    try:
+        answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    rows = (line.split("|") for line in answer.splitlines())
+    return {row[0]: row[1] for row in rows if len(row) == 2 and row[1]}

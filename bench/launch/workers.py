@@ -1,0 +1,96 @@
+"""Cells in processes of this machine, so many side by side."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.cells.pool import Event, Pool, Process
+from bench.errors import BenchError
+from bench.machine.cores import cores
+
+
+class Workers:
+    """Processes of this machine; on one with GPUs each may be dealt one, or a share of one."""
+
+    detach = False
+
+    def __init__(self, processes: int = 1, gpus: float | None = None) -> None:
+        """Keeps the options.
+
+        Args:
+            processes: side by side.
+            gpus: of each process: 1, or a fraction such as 0.5 where several share one. null leaves all GPUs to all.
+
+        Raises:
+            BenchError: fewer than one process, or a number of GPUs that cannot be dealt out.
+        """
+        if processes < 1:
+            raise BenchError(f"launch.processes={processes}: give at least 1")
+        if gpus is not None and not (0 < gpus <= 1 and round(1 / gpus) * gpus == 1):
+            raise BenchError(f"launch.gpus={gpus:g}: give 1, or a whole part of one such as 0.5 or 0.25")
+        self.processes, self.gpus = processes, gpus
+
+    def threads(self, asked: int | None) -> int | None:
+        """As asked for, else a cell's share of the cores; None for one process alone."""
+        return None if self.processes == 1 else asked or max(1, cores() // self.processes)
+
+    def pool(self, study: Path, threads: int, local: Pool) -> Pool:
+        """The processes of this machine, or such as are dealt GPUs."""
+        return local if self.gpus is None else DealtPool(visible_gpus(), self.gpus)
+
+
+class DealtPool(Pool):
+    """A pool whose processes each see one GPU.
+
+    Attributes:
+        places: GPUs and how many more processes each takes.
+        dealt: process -> its GPU.
+    """
+
+    def __init__(self, gpus: list[str], share: float) -> None:
+        """`share` of a GPU goes to each process.
+
+        Raises:
+            BenchError: there is no GPU.
+        """
+        super().__init__()
+        if not gpus:
+            raise BenchError("launch.gpus: no GPU is visible here; leave it null")
+        self.places = dict.fromkeys(gpus, round(1 / share))
+        self.dealt: dict[Process, str] = {}
+
+    def start(self, task: dict[str, Any]) -> Process:
+        """A process on the GPU that has the most room."""
+        gpu = max(self.places, key=lambda gpu: self.places[gpu])
+        if self.places[gpu] < 1:
+            raise BenchError(
+                f"launch.processes: {len(self.places)} GPUs have no room for more processes; ask for fewer"
+            )
+        before = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+        try:
+            process = super().start(task)
+        finally:
+            os.environ.pop("CUDA_VISIBLE_DEVICES")
+            if before is not None:
+                os.environ["CUDA_VISIBLE_DEVICES"] = before
+        self.places[gpu] -= 1
+        self.dealt[process] = gpu
+        return process
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What happens; the GPU of a process that ended is free again."""
+        for event in super().events(seconds):
+            if event.message is None and event.process in self.dealt:
+                self.places[self.dealt.pop(event.process)] += 1
+            yield event
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs of this machine that a process may see, by number or name; none where there is no driver."""
+    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if asked is not None:
+        return [name for name in asked.split(",") if name]
+    folder = Path("/proc/driver/nvidia/gpus")
+    return [str(number) for number in range(len(list(folder.iterdir())))] if folder.is_dir() else []

@@ -1,0 +1,128 @@
+"""Cells on a real Ray, private and of two nodes, all on this machine."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.launch.launcher import launcher_of
+from tests.helpers import TINY, records, start
+from tests.launch.test_files import numbers
+
+RAY = {"_target_": "bench.launch.ray.Ray"}
+
+
+def test_without_ray_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(BenchError, match=r"launch=ray needs Ray .*pip install -e '\.\[ray\]'"):
+        launcher_of(RAY)
+
+
+@pytest.fixture(scope="module")
+def ray() -> Any:
+    os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    return pytest.importorskip("ray", reason="Ray is an extra: pip install -e '.[ray]'")
+
+
+@pytest.fixture
+def cluster(ray: Any) -> Iterator[Any]:
+    """A head without CPUs, and a node with two."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made.first = made.add_node(num_cpus=2)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.mark.cluster
+def test_options_out_of_range_are_refused(ray: Any) -> None:
+    for option, said in (("cpus", "give 0 or more"), ("retries", "give 0 or more"), ("processes", "give at least 1")):
+        with pytest.raises(BenchError, match=rf"launch\.{option}: {said}"):
+            launcher_of({**RAY, option: -1})
+
+
+@pytest.mark.cluster
+def test_a_study_on_a_private_cluster_is_the_study_here(
+    ray: Any, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    words = ["run", "-m", *TINY, "study=scratch", "model=affine,crashing", "seed=0,1,2", "--config-dir", own_conf]
+    assert bench_call(*words, "results_dir=here").code == 1
+    answer = bench_call(*words, "results_dir=there", "launch=ray")
+    assert answer.code == 1, answer
+    assert numbers(tmp_path / "there/scratch") == numbers(tmp_path / "here/scratch")
+    assert not ray.is_initialized(), "a private cluster ends with the command"
+
+
+@pytest.mark.cluster
+def test_what_no_node_could_run_is_refused_at_once(ray: Any, bench_call: Callable, tmp_path: Path) -> None:
+    began = time.monotonic()
+    answer = bench_call("run", *TINY, "model=gaussian", "launch=ray", "launch.gpus=0.5")
+    assert answer.code == 2
+    assert answer.err == "bench: launch.gpus=0.5: no machine of the cluster has more than 0; ask for less\n"
+    assert "launch.cpus=9999" in bench_call("run", *TINY, "model=gaussian", "launch=ray", "launch.cpus=9999").err
+    assert time.monotonic() - began < 60
+    assert not (tmp_path / "results").exists() or not records(tmp_path / "results/scratch")
+
+
+@pytest.mark.cluster
+def test_an_address_without_a_cluster_is_one_line(ray: Any, bench_call: Callable) -> None:
+    answer = bench_call("run", *TINY, "model=gaussian", "launch=ray", "launch.address=auto")
+    assert answer.code == 2
+    assert answer.err.startswith("bench: launch.address=auto: no Ray cluster there")
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.cluster
+def test_a_node_that_dies_loses_no_run(ray: Any, cluster: Any, own_conf: Path, bench_call: Callable, tmp_path) -> None:
+    """Its cells begin again on the node that comes in its place, from their checkpoints, to the same records."""
+    rest = ["train.checkpoint_seconds=0.0001", "train.validate_every=2"]
+    words = [*TINY, *rest, "model=slow", "model.seconds=0.1", "seed=0,1,2", "--config-dir", str(own_conf)]
+    there = tmp_path / "there"
+    there.mkdir()
+    process = start(there, "run", "-m", *words, "launch=ray", f"launch.address={cluster.address}")
+    runs, over = there / "results/scratch/runs", time.monotonic() + 120
+    while not list(runs.glob("*/checkpoint.safetensors")):
+        assert time.monotonic() < over, "no cell began"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    cluster.add_node(num_cpus=2)
+    cluster.remove_node(cluster.first, allow_graceful=False)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, out + err
+    assert bench_call("run", "-m", *words).code == 0
+    assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
+    assert not list(runs.glob(".*")), "locks, or pieces of files"
+
+
+@pytest.mark.cluster
+def test_a_killed_driver_ends_its_cells_and_the_same_command_goes_on(
+    ray: Any, cluster: Any, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    words = [*TINY, "train.checkpoint_seconds=0.0001", "train.validate_every=2", "model=slow", "model.seconds=0.05"]
+    command = ["run", *words, "--config-dir", str(own_conf), "launch=ray", f"launch.address={cluster.address}"]
+    process = start(tmp_path, *command)
+    runs, over = tmp_path / "results/scratch/runs", time.monotonic() + 120
+    while not list(runs.glob("*/checkpoint.safetensors")):
+        assert time.monotonic() < over, "no cell began"
+        time.sleep(0.05)
+    (lock,) = runs.glob(".*.lock")
+    pid = json.loads(lock.read_text())["pid"]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    over = time.monotonic() + 60
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < over:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{pid}").exists(), "its cell ends with it"
+    again = start(tmp_path, *command)
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, out + err
+    assert [record["status"] for record in records(tmp_path / "results/scratch").values()] == ["ok"]

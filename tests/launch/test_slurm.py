@@ -1,0 +1,164 @@
+"""Cells on a real SLURM of two nodes with accounting, on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.launch import files
+from bench.launch import slurm as launcher
+from bench.launch.launcher import launcher_of
+from tests.cells.test_kills import parent_of
+from tests.helpers import TINY, records, start
+from tests.launch.slurm_here import Here, missing, said, slurm
+from tests.launch.test_files import numbers
+
+SLURM = {"_target_": "bench.launch.slurm.Slurm"}
+OPTIONS = ["launch=slurm", "launch.memory_gb=1.5", "launch.minutes=30", "launch.signal_seconds=20"]
+SLOW = [*TINY, "train.checkpoint_seconds=0.0001", "train.validate_every=2", "model=slow"]
+
+
+def test_without_submitit_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(BenchError, match=r"launch=slurm needs submitit .*pip install -e '\.\[slurm\]'"):
+        launcher_of(SLURM)
+
+
+def test_options_out_of_range_are_refused() -> None:
+    for option, value, wanted in (
+        ("minutes", 0, "more than 0"),
+        ("gpus", -1, "0 or more"),
+        ("parallel", 0, "more than"),
+    ):
+        with pytest.raises(BenchError, match=rf"launch\.{option}={value}: give {wanted}"):
+            launcher_of({**SLURM, option: value})
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    pytest.importorskip("submitit", reason="submitit is an extra: pip install -e '.[slurm]'")
+    if why := missing():
+        pytest.skip(why)
+    place = tmp_path_factory.mktemp("slurm")
+    for folder in (place, *place.parents):
+        if folder.owner() == "root" and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)  # its daemons have a user of their own
+    with slurm(place) as running:
+        yield running
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "ASK", 0.5)
+    monkeypatch.setattr(launcher, "REFRESH", 1.0)
+
+
+def wait_for(done: Callable[[], object], what: str, seconds: float = 120.0) -> None:
+    over = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < over, f"{what}; {said('squeue')}"
+        time.sleep(0.1)
+
+
+@pytest.mark.cluster
+def test_a_study_on_slurm_is_the_study_here(
+    here: Here, quick: None, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    words = ["run", "-m", *TINY, "study=scratch", "model=affine,crashing", "seed=0,1", "--config-dir", own_conf]
+    assert bench_call(*words, "results_dir=here").code == 1
+    answer = bench_call(*words, "results_dir=there", *OPTIONS)
+    assert answer.code == 1, answer
+    assert numbers(tmp_path / "there/scratch") == numbers(tmp_path / "here/scratch")
+    assert not (tmp_path / "there/scratch/launch").exists()
+    jobs = said("sacct", "-n", "-X", "-P", "-o", "JobID").split()
+    assert len({job.split("_")[0] for job in jobs}) == 1, "one array"
+
+
+@pytest.mark.cluster
+def test_what_slurm_refuses_is_one_line(here: Here, bench_call: Callable) -> None:
+    answer = bench_call("run", *TINY, "model=gaussian", *OPTIONS, "launch.partition=nowhere")
+    assert answer.code == 2
+    assert answer.err.startswith("bench: launch=slurm: ")
+    assert "partition" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.cluster
+def test_a_cancelled_job_has_a_row_that_says_so(here: Here, own_conf: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, "run", *SLOW, "model.seconds=0.2", "--config-dir", str(own_conf), *OPTIONS)
+    runs = tmp_path / "results/scratch/runs"
+    wait_for(lambda: list(runs.glob("*/checkpoint.safetensors")), "no cell began")
+    subprocess.run(["scancel", "-u", "root"], check=True)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, out + err
+    (record,) = records(tmp_path / "results/scratch").values()
+    assert record["status"] == "failed"
+    assert "CANCELLED" in record["error"] or "killed" in record["error"], record["error"]
+
+
+@pytest.mark.cluster
+def test_a_detached_command_leaves_and_its_cells_go_on(
+    here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    words = ["run", "-m", *TINY, "model=affine", "seed=0,1", "--config-dir", own_conf]
+    answer = bench_call(*words, *OPTIONS, "launch.detach=true")
+    assert answer.code == 0, answer
+    assert "2 cells submitted; bench status scratch says where they stand" in answer.out
+    wait_for(lambda: len(records(tmp_path / "results/scratch")) == 2, "cells did not end")
+    wait_for(lambda: not (tmp_path / "results/scratch/launch").exists(), "their folders stay")
+    assert "scratch: 2 ok" in bench_call("status", "scratch").out
+    again = bench_call(*words, *OPTIONS, "launch.detach=true")
+    assert "finished before: ok" in again.out
+
+
+@pytest.mark.cluster
+@pytest.mark.long
+def test_a_preempted_job_goes_on_from_its_checkpoint(
+    here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    """The signal of a pre-emption: submitit puts the job back into the queue, where it waits two minutes."""
+    words = [*SLOW, "model.seconds=0.1", "--config-dir", str(own_conf)]
+    there = tmp_path / "there"
+    there.mkdir()
+    process = start(there, "run", *words, *OPTIONS)
+    runs = there / "results/scratch/runs"
+    wait_for(lambda: list(runs.glob("*/checkpoint.safetensors")), "no cell began")
+    (job,) = said("squeue", "-h", "-o", "%i", "-t", "R").split()
+    subprocess.run(["scancel", "--signal=USR2", job], check=True)
+    out, err = process.communicate(timeout=400)
+    assert process.returncode == 0, out + err
+    assert "REQUEUED" in said("sacct", "-D", "-n", "-X", "-P", "-o", "State", "-j", job)
+    assert bench_call("run", *words).code == 0
+    assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
+
+
+@pytest.mark.cluster
+@pytest.mark.long
+def test_a_node_that_dies_loses_no_run(here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path) -> None:
+    words = [*SLOW, "model.seconds=0.1", "--config-dir", str(own_conf)]
+    there = tmp_path / "there"
+    there.mkdir()
+    process = start(there, "run", *words, *OPTIONS)
+    runs = there / "results/scratch/runs"
+    wait_for(lambda: list(runs.glob("*/checkpoint.safetensors")), "no cell began")
+    (node,) = said("squeue", "-h", "-o", "%N", "-t", "R").split()
+    (lock,) = runs.glob(".*.lock")
+    pid = json.loads(lock.read_text())["pid"]
+    here.nodes[node].kill()
+    os.kill(parent_of(pid), signal.SIGKILL)  # all that ran on it
+    subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], check=True)
+    try:
+        out, err = process.communicate(timeout=400)
+        assert process.returncode == 0, out + err
+    finally:
+        here.begin_node(node)
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False)
+    assert bench_call("run", *words).code == 0
+    assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
