@@ -9,20 +9,17 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.cells.closing import Reports, Swept, closing_lines, command_of
+from bench.cells.closing import Reports, closing_lines, command_of
 from bench.cells.dry_run import clock, forecast
-from bench.cells.finished import Finished
-from bench.cells.order import Order
 from bench.cells.planning import Orders, planned
 from bench.cells.plans import write_plan
-from bench.cells.pool import CellPool, Pool
+from bench.cells.pool import Pool
 from bench.cells.stored import stored_orders, stored_runs
-from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say, waiting
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
 from bench.errors import BenchError, unknown
-from bench.launch.launcher import launcher_of
+from bench.launch.launched import launched
 from bench.machine.cores import cores
 from bench.paths import group_choices
 from bench.record.store import table_rows
@@ -86,44 +83,6 @@ def run_command(
     for line in closing_lines(swept, orders.cells, reports, paged, command_of(arguments, multirun, config_dir)):
         say(line)
     return 0 if set(swept.outcomes) <= {"ok", "not_applicable"} else 1
-
-
-def launched(
-    cells: list[Order], local: Pool, again: bool = False, told: Once | None = None, until: float | None = None
-) -> Swept:
-    """Sweeps cells where their configuration's `launch` says; see `sweep`.
-
-    Raises:
-        BenchError: a cluster cannot be reached, or could never run such cells.
-    """
-    config = cells[0].setting.config
-    launcher = launcher_of(config["launch"])
-    threads = launcher.threads(config["threads"])
-    pool = launcher.pool(folder_of(config), threads or 1, local)
-    if launcher.detach:
-        return Swept(detached([order.on(threads) for order in cells], pool, again))
-    try:
-        return sweep(cells, pool, launcher.processes, threads, again, told, until)
-    finally:
-        if pool is not local:
-            pool.end()
-
-
-def detached(cells: list[Order], pool: CellPool, again: bool) -> Counter[str]:
-    """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended."""
-    finished, outcomes, due = Finished(), Counter[str](), 0
-    for order in cells:
-        end = None if again else finished.end(order)
-        if end is not None:
-            outcomes[end.status] += 1
-            say(f"{order.run_id}  finished before: {end.status}")
-        elif order.setting.ended is None:
-            pool.start({"do": "run", "orders": [order.plain()], "again": again, "detached": True})
-            due += 1
-    pool.leave()
-    study = str(cells[0].setting.config["study"])
-    say(f"{due} cells submitted; bench status {study} says where they stand")
-    return outcomes
 
 
 def asks_page(orders: Orders) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.cells.ends import GARBLED, LONGEST_WAIT
-from bench.cells.pool import Pool, Process
+from bench.cells.pool import Pool
+from bench.cells.process import Process
 from bench.errors import BenchError
 
 

@@ -4,7 +4,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
-from bench.cells.pool import Process
+from bench.cells.process import Process
 from bench.errors import timed_out
 from bench.record.store import Record
 

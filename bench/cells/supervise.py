@@ -10,7 +10,7 @@ from bench.cells.ends import GARBLED, LONGEST_WAIT, Watch, reason_of
 from bench.cells.finished import Finished
 from bench.cells.lock import BEAT, Lock, locked
 from bench.cells.order import Order
-from bench.cells.pool import CellPool, Event, Process
+from bench.cells.process import CellPool, Event, Process
 from bench.cells.screen import WELL, Grid, Screen
 from bench.errors import CannotWrite
 from bench.machine.stage import Stage

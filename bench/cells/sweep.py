@@ -4,7 +4,7 @@ from functools import partial
 
 from bench.cells.closing import Swept
 from bench.cells.order import Order
-from bench.cells.pool import CellPool
+from bench.cells.process import CellPool
 from bench.cells.screen import Grid, screen_for
 from bench.cells.supervise import Supervisor
 from bench.cells.terminal import Once, say

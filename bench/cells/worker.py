@@ -22,12 +22,13 @@ from bench.cells.order import Order, Setting, from_plain
 from bench.cells.price import price_of
 from bench.cells.progress import ProgressFile
 from bench.cells.server import preload
+from bench.cells.telling import Send, both, progress, stages
 from bench.config import Config
 from bench.config import from_plain as config_from_plain
 from bench.contract.check import check_entry
 from bench.contract.data_set import check_dataset
 from bench.errors import BenchError, CannotWrite
-from bench.machine.stage import Stage, Watch
+from bench.machine.stage import Stage
 from bench.pack.train import pack_key, train_pack
 from bench.record.store import RunFolder
 from bench.run import WEIGHTS, evaluate_again, run
@@ -38,11 +39,6 @@ from bench.setup.listing import data_lines
 from bench.setup.model_options import model_lines
 from bench.setup.plan import plan
 from bench.track.tracker import Tracking
-from bench.training.history import History
-from bench.training.loop import Report
-
-Send = Callable[[str, Any], None]
-"""Takes the kind of a message and what it says."""
 
 
 def work(task: int, messages: int) -> int:
@@ -250,47 +246,6 @@ def config_of(order: Order) -> Config:
     """The order's configuration."""
     config = replace(config_from_plain(order.setting.config), seed=order.seed)
     return config if order.threads is None else replace(config, threads=order.threads)
-
-
-SHORTEST = 0.1
-"""Seconds between two messages of how far an evaluation has come, which has thousands of chunks at times."""
-
-
-def stages(send: Send) -> Watch:
-    """Sends the stages of a run; of those of an evaluation no more than can be seen."""
-    said, phase = 0.0, ""
-
-    def watch(stage: Stage) -> None:
-        nonlocal said, phase
-        now = time.monotonic()
-        if stage.phase != phase or phase != "evaluate" or now - said >= SHORTEST:
-            said, phase = now, stage.phase
-            send("stage", stage._asdict())
-
-    return watch
-
-
-def both(one: Watch, other: Watch) -> Watch:
-    """Tells two."""
-
-    def watch(stage: Stage) -> None:
-        one(stage)
-        other(stage)
-
-    return watch
-
-
-def progress(watch: Watch, track: Callable[[History], None] = lambda history: None) -> Report:
-    """Tells how far training has come, after each validation; `track` takes its history."""
-
-    def report(history: History, share: float) -> None:
-        name = history.selected_by or ""
-        unit = "" if name == "mmd2" else " nats"
-        value = f"{history.rows[-1][3]:.5g}{unit}"
-        watch(Stage("train", min(1.0, share), value, f"step {history.step:,}, validation {name}"))
-        track(history)
-
-    return report
 
 
 def die_with(lifeline: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bench.cells.pool import Event, Process
+from bench.cells.process import Event, Process
 from bench.launch.remote import ENDED, OUTPUT, TASK, messages_of
 from bench.record.store import write_atomically
 

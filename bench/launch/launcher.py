@@ -5,7 +5,8 @@ import inspect
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.cells.pool import CellPool, Pool
+from bench.cells.pool import Pool
+from bench.cells.process import CellPool
 from bench.errors import BenchError, unknown
 from bench.launch.workers import Workers
 

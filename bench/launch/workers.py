@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.cells.pool import Event, Pool, Process
+from bench.cells.pool import Pool
+from bench.cells.process import Event, Process
 from bench.errors import BenchError
 from bench.machine.cores import cores
 

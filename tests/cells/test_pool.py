@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cells.pool import KEPT_OUTPUT, Event, Pool, Process
+from bench.cells.pool import Pool
+from bench.cells.process import KEPT_OUTPUT, Event, Process
 from tests.helpers import TINY, records
 
 

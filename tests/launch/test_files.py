@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.cells import supervise
-from bench.cells.pool import Event, Pool
+from bench.cells.pool import Pool
+from bench.cells.process import Event
 from bench.errors import BenchError
 from bench.launch import files
 from bench.launch.files import FOLDER, FilePool, State
@@ -81,7 +82,7 @@ class OnProcesses:
 @pytest.fixture
 def on_processes(monkeypatch: pytest.MonkeyPatch) -> OnProcesses:
     made = OnProcesses()
-    monkeypatch.setattr("bench.commands.launcher_of", lambda launch: made)
+    monkeypatch.setattr("bench.launch.launched.launcher_of", lambda launch: made)
     monkeypatch.setattr(files, "ASK", 0.2)
     monkeypatch.setattr(files, "LATE", 0.5)
     return made
@@ -100,7 +101,7 @@ def test_a_study_elsewhere_is_the_study_here(
     words = [*STUDY, "--config-dir", own_conf]
     assert bench_call(*words, "results_dir=here").code == 0
     made = OnProcesses()
-    monkeypatch.setattr("bench.commands.launcher_of", lambda launch: made)
+    monkeypatch.setattr("bench.launch.launched.launcher_of", lambda launch: made)
     answer = bench_call(*words, "results_dir=there")
     assert answer.code == 0, answer
     there, here = numbers(tmp_path / "there/scratch"), numbers(tmp_path / "here/scratch")

@@ -1,0 +1,50 @@
+"""A sweep where its configuration's `launch` says; a detached one is handed over and left."""
+
+from collections import Counter
+
+from bench.cells.closing import Swept
+from bench.cells.finished import Finished
+from bench.cells.order import Order
+from bench.cells.pool import Pool
+from bench.cells.process import CellPool
+from bench.cells.sweep import sweep
+from bench.cells.terminal import Once, say
+from bench.launch.launcher import launcher_of
+
+
+def launched(
+    cells: list[Order], local: Pool, again: bool = False, told: Once | None = None, until: float | None = None
+) -> Swept:
+    """Sweeps cells where their configuration's `launch` says; see `sweep`.
+
+    Raises:
+        BenchError: a cluster cannot be reached, or could never run such cells.
+    """
+    config = cells[0].setting.config
+    launcher = launcher_of(config["launch"])
+    threads = launcher.threads(config["threads"])
+    pool = launcher.pool(cells[0].study_folder, threads or 1, local)
+    if launcher.detach:
+        return Swept(detached([order.on(threads) for order in cells], pool, again))
+    try:
+        return sweep(cells, pool, launcher.processes, threads, again, told, until)
+    finally:
+        if pool is not local:
+            pool.end()
+
+
+def detached(cells: list[Order], pool: CellPool, again: bool) -> Counter[str]:
+    """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended."""
+    finished, outcomes, due = Finished(), Counter[str](), 0
+    for order in cells:
+        end = None if again else finished.end(order)
+        if end is not None:
+            outcomes[end.status] += 1
+            say(f"{order.run_id}  finished before: {end.status}")
+        elif order.setting.ended is None:
+            pool.start({"do": "run", "orders": [order.plain()], "again": again, "detached": True})
+            due += 1
+    pool.leave()
+    study = str(cells[0].setting.config["study"])
+    say(f"{due} cells submitted; bench status {study} says where they stand")
+    return outcomes
