@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bench.cells.finished import Finished
 from bench.cells.order import Order
 from bench.cells.planning import Orders
-from bench.record.store import TABLE, Record, RunFolder, table_rows
+from bench.record.store import Record, RunFolder, studies_in, table_rows
 
 CLOCKS = ("eval_seconds", "compile_seconds")
 
@@ -87,7 +87,7 @@ def earlier_prices(cells: list[Order]) -> dict[DataModel, Price]:
     if not cells:
         return {}
     own = cells[0].study_folder
-    studies = sorted(table.parent for table in own.parent.glob(f"*/{TABLE}"))
+    studies = studies_in(own.parent)
     others = medians(row for study in studies if study != own for row in table_rows(study))
     return others | medians([*table_rows(own), *records_of(cells)])
 

@@ -5,12 +5,14 @@ read is an `Unreadable` whose message is one line.
 """
 
 import csv
+import gzip
 import io
 import json
 import os
 import re
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -198,6 +200,39 @@ def check_event(event: Any, depth: int) -> None:
         raise Unreadable(f"has a number of {len(event.value):,} characters")
 
 
+def packed_name(path: Path) -> Path:
+    """Where a table of that name lies when it is large: compressed, as `pandas.read_csv` reads it too."""
+    return path.with_name(f"{path.name}.gz")
+
+
+def as_it_lies(path: Path) -> Path:
+    """The file that holds a table: the compressed one where there is no other."""
+    return packed_name(path) if not path.exists() and packed_name(path).exists() else path
+
+
+def table_text(path: Path) -> str:
+    """The text of a table, of a compressed one too.
+
+    Raises:
+        FileNotFoundError: there is none.
+        Unreadable: as `text_of`, or it is not what it was compressed from.
+    """
+    if path.suffix != ".gz":
+        return text_of(path, TABLE_BYTES)
+    with opened(path, TABLE_BYTES) as file:
+        try:
+            with gzip.GzipFile(fileobj=file) as content:
+                data = content.read(TABLE_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise Unreadable(f"cannot be unpacked: {error}") from error
+    if len(data) > TABLE_BYTES:
+        raise Unreadable(f"more than {TABLE_BYTES:,} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"not UTF-8 at byte {error.start}") from error
+
+
 def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file, each with the number of its last line; cells are the texts that were written.
 
@@ -205,7 +240,7 @@ def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
         FileNotFoundError: there is none.
         Unreadable: as `text_of`, or it is no CSV.
     """
-    text = text_of(path, TABLE_BYTES)
+    text = table_text(as_it_lies(path))
     usual = csv.field_size_limit(TABLE_BYTES)
     try:
         reader = csv.reader(io.StringIO(text, newline=""))

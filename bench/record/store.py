@@ -1,6 +1,7 @@
 """The run folder: atomic files, and a record that exists only when the run has ended."""
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
-from bench.record.reading import RECORD_BYTES, Unreadable, csv_rows, json_object, text_of
+from bench.record.reading import RECORD_BYTES, Unreadable, as_it_lies, csv_rows, json_object, packed_name, text_of
 from bench.record.typed import PROSE, PROSE_LENGTH, cut, typed
 
 Record = dict[str, Any]
@@ -47,11 +48,38 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
+        keep_name(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)
         hint = "free some space or choose another results_dir="
         raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint}") from error
+
+
+LARGE = 1_000_000
+"""Bytes from which on a table is compressed: results are committed, and such a one shrinks to a fifth."""
+
+
+def write_table(path: Path, text: str) -> Path:
+    """Writes a table, compressed and under another name where it is large; the file that has it.
+
+    Raises:
+        CannotWrite: the folder cannot be written or the disk is full.
+    """
+    data, packed = text.encode(errors="backslashreplace"), packed_name(path)
+    small = len(data) < LARGE
+    write_atomically(path if small else packed, data if small else gzip.compress(data, mtime=0))
+    (packed if small else path).unlink(missing_ok=True)
+    return path if small else packed
+
+
+def keep_name(folder: Path) -> None:
+    """Writes the names in a folder to the disk: without it a power loss may take a renamed file back."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def table_rows(study: Path) -> list[dict[str, str]]:
@@ -68,6 +96,17 @@ def table_rows(study: Path) -> list[dict[str, str]]:
     except Unreadable as error:
         raise BenchError(f"{table}: {error}; restore the file") from error
     return [dict(zip(header, row, strict=False)) for _, row in rows]
+
+
+def studies_in(results_dir: Path) -> list[Path]:
+    """The folders in a results folder that have a table, by name."""
+    tables = [*results_dir.glob(f"*/{TABLE}"), *results_dir.glob(f"*/{packed_name(Path(TABLE))}")]
+    return sorted({table.parent for table in tables})
+
+
+def has_table(study: Path) -> bool:
+    """True where a study's folder has a table."""
+    return as_it_lies(study / TABLE).is_file()
 
 
 def tabled(study: Path) -> set[str]:

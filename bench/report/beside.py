@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import BenchError
-from bench.record.store import TABLE
+from bench.record.store import TABLE, has_table
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary, finals
 from bench.report.numbers import quantity
@@ -83,7 +83,7 @@ def models_of(folder: Path) -> list[ModelSummary]:
     Raises:
         BenchError: it has no table.
     """
-    if not (folder / TABLE).is_file():
+    if not has_table(folder):
         raise BenchError(f"{folder} has no {TABLE} to show")
     study = load(folder)
     return [cell for cell in finals(summarise(study.runs, study.test_sets)) if not cell.oracle]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.record.reading import Unreadable, csv_rows, shown
-from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, write_atomically
+from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, write_atomically, write_table
 from bench.record.typed import printable
 from bench.report.committed_rows import CommittedRows, kept_beside
 from bench.report.inert import said
@@ -34,8 +34,9 @@ from bench.report.study import (
 from bench.report.variants import name_variants
 from bench.tuning import file
 
-HISTORY_POINTS = 20
-"""Validations of a run that histories.csv holds."""
+HISTORY_POINTS, HISTORY_ROWS = 20, 20_000
+"""Validations of a run that histories.csv holds at most, and of all runs, as long as each has `FEWEST_POINTS`."""
+FEWEST_POINTS = 5
 CURVE_POINTS = 1_000
 CurveRow = tuple[str, str, float, float]
 """run_id, kind of curve, x and y."""
@@ -72,15 +73,16 @@ def collect(folder: Path) -> Collected:
     if not runs:
         return collected
     runs, kept = beside_committed(folder, runs, collected)
-    histories = {run["run_id"]: _history(folder / "runs", run["run_id"], collected.warnings) for run in runs}
+    points = min(HISTORY_POINTS, max(FEWEST_POINTS, HISTORY_ROWS // len(runs)))
+    histories = {run["run_id"]: _history(folder / "runs", run["run_id"], points, collected.warnings) for run in runs}
     pictures = pictures_of(runs, folder / "runs", collected.warnings)
     test_sets = from_runs(runs, folder, collected.warnings)
     test_sets = merged(kept.test_sets, test_sets, {run["run_id"] for run in kept.runs})
     runs = in_order([*runs, *kept.runs])
     with_tuning(runs, file.read(folder))
-    write_atomically(folder / TABLE, table_text(runs))
-    write_atomically(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), each(runs, histories, kept.histories)))
-    write_atomically(folder / CURVES, write_csv(CURVE_COLUMNS, each(runs, curves, kept.curves)))
+    write_table(folder / TABLE, table_text(runs))
+    write_table(folder / HISTORIES, write_csv(("run_id", *HISTORY_COLUMNS), each(runs, histories, kept.histories)))
+    write_table(folder / CURVES, write_csv(CURVE_COLUMNS, each(runs, curves, kept.curves)))
     write_atomically(folder / PICTURES, archive(kept.with_pictures(pictures)))
     if test_sets or kept.test_sets:
         write_atomically(folder / PRODUCTS, archive(packed(test_sets)))
@@ -202,8 +204,8 @@ def natural(text: str) -> list[str | int]:
     return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", text))]
 
 
-def _history(runs_folder: Path, run_id: str, warnings: list[str]) -> list[list[str]]:
-    """The rows of a run's history.csv behind its row's id; none where it is absent or broken."""
+def _history(runs_folder: Path, run_id: str, points: int, warnings: list[str]) -> list[list[str]]:
+    """At most so many rows of a run's history.csv behind its row's id; none where it is absent or broken."""
     file = runs_folder / divided(run_id)[0] / "history.csv"
     try:
         rows = [row for _, row in csv_rows(file)]
@@ -216,17 +218,17 @@ def _history(runs_folder: Path, run_id: str, warnings: list[str]) -> list[list[s
     except ValueError as error:
         warnings.append(f"{said(file)} is broken ({printable(str(error))}); left out")
         return []
-    return [[run_id, *row] for row in thinned(rows[1:])]
+    return [[run_id, *row] for row in thinned(rows[1:], points)]
 
 
-def thinned(rows: list[list[str]]) -> list[list[str]]:
-    """At most `HISTORY_POINTS` validations of a run, evenly spaced: first, last and lowest among them."""
-    if len(rows) <= HISTORY_POINTS:
+def thinned(rows: list[list[str]], points: int = HISTORY_POINTS) -> list[list[str]]:
+    """At most so many validations of a run, evenly spaced: first, last and lowest among them."""
+    if len(rows) <= points:
         return rows
     place = HISTORY_COLUMNS.index("val_nll_nats")
     values = [float(row[place] or "nan") for row in rows]
     finite = [n for n, value in enumerate(values) if math.isfinite(value)]
     lowest = [min(finite, key=values.__getitem__)] if finite else []
-    count, last = HISTORY_POINTS - len(lowest), len(rows) - 1
+    count, last = points - len(lowest), len(rows) - 1
     kept = {round(n * last / (count - 1)) for n in range(count)} | set(lowest)
     return [rows[n] for n in sorted(kept)]

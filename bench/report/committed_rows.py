@@ -4,7 +4,7 @@ that was trained elsewhere."""
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.record.store import TABLE
+from bench.record.store import TABLE, has_table
 from bench.report.products import TestSet
 from bench.report.run_settings import at, unchosen_words
 from bench.report.study import (
@@ -47,7 +47,7 @@ def kept_beside(folder: Path, new: list[Run]) -> CommittedRows:
         BenchError: one of the files cannot be read as what it should be.
     """
     known = {run["run_id"] for run in new}
-    if not (folder / TABLE).exists() or known >= ids_in(folder / TABLE):
+    if not has_table(folder) or known >= ids_in(folder / TABLE):
         return CommittedRows([], [], [], {}, {})
     study = load(folder)
     again = {(kind(run), run["seed"]) for run in new}

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.record.store import TABLE
+from bench.record.store import TABLE, has_table
 from bench.record.study_folder import study_folder
 from bench.report.study import columns_of, kind_of, load, words_of
 from bench.report.summary import summarise, summary_rows
@@ -57,7 +57,7 @@ def series(values: list[Any]) -> "pd.Series[Any]":
 def _tabled_folder(study: str, results_dir: str | Path) -> Path:
     """The folder of a study that has a table."""
     folder = study_folder(study, Path(results_dir))
-    if not (folder / TABLE).exists():
+    if not has_table(folder):
         raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {shlex.quote(study)}")
     return folder
 

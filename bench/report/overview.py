@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from bench.errors import BenchError
 from bench.record.key import EVALUATION_VERSION, TRAINING_VERSION
-from bench.record.store import TABLE
+from bench.record.reading import as_it_lies
+from bench.record.store import TABLE, studies_in
 from bench.record.typed import printable
 from bench.report.cards import Card, cards
 from bench.report.model_summary import ModelSummary, count_words, version_of
@@ -50,6 +51,7 @@ class Overview(NamedTuple):
         fault: why its files cannot be read; there is nothing else then.
         answers: one a data set.
         readme: whether it has a README.md.
+        table: the name of its table's file.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Overview(NamedTuple):
     fault: str = ""
     answers: Sequence[Answer] = ()
     readme: bool = False
+    table: str = TABLE
 
     @property
     def in_short(self) -> str:
@@ -70,7 +73,7 @@ class Overview(NamedTuple):
 
 def overviews(results_dir: Path) -> list[Overview]:
     """Every study with a table: those of today's version first, then by name."""
-    folders = sorted(path.parent for path in results_dir.glob(f"*/{TABLE}") if path.parent.name not in NO_STUDY)
+    folders = [folder for folder in studies_in(results_dir) if folder.name not in NO_STUDY]
     return sorted(map(overview, folders), key=lambda study: (bool(study.fault), bool(study.older), study.name))
 
 
@@ -97,6 +100,7 @@ def overview(folder: Path) -> Overview:
         older(study.runs),
         answers=answers,
         readme=(folder / "README.md").is_file(),
+        table=as_it_lies(folder / TABLE).name,
     )
 
 

@@ -3,7 +3,7 @@
 import base64
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -42,6 +42,11 @@ OPEN = 3
 
 PICTURES = frozenset({"density", "samples", "reconstructed", "means", "by"})
 """Plots of pictures, by the first word of their names: on a dark page the lightness of all others is turned round."""
+
+
+def lying(name: str, packed: Collection[str]) -> str:
+    """The address of a file beside the page, whose name says so where it is compressed."""
+    return quote(f"{name}.gz" if name in packed else name)
 
 
 class Section(NamedTuple):
@@ -83,6 +88,7 @@ def render(
     plots: list[Plot],
     notices: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
+    packed: Collection[str] = (),
 ) -> str:
     """report.html; equal input gives equal text. What all rows of a data set warn of is folded, behind the cards.
 
@@ -94,6 +100,7 @@ def render(
         notices: stand at the head of the page.
         files: contents of `FILES`: they and the plots are then within the page, which can be sent on its own. By
             default it links to those beside it.
+        packed: those of `FILES` that lie beside it compressed.
     """
     single = files is not None
     templates = environment()
@@ -117,7 +124,7 @@ def render(
         tuning=tuning_tables(study.trials),
         notices=notices,
         warned=data_warnings(study.runs),
-        downloads={name: file_uri(name, files[name]) if files else quote(name) for name in FILES},
+        downloads={name: file_uri(name, files[name]) if files else lying(name, packed) for name in FILES},
         open_figures=OPEN,
         unhappy=[(run, label(run), place_cells(*at(run), places)) for run in study.runs if run["status"] != "ok"],
         places=places,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.errors import BenchError, unknown
-from bench.record.store import write_atomically
+from bench.record.store import studies_in, write_atomically
 from bench.report.readme_values import Quantity, StudyValues
 from bench.report.reproduce import README, reproduce_all
 
@@ -92,7 +92,7 @@ def readmes(results_dir: Path) -> list[Path]:
 
 def values_of(results_dir: Path) -> dict[str, StudyValues]:
     """Study -> its numbers, of those that have a summary; each is read when it is needed."""
-    folders = sorted(path.parent for path in results_dir.glob("*/summary.csv"))
+    folders = studies_in(results_dir)
     return {folder.name: StudyValues(folder) for folder in folders}
 
 

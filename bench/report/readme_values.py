@@ -17,6 +17,7 @@ import pandas as pd
 
 from bench.errors import BenchError, unknown
 from bench.record.columns import bounded
+from bench.record.reading import as_it_lies
 from bench.record.steps import STEPS, read_steps
 from bench.record.store import TABLE
 from bench.report.intervals import Interval, t_interval
@@ -103,7 +104,7 @@ class StudyValues:
 
     def _read(self, name: str, **options: Any) -> pd.DataFrame:
         try:
-            read: pd.DataFrame = pd.read_csv(self.folder / name, low_memory=False, **options)
+            read: pd.DataFrame = pd.read_csv(as_it_lies(self.folder / name), low_memory=False, **options)
             return read.copy()  # read in pieces: pandas warns of those
         except (OSError, ValueError) as error:
             raise BenchError(
@@ -161,7 +162,9 @@ class StudyValues:
     def _by_seed(self, runs: pd.DataFrame, model: str, column: str) -> dict[str, float]:
         if column not in runs:
             raise unknown("column", column, runs.columns, str(self.folder / TABLE))
-        own = runs[(runs["label"] == model) & (runs[column] != "")]
+        rungs = {"rung": pd.to_numeric(runs["rung"])} if "rung" in runs else {}
+        here = _at_place(runs.assign(model=runs["label"], **rungs), model)
+        own = here[here[column] != ""]
         return {str(seed): float(value) for seed, value in zip(own["seed"], own[column], strict=True)}
 
     def _alone(self, data: str, model: str) -> Quantity:

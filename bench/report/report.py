@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.record.store import TABLE, write_atomically
+from bench.record.reading import as_it_lies, table_text
+from bench.record.store import TABLE, has_table, write_atomically, write_table
 from bench.record.study_folder import study_folder
 from bench.report import drawn, plots_frontier
 from bench.report.collect import collect
@@ -15,7 +16,7 @@ from bench.report.inert import markdown_cell
 from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
 from bench.report.notes import NOTES, is_untuned
-from bench.report.page import render
+from bench.report.page import FILES, render
 from bench.report.plots import draw, sheets_of
 from bench.report.ranked import above_note, ranked_tables
 from bench.report.ranking import differences, differences_csv
@@ -54,7 +55,7 @@ def report(
     collected = collect(folder)
     for warning in collected.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    if not (folder / TABLE).exists():
+    if not has_table(folder):
         raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={shlex.quote(study)}`")
     stored = load(folder)
     if not stored.runs:
@@ -79,14 +80,15 @@ def report(
         "differences.csv": differences_csv(pairs),
     }
     for name, content in texts.items():
-        write_atomically(folder / name, content)
+        write_table(folder / name, content)
+    packed = [name for name in FILES if not (folder / name).exists()]
     write_atomically(
         folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
     )
     _write_plots(folder / "plots", plots)
     drawn.keep(folder, wanted, by_data)
-    within = texts | {TABLE: (folder / TABLE).read_text(encoding="utf-8")} if single_file else None
-    write_atomically(folder / "report.html", render(stored, cells, pairs, plots, heads, within))
+    within = texts | {TABLE: table_text(as_it_lies(folder / TABLE))} if single_file else None
+    write_atomically(folder / "report.html", render(stored, cells, pairs, plots, heads, within, packed))
 
     ranks, more = ranked_tables(cells, pairs, {cell.place for cell in cells}, width)
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""

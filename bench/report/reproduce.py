@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bench.errors import BenchError
 from bench.record.columns import bounded
-from bench.record.store import TABLE
+from bench.record.store import TABLE, has_table, studies_in
 from bench.record.study_folder import study_folder
 from bench.report.intervals import LEVEL, Interval, normal_interval, t_interval
 from bench.report.model_summary import ORACLE, ModelSummary
@@ -56,7 +56,7 @@ def reproduce(study: str, results_dir: Path) -> list[str]:
         BenchError: the study is unknown or has no table, or nothing published stands beside it.
     """
     folder = study_folder(study, results_dir)
-    if not (folder / TABLE).exists():
+    if not has_table(folder):
         raise BenchError(f"{folder} has no {TABLE}; make it with: bench report {shlex.quote(study)}")
     models = finished_models(folder)
     pairs = [(each, result) for each in counterparts() for result in obtained(study, models, each)]
@@ -75,7 +75,7 @@ def reproduce_all(results_dir: Path, described: bool = False) -> list[str]:
     Raises:
         BenchError: there is no study with a table.
     """
-    folders = sorted(path.parent for path in results_dir.glob(f"*/{TABLE}"))
+    folders = studies_in(results_dir)
     folders = [folder for folder in folders if not described or (folder / README).is_file()]
     if not folders:
         raise BenchError(f"no study in {results_dir} has a {TABLE}; make one with: bench report STUDY")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bench.errors import BenchError
 from bench.record.columns import COLUMNS
 from bench.record.csv_cells import inert_cell
-from bench.record.reading import NUMBER_LENGTH, Unreadable, arrays_of, csv_rows, shown
+from bench.record.reading import NUMBER_LENGTH, Unreadable, arrays_of, as_it_lies, csv_rows, shown
 from bench.record.steps import STEPS, StepTime, read_steps
 from bench.record.store import TABLE
 from bench.record.typed import LARGEST, TEXT_LENGTH, cut, typed
@@ -233,7 +233,7 @@ def rows_of(path: Path, header: tuple[str, ...]) -> list[list[str]]:
     Raises:
         BenchError: it is not that file.
     """
-    if not path.exists():
+    if not as_it_lies(path).exists():
         return []
     rows = [row for _, row in _rows(path)]
     if not rows or tuple(rows[0]) != header or any(len(row) != len(header) for row in rows):

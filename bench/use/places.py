@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.errors import BenchError, unknown
 from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
-from bench.record.store import TABLE
+from bench.record.store import has_table
 from bench.record.study_folder import study_folder
 from bench.use.archive import unpacked
 from bench.use.best import BEST, best_run
@@ -108,7 +108,7 @@ def best_folder(study: Path, data: str) -> Path:
     """
     kept = study / BEST / data
     kept_id = run_id_in(kept)
-    if kept_id is not None and not (study / TABLE).is_file():
+    if kept_id is not None and not has_table(study):
         return kept
     run_id = best_run(study, data).run_id
     if kept_id == run_id:
