@@ -98,10 +98,10 @@ def table_rows(study: Path) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=False)) for _, row in rows]
 
 
-def studies_in(results_dir: Path) -> list[Path]:
-    """The folders in a results folder that have a table, by name."""
-    tables = [*results_dir.glob(f"*/{TABLE}"), *results_dir.glob(f"*/{packed_name(Path(TABLE))}")]
-    return sorted({table.parent for table in tables})
+def studies_in(results_dir: Path, table: str = TABLE) -> list[Path]:
+    """The folders in a results folder that have a table of that name, sorted."""
+    tables = [*results_dir.glob(f"*/{table}"), *results_dir.glob(f"*/{packed_name(Path(table))}")]
+    return sorted({path.parent for path in tables})
 
 
 def has_table(study: Path) -> bool:

@@ -92,7 +92,7 @@ def readmes(results_dir: Path) -> list[Path]:
 
 def values_of(results_dir: Path) -> dict[str, StudyValues]:
     """Study -> its numbers, of those that have a summary; each is read when it is needed."""
-    folders = studies_in(results_dir)
+    folders = studies_in(results_dir, "summary.csv")
     return {folder.name: StudyValues(folder) for folder in folders}
 
 
