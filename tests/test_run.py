@@ -87,6 +87,7 @@ def test_only_what_the_entry_lacks_is_empty(noisy) -> None:
         "error",
         "note",
         "compiled",
+        "trained_in",
         "compile_seconds",
         "train_nfe",
         "eval_nfe",

@@ -59,9 +59,12 @@ class ProgressFile:
         self.said = now
         progress = Progress(**stage._asdict(), began=self.began, share_then=self.share_then, at=now)
         scratch = self.path.with_name(f".{FILE}.{os.getpid()}")
-        with contextlib.suppress(OSError):
+        try:
             scratch.write_text(json.dumps(asdict(progress)))
             os.replace(scratch, self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                scratch.unlink()
 
     def remove(self) -> None:
         """Takes the file away: the run has ended."""

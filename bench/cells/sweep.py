@@ -20,6 +20,7 @@ SHOWN_ERROR = 500
 def sweep(
     orders: list[Order],
     pool: CellPool,
+    *,
     processes: int = 1,
     threads: int | None = None,
     again: bool = False,

@@ -27,7 +27,7 @@ def launched(
     if launcher.detach:
         return Swept(detached([order.on(threads) for order in cells], pool, again))
     try:
-        return sweep(cells, pool, launcher.processes, threads, again, told, until)
+        return sweep(cells, pool, processes=launcher.processes, threads=threads, again=again, told=told, until=until)
     finally:
         if pool is not local:
             pool.end()

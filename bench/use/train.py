@@ -37,7 +37,7 @@ def train(*words: str, config_dir: str | Path | None = None, again: bool = False
         if len(orders.cells) != 1 or orders.untuned:
             raise BenchError(f"{' '.join(words)}: {len(orders.cells)} runs; bench.train makes one, bench run a study")
         (order,) = orders.cells
-        sweep([order], pool, again)
+        sweep([order], pool, again=again)
     finally:
         pool.end()
     record = order.folder.read()

@@ -45,7 +45,7 @@ def test_a_generated_record_fills_the_columns_of_a_finished_run(tmp_path: Path) 
     records = [RunFolder(path).read() for path in folders]
     assert len(records) == 12
     unknown_to_a_toy = {"error", "bits_per_dim", "nll_estimator_error", "eval_nfe", "compile_seconds", "git_commit"}
-    unknown_to_a_toy |= {"note", "compiled", "untuned", "nll_unit_nats"}
+    unknown_to_a_toy |= {"note", "compiled", "trained_in", "untuned", "nll_unit_nats"}
     unknown_to_a_toy |= {"accuracy", "accuracy_supervised", "cluster_accuracy", "cluster_nmi", "labelled", "warning"}
     unknown_to_a_toy |= {"fold", "knob", "tuning_seconds", "clusters_used", "features_hash", "nll_slack_nats"}
     unknown_to_a_toy |= {"test_hash"}  # without per-example likelihoods beside it
