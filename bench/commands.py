@@ -20,6 +20,7 @@ from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
 from bench.errors import BenchError, unknown
 from bench.launch.launched import launched
+from bench.launch.launcher import launcher_of
 from bench.machine.cores import cores
 from bench.paths import group_choices
 from bench.record.store import table_rows
@@ -99,7 +100,7 @@ def asks_page(orders: Orders) -> bool:
 def told_beforehand(orders: Orders, task: dict[str, Any], pool: Pool, told: Callable[[str], None]) -> float:
     """Says where the results of a command will lie, and the hours that it will take; the seconds."""
     config = first_config(orders)
-    study, workers = folder_of(config), min(config["workers"], cores())
+    study, workers = folder_of(config), min(launcher_of(config["launch"]).processes, cores())
     say(f"results: {study}")
     lines = hours_lines(orders, study, workers, lambda listed: planned({**task, "listed": listed}, pool, told), pool)
     return said(lines)
