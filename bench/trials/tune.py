@@ -219,9 +219,12 @@ def as_both(setting: Setting, known: dict[int, Setting]) -> Setting:
 
 
 def together(default: Sequence[Order], tuned: Sequence[Order]) -> list[Order]:
-    """The cells of both settings, numbered anew: a run that is both is there once, with the command of the first."""
-    both = {order.run_id: order for order in default}
+    """The cells of both settings, numbered anew: a run that is both is there once, with the command of the first.
+
+    A run that is evaluated in several ways is there once for each of them.
+    """
+    both = {(order.run_id, order.evaluation): order for order in default}
     for order in tuned:
-        first = both.get(order.run_id, order)
-        both[order.run_id] = replace(order, command=first.command)
+        key = order.run_id, order.evaluation
+        both[key] = replace(order, command=both.get(key, order).command)
     return [replace(order, number=number) for number, order in enumerate(both.values())]

@@ -273,6 +273,15 @@ def test_a_choice_of_what_the_entry_comes_with_is_one_run_of_both_settings(fake:
     assert cells_of_both[0].command == default.cells[0].command
 
 
+def test_a_run_that_is_evaluated_twice_is_there_for_each_evaluation(fake: Fake) -> None:
+    """Weights of one run, a bound of two estimators: study latent asks for both, and once lost the second."""
+    (order,) = fake.plan([["data=moons", "model=flow", "seed=0", "tune.setting=tuned"]]).cells
+    other = replace(order, setting=replace(order.setting, evaluation={"eval": "ais"}), number=1)
+    assert other.run_id == order.run_id
+    assert other.evaluation != order.evaluation
+    assert [one.evaluation for one in together([], [order, other, order])] == [order.evaluation, other.evaluation]
+
+
 def test_each_fold_is_tuned_with_a_seed_of_its_own(fake: Fake) -> None:
     fake.loss = lambda words: near(GRID[1 + int(words["data.fold"])])(words)
     cells = fake.untuned("digits flow 0", "digits flow 1", "digits flow 6", of_data={"fold": None})
