@@ -32,7 +32,8 @@ def in_log(folder: Path, own_conf: Path, *words: str, **streams: int) -> subproc
 @pytest.mark.parametrize("workers", [1, 2])
 def test_fifty_columns_show_the_grid_and_a_line_a_run(workers: int, own_conf, tmp_path) -> None:
     # Three of each, the last one alone, and each longer than between two drawings: what is looked for is drawn.
-    longer = ["seed=0,1,2", "budget.steps=3000", "train.validate_every=100"]
+    longer = ["seed=0,1,2", "budget.steps=3000", "train.validate_every=100", "data.train=4000", "data.test=4000"]
+    longer += ["eval.sample_size=1500", "eval.trees=50"]
     shown = on_terminal(tmp_path, own_conf, 50, f"workers={workers}", *longer)
     assert shown.code == 1
     assert not shown.cursor_hidden
