@@ -56,7 +56,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint}") from error
 
 
-LARGE = 1_000_000
+LARGE = 600_000
 """Bytes from which on a table is compressed: results are committed, and such a one shrinks to a fifth."""
 
 
