@@ -12,7 +12,7 @@ from bench.record.columns import COLUMNS
 from tests.helpers import ROOT, environment, repeatable
 from tests.training.streamed_run import DIM
 
-FEW, MANY = 100_000, 600_000
+FEW, MANY = 100_000, 1_100_000
 
 
 def made(folder: Path, rows: int, steps: int, *words: str) -> dict[str, Any]:
