@@ -91,6 +91,15 @@ def text_of(path: Path, limit: int) -> str:
             content = file.read(limit + 1)
         except OSError as error:
             raise Unreadable(f"cannot be read: {error.strerror}") from error
+    return decoded(content, limit)
+
+
+def decoded(content: bytes, limit: int) -> str:
+    """The text of what was read of a file.
+
+    Raises:
+        Unreadable: it is longer than `limit`, or not UTF-8.
+    """
     if len(content) > limit:
         raise Unreadable(f"more than {limit:,} bytes")
     try:
@@ -225,12 +234,7 @@ def table_text(path: Path) -> str:
                 data = content.read(TABLE_BYTES + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise Unreadable(f"cannot be unpacked: {error}") from error
-    if len(data) > TABLE_BYTES:
-        raise Unreadable(f"more than {TABLE_BYTES:,} bytes")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8 at byte {error.start}") from error
+    return decoded(data, TABLE_BYTES)
 
 
 def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
