@@ -45,6 +45,8 @@ class SVAE(WeightedELBO):
     do not depend on the radius, latent noise of a given size does.
     """
 
+    version = 2  # a rate of its own, chosen by trials
+
     def __init__(
         self,
         data: DataSpec,
