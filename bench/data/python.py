@@ -17,6 +17,7 @@ from bench.data.named_arrays import sorted_by_name
 from bench.data.pictures import BYTE, as_pictures, pictures
 from bench.errors import BenchError, one_line, unknown
 from bench.spec import Kind
+from bench.trusted import check_trusted
 
 
 def python(
@@ -69,11 +70,12 @@ def imported(function: str, where: str) -> Callable[..., Any]:
     """The function of `module:name`.
 
     Raises:
-        BenchError: it cannot be imported or called, with the nearest name that can.
+        BenchError: it may not be named, or cannot be imported or called, with the nearest name that can.
     """
     module_name, colon, attribute = function.partition(":")
     if not (module_name and colon and attribute):
         raise BenchError(f"{where}: write module:name, such as data.function=my.module:load")
+    check_trusted(module_name, where)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a user's module may raise anything while it is imported

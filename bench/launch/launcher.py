@@ -9,6 +9,7 @@ from bench.cells.pool import Pool
 from bench.cells.process import CellPool
 from bench.errors import BenchError, unknown
 from bench.launch.workers import Workers
+from bench.trusted import check_trusted
 
 
 class Launcher(Protocol):
@@ -39,7 +40,7 @@ def launcher_of(launch: dict[str, Any]) -> Launcher:
     """The launcher that a configuration's `launch` names.
 
     Raises:
-        BenchError: it has no such class or option, or an option out of range.
+        BenchError: it may not be named, has no such class or option, or an option out of range.
     """
     options = dict(launch)
     target = options.pop("_target_", None)
@@ -48,6 +49,7 @@ def launcher_of(launch: dict[str, Any]) -> Launcher:
     if target is None:
         raise BenchError("launch: its YAML has no _target_; give it the dotted path of a class")
     module, _, name = str(target).rpartition(".")
+    check_trusted(module, "launch")
     try:
         cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:

@@ -25,6 +25,7 @@ from bench.setup.match import matching_width
 from bench.setup.options import held_against
 from bench.spec import DataSpec
 from bench.track.tracker import Tracker
+from bench.trusted import check_trusted
 
 
 def dataset(config: Config) -> Dataset:
@@ -231,10 +232,12 @@ def imported(target: str, where: str) -> Callable[..., Any]:
         where: who an error is about, such as `model=vae`.
 
     Raises:
-        BenchError: its module fails to import, whatever the reason, has no such name, or that is nothing to call.
+        BenchError: its module may not be named, fails to import, whatever the reason, has no such name, or that is
+            nothing to call.
         NotApplicable: its module imports one that an extra of the bench brings, and that is not installed.
     """
     module_name, _, attribute = target.rpartition(".")
+    check_trusted(module_name, where)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:

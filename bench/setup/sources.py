@@ -7,9 +7,7 @@ bench's metadata requires, extras and the requirements of requirements among the
 import ast
 import hashlib
 import re
-import site
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
@@ -18,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from bench.paths import PACKAGE
+from bench.trusted import library_folders, site_folders
 
 DISTRIBUTION = "generative-bench"
 
@@ -102,20 +101,6 @@ def is_users(name: str, file: str) -> bool:
         top = min(installed, key=lambda place: len(place.parts)).parts[0].removesuffix(".py")
         return top not in LOADED_BEFORE and not required_modules().get(top, False)
     return not any(path.is_relative_to(folder) for folder in library_folders())
-
-
-@cache
-def site_folders() -> tuple[Path, ...]:
-    """The folders that distributions are installed into."""
-    paths = [*site.getsitepackages(), site.getusersitepackages()]
-    paths += [sysconfig.get_path(name) for name in ("purelib", "platlib")]
-    return tuple({Path(path).resolve() for path in paths})
-
-
-@cache
-def library_folders() -> tuple[Path, ...]:
-    """The folders of the standard library."""
-    return tuple({Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")})
 
 
 @cache
