@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from bench.cells.process import Event, Process
 from bench.launch.remote import ENDED, OUTPUT, TASK, messages_of
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 FOLDER = "launch"
 """In a study's folder: a folder for each process."""

@@ -10,6 +10,7 @@ from bench.cells.process import CellPool
 from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say
 from bench.launch.launcher import launcher_of
+from bench.record.writing import make_folder
 
 
 def launched(
@@ -35,6 +36,7 @@ def launched(
 
 def detached(cells: list[Order], pool: CellPool, again: bool) -> Counter[str]:
     """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended."""
+    make_folder(cells[0].folder.path.parent)
     finished, outcomes, due = Finished(), Counter[str](), 0
     for order in cells:
         end = None if again else finished.end(order)

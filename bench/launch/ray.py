@@ -24,6 +24,7 @@ class Ray:
         cpus: float | None = None,
         gpus: float = 0.0,
         retries: int = 2,
+        exclusive: bool = False,
         processes: int = IN_FLIGHT,
     ) -> None:
         """Keeps the options.
@@ -33,6 +34,7 @@ class Ray:
             cpus: of each cell; null takes as many as it has threads.
             gpus: of each cell, or a fraction of one.
             retries: how often a cell is begun again whose worker or machine died.
+            exclusive: gives each cell all CPUs that a machine of the cluster has, so that no two share one.
             processes: cells that are handed to the cluster at a time.
 
         Raises:
@@ -48,7 +50,7 @@ class Ray:
             raise BenchError(f"launch=ray needs Ray ({error}); pip install -e '.[ray]'") from error
         self.ray: Any = ray
         self.address, self.cpus, self.gpus, self.retries = address, cpus, gpus, retries
-        self.processes = processes
+        self.processes, self.exclusive = processes, exclusive
 
     def threads(self, asked: int | None) -> int:
         """As asked for, else one for each of its CPUs."""
@@ -65,37 +67,39 @@ class Ray:
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise BenchError(f"launch.address={self.address}: no Ray cluster there: {reason}") from error
-        cluster = RayCluster(self.ray, self.cpus if self.cpus is not None else float(threads), self.gpus, self.retries)
         try:
-            cluster.check()
+            cpus = self.most("CPU") if self.exclusive else self.cpus if self.cpus is not None else float(threads)
+            self.check(cpus)
         except BenchError:
-            cluster.close()
+            self.ray.shutdown()
             raise
-        return FilePool(cluster, study)
+        return FilePool(RayCluster(self.ray, cpus, self.gpus, self.retries), study)
+
+    def most(self, kind: str) -> float:
+        """Of CPUs or GPUs, how many the machine of the cluster has that has the most."""
+        return max((node["Resources"].get(kind, 0.0) for node in self.ray.nodes() if node["Alive"]), default=0.0)
+
+    def check(self, cpus: float) -> None:
+        """Refuses at once what would wait for ever.
+
+        Raises:
+            BenchError: no machine has so many CPUs or GPUs.
+        """
+        for name, key, asked in (("cpus", "CPU", cpus), ("gpus", "GPU", self.gpus)):
+            if asked > (most := self.most(key)):
+                raise BenchError(
+                    f"launch.{name}={asked:g}: no machine of the cluster has more than {most:g}; ask for less"
+                )
 
 
 class RayCluster:
     """See `bench.launch.files.Cluster`."""
 
     def __init__(self, ray: Any, cpus: float, gpus: float, retries: int) -> None:
-        self.ray, self.cpus, self.gpus = ray, cpus, gpus
+        self.ray = ray
         options = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": retries}
         self.task = ray.remote(**options)(do)
         self.refs: dict[str, Any] = {}
-
-    def check(self) -> None:
-        """Refuses at once what would wait for ever.
-
-        Raises:
-            BenchError: no machine has so many CPUs or GPUs.
-        """
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        for name, key, asked in (("cpus", "CPU", self.cpus), ("gpus", "GPU", self.gpus)):
-            most = max((node.get(key, 0.0) for node in nodes), default=0.0)
-            if asked > most:
-                raise BenchError(
-                    f"launch.{name}={asked:g}: no machine of the cluster has more than {most:g}; ask for less"
-                )
 
     def submit(self, folders: list[Path]) -> list[str]:
         """A task for each folder."""

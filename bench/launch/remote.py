@@ -18,7 +18,7 @@ from typing import Any
 from bench.cells.lock import BEAT, Lock, read
 from bench.cells.order import from_plain
 from bench.cells.pool import interpreter
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 TASK, OUTPUT, ENDED = "task.json", "output", "ended"
 OWN = "task.here.json"

@@ -39,6 +39,7 @@ class Slurm:
         signal_seconds: int = 90,
         options: dict[str, Any] | None = None,
         detach: bool = False,
+        exclusive: bool = False,
         processes: int = IN_FLIGHT,
     ) -> None:
         """Keeps the options.
@@ -52,6 +53,7 @@ class Slurm:
             signal_seconds: before the end of its time, or of its place, at which a job is told to stop.
             options: others of sbatch, by their long names with underscores, such as `{qos: low}`.
             detach: submits all cells and leaves; `bench status` then says where the study stands.
+            exclusive: gives each cell a machine of its own.
             processes: cells that are handed to SLURM at a time.
 
         Raises:
@@ -81,6 +83,7 @@ class Slurm:
             "signal_delay_s": signal_seconds,
             "gpus_per_node": gpus or None,
             "job_name": "bench",
+            "exclusive": exclusive or None,
             "additional_parameters": {"requeue": True, **(options or {})},
         }
 

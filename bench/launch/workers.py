@@ -1,6 +1,7 @@
 """Cells in processes of this machine, so many side by side."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 from bench.cells.pool import Pool
 from bench.cells.process import Event, Process
 from bench.errors import BenchError
+from bench.machine.clock import Neighbours
 from bench.machine.cores import cores
+
+QUIET_SECONDS = 2.0
+"""For which a machine is watched that shall be a cell's alone."""
 
 
 class Workers:
@@ -16,28 +21,38 @@ class Workers:
 
     detach = False
 
-    def __init__(self, processes: int = 1, gpus: float | None = None) -> None:
+    def __init__(self, processes: int = 1, gpus: float | None = None, exclusive: bool = False) -> None:
         """Keeps the options.
 
         Args:
             processes: side by side.
             gpus: of each process: 1, or a fraction such as 0.5 where several share one. null leaves all GPUs to all.
+            exclusive: runs one cell at a time, and none on a machine that is busy with something else.
 
         Raises:
-            BenchError: fewer than one process, or a number of GPUs that cannot be dealt out.
+            BenchError: fewer than one process, several that shall be exclusive, or a number of GPUs that cannot be
+                dealt out.
         """
+        if exclusive and processes != 1:
+            raise BenchError(f"launch.exclusive=true: {processes} processes would share the clock; give processes=1")
         if processes < 1:
             raise BenchError(f"launch.processes={processes}: give at least 1")
         if gpus is not None and not (0 < gpus <= 1 and round(1 / gpus) * gpus == 1):
             raise BenchError(f"launch.gpus={gpus:g}: give 1, or a whole part of one such as 0.5 or 0.25")
-        self.processes, self.gpus = processes, gpus
+        self.processes, self.gpus, self.exclusive = processes, gpus, exclusive
 
     def threads(self, asked: int | None) -> int | None:
         """As asked for, else a cell's share of the cores; None for one process alone."""
         return None if self.processes == 1 else asked or max(1, cores() // self.processes)
 
     def pool(self, study: Path, threads: int, local: Pool) -> Pool:
-        """The processes of this machine, or such as are dealt GPUs."""
+        """The processes of this machine, or such as are dealt GPUs.
+
+        Raises:
+            BenchError: it shall be theirs alone and is not, or there is no GPU to deal out.
+        """
+        if self.exclusive:
+            check_quiet()
         return local if self.gpus is None else DealtPool(visible_gpus(), self.gpus)
 
 
@@ -86,6 +101,18 @@ class DealtPool(Pool):
             if event.message is None and event.process in self.dealt:
                 self.places[self.dealt.pop(event.process)] += 1
             yield event
+
+
+def check_quiet() -> None:
+    """Refuses a machine that something else keeps busy, watched for `QUIET_SECONDS`.
+
+    Raises:
+        BenchError: it is busy.
+    """
+    neighbours = Neighbours()
+    time.sleep(QUIET_SECONDS)
+    if neighbours.shared():
+        raise BenchError("launch.exclusive=true: something else keeps this machine busy; wait until it has ended")
 
 
 def visible_gpus() -> list[str]:

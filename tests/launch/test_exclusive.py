@@ -1,0 +1,62 @@
+"""`launch.exclusive=true`: no cell is timed beside another, or beside what else keeps the machine busy."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.launch import workers
+from bench.launch.launcher import launcher_of
+from tests.helpers import TINY, records
+
+WORKERS = {"_target_": "bench.launch.workers.Workers"}
+
+
+def test_several_processes_are_refused() -> None:
+    with pytest.raises(
+        BenchError, match=r"launch\.exclusive=true: 2 processes would share the clock; give processes=1"
+    ):
+        launcher_of({**WORKERS, "processes": 2, "exclusive": True})
+
+
+def test_a_busy_machine_is_refused(bench_call: Callable, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        answer = bench_call("run", *TINY, "model=gaussian", "launch.exclusive=true")
+        busy.kill()
+    assert answer.code == 2
+    assert (
+        answer.err == "bench: launch.exclusive=true: something else keeps this machine busy; wait until it has ended\n"
+    )
+    assert not records(tmp_path / "results/scratch")
+
+
+def test_a_quiet_machine_is_taken(bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests may run beside this one: the witness is asked, and says that nothing does."""
+    asked: list[Any] = []
+    monkeypatch.setattr(workers, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(workers.Neighbours, "shared", lambda self: asked.append(self))
+    assert bench_call("run", *TINY, "model=gaussian", "launch.exclusive=true").code == 0
+    assert len(asked) == 1
+    assert len(records(tmp_path / "results/scratch")) == 1
+
+
+def test_on_slurm_a_cell_has_a_machine_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    submitit = pytest.importorskip("submitit")
+    monkeypatch.setattr(submitit.SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    slurm = {"_target_": "bench.launch.slurm.Slurm"}
+    assert launcher_of({**slurm, "exclusive": True}).parameters["exclusive"] is True  # type: ignore[attr-defined]
+    assert launcher_of(slurm).parameters["exclusive"] is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.cluster
+def test_on_ray_a_cell_has_all_cpus_of_a_machine(bench_call: Callable, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    words = ["run", "-m", *TINY, "model=gaussian", "seed=0,1", "launch=ray", "launch.exclusive=true"]
+    assert bench_call(*words).code == 0
+    began = sorted(record["started"] for record in records(tmp_path / "results/scratch").values())
+    assert len(began) == 2
+    assert began[0] < began[1], "one after the other"
