@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"bench: {end}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if argv is None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only cut this process's farewell short
         print("bench: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     except BrokenPipeError:

@@ -24,7 +24,7 @@ from bench.metrics.solver import solver_errors
 from bench.metrics.weights import weight_statistics
 from bench.models.entry import Entry, HasFinish, HasReference
 from bench.record.provenance import versions
-from bench.record.store import Record, RunFolder, write_atomically
+from bench.record.store import Record, RunFolder
 from bench.row import check_averageable, compute_environment, early_warning, settings_of, size, spent
 from bench.seeds import stream_seed
 from bench.setup.cell import Cell
@@ -70,7 +70,7 @@ def run(
     record |= {"warning": "; ".join(cell.dataset.warnings)} if cell.dataset.warnings else {}
     record |= {"shared_machine": True} if shared else {}
     tell(record)
-    folder.write_text("config.yaml", as_yaml(config))
+    folder.write("config.yaml", as_yaml(config))
     keep_sources(cell, folder)
     with ending(record, folder):
         entry, dataset = prepared(cell)
@@ -88,9 +88,9 @@ def run(
             numbers = measured(cell, entry, dataset, deadline, folder, watch)
             watch(Stage("record"))
             record |= numbers | {"shared_machine": either(record.get("shared_machine"), numbers.get("shared_machine"))}
-            write_atomically(folder.path / WEIGHTS, save(stored_weights(entry)))
+            folder.write(WEIGHTS, save(stored_weights(entry)))
             keep_space(folder.path, dataset, cell.width, reference_rows(entry, dataset, config.eval))
-            folder.write_text("weights.json", weight_statistics(entry))
+            folder.write("weights.json", weight_statistics(entry))
         elif isinstance(entry, HasReference):
             deadline.check()
             watch(Stage("evaluate", value="error of the solves"))
@@ -105,7 +105,7 @@ def run(
     if config.tune.setting == TRIAL and math.isfinite(history.best_value):
         record["validation"] = history.best_value
     if history.rows:
-        folder.write_text("history.csv", history.csv_text())
+        folder.write("history.csv", history.csv_text())
     folder.write_record(record)
     if record["status"] != "timeout":
         folder.checkpoint_path.unlink(missing_ok=True)
@@ -135,7 +135,7 @@ def evaluate_again(cell: Cell, tell: Callable[[Record], None] = lambda row: None
     record = {**of_training, **identity, **environment, "command": cell.command}
     record["versions"] = versions(distributions_of(cell.sources))
     tell(record)
-    folder.write_text("config.yaml", as_yaml(config))
+    folder.write("config.yaml", as_yaml(config))
     with ending(record, folder):
         entry, dataset = prepared(cell)
         give_weights(entry, load_file(cell.folder.path / WEIGHTS, device=str(cell.device)))
@@ -184,10 +184,10 @@ def ending(record: Record, folder: RunFolder) -> Iterator[None]:
     except ChangedData as reason:
         record |= {"status": "failed", "error": str(reason)}
     except SystemExit as error:
-        folder.write_text("error.txt", traceback.format_exc())
+        folder.write("error.txt", traceback.format_exc())
         record |= {"status": "failed", "error": repr(error)}
     except Exception as error:
-        folder.write_text("error.txt", traceback.format_exc())
+        folder.write("error.txt", traceback.format_exc())
         record |= {"status": "failed", "error": one_line(error)}
 
 
@@ -223,7 +223,7 @@ def late_sources(cell: Cell) -> list[Source]:
 def keep_sources(cell: Cell, folder: RunFolder) -> None:
     """Keeps the text of the user's own modules, which the key counts, beside the record."""
     for source in cell.sources:
-        write_atomically(folder.path / "sources" / f"{source.module}.py", source.content)
+        folder.write(f"sources/{source.module}.py", source.content)
 
 
 def telling(report: Report, tell: Callable[[Record], None], record: Record, watched: Watched) -> Report:

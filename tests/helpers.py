@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -79,13 +80,16 @@ def tiny(conf: Path, *overrides: str) -> Config:
 
 def cell_in(config: Config, root: Path) -> Cell:
     """The cell of a configuration, its results under `root`."""
-    return resolve(replace(config, results_dir=str(root)))
+    cell = resolve(replace(config, results_dir=str(root)))
+    cell.folder.path.parent.mkdir(parents=True, exist_ok=True)
+    return cell
 
 
 def repeatable(record: Record) -> Record:
-    """A record without what clocks and neighbours decide, the command, which names the folder, and the commit."""
+    """A record without clocks, neighbours, its checksum, the commit, and the command, which names the folder."""
     assert COLUMNS.keys() <= record.keys()
-    return {name: value for name, value in record.items() if name not in CLOCKS | {"command", "git_commit"}}
+    others = CLOCKS | {"command", "git_commit", "checksum"}
+    return {name: value for name, value in record.items() if name not in others}
 
 
 class Answer(NamedTuple):
@@ -107,12 +111,15 @@ def heed_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """`bench` in a process of its own, in `folder`, that signals reach even where this one is deaf to them."""
+def start(folder: Path, *words: str, more: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """`bench` in a process of its own, in `folder`, that signals reach even where this one is deaf to them.
+
+    `more` stands in its environment too.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "bench.cli", *words],
         cwd=folder,
-        env=environment(),
+        env={**environment(), **(more or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -121,8 +128,9 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def records(study: Path) -> dict[str, Any]:
-    """The record of every run folder of a study that has one."""
-    return {path.parent.name: json.loads(path.read_text()) for path in sorted(study.glob("runs/*/record.json"))}
+    """The record of every run folder of a study that has one, without its checksum."""
+    found = {path.parent.name: json.loads(path.read_text()) for path in sorted(study.glob("runs/*/record.json"))}
+    return {name: {key: value for key, value in record.items() if key != "checksum"} for name, record in found.items()}
 
 
 def files_under(folder: Path) -> set[str]:
@@ -136,11 +144,17 @@ def files_of_run(folder: Path) -> set[str]:
 
 
 @contextmanager
-def small_file_system(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of so many bytes (`16k`, `14m`) mounted on `folder`; the test is skipped where none may be."""
+def small_file_system(folder: Path, size: str, files: int = 0) -> Iterator[Path]:
+    """A file system of so many bytes (`16k`, `14m`) and files, 0 for no limit, mounted on `folder`.
+
+    The test is skipped where none may be mounted.
+    """
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    options = ["-t", "tmpfs", "-o", f"size={size},nr_inodes={files}", "tmpfs", str(folder)]
     if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
         pytest.skip("mounting is not permitted here")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    end = time.monotonic() + 10  # a process that has been there may still be ending
+    while subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
+        assert time.monotonic() < end, f"something holds {folder}"
+        time.sleep(0.1)

@@ -2,8 +2,9 @@
 
 The lock is a file beside the folder, made by one hard link, which is atomic on network file systems too. A holder on
 this machine is alive while its process is: a child that it leaves behind keeps no lock. A holder on another machine is
-alive while the file is touched. `flock` only guards the short moment of a take-over; where a file system refuses it
-(ENOLCK on NFS), the rename and the look at what was renamed remain.
+alive while the file is touched: one that is silent for long is watched for a while before it is taken over, so that a
+clock that was set costs nobody his lock. `flock` only guards the short moment of a take-over; where a file system
+refuses it (ENOLCK on NFS), the rename and the look at what was renamed remain.
 """
 
 import contextlib
@@ -18,12 +19,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.errors import CannotWrite
+from bench.record.writing import await_folder, hint
 
 BEAT = 15.0
 """Seconds between two touches of a lock."""
 
 STALE = 8 * BEAT
 """Seconds without a touch after which a holder on another machine counts as dead."""
+
+WATCHED = 3 * BEAT
+"""Seconds for which such a lock is watched before it is taken over."""
 
 
 @dataclass(frozen=True)
@@ -98,18 +103,17 @@ class Lock:
         """Takes it for this process; the living holder where another one has it.
 
         Raises:
-            CannotWrite: the folder of the study cannot be written.
+            CannotWrite: the folder that it lies in cannot be written, or is gone for long.
         """
         own = this_process()
+        await_folder(self.path.parent)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             while not create(self.path, own):
                 if holder := self.holder():
                     return holder
                 remove_stale(self.path)
         except OSError as error:
-            hint = "choose another results_dir="
-            raise CannotWrite(f"cannot write {self.path.parent}: {error.strerror}; {hint}") from error
+            raise CannotWrite(f"cannot write {self.path.parent}: {error.strerror}; {hint(None)}") from error
         return None
 
     def release(self, pid: int | None = None) -> None:
@@ -145,7 +149,11 @@ def create(path: Path, holder: Holder) -> bool:
     """True where this call made the lock; the file has its content from the first moment on."""
     scratch = path.with_name(f"{path.name}.{holder.host}.{holder.pid}.{secrets.token_hex(4)}")
     text = json.dumps(asdict(holder))
-    scratch.write_text(text)
+    try:
+        scratch.write_text(text)
+    except OSError:  # a full disk: the name is there, the text is not
+        scratch.unlink(missing_ok=True)
+        raise
     try:
         os.link(scratch, path)
     except FileExistsError:
@@ -160,10 +168,15 @@ def create(path: Path, holder: Holder) -> bool:
 def create_directly(path: Path, text: str) -> bool:
     """As `create`, without a link: for a moment the file is there and empty."""
     try:
-        with open(path, "x") as file:
-            file.write(text)
+        file = open(path, "x")  # noqa: SIM115
     except FileExistsError:
         return False
+    try:
+        with file:
+            file.write(text)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 
@@ -185,7 +198,23 @@ def alive(holder: Holder, path: Path) -> bool:
         return False
     if holder.machine == this_machine():
         return started(holder.pid) == holder.start
-    return file_clock(path) - path.stat().st_mtime < STALE
+    return abs(file_clock(path) - path.stat().st_mtime) < STALE
+
+
+def silent(path: Path) -> bool:
+    """True where a lock that seems stale is not touched while it is watched; one of this machine needs no watching.
+
+    Raises:
+        FileNotFoundError: the lock is gone.
+    """
+    if read(path).machine in ("", this_machine()):
+        return True
+    touched, end = path.stat().st_mtime_ns, time.monotonic() + WATCHED
+    while time.monotonic() < end:
+        time.sleep(min(1.0, WATCHED / 10))
+        if path.stat().st_mtime_ns != touched:
+            return False
+    return True
 
 
 def file_clock(path: Path) -> float:
@@ -205,7 +234,7 @@ def remove_stale(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError), open(path) as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
-        if alive(read(path), path):
+        if alive(read(path), path) or not silent(path):
             return
         aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.stale")
         os.rename(path, aside)

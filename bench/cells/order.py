@@ -78,7 +78,8 @@ class Order:
     @property
     def folder(self) -> RunFolder:
         """`results/<study>/runs/<run_id>`."""
-        return RunFolder(self.study_folder / "runs" / self.run_id)
+        runs = self.study_folder / "runs"
+        return RunFolder(runs / self.run_id, runs=runs)
 
     @property
     def timeout_seconds(self) -> float | None:

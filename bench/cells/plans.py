@@ -12,7 +12,7 @@ from bench.cells.closing import command_of
 from bench.cells.lock import Holder, started, this_machine, this_process
 from bench.cells.order import Order
 from bench.record.reading import TABLE_BYTES, Unreadable, json_object, text_of
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 PLANS = "plans"
 

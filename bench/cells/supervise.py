@@ -215,7 +215,7 @@ class Supervisor:
         printed = process.printed()
         for order in job.orders:
             if printed and order.folder.path.is_dir():
-                order.folder.write_text(OUTPUT, printed)
+                order.folder.write(OUTPUT, printed)
             if order.run_id not in job.records:
                 known = job.row if job.current in (order.run_id, None) else {}
                 job.records[order.run_id] = self.write_row(order, {**known, **reason_of(process, job.watch)})

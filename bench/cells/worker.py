@@ -39,6 +39,7 @@ from bench.setup.listing import data_lines
 from bench.setup.model_options import model_lines
 from bench.setup.plan import plan
 from bench.track.tracker import Tracking
+from bench.training.checkpoint import set_broken_aside
 
 
 def work(task: int, messages: int) -> int:
@@ -212,14 +213,15 @@ def taken(order: Order, locks: ExitStack, send: Send) -> bool:
         send("busy", {"run_id": order.run_id, "holder": str(holder)})
         return False
     locks.callback(lock.release)
+    order.folder.remove_scratch()
     send("locked", order.run_id)
     return True
 
 
 def done(order: Order, words: dict[str, Any], send: Send) -> bool:
     """True where another process has made the record in the meantime; a broken one is set aside."""
-    for folder in (order.folder, order.folder.other(order.evaluation)):
-        _, broken = folder.read_or_set_aside()
+    found = [folder.read_or_set_aside()[1] for folder in (order.folder, order.folder.other(order.evaluation))]
+    for broken in [*found, set_broken_aside(order.folder.checkpoint_path)]:
         if broken:
             send("say", broken)
     record = None if words["again"] else order.folder.finished(order.evaluation)

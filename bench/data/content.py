@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.data.sources import data_root
 from bench.errors import CannotWrite
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 PROJECT = "bench."
 """Functions and classes of the project begin so; their module paths are in no key."""

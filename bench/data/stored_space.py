@@ -22,7 +22,7 @@ from bench.data.dataset import Dataset
 from bench.data.spaces import Space
 from bench.errors import BenchError
 from bench.record.reading import CONFIG_BYTES, Unreadable, json_object, opened, shown, text_of
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.spec import DataSpec, Kind
 
 WORDS, TENSORS = "space.json", "space.safetensors"
@@ -89,8 +89,8 @@ def keep_space(folder: Path, dataset: "Dataset | StoredSpace", width: int, refer
         tensors |= own
     except NotStorable as reason:
         content |= {"space": None, "reason": str(reason)}
-    write_atomically(folder / TENSORS, save(tensors))
-    write_atomically(folder / WORDS, json.dumps(content, indent=1) + "\n")
+    write_atomically(folder / TENSORS, save(tensors), within=folder)
+    write_atomically(folder / WORDS, json.dumps(content, indent=1) + "\n", within=folder)
 
 
 def read_space(folder: Path) -> StoredSpace | None:

@@ -20,7 +20,7 @@ from torch import Tensor
 from bench.data.numpy_files import FAULTS, check_claim
 from bench.errors import BenchError
 from bench.machine.memory import memory
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 SHARE = 0.25
 """Share of the machine's memory from which on a data set is streamed, unless its option says otherwise."""

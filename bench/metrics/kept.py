@@ -18,7 +18,8 @@ from torch import Tensor
 
 from bench.record.provenance import device_name
 from bench.record.reading import Unreadable, json_object, text_of
-from bench.record.store import Record, write_atomically
+from bench.record.store import Record
+from bench.record.writing import write_atomically
 
 LONGEST = 1 << 20
 """Bytes of a file of columns."""
@@ -30,7 +31,7 @@ def kept(folder: Path | None, examples: Iterable[Tensor], settings: object, meas
     A broken file counts as none and is written anew.
 
     Args:
-        folder: of a study; None keeps nothing.
+        folder: in that of a study, which is there; None keeps nothing.
         examples: every one that the columns are computed from, at least one set.
         settings: all else that they are computed from; its `repr` counts.
         measure: computes the columns.
@@ -45,7 +46,7 @@ def kept(folder: Path | None, examples: Iterable[Tensor], settings: object, meas
     if path.exists() and (stored := _numbers(path)):
         return stored
     columns = measure()
-    write_atomically(path, json.dumps(columns))
+    write_atomically(path, json.dumps(columns), within=folder.parent)
     return columns
 
 

@@ -97,7 +97,7 @@ def train_together(runs: Sequence[Cell], report: Report) -> None:
     dataset: Dataset | None = None
     for run in runs:
         compute_environment(run.config, run.device)
-        run.folder.write_text("config.yaml", as_yaml(run.config))
+        run.folder.write("config.yaml", as_yaml(run.config))
         entry, own = prepared(run)
         dataset = own if dataset is None or own.by_seed is not None else dataset
         member = Member(Loop(entry, dataset, run.config, History(), deadline), run.folder.checkpoint_path)

@@ -1,12 +1,11 @@
 """The run folder: atomic files, and a record that exists only when the run has ended."""
 
-import contextlib
-import gzip
 import io
 import json
 import os
 import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
 from bench.record.reading import RECORD_BYTES, Unreadable, as_it_lies, csv_rows, json_object, packed_name, text_of
 from bench.record.typed import PROSE, PROSE_LENGTH, cut, typed
+from bench.record.writing import write_atomically
 
 Record = dict[str, Any]
 
@@ -29,57 +29,14 @@ AND = "+"
 EVALUATION = re.compile(r"[0-9a-f]{8}")
 """That hash, the name of the evaluation's folder."""
 
+SCRATCH = re.compile(r"\..+\.\d+")
+"""Names of files of a run's folder that are being written, by the process of that number."""
+
 LEAST_FREE_BYTES = 10_000_000
 """Free space below which no run begins: weights, checkpoint and samples of a small run."""
 
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes `path` whole or not at all.
-
-    Raises:
-        CannotWrite: the folder cannot be written or the disk is full; nothing is left behind.
-    """
-    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-        keep_name(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
-        hint = "free some space or choose another results_dir="
-        raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint}") from error
-
-
-LARGE = 600_000
-"""Bytes from which on a table is compressed: results are committed, and such a one shrinks to a fifth."""
-
-
-def write_table(path: Path, text: str) -> Path:
-    """Writes a table, compressed and under another name where it is large; the file that has it.
-
-    Raises:
-        CannotWrite: the folder cannot be written or the disk is full.
-    """
-    data, packed = text.encode(errors="backslashreplace"), packed_name(path)
-    small = len(data) < LARGE
-    write_atomically(path if small else packed, data if small else gzip.compress(data, mtime=0))
-    (packed if small else path).unlink(missing_ok=True)
-    return path if small else packed
-
-
-def keep_name(folder: Path) -> None:
-    """Writes the names in a folder to the disk: without it a power loss may take a renamed file back."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+LEAST_FREE_NAMES = 30
+"""Files that the file system must have room for: those of a run, twice over."""
 
 
 def table_rows(study: Path) -> list[dict[str, str]]:
@@ -140,22 +97,57 @@ def record_text(record: Record) -> str:
     ordered = {name: record.get(name) for name in COLUMNS}
     ordered |= {name: value for name, value in record.items() if name not in ordered}
     ordered |= {name: cut(text, PROSE_LENGTH) for name in PROSE if isinstance(text := ordered[name], str)}
-    return json.dumps(ordered, indent=1, allow_nan=False) + "\n"
+    return sealed(json.dumps(ordered, indent=1, allow_nan=False) + "\n")
+
+
+SEAL = re.compile(r',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')
+"""The end of a record: a checksum of what it is without that."""
+
+DAMAGED_SEAL = re.compile("[0-9a-f]{20}")
+"""What the end of a record has that was sealed, also where one character is another; a row ends with no such word."""
+
+
+def sealed(text: str) -> str:
+    """A record's text with a checksum of it as its last key."""
+    return text.removesuffix("\n}\n") + f',\n "checksum": "{sha256(text.encode()).hexdigest()}"\n}}\n'
+
+
+def unsealed(text: str) -> str:
+    """The text that `sealed` was given; one without a checksum, as of before there were any, is as it is.
+
+    Raises:
+        Unreadable: the checksum is another.
+    """
+    seal = SEAL.search(text)
+    if seal is None:
+        if DAMAGED_SEAL.search(text[-100:]):
+            raise Unreadable("its checksum is damaged")
+        return text
+    whole = text[: seal.start()] + "\n}\n"
+    if sha256(whole.encode()).hexdigest() != seal[1]:
+        raise Unreadable("its content is not that of its checksum")
+    return whole
 
 
 class RunFolder:
     """`results/<study>/runs/<run_id>/`: config.yaml, history.csv, samples, weights, and record.json written last."""
 
-    def __init__(self, path: Path, run_id: str | None = None) -> None:
-        """`run_id` is the folder's name where it is not given."""
+    def __init__(self, path: Path, run_id: str | None = None, runs: Path | None = None) -> None:
+        """Of a run or another evaluation of one.
+
+        Args:
+            run_id: the folder's name where it is not given.
+            runs: the folder of all runs, which is waited for where it is gone; None makes all folders.
+        """
         self.path = path
         self.run_id = path.name if run_id is None else run_id
+        self.runs = runs
         self.record_path = path / "record.json"
         self.checkpoint_path = path / "checkpoint.safetensors"
 
     def other(self, evaluation: str) -> "RunFolder":
         """`evaluations/<hash8>/`: another evaluation of the run's weights, with a record of its own."""
-        return RunFolder(self.path / EVALUATIONS / evaluation, f"{self.run_id}{AND}{evaluation}")
+        return RunFolder(self.path / EVALUATIONS / evaluation, f"{self.run_id}{AND}{evaluation}", self.runs)
 
     def finished(self, evaluation: str) -> Record | None:
         """The record of an evaluation that a second call would only repeat.
@@ -182,7 +174,7 @@ class RunFolder:
             text = text_of(self.record_path, RECORD_BYTES)
         except FileNotFoundError:
             return None
-        record = json_object(text)
+        record = json_object(unsealed(text))
         if record.get("run_id") != self.run_id:
             raise Unreadable("not a record of this run")
         return typed(record)
@@ -205,11 +197,21 @@ class RunFolder:
 
     def write_record(self, record: Record) -> None:
         """Ends the run: from now on it counts as finished."""
-        write_atomically(self.record_path, record_text(record))
+        self.write(self.record_path.name, record_text(record))
 
-    def write_text(self, name: str, text: str) -> None:
-        """Writes one text file of the run atomically."""
-        write_atomically(self.path / name, text)
+    def write(self, name: str, content: str | bytes) -> None:
+        """Writes one file of the run atomically.
+
+        Raises:
+            CannotWrite: the folder of the runs is gone for long, cannot be written, or the disk is full.
+        """
+        write_atomically(self.path / name, content, self.runs)
+
+    def remove_scratch(self) -> None:
+        """Removes what a process that was killed left of files it was writing; the caller holds the lock."""
+        for path in self.path.glob(".*"):
+            if SCRATCH.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def write_arrays(self, name: str, **arrays: Any) -> None:
         """Writes numpy arrays as one compressed .npz, atomically."""
@@ -217,14 +219,14 @@ class RunFolder:
 
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
-        write_atomically(self.path / name, buffer.getvalue())
+        self.write(name, buffer.getvalue())
 
 
 def check_writable(folder: Path) -> None:
     """Fails early when `folder` could not be created or written; creates nothing.
 
     Raises:
-        CannotWrite: the nearest existing ancestor is not a folder, not writable, or on a full disk.
+        CannotWrite: the nearest existing ancestor is not a folder, not writable, or on a disk without room.
     """
     ancestor = folder.absolute()
     while not ancestor.exists():
@@ -237,3 +239,7 @@ def check_writable(folder: Path) -> None:
     if free < LEAST_FREE_BYTES:
         hint = f"free {LEAST_FREE_BYTES / 1e6:.0f} MB or choose another results_dir="
         raise CannotWrite(f"cannot write results to {folder}: the disk is full ({free / 1e6:.1f} MB left); {hint}")
+    names = os.statvfs(ancestor)
+    if names.f_files and names.f_favail < LEAST_FREE_NAMES:
+        full = f"the disk has no room for another file ({names.f_favail} left)"
+        raise CannotWrite(f"cannot write results to {folder}: {full}; remove some or choose another results_dir=")

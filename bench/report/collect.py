@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.record.reading import Unreadable, csv_rows, shown
-from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided, write_atomically, write_table
+from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided
 from bench.record.typed import printable
+from bench.record.writing import write_atomically, write_table
 from bench.report.committed_rows import CommittedRows, kept_beside
 from bench.report.inert import said
 from bench.report.picture_archive import archive, pictures_of

@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.report.plots import OVER_ALL, Sheet
 from bench.report.study import Array
 from bench.report.style import Plot

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.report.kinds import COLUMNS, by_kind, in_column
 from bench.report.overview import KINDS, Overview, overviews
 from bench.report.speed_page import Speed, read_speed, write_speed_page

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.errors import BenchError, unknown
-from bench.record.store import studies_in, write_atomically
+from bench.record.store import studies_in
+from bench.record.writing import write_atomically
 from bench.report.readme_values import Quantity, StudyValues
 from bench.report.reproduce import README, reproduce_all
 

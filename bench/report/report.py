@@ -7,8 +7,9 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.reading import as_it_lies, table_text
-from bench.record.store import TABLE, has_table, write_atomically, write_table
+from bench.record.store import TABLE, has_table
 from bench.record.study_folder import study_folder
+from bench.record.writing import write_atomically, write_table
 from bench.report import drawn, plots_frontier
 from bench.report.collect import collect
 from bench.report.data_warnings import data_warnings

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bench.errors import unknown
 from bench.record.columns import COLUMNS, averaged
-from bench.record.store import write_atomically
 from bench.record.study_folder import study_folder
+from bench.record.writing import write_atomically
 from bench.report.layouts import Layout, Metric, layouts
 from bench.report.markup import markdown, tex
 from bench.report.model_summary import ModelSummary

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bench.errors import BenchError
 from bench.record.reading import Unreadable, csv_rows
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.report.numbers import plain
 from bench.report.templating import environment
 

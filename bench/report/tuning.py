@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.report.inert import markdown_cell
 from bench.report.markup import markdown
 from bench.report.numbers import plain

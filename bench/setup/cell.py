@@ -80,7 +80,8 @@ class Cell:
     @property
     def folder(self) -> RunFolder:
         """`results/<study>/runs/<run_id>`."""
-        return RunFolder(self.study_folder / "runs" / self.run_id)
+        runs = self.study_folder / "runs"
+        return RunFolder(runs / self.run_id, runs=runs)
 
     def identity(self) -> Record:
         """The first columns of the record: study, run_id, data, model, seed."""

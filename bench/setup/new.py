@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench.errors import BenchError, unknown
 from bench.paths import PACKAGE, group_choices, project_dir
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 TEMPLATES = PACKAGE / "setup" / "templates"
 

@@ -51,9 +51,9 @@ def write_run(folder: Path, base: Config, data: int, model: int, seed: int) -> N
     family = FAMILIES[model % len(FAMILIES)]
     record: Record = {**configuration_key(config).identity(seed), **measured(nll, family)}
     run = RunFolder(folder / "runs" / record["run_id"])
-    run.write_text("config.yaml", as_yaml(config))
+    run.write("config.yaml", as_yaml(config))
     rows = [f"{100 * n},{0.2 * n},{nll + 1 / n},{nll + 1 / n}\n" for n in range(1, VALIDATIONS + 1)]
-    run.write_text("history.csv", HISTORY_HEADER + "\n" + "".join(rows))
+    run.write("history.csv", HISTORY_HEADER + "\n" + "".join(rows))
     points = draws.normal(size=(2, POINTS, 2)).astype(np.float32)
     run.write_arrays("samples.npz", samples=points[0], data=points[1])
     axis = np.linspace(-4, 4, GRID, dtype=np.float32)

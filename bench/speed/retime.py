@@ -29,7 +29,8 @@ from bench.machine.heap import keep_freed_memory
 from bench.record.provenance import device_name, git_commit, now
 from bench.record.reading import Unreadable
 from bench.record.steps import STEPS, StepTime, steps_csv
-from bench.record.store import RunFolder, check_writable, divided, table_rows, write_atomically
+from bench.record.store import RunFolder, check_writable, divided, table_rows
+from bench.record.writing import write_atomically
 from bench.row import OWN_THREADS
 from bench.setup import build
 from bench.setup.compose import Composer

@@ -10,7 +10,8 @@ from bench.errors import BenchError, unknown
 from bench.machine.clock import Neighbours
 from bench.machine.heap import keep_freed_memory
 from bench.record.provenance import device_name, git_commit
-from bench.record.store import check_writable, write_atomically
+from bench.record.store import check_writable
+from bench.record.writing import write_atomically
 from bench.speed.cases.annealing import annealing
 from bench.speed.cases.bfloat16 import bfloat16
 from bench.speed.cases.bounds import bounds

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.record.store import write_atomically
+from bench.errors import CannotWrite
+from bench.record.writing import write_atomically
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -22,7 +24,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     """
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(flatten(state, tensors))
-    write_atomically(path, save(tensors, metadata={"skeleton": skeleton, "checksum": checksum(skeleton, tensors)}))
+    content = save(tensors, metadata={"skeleton": skeleton, "checksum": checksum(skeleton, tensors)})
+    write_atomically(path, content, within=path.parent)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
@@ -30,14 +33,30 @@ def load_state(path: Path) -> dict[str, Any] | None:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
     except (FileNotFoundError, SafetensorError):
         return None
-    skeleton = metadata["skeleton"]
-    if metadata.get("checksum", "") not in ("", checksum(skeleton, tensors)):  # earlier versions wrote none
+    skeleton = metadata.get("skeleton", "")
+    if metadata.get("checksum") != checksum(skeleton, tensors):
         return None
     state: dict[str, Any] = restore(json.loads(skeleton), tensors)
     return state
+
+
+def set_broken_aside(path: Path) -> str | None:
+    """Moves a checkpoint that cannot be read out of the way; a line that says so, None where there is none such.
+
+    Raises:
+        CannotWrite: it cannot be moved.
+    """
+    if not path.exists() or load_state(path) is not None:
+        return None
+    aside = path.with_name(f"{path.name}.broken")
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        raise CannotWrite(f"cannot move {path}, which is broken: {error.strerror}") from error
+    return f"{path} is broken; set aside as {aside.name}, training begins anew"
 
 
 def checksum(skeleton: str, tensors: dict[str, Tensor]) -> str:

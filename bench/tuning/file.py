@@ -10,8 +10,9 @@ from typing import Any, get_type_hints
 from bench.errors import BenchError
 from bench.record.csv_cells import inert_cell
 from bench.record.reading import Unreadable, csv_rows, shown
-from bench.record.store import Record, write_atomically
+from bench.record.store import Record
 from bench.record.typed import cut, printable, typed_value
+from bench.record.writing import write_atomically
 
 FILE = "tuning.csv"
 """In a study's folder."""

@@ -13,6 +13,7 @@ from bench.cells.verify import numbers
 from bench.errors import BenchError, CannotWrite
 from bench.record.reading import Unreadable
 from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
+from bench.record.writing import make_folder
 from bench.upkeep.cells import TRIALS, listed
 
 ASIDE = "aside"
@@ -54,6 +55,7 @@ def merged(into: Path, source: Path, name: str) -> tuple[Outcome, str]:
     record = ended(theirs)
     if record is None:
         return "left", f"it has not ended in {source}"
+    make_folder(ours.parent)
     with locked(ours) as other:
         if other is not None:
             return "left", f"{other} is at it"

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.data.zip_members import BROKEN, PIECE
 from bench.errors import BenchError
 from bench.record.reading import ARCHIVE_BYTES, Unreadable, opened
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 FILES = (
     "config.yaml",

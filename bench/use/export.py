@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.reading import Unreadable, json_object, shown
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.use.archive import members_of, packed
 from bench.use.best import BEST, best_runs
 from bench.use.files import format_of

@@ -16,7 +16,7 @@ from bench.data.table.frame import Form
 from bench.data.table.reading import AllBut, columns_like
 from bench.errors import BenchError
 from bench.record.csv_cells import inert_cell, original
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 ARRAYS = (".npz", ".npy")
 NONE: Mapping[str, tuple[str, ...]] = MappingProxyType({})

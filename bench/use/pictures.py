@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.data.stored_space import StoredSpace
 from bench.errors import BenchError
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.use.units import is_table
 
 MOST = 1_024

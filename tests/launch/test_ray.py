@@ -1,7 +1,9 @@
 """Cells on a real Ray, private and of two nodes, all on this machine."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -126,3 +128,53 @@ def test_a_killed_driver_ends_its_cells_and_the_same_command_goes_on(
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, out + err
     assert [record["status"] for record in records(tmp_path / "results/scratch").values()] == ["ok"]
+
+
+KILLS = int(os.environ.get("RAY_KILLS", "3"))
+
+
+@pytest.mark.cluster
+@pytest.mark.long
+def test_what_runs_on_ray_killed_at_random_makes_the_undisturbed_study(
+    ray: Any, cluster: Any, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    """A cell, a node and the driver in turn; `RAY_KILLS=40` asks for forty."""
+    random.seed(0)
+    seeds = ",".join(map(str, range(max(4, KILLS // 2))))
+    rest = ["train.checkpoint_seconds=0.0001", "train.validate_every=2"]
+    words = [*TINY, *rest, "model=slow", "model.seconds=0.2", f"seed={seeds}", "--config-dir", str(own_conf)]
+    there = tmp_path / "there"
+    there.mkdir()
+    command = ["run", "-m", *words, "launch=ray", f"launch.address={cluster.address}"]
+    process, node, kills = start(there, *command), cluster.first, 0
+    runs, over = there / "results/scratch/runs", time.monotonic() + 60 * KILLS + 120
+    while kills < KILLS:
+        assert time.monotonic() < over, "it took too long"
+        locks = [lock for lock in runs.glob(".*.lock") if list((runs / lock.name[1:-5]).glob("checkpoint.safetensors"))]
+        if process.poll() is not None:
+            ok = [record for record in records(there / "results/scratch").values() if record["status"] == "ok"]
+            assert len(ok) < len(seeds.split(",")), f"all over after {kills} kills"
+            process = start(there, *command)
+        if not locks:
+            time.sleep(0.05)
+            continue
+        time.sleep(random.uniform(0, 1))
+        with contextlib.suppress(OSError, ValueError):
+            if kills % 3 == 0:
+                os.kill(json.loads(random.choice(locks).read_text())["pid"], signal.SIGKILL)
+            elif kills % 3 == 1:
+                new = cluster.add_node(num_cpus=2)
+                cluster.remove_node(node, allow_graceful=False)
+                node = new
+            else:
+                process.kill()
+                process.communicate()
+            kills += 1
+            time.sleep(1.0)
+    process.communicate(timeout=600)
+    assert bench_call("run", "-m", *words).code == 0
+    last = start(there, *command)
+    out, err = last.communicate(timeout=600)
+    assert last.returncode == 0, out + err
+    assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
+    assert not list(runs.glob(".*")), "locks, or pieces of files"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -120,23 +121,55 @@ def test_a_detached_command_leaves_and_its_cells_go_on(
 
 @pytest.mark.cluster
 @pytest.mark.long
-def test_a_preempted_job_goes_on_from_its_checkpoint(
-    here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
+@pytest.mark.parametrize(("end", "seconds"), [("preempted", "0.1"), ("its time is up", "3")])
+def test_a_job_that_is_told_to_stop_goes_on_from_its_checkpoint(
+    end: str, seconds: str, here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
 ) -> None:
-    """The signal of a pre-emption: submitit puts the job back into the queue, where it waits two minutes."""
-    words = [*SLOW, "model.seconds=0.1", "--config-dir", str(own_conf)]
+    """SLURM's signal, of a pre-emption or before the end of a minute: the job waits two minutes and goes on."""
+    words = [*SLOW, "--config-dir", str(own_conf)]
     there = tmp_path / "there"
     there.mkdir()
-    process = start(there, "run", *words, *OPTIONS)
+    minutes = ["launch.minutes=1"] if end == "its time is up" else []
+    process = start(there, "run", *words, f"model.seconds={seconds}", *OPTIONS, *minutes)
     runs = there / "results/scratch/runs"
     wait_for(lambda: list(runs.glob("*/checkpoint.safetensors")), "no cell began")
     (job,) = said("squeue", "-h", "-o", "%i", "-t", "R").split()
-    subprocess.run(["scancel", "--signal=USR2", job], check=True)
-    out, err = process.communicate(timeout=400)
+    if end == "preempted":
+        subprocess.run(["scancel", "--signal=USR2", job], check=True)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     assert "REQUEUED" in said("sacct", "-D", "-n", "-X", "-P", "-o", "State", "-j", job)
+    assert bench_call("run", *words, f"model.seconds={seconds}").code == 0
+    assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
+
+
+KILLS = int(os.environ.get("SLURM_KILLS", "0"))
+
+
+@pytest.mark.cluster
+@pytest.mark.long
+@pytest.mark.skipif(not KILLS, reason="each takes minutes: SLURM_KILLS=10 asks for ten")
+def test_jobs_put_back_at_random_moments_make_the_undisturbed_study(
+    here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    """`scontrol requeue` kills a job without a word and begins it again."""
+    random.seed(0)
+    words = [*SLOW, "-m", "seed=0,1", f"model.seconds={0.5 * KILLS}", "--config-dir", str(own_conf)]
+    there = tmp_path / "there"
+    there.mkdir()
+    process = start(there, "run", *words, *OPTIONS)
+    runs, kills = there / "results/scratch/runs", 0
+    while kills < KILLS:
+        wait_for(lambda: said("squeue", "-h", "-o", "%A", "-t", "R") and list(runs.glob(".*.lock")), "all over", 400)
+        time.sleep(random.uniform(2, 8))
+        jobs = said("squeue", "-h", "-o", "%A", "-t", "R").split()
+        if jobs and subprocess.run(["scontrol", "requeue", random.choice(jobs)], check=False).returncode == 0:
+            kills += 1
+    out, err = process.communicate(timeout=1200)
+    assert process.returncode == 0, out + err
     assert bench_call("run", *words).code == 0
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
+    assert not list(runs.glob(".*")), "locks, or pieces of files"
 
 
 @pytest.mark.cluster

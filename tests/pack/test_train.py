@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from bench.cells.lock import Lock
 from bench.pack.train import pack_key, train_pack
+from bench.record.writing import make_folder
 from bench.run import run
 from bench.setup.cell import Cell, resolve
 from bench.training.checkpoint import load_state
@@ -47,7 +48,7 @@ def assert_same_run(root: Path, run_id: str, packed: str, alone: str, but: Set[s
     for column in ("train_loss_nats", "val_nll_nats"):
         assert [r[column] for r in ours] == pytest.approx([r[column] for r in theirs], rel=SINGLE, nan_ok=True)
     mine, other = made(root, packed)[run_id], made(root, alone)[run_id]
-    about_packs = {"packed", "command", "git_commit"}
+    about_packs = {"packed", "command", "git_commit", "checksum"}
     for name in mine.keys() - CLOCKS - about_packs - but:
         if name.startswith(OF_SAMPLES):
             assert (mine[name] is None) == (other[name] is None), name
@@ -251,6 +252,7 @@ VAES = ["model=vae", "budget.parameters=null", "model.width=16", "train.checkpoi
 def interrupted_at(step: int, conf: Path, seeds: Sequence[int], *overrides: str) -> list[Cell]:
     """Cells whose training, packed where they are several, was interrupted at a validation."""
     cells = [resolve(tiny(conf, *VAES, f"seed={seed}", *overrides)) for seed in seeds]
+    make_folder(cells[0].folder.path.parent)
 
     def report(history: History, share: float) -> None:
         if history.step == step:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from bench.record.reading import Unreadable, csv_rows
-from bench.record.store import LARGE, TABLE, committed_statuses, has_table, studies_in, write_table
+from bench.record.store import TABLE, committed_statuses, has_table, studies_in
+from bench.record.writing import LARGE, write_table
 
 
 def text(rows: int) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
-from bench.record.store import RunFolder, check_writable, divided, record_text, tabled, write_atomically
+from bench.record.store import RunFolder, check_writable, divided, record_text, tabled
+from bench.record.writing import write_atomically
 from tests.helpers import files_under
 
 AS_ROOT = os.geteuid() == 0
@@ -87,7 +88,7 @@ def test_a_folder_of_someone_elses(tmp_path: Path) -> None:
 
 def test_a_record_has_every_column_first_and_in_order() -> None:
     record = json.loads(record_text({"own": [1], "status": "ok", "run_id": "x"}))
-    assert list(record) == [*COLUMNS, "own"]
+    assert list(record) == [*COLUMNS, "own", "checksum"]
     assert record["status"] == "ok"
     assert record["nll_nats"] is None
 

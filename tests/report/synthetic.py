@@ -74,8 +74,8 @@ def write_run(folder: Path, made: Record, **settings: Any) -> Path:
     """One run folder with everything a finished run leaves that the report reads."""
     run = RunFolder(folder / "runs" / made["run_id"])
     config = {"model": {"name": made["model"]}, "data": {"name": made["data"]}, "seed": made["seed"], **settings}
-    run.write_text("config.yaml", json.dumps(config))  # JSON is YAML
-    run.write_text("history.csv", history(made))
+    run.write("config.yaml", json.dumps(config))  # JSON is YAML
+    run.write("history.csv", history(made))
     if made["status"] == "ok":
         write_pictures(run, made)
     run.write_record(made)

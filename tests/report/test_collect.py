@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.record.store import RunFolder
+from bench.record.store import RunFolder, unsealed
 from bench.report.collect import collect, natural
 from bench.report.picture_archive import upright
 from bench.report.study import load
@@ -32,7 +32,8 @@ def test_a_truncated_record_is_named_and_left_alone(tmp_path: Path) -> None:
 
 def test_a_nan_in_a_record_is_a_broken_record(tmp_path: Path) -> None:
     path = write_run(tmp_path, record("toy", "vae", 0)) / "record.json"
-    path.write_text(path.read_text().replace('"c2st_floor": 0.5', '"c2st_floor": NaN'))
+    text = unsealed(path.read_text())
+    path.write_text(text.replace('"c2st_floor": 0.5', '"c2st_floor": NaN'))
     assert "c2st_floor" in collect(tmp_path).warnings[0]
 
 
@@ -115,7 +116,7 @@ def test_another_evaluation_of_a_run_is_a_row_of_its_own(tmp_path: Path) -> None
     path = write_run(tmp_path, first)
     (path / "config.yaml").write_text("eval: {importance_samples: 10}")
     other = RunFolder(path).other("bbbbbbbb")
-    other.write_text("config.yaml", "eval: {importance_samples: 99}")
+    other.write("config.yaml", "eval: {importance_samples: 99}")
     other.write_record(first | {"evaluation": "bbbbbbbb", "run_id": other.run_id, "nll_nats": 1.25})
     collect(tmp_path)
     runs = load(tmp_path).runs

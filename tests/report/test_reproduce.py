@@ -47,7 +47,7 @@ def latent_run(folder: Path, nll: float, seed: int = 0, slack: float | None = 0.
         "nll_is_bound": True,
         "nll_slack_nats": slack,
     }
-    run.write_text("config.yaml", f"model: {{{', '.join(f'{key}: {value}' for key, value in options.items())}}}\n")
+    run.write("config.yaml", f"model: {{{', '.join(f'{key}: {value}' for key, value in options.items())}}}\n")
     run.write_record(record | {"command": f"bench run data=mnist_binary model=vae {typed} 'model.shape=[2,1]'"})
 
 

@@ -147,11 +147,12 @@ def test_merge_brings_what_is_missing_and_names_conflicts(study: Path, tmp_path:
     ok = [name for name, status in records(study).items() if status == "ok"]
     failed = [name for name, status in records(study).items() if status == "failed"]
     shutil.rmtree(study / "runs" / ok[0])
-    path = other / "runs" / ok[1] / "record.json"
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "nll_nats": 0.5, "train_seconds": 9.0}, indent=1))
+    folder = RunFolder(other / "runs" / ok[1])
+    record = folder.read()
+    assert record is not None
+    folder.write_record({**record, "nll_nats": 0.5, "train_seconds": 9.0})
     good = {**record, "run_id": failed[0], "status": "ok", "error": None}
-    (other / "runs" / failed[0] / "record.json").write_text(json.dumps(good, indent=1))
+    RunFolder(other / "runs" / failed[0]).write_record(good)
     before = (study / "runs" / ok[1] / "record.json").read_bytes()
     answer = bench_call("merge", study, other)
     assert answer.code == 1

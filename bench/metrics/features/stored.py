@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bench.data.dataset import Dataset
 from bench.metrics.features.classifier import Classifier
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.seeds import FOLDS
 
 FOLDER = Path(__file__).parent

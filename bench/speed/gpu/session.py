@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 
 TIME_TO_STOP = 20.0
 """Seconds that an interrupted step has before it is killed."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from bench.errors import one_line
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.speed.cnf_problem import Problem, Setting, Weights, next_batches
 from bench.speed.figure import Figure
 from bench.speed.interleave import Effort, Spread, interleave, ratios

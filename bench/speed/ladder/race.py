@@ -15,7 +15,7 @@ import torch
 from bench.errors import Diverged, one_line
 from bench.machine.clock import Stopwatch
 from bench.record.provenance import device_name
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.speed.cnf_problem import Problem, Weights, next_batches
 from bench.speed.ladder.rows import Row
 from bench.speed.method import Method

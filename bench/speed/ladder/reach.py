@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.speed.cnf_problem import Problem, Setting
 from bench.speed.figure import Figure, Target
 from bench.speed.interleave import Spread

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.record.store import write_atomically
+from bench.record.writing import write_atomically
 from bench.report.intervals import Interval, t_interval
 from bench.speed.cnf_problem import Setting, Size, copied
 from bench.speed.figure import Figure
