@@ -27,12 +27,21 @@ BESIDE = {
     "vae_conv, `compile=step`": ("vae-conv-pythae", "vae_conv, compile=step, batch 128: training samples"),
     "realnvp_conv against nflows' eager loop": ("realnvp-conv-nflows", "realnvp_conv on pictures: step"),
     "realnvp_conv, `compile=step`": ("realnvp-conv-nflows", "realnvp_conv on pictures, compile=step: step"),
+    "flow_matching_unet against TorchCFM's loop": ("unet-torchcfm", "flow_matching_unet on pictures: step"),
+    "flow_matching_unet, `compile=step`": ("unet-torchcfm", "flow_matching_unet on pictures, compile=step: step"),
     "realnvp against nflows' eager loop": ("realnvp-nflows", "realnvp on digits: step"),
     "realnvp against nflows, a 2-D toy": ("realnvp-nflows", "realnvp on 8gaussians: step"),
     "realnvp against nflows, `compile=step`": ("compiled", "realnvp on digits, compile=step: step"),
     "realnvp against normflows": ("realnvp-normflows", "realnvp on digits: step"),
     "8 seeds of a 2-D realnvp packed": ("pack", "realnvp of width 64: a step of 8 seeds at once, and of 8 alone"),
     "8 seeds packed": ("pack", "realnvp of width 1024: a step of 8 seeds at once, and of 8 alone"),
+} | {
+    f"bfloat16: {model}{compiled and ', `compile=step`'} |": (
+        "bfloat16",
+        f"{model} on pictures, bfloat16{compiled}: step",
+    )
+    for model in ("realnvp_conv", "vae_conv", "flow_matching_unet", "tarflow")
+    for compiled in ("", ", compile=step")
 }
 BOUNDS = {
     "digits, refined": ("bounds", "digits: ais-16x1000 - refined-1000"),
