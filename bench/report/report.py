@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -73,7 +73,8 @@ def report(
     tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
     sheets = sheets_of(stored, cells, pairs, formats)
     wanted = drawn.hashes(sheets)
-    by_data = draw(sheets, drawn.kept(folder, wanted))
+    ready = drawn.kept(folder, wanted)
+    by_data = draw(sheets, ready)
     plots = [plot for own in by_data.values() for plot in own]
     texts = {
         "summary.csv": summary_csv(cells),
@@ -86,7 +87,7 @@ def report(
     write_atomically(
         folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
     )
-    _write_plots(folder / "plots", plots)
+    _write_plots(folder / "plots", plots, {plot.name for data in ready for plot in ready[data]})
     drawn.keep(folder, wanted, by_data)
     within = texts | {TABLE: table_text(as_it_lies(folder / TABLE))} if single_file else None
     write_atomically(folder / "report.html", render(stored, cells, pairs, plots, heads, within, packed))
@@ -107,8 +108,8 @@ def report(
     ]
 
 
-def _write_plots(folder: Path, plots: list[Plot]) -> None:
-    """plots/NAME.FORMAT, and no plot of an earlier report that this one does not have.
+def _write_plots(folder: Path, plots: list[Plot], ready: Set[str]) -> None:
+    """plots/NAME.FORMAT, and no plot of an earlier report that this one does not have; those `ready` lie there already.
 
     Raises:
         BenchError: `folder` is a link: pictures elsewhere would be overwritten and deleted.
@@ -117,7 +118,8 @@ def _write_plots(folder: Path, plots: list[Plot]) -> None:
         raise BenchError(f"{folder} is a link, which is not followed; remove it")
     written = {folder / f"{plot.name}.{form}": content for plot in plots for form, content in plot.files.items()}
     for path, content in written.items():
-        write_atomically(path, content)
+        if path.stem not in ready:
+            write_atomically(path, content)
     for stale in {path for form in ALL_FORMATS for path in folder.glob(f"*.{form}")} - written.keys():
         if stale.is_symlink() or stale.is_file():
             stale.unlink()
