@@ -30,6 +30,7 @@ from bench.seeds import stream_seed
 from bench.setup.cell import Cell
 from bench.setup.compose import as_yaml
 from bench.setup.sources import Source, distributions_of, user_sources
+from bench.training.checkpoint import broken
 from bench.training.first_nan import with_first_nan
 from bench.training.fit_after import finish
 from bench.training.history import History
@@ -109,6 +110,7 @@ def run(
     folder.write_record(record)
     if record["status"] != "timeout":
         folder.checkpoint_path.unlink(missing_ok=True)
+        broken(folder.checkpoint_path).unlink(missing_ok=True)
     return record
 
 

@@ -13,9 +13,13 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.paths import BROUGHT_BY
 
-GROUP = "bench.conf"
-"""Entry points by which a package says that its classes are made for configurations; the name is a module's."""
+PARTS = ("bench.models.", "bench.data.", "bench.launch.", "bench.track.")
+"""Of the bench: what configurations name, and nothing else."""
+
+INSTALLED = {"site-packages", "dist-packages"}
+"""Names of folders that hold what was installed, wherever they lie."""
 
 TRUSTED = "BENCH_TRUST"
 """Environment variable: further modules that may be named, with commas between them. A YAML cannot set it."""
@@ -32,7 +36,8 @@ def check_trusted(module: str, where: str) -> None:
         BenchError: it is part of Python, or of a package that does not say that it is made for this.
     """
     top = module.partition(".")[0]
-    if top == "bench" or top in os.environ.get(TRUSTED, "").split(",") or top in declared() or is_own(top):
+    named = {name.strip() for name in os.environ.get(TRUSTED, "").split(",")}
+    if f"{module}.".startswith(PARTS) or top in named or top in declared() or (top != "bench" and is_own(top)):
         return
     raise BenchError(
         f"{where}: {module} is neither of the bench nor of your own folders, and a configuration may run what it"
@@ -42,8 +47,13 @@ def check_trusted(module: str, where: str) -> None:
 
 @cache
 def declared() -> frozenset[str]:
-    """The modules that installed packages have declared."""
-    return frozenset(point.value.partition(":")[0].partition(".")[0] for point in metadata.entry_points(group=GROUP))
+    """The modules of installed packages that bring configurations, by an entry point of the group `bench.conf`."""
+    points = list(metadata.entry_points(group=BROUGHT_BY))
+    brought = {point.value.partition(":")[0].partition(".")[0] for point in points}
+    if points:  # the classes of a package may lie in another module than its configurations
+        theirs = {point.dist.name for point in points if point.dist is not None}
+        brought |= {top for top, names in metadata.packages_distributions().items() if theirs & set(names)}
+    return frozenset(brought)
 
 
 def is_own(top: str) -> bool:
@@ -57,7 +67,7 @@ def is_own(top: str) -> bool:
     places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.has_location and spec.origin else [])]
     installed = site_folders() + library_folders()
     paths = [Path(place).resolve() for place in places]
-    return bool(paths) and not any(path.is_relative_to(folder) for path in paths for folder in installed)
+    return any(not INSTALLED & set(path.parts) and not any(map(path.is_relative_to, installed)) for path in paths)
 
 
 @cache

@@ -57,6 +57,9 @@ def test_a_package_declares_itself_by_an_entry_point(tmp_path: Path, monkeypatch
         ["launch._target_=shutil.rmtree"],
         ["+track._target_=os.remove"],
         ["data=python", "data.function=os:system"],
+        ["data._target_=bench.import_module"],
+        ["data._target_=bench.cli.main"],
+        ["data._target_=bench.data.fetch.urlopen"],
     ],
 )
 def test_no_command_reaches_them(words: list[str], bench_call) -> None:

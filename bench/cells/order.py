@@ -104,6 +104,14 @@ class Order:
         except ValueError:
             return None
 
+    def trained(self) -> bool:
+        """True where its run ended ok: what is left to make is another evaluation."""
+        try:
+            record = self.folder.read()
+        except ValueError:
+            return False
+        return record is not None and record["status"] == "ok" and record.get("evaluation") != self.evaluation
+
     def plain(self) -> dict[str, Any]:
         """The order as JSON, as `from_plain` reads it."""
         return asdict(self)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bench.cells.process import Event, Process
@@ -33,6 +34,7 @@ class Pool:
 
     Attributes:
         queues: False: a process begins at once.
+        begun: folders of runs that the command has made, or found.
     """
 
     queues = False
@@ -41,6 +43,7 @@ class Pool:
         """`spawn` starts each process anew, which takes seconds more for each."""
         self.server = None if spawn else server()
         self.selector = selectors.DefaultSelector()
+        self.begun: set[Path] = set()
         self.running: dict[int, Process] = {}
         self.spawned: dict[int, subprocess.Popen[bytes]] = {}
         self.lifelines: dict[int, int] = {}

@@ -112,7 +112,7 @@ class Supervisor:
             short = f"{short} x {len(due)}"
             label = f"[{first.number + 1}/{self.total}] {short}"
         task = {"do": "run", "orders": [order.plain() for order in due], "again": self.again}
-        self.jobs[self.pool.start(task)] = Job(due, label, Watch(first.timeout_seconds, queued=self.pool.queues))
+        self.jobs[self.pool.start(task)] = Job(due, label, Watch(first.timeout_seconds, queued=True))
         self.grid.left.begin(order.run_id for order in due)
         self.screen.begin(label, short)
 
@@ -178,6 +178,7 @@ class Supervisor:
         """A run folder that the process holds now."""
         (order,) = [order for order in job.orders if order.run_id == content]
         job.locks[content] = Lock(order.folder.path)
+        job.watch.begin(0.0)
 
     def take_holder(self, job: Job, content: Any) -> None:
         """A run folder that another process holds."""
@@ -217,16 +218,29 @@ class Supervisor:
             if printed and order.folder.path.is_dir():
                 order.folder.write(OUTPUT, printed)
             if order.run_id not in job.records:
-                known = job.row if job.current in (order.run_id, None) else {}
-                job.records[order.run_id] = self.write_row(order, {**known, **reason_of(process, job.watch)})
+                job.records[order.run_id] = self.last_words(process, job, order)
                 self.finish(order, job.records[order.run_id])
         for lock in job.locks.values():
             lock.release(process.pid)
 
+    def last_words(self, process: Process, job: Job, order: Order) -> Record:
+        """The record of a cell whose process ended without a word of it: its own, if it was written, else how it ended.
+
+        Of a cell that it did not hold nothing is written: that may be another process's by now.
+        """
+        made = None if self.again else order.finished()
+        if made is not None:
+            return made
+        known = job.row if job.current in (order.run_id, None) else {}
+        row = {**known, **reason_of(process, job.watch)}
+        return self.write_row(order, row) if order.run_id in job.locks else {**order.identity(), **row}
+
     def write_row(self, order: Order, row: Record) -> Record:
-        """Writes the record of a cell whose process could not."""
-        record = {**order.identity(), **row}
-        order.folder.write_record(record)
+        """Writes the record of a cell whose process could not; a run that ended ok keeps its own beside it."""
+        trained = order.trained()
+        folder = order.folder.other(order.evaluation) if trained else order.folder
+        record = {**order.identity(), **row, "run_id": folder.run_id}
+        folder.write_record(record)
         return record
 
     def finish(self, order: Order, record: Record) -> None:

@@ -12,7 +12,6 @@ from bench.cells.time_left import time_left
 from bench.errors import OutOfHours
 from bench.record.store import Record
 from bench.record.typed import cut
-from bench.record.writing import make_folder
 
 SHOWN_ERROR = 500
 """Characters of a row's error that its line on the terminal shows."""
@@ -41,8 +40,6 @@ def sweep(
         CannotWrite: the folder of the results cannot be written, or is gone for long.
     """
     told = told or Once(say)
-    for runs in {order.folder.path.parent for order in orders}:
-        make_folder(runs)
     total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
     grid = Grid(len(orders), time_left(orders, processes, again))
     screen = screen_for(grid)

@@ -1,6 +1,7 @@
 """A sweep where its configuration's `launch` says; a detached one is handed over and left."""
 
 from collections import Counter
+from pathlib import Path
 
 from bench.cells.closing import Swept
 from bench.cells.finished import Finished
@@ -10,7 +11,7 @@ from bench.cells.process import CellPool
 from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say
 from bench.launch.launcher import launcher_of
-from bench.record.writing import make_folder
+from bench.record.writing import await_folder, make_folder
 
 
 def launched(
@@ -24,6 +25,7 @@ def launched(
     config = cells[0].setting.config
     launcher = launcher_of(config["launch"])
     threads = launcher.threads(config["threads"])
+    make_or_await({order.folder.path.parent for order in cells}, local.begun)
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)
     if launcher.detach:
         return Swept(detached([order.on(threads) for order in cells], pool, again))
@@ -34,9 +36,21 @@ def launched(
             pool.end()
 
 
+def make_or_await(folders: set[Path], begun: set[Path]) -> None:
+    """Makes the folders of runs that a command begins with; those it has `begun` with before are waited for.
+
+    Raises:
+        CannotWrite: one cannot be made, or is gone for long.
+    """
+    for known in begun:
+        await_folder(known)
+    for folder in folders - begun:
+        make_folder(folder)
+    begun |= folders
+
+
 def detached(cells: list[Order], pool: CellPool, again: bool) -> Counter[str]:
     """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended."""
-    make_folder(cells[0].folder.path.parent)
     finished, outcomes, due = Finished(), Counter[str](), 0
     for order in cells:
         end = None if again else finished.end(order)

@@ -53,7 +53,7 @@ def run(folder: Path) -> int:
     finally:
         over.set()
         os.close(kept)
-    write_atomically(folder / ENDED, json.dumps(status))
+    write_atomically(folder / ENDED, json.dumps(status), within=folder)
     if words.get("detached"):  # nobody reads it
         shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):

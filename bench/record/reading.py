@@ -42,6 +42,10 @@ class Unreadable(ValueError):
     """A file or a value that is not what the bench writes; the message says why in one line."""
 
 
+class CannotRead(Unreadable):
+    """A file that cannot be read now: what it holds is not known."""
+
+
 def opened(path: Path, limit: int) -> BinaryIO:
     """The file, open for reading. A link, a pipe or a device is not opened at all.
 
@@ -55,7 +59,7 @@ def opened(path: Path, limit: int) -> BinaryIO:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Unreadable(f"cannot be opened: {error.strerror}") from error
+        raise CannotRead(f"cannot be opened: {error.strerror}") from error
     file = os.fdopen(descriptor, "rb")
     try:
         check_plain(os.fstat(file.fileno()), limit)
@@ -90,7 +94,7 @@ def text_of(path: Path, limit: int) -> str:
         try:
             content = file.read(limit + 1)
         except OSError as error:
-            raise Unreadable(f"cannot be read: {error.strerror}") from error
+            raise CannotRead(f"cannot be read: {error.strerror}") from error
     return decoded(content, limit)
 
 

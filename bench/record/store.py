@@ -11,7 +11,16 @@ from typing import Any
 
 from bench.errors import BenchError, CannotWrite
 from bench.record.columns import COLUMNS
-from bench.record.reading import RECORD_BYTES, Unreadable, as_it_lies, csv_rows, json_object, packed_name, text_of
+from bench.record.reading import (
+    RECORD_BYTES,
+    CannotRead,
+    Unreadable,
+    as_it_lies,
+    csv_rows,
+    json_object,
+    packed_name,
+    text_of,
+)
 from bench.record.typed import PROSE, PROSE_LENGTH, cut, typed
 from bench.record.writing import write_atomically
 
@@ -103,8 +112,15 @@ def record_text(record: Record) -> str:
 SEAL = re.compile(r',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')
 """The end of a record: a checksum of what it is without that."""
 
-DAMAGED_SEAL = re.compile("[0-9a-f]{20}")
-"""What the end of a record has that was sealed, also where one character is another; a row ends with no such word."""
+TEMPLATE = ' "checksum": "' + "0" * 64 + '"\n}\n'
+"""That end, of a checksum of zeros."""
+
+
+def unlike_seal(end: str) -> int:
+    """Characters in which the end of a text is no end of a record with a checksum: few where bits flipped in one."""
+    pairs = zip(end, TEMPLATE, strict=False)
+    unlike = sum(here not in "0123456789abcdef" if wanted == "0" else here != wanted for here, wanted in pairs)
+    return unlike + len(TEMPLATE) - len(end)
 
 
 def sealed(text: str) -> str:
@@ -120,13 +136,22 @@ def unsealed(text: str) -> str:
     """
     seal = SEAL.search(text)
     if seal is None:
-        if DAMAGED_SEAL.search(text[-100:]):
+        if 0 < unlike_seal(text[-len(TEMPLATE) :]) <= 2:
             raise Unreadable("its checksum is damaged")
         return text
     whole = text[: seal.start()] + "\n}\n"
     if sha256(whole.encode()).hexdigest() != seal[1]:
         raise Unreadable("its content is not that of its checksum")
     return whole
+
+
+def record_in(text: str) -> Record:
+    """The record that a text holds, every value of its column's kind.
+
+    Raises:
+        Unreadable: it cannot be read as what it was written as.
+    """
+    return typed(json_object(unsealed(text)))
 
 
 class RunFolder:
@@ -174,19 +199,21 @@ class RunFolder:
             text = text_of(self.record_path, RECORD_BYTES)
         except FileNotFoundError:
             return None
-        record = json_object(unsealed(text))
+        record = record_in(text)
         if record.get("run_id") != self.run_id:
             raise Unreadable("not a record of this run")
-        return typed(record)
+        return record
 
     def read_or_set_aside(self) -> tuple[Record | None, str | None]:
         """The record, and a line that names a broken one after moving it out of the way.
 
         Raises:
-            CannotWrite: it cannot be moved.
+            CannotWrite: it cannot be read now, or not be moved.
         """
         try:
             return self.read(), None
+        except CannotRead as error:
+            raise CannotWrite(f"{self.record_path} {error}; mend that, then give the command again") from error
         except Unreadable as error:
             aside = self.record_path.with_name("record.json.broken")
             try:
@@ -209,7 +236,7 @@ class RunFolder:
 
     def remove_scratch(self) -> None:
         """Removes what a process that was killed left of files it was writing; the caller holds the lock."""
-        for path in self.path.glob(".*"):
+        for path in self.path.rglob(".*"):
             if SCRATCH.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 

@@ -71,7 +71,7 @@ def write_once(path: Path, data: bytes, within: Path | None) -> None:
         os.stat(within)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        make_folders(path.parent)
+        make_folders(path.parent, within)
         with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666), "wb") as file:
             file.write(data)
             file.flush()
@@ -102,7 +102,7 @@ def await_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder and those above it.
+    """Makes a folder and those above it, where it is not there.
 
     Raises:
         CannotWrite: it cannot be made.
@@ -113,13 +113,19 @@ def make_folder(folder: Path) -> None:
         raise CannotWrite(f"cannot write {folder}: {error.strerror}; {hint(None)}") from error
 
 
-def make_folders(folder: Path) -> None:
-    """Makes a folder and those above it that are not there, and writes their names to the disk."""
+def make_folders(folder: Path, within: Path | None = None) -> None:
+    """Makes a folder and those above it that are not there, up to `within`, and writes their names to the disk.
+
+    Raises:
+        OSError: they cannot be made, or `within` is gone.
+    """
     if not folder.is_dir():
-        if folder.parent != folder:
-            make_folders(folder.parent)
-        folder.mkdir(exist_ok=True)
-        keep_name(folder.parent)
+        if folder not in (within, folder.parent):
+            make_folders(folder.parent, within)
+            folder.mkdir(exist_ok=True)
+            keep_name(folder.parent)
+        else:
+            os.stat(folder)
 
 
 def write_table(path: Path, text: str) -> Path:

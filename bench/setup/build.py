@@ -255,6 +255,8 @@ def imported(target: str, where: str) -> Callable[..., Any]:
     named: Callable[..., Any] = getattr(module, attribute)
     if not callable(named):
         raise BenchError(f"{where}: {target} is neither a class nor a function; correct _target_")
+    if module_name.startswith("bench."):  # not what a module of the bench has imported from elsewhere
+        check_trusted(getattr(named, "__module__", None) or "builtins", where)
     return named
 
 

@@ -43,15 +43,26 @@ def load_state(path: Path) -> dict[str, Any] | None:
     return state
 
 
+def broken(path: Path) -> Path:
+    """Where a checkpoint lies that could not be read."""
+    return path.with_name(f"{path.name}.broken")
+
+
 def set_broken_aside(path: Path) -> str | None:
     """Moves a checkpoint that cannot be read out of the way; a line that says so, None where there is none such.
 
     Raises:
-        CannotWrite: it cannot be moved.
+        CannotWrite: it cannot be read now, or not be moved.
     """
-    if not path.exists() or load_state(path) is not None:
+    try:
+        open(path, "rb").close()
+    except FileNotFoundError:
         return None
-    aside = path.with_name(f"{path.name}.broken")
+    except OSError as error:
+        raise CannotWrite(f"cannot read {path}: {error.strerror}; mend that, then give the command again") from error
+    if load_state(path) is not None:
+        return None
+    aside = broken(path)
     try:
         os.replace(path, aside)
     except OSError as error:

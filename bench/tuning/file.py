@@ -161,7 +161,7 @@ def write(study: Path, trials: Iterable[Trial]) -> None:
         CannotWrite: the folder is not writable or full.
     """
     ordered = sorted(trials, key=lambda one: (*places(one), one.learning_rate, one.knob, one.value, one.run_id))
-    write_atomically(study / FILE, text(ordered))
+    write_atomically(study / FILE, text(ordered), within=study)
 
 
 def places(trial: Trial) -> tuple[str, int, str, str, float]:

@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cells.lock import remove_stale
 from bench.cells.progress import FILE as PROGRESS
 from bench.errors import BenchError
-from bench.record.store import FINISHED
+from bench.record.store import FINISHED, SCRATCH
 from bench.upkeep.cells import TRIALS, Cells, cells_of, listed
 
-SCRATCH = re.compile(r"^\..+\.\d+$|^\..+\.lock\..+$|\.(?:stale|clock)$")
-"""Names of files that are written before they are renamed, or around a lock."""
-BROKEN = "record.json.broken"
+AROUND_LOCKS = re.compile(r"\..+\.lock\..+|.+\.(?:stale|clock)")
+"""Names of files that are written around a lock."""
+BROKEN = {
+    "record.json.broken": "record that could not be read; the run was made again, or is to be",
+    "checkpoint.safetensors.broken": "checkpoint that could not be read; training began anew, or is to",
+}
 VERSION = re.compile(r'^ "(entry_version|training_version)": (\d+)', re.MULTILINE)
 
 Versions = Callable[[str], tuple[int, int] | None]
@@ -57,7 +61,7 @@ def of_runs(study: Path, cells: Cells, versions: Versions) -> Iterator[tuple[Pat
     runs, held = study / "runs", {one.run_id for one in cells.running}
     for name in sorted(listed(runs)):
         path = runs / name
-        if SCRATCH.search(name) and path not in cells.stale:
+        if is_scratch(name) and path not in cells.stale:
             yield path, "scratch file of a process that died"
         if name.startswith(".") or name in held or not path.is_dir():
             continue
@@ -69,11 +73,16 @@ def of_runs(study: Path, cells: Cells, versions: Versions) -> Iterator[tuple[Pat
         if "checkpoint.safetensors" in inside and (state in FINISHED or not asked):
             why = "the run has ended" if state in FINISHED else "no command of this study asks for the run"
             yield path / "checkpoint.safetensors", f"checkpoint: {why}"
-        if BROKEN in inside:
-            yield path / BROKEN, "record that could not be read; the run was made again, or is to be"
+        yield from ((path / file, why) for file, why in BROKEN.items() if file in inside)
         if PROGRESS in inside and state in FINISHED:
             yield path / PROGRESS, "progress of a run that has ended"
-        yield from ((path / file, "scratch file of a process that died") for file in inside if SCRATCH.search(file))
+        scratch = sorted(file for file in path.rglob(".*") if is_scratch(file.name))
+        yield from ((file, "scratch file of a process that died") for file in scratch)
+
+
+def is_scratch(name: str) -> bool:
+    """True for the name of a file that is written before it is renamed, or around a lock."""
+    return bool(SCRATCH.fullmatch(name) or AROUND_LOCKS.fullmatch(name))
 
 
 def superseded(folder: Path, versions: Versions) -> str:
@@ -126,7 +135,9 @@ def clean_command(study: Path, remove: bool, versions: Versions, say: Callable[[
 def taken_away(found: Iterable[Leftover]) -> None:
     """Removes each; what is gone already is no mistake."""
     for one in found:
-        if one.path.is_dir():
+        if one.path.suffix == ".lock":
+            remove_stale(one.path)
+        elif one.path.is_dir():
             shutil.rmtree(one.path, ignore_errors=True)
         else:
             with contextlib.suppress(FileNotFoundError):

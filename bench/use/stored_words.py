@@ -7,12 +7,10 @@ from bench.record.reading import (
     CONFIG_BYTES,
     RECORD_BYTES,
     Unreadable,
-    json_object,
     text_of,
     yaml_mapping,
 )
-from bench.record.store import Record
-from bench.record.typed import typed
+from bench.record.store import Record, record_in
 from bench.use.places import RECORD
 
 
@@ -23,7 +21,7 @@ def record_of(folder: Path) -> Record:
         Unreadable: it is damaged.
     """
     try:
-        return typed(json_object(text_of(folder / RECORD, RECORD_BYTES)))
+        return record_in(text_of(folder / RECORD, RECORD_BYTES))
     except Unreadable as error:
         raise Unreadable(f"{RECORD}: {error}") from error
 

@@ -38,6 +38,15 @@ class Crashes(Affine):
         return super().log_prob(x)
 
 
+class CrashesWhenAsked(Affine):
+    """Reads where no memory is while the environment says CRASH."""
+
+    def log_prob(self, x, context=None):
+        if not self.training and "CRASH" in os.environ:
+            ctypes.string_at(0)
+        return super().log_prob(x)
+
+
 class Unbuilt(Affine):
     """Leaves in its constructor, as `way` says."""
 

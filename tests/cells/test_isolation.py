@@ -248,3 +248,18 @@ def test_a_data_set_that_leaves_is_not_sound(bench_call, tmp_path) -> None:
         answer = bench_call(*command, "--config-dir", str(tmp_path / "conf"))
         assert answer.code == 1
         assert answer.out.splitlines()[-1] == "fails: exited with code 0 before the verdict"
+
+
+def test_an_evaluation_that_dies_leaves_the_record_of_the_run(rough_conf, bench_call, tmp_path, monkeypatch) -> None:
+    assert bench_call(*words(rough_conf, "model=crashes_when_asked")).code == 0
+    before = row(tmp_path, "crashes_when_asked")
+    assert before["status"] == "ok"
+    monkeypatch.setenv("CRASH", "1")
+    assert bench_call("evaluate", "scratch", "eval.seed=7").code == 1
+    assert row(tmp_path, "crashes_when_asked") == before
+    (path,) = (tmp_path / "results/scratch/runs").glob("*/evaluations/*/record.json")
+    dead = json.loads(path.read_text())
+    assert (dead["status"], dead["error"]) == ("failed", "killed by signal 11")
+    monkeypatch.delenv("CRASH")
+    assert bench_call("evaluate", "scratch", "eval.seed=7").code == 0
+    assert json.loads(path.read_text())["status"] == "ok"

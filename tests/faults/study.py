@@ -66,6 +66,5 @@ def wait_for(happened: Callable[[], object], process: subprocess.Popen[str], sec
 
 
 def left_over(study: Path) -> set[str]:
-    """Names under `runs/` that are no run's folder, and scratch files in those: locks, or pieces of files."""
-    names = [path for path in (study / "runs").iterdir() if path.name.startswith(".")]
-    return {path.name for path in [*names, *study.glob("runs/*/.*")]}
+    """Names under `runs/` that begin with a dot: locks, or pieces of files."""
+    return {path.name for path in (study / "runs").rglob(".*")}

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from tests.faults.study import CHECKPOINT, STUDY, command, ended, left_over, made, wait_for
 from tests.helpers import environment, records, small_file_system, start
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """Bits that flip in a record or a checkpoint: they are found, named, and the cell is made again."""
 
+import errno
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.errors import CannotWrite
 from bench.record.reading import Unreadable
 from bench.record.store import RunFolder
 from tests.faults.study import CHECKPOINT, STUDY, command, ended, made, wait_for
@@ -75,3 +78,25 @@ def test_a_flipped_bit_of_a_checkpoint_is_named_and_training_begins_anew(
     assert answer.code == 0
     assert "is broken; set aside as checkpoint.safetensors.broken, training begins anew" in answer.out
     assert made(tmp_path / STUDY) == whole
+
+
+def test_a_record_of_before_whose_command_ends_in_a_hash_is_read(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "a")
+    folder.path.mkdir()
+    ends = f"data.path=/d/{'0123456789abcdef' * 4}.csv seed=0"
+    folder.record_path.write_text(f'{{\n "run_id": "a",\n "status": "ok",\n "command": "bench run {ends}"\n}}\n')
+    assert folder.read() == {"run_id": "a", "status": "ok", "command": f"bench run {ends}"}
+
+
+def test_a_record_that_cannot_be_read_now_is_not_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(tmp_path / "a")
+    folder.write_record({"run_id": "a", "status": "ok"})
+
+    def stale(*_: object) -> int:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(os, "open", stale)
+    with pytest.raises(CannotWrite, match="Stale file handle; mend that, then give the command again"):
+        folder.read_or_set_aside()
+    monkeypatch.undo()
+    assert folder.record_path.exists()
