@@ -65,6 +65,8 @@ def is_own(top: str) -> bool:
     if spec is None:
         return True
     places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.has_location and spec.origin else [])]
+    if not places:  # built in or frozen, or of a loader of its own, such as that of modules stored with a run
+        return spec.origin not in ("built-in", "frozen")
     installed = site_folders() + library_folders()
     paths = [Path(place).resolve() for place in places]
     return any(not INSTALLED & set(path.parts) and not any(map(path.is_relative_to, installed)) for path in paths)

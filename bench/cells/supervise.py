@@ -226,14 +226,17 @@ class Supervisor:
     def last_words(self, process: Process, job: Job, order: Order) -> Record:
         """The record of a cell whose process ended without a word of it: its own, if it was written, else how it ended.
 
-        Of a cell that it did not hold nothing is written: that may be another process's by now.
+        Of a cell that another process holds by now nothing is written.
         """
         made = None if self.again else order.finished()
         if made is not None:
             return made
         known = job.row if job.current in (order.run_id, None) else {}
         row = {**known, **reason_of(process, job.watch)}
-        return self.write_row(order, row) if order.run_id in job.locks else {**order.identity(), **row}
+        if order.run_id in job.locks:
+            return self.write_row(order, row)
+        with locked(order.folder.path) as other:
+            return {**order.identity(), **row} if other else self.write_row(order, row)
 
     def write_row(self, order: Order, row: Record) -> Record:
         """Writes the record of a cell whose process could not; a run that ended ok keeps its own beside it."""

@@ -10,6 +10,7 @@ from bench.cells.pool import Pool
 from bench.cells.process import CellPool
 from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say
+from bench.errors import BenchError
 from bench.launch.launcher import launcher_of
 from bench.record.writing import await_folder, make_folder
 
@@ -24,6 +25,8 @@ def launched(
     """
     config = cells[0].setting.config
     launcher = launcher_of(config["launch"])
+    if config["launch"].get("exclusive") and any(order.setting.pack for order in cells):
+        raise BenchError("launch.exclusive=true: packed runs share their clock; leave out pack=")
     threads = launcher.threads(config["threads"])
     make_or_await({order.folder.path.parent for order in cells}, local.begun)
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)

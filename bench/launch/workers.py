@@ -9,7 +9,6 @@ from typing import Any
 from bench.cells.pool import Pool
 from bench.cells.process import Event, Process
 from bench.errors import BenchError
-from bench.machine.clock import Neighbours
 from bench.machine.cores import cores
 
 QUIET_SECONDS = 2.0
@@ -27,7 +26,7 @@ class Workers:
         Args:
             processes: side by side.
             gpus: of each process: 1, or a fraction such as 0.5 where several share one. null leaves all GPUs to all.
-            exclusive: runs one cell at a time, and none on a machine that is busy with something else.
+            exclusive: runs one cell at a time, and refuses a machine that is busy when the command begins.
 
         Raises:
             BenchError: fewer than one process, several that shall be exclusive, or a number of GPUs that cannot be
@@ -104,15 +103,21 @@ class DealtPool(Pool):
 
 
 def check_quiet() -> None:
-    """Refuses a machine that something else keeps busy, watched for `QUIET_SECONDS`.
+    """Refuses a machine that something else keeps busy, watched for `QUIET_SECONDS` and, where it was, once more.
+
+    The server of the processes may still be loading at the first look.
 
     Raises:
         BenchError: it is busy.
     """
-    neighbours = Neighbours()
-    time.sleep(QUIET_SECONDS)
-    if neighbours.shared():
-        raise BenchError("launch.exclusive=true: something else keeps this machine busy; wait until it has ended")
+    from bench.machine.clock import Neighbours  # it loads torch, without which the command's own process does
+
+    for _ in range(2):
+        neighbours = Neighbours()
+        time.sleep(QUIET_SECONDS)
+        if not neighbours.shared():
+            return
+    raise BenchError("launch.exclusive=true: something else keeps this machine busy; wait until it has ended")
 
 
 def visible_gpus() -> list[str]:

@@ -5,6 +5,7 @@ each data set and class of a grid.
 """
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
@@ -237,7 +238,15 @@ def imported(target: str, where: str) -> Callable[..., Any]:
         NotApplicable: its module imports one that an extra of the bench brings, and that is not installed.
     """
     module_name, _, attribute = target.rpartition(".")
-    check_trusted(module_name, where)
+    try:
+        check_trusted(module_name, where)
+    except BenchError:
+        if not module_name.startswith("bench."):
+            top = module_name.partition(".")[0]
+            spec = importlib.util.find_spec(top)
+            file = getattr(sys.modules.get(top), "__file__", None) or (spec and spec.origin) or "built in"
+            check_hidden(top, file, where)
+        raise
     try:
         module = importlib.import_module(module_name)
     except Exception as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.reading import Unreadable, json_object, shown
-from bench.record.store import record_in
+from bench.record.store import unsealed
 from bench.record.writing import write_atomically
 from bench.use.archive import members_of, packed
 from bench.use.best import BEST, best_runs
@@ -94,7 +94,7 @@ def run_id_of(members: dict[str, bytes], name: str) -> str:
         BenchError: the record is damaged, or the id is no file's name.
     """
     try:
-        run_id = record_in(members["record.json"].decode()).get("run_id")
+        run_id = json_object(unsealed(members["record.json"].decode())).get("run_id")
     except ValueError as error:
         raise BenchError(f"{name}: record.json: {error}") from error
     if not isinstance(run_id, str) or "/" in run_id or run_id.startswith("."):

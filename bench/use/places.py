@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import BenchError, unknown
-from bench.record.reading import RECORD_BYTES, Unreadable, text_of
-from bench.record.store import has_table, record_in
+from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
+from bench.record.store import has_table, unsealed
 from bench.record.study_folder import study_folder
 from bench.use.archive import unpacked
 from bench.use.best import BEST, best_run
@@ -125,7 +125,7 @@ def best_folder(study: Path, data: str) -> Path:
 def run_id_in(folder: Path) -> str | None:
     """The id in a folder's record; None where there is no whole one."""
     with contextlib.suppress(Unreadable, FileNotFoundError):
-        return str(record_in(text_of(folder / RECORD, RECORD_BYTES)).get("run_id"))
+        return str(json_object(unsealed(text_of(folder / RECORD, RECORD_BYTES))).get("run_id"))
     return None
 
 

@@ -12,6 +12,7 @@ import pytest
 from bench.errors import BenchError
 from bench.launch import workers
 from bench.launch.launcher import launcher_of
+from bench.machine.clock import Neighbours
 from tests.helpers import TINY, records
 
 WORKERS = {"_target_": "bench.launch.workers.Workers"}
@@ -22,6 +23,23 @@ def test_several_processes_are_refused() -> None:
         BenchError, match=r"launch\.exclusive=true: 2 processes would share the clock; give processes=1"
     ):
         launcher_of({**WORKERS, "processes": 2, "exclusive": True})
+
+
+def test_packed_runs_are_refused(bench_call: Callable) -> None:
+    words = [
+        "run",
+        "-m",
+        *TINY,
+        "model=vae",
+        "budget.parameters=null",
+        "model.width=16",
+        "seed=0,1",
+        "pack=seeds",
+        "launch.exclusive=true",
+    ]
+    answer = bench_call(*words)
+    assert answer.code == 2
+    assert "launch.exclusive=true: packed runs share their clock; leave out pack=" in answer.err
 
 
 def test_a_busy_machine_is_refused(bench_call: Callable, tmp_path: Path) -> None:
@@ -42,7 +60,7 @@ def test_a_quiet_machine_is_taken(bench_call: Callable, tmp_path: Path, monkeypa
     """Other tests may run beside this one: the witness is asked, and says that nothing does."""
     asked: list[Any] = []
     monkeypatch.setattr(workers, "QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(workers.Neighbours, "shared", lambda self: asked.append(self))
+    monkeypatch.setattr(Neighbours, "shared", lambda self: asked.append(self))
     assert bench_call("run", *TINY, "model=gaussian", "launch.exclusive=true").code == 0
     assert len(asked) == 1
     assert len(records(tmp_path / "results/scratch")) == 1

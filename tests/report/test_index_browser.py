@@ -1,12 +1,15 @@
 """The index of the committed studies in a real browser: widths, colour schemes, contrast, keyboard."""
 
+import csv
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.report.index import write_index
 from tests.report.chromium import NEEDED, browser
 
 pytestmark = NEEDED
@@ -81,8 +84,29 @@ def test_the_select_shows_one_kind_of_data(driver: Any) -> None:
     driver.execute_script("arguments[0].value = ''; arguments[0].dispatchEvent(new Event('change'))", select)
 
 
-def test_older_versions_are_folded_where_there_are_newer_ones(driver: Any) -> None:
-    driver.refresh()
+@pytest.fixture
+def two_versions(tmp_path: Path) -> Path:
+    """The index of a study and of what it was by an earlier version of training."""
+    for name in ("now", "before"):
+        shutil.copytree(INDEX.parent / "quick", tmp_path / name, ignore=shutil.ignore_patterns("best"))
+    table = tmp_path / "before" / "table.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "training_version": 1} for row in rows)
+    write_index(tmp_path)
+    return tmp_path / "index.html"
+
+
+def test_older_versions_are_folded_where_there_are_newer_ones(two_versions: Path, tmp_path: Path) -> None:
+    with browser(tmp_path / "profile") as driver:
+        driver.get(f"file://{two_versions}")
+        check_folded(driver)
+
+
+def check_folded(driver: Any) -> None:
     folded = driver.find_elements("css selector", "tbody.older[data-fold]")
     assert folded
     for part in folded:
