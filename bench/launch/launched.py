@@ -28,7 +28,9 @@ def launched(
     if config["launch"].get("exclusive") and any(order.setting.pack for order in cells):
         raise BenchError("launch.exclusive=true: packed runs share their clock; leave out pack=")
     threads = launcher.threads(config["threads"])
-    make_or_await({order.folder.path.parent for order in cells}, local.begun)
+    finished = Finished()
+    if again or any(finished.end(order) is None for order in cells):
+        make_or_await({order.folder.path.parent for order in cells}, local.begun)
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)
     if launcher.detach:
         return Swept(detached([order.on(threads) for order in cells], pool, again))
