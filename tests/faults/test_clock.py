@@ -47,19 +47,26 @@ def texts(study: Path) -> list[str]:
     return [path.read_text() for path in study.glob("runs/*/record.json")]
 
 
+ELSEWHERE = Holder("elsewhere", "another boot", 1, 0)
+
+
+def held_elsewhere(folder: Path, offset: float) -> Path:
+    """A lock of the folder's run `a` that another machine seems to have touched so many seconds from now."""
+    path = folder / ".a.lock"
+    path.write_text(json.dumps(asdict(ELSEWHERE)))
+    moment = time.time() + offset
+    os.utime(path, (moment, moment))
+    return path
+
+
 @pytest.mark.parametrize("offset", [-HOUR, HOUR])
 def test_the_lock_of_a_living_holder_elsewhere_survives_a_clock_that_is_set(
     offset: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server's clock was set: the last touch seems to be an hour away, until the next one comes."""
     monkeypatch.setattr(module, "WATCHED", 3.0)
-    path = tmp_path / ".a.lock"
-    elsewhere = Holder("elsewhere", "another boot", 1, 0)
-    path.write_text(json.dumps(asdict(elsewhere)))
-    moment = time.time() + offset
-    os.utime(path, (moment, moment))
-    threading.Timer(1.0, os.utime, [path]).start()
-    assert Lock(tmp_path / "a").take() == elsewhere
+    threading.Timer(1.0, os.utime, [held_elsewhere(tmp_path, offset)]).start()
+    assert Lock(tmp_path / "a").take() == ELSEWHERE
 
 
 @pytest.mark.parametrize("offset", [-HOUR, HOUR])
@@ -67,10 +74,7 @@ def test_the_lock_of_a_dead_holder_elsewhere_is_taken_over(
     offset: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WATCHED", 1.0)
-    path = tmp_path / ".a.lock"
-    path.write_text(json.dumps(asdict(Holder("elsewhere", "another boot", 1, 0))))
-    moment = time.time() + offset
-    os.utime(path, (moment, moment))
+    held_elsewhere(tmp_path, offset)
     began = time.monotonic()
     assert Lock(tmp_path / "a").take() is None
     assert time.monotonic() - began >= 1.0

@@ -39,6 +39,12 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+def make_files(folder: Path, count: int) -> None:
+    """Makes so many empty files."""
+    for number in range(count):
+        (folder / f"filler{number}").touch()
+
+
 def refused(code: int, err: str, reason: str) -> bool:
     """True where a command ended with one line that names a reason."""
     return code == 2 and len(err.splitlines()) == 1 and reason in err
@@ -89,19 +95,14 @@ def test_no_room_for_another_file(own_conf: Path, tmp_path: Path, whole: dict[st
     with small_file_system(tmp_path / "small", "50m", files=300) as place:
         process = start(place, *command(own_conf))
         wait_for(lambda: list((place / STUDY).glob(CHECKPOINT)), process)
-        count = 0
-        try:
-            while True:
-                (place / f"filler{count}").touch()
-                count += 1
-        except OSError:
-            pass
+        with pytest.raises(OSError, match="No space left on device"):
+            make_files(place, 300)
         answer = ended(process)
         assert refused(answer.code, answer.err, "No space left on device"), answer
         again = ended(start(place, *command(own_conf)))
         assert refused(again.code, again.err, "no room for another file"), again
-        for number in range(count):
-            (place / f"filler{number}").unlink()
+        for filler in place.glob("filler*"):
+            filler.unlink()
         assert ended(start(place, *command(own_conf))).code == 0
         assert made(place / STUDY) == whole
 
