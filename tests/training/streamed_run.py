@@ -17,6 +17,7 @@ import torch
 from bench.data.dataset import Dataset
 from bench.data.spaces import Identity
 from bench.data.stream import stored
+from bench.record.writing import make_folder
 from bench.run import run
 from bench.setup.cell import resolve
 from bench.setup.compose import compose
@@ -73,7 +74,9 @@ def main(folder: str, rows: int, steps: int, streamed: bool = True) -> None:
     words = ["data=rows", "model=realnvp", f"budget.steps={steps}", f"train.batch_size={BATCH}", *SHORT]
     with peak_memory() as peak:
         config = compose([*words, "budget.parameters=20_000", f"results_dir={folder}/results"], Path(folder) / "conf")
-        row = run(resolve(config), lambda history, share: None)
+        cell = resolve(config)
+        make_folder(cell.folder.path.parent)
+        row = run(cell, lambda history, share: None)
     print(json.dumps({**row, "peak_bytes": peak[0]}))
 
 
