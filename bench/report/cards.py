@@ -10,7 +10,7 @@ from bench.report.ranking import Difference, untuned_names
 from bench.report.strips import Strip, strips
 from bench.report.study import Study
 from bench.report.tables import share
-from bench.report.verdict import at_top
+from bench.report.verdict import at_top, groups_alike, in_several_settings, members
 
 State = Literal["sure", "family sure", "undecided", "open"]
 
@@ -29,6 +29,7 @@ class Card(NamedTuple):
         next: the second.
         next_family: the first trained entry of another family than the first one's, where that is not the second.
         others: number of entries compared with the first.
+        apart: number of entries that were measured otherwise, and are compared with each other alone.
         near: entries that are not told apart from the first.
         cost: of the first.
         families: the best entry of each family, that of the first one first.
@@ -47,6 +48,7 @@ class Card(NamedTuple):
     next: Gap | None = None
     next_family: Gap | None = None
     others: int = 0
+    apart: int = 0
     near: Sequence[str] = ()
     cost: Cost = Cost("", "", "")
     families: Sequence[Standing] = ()
@@ -72,12 +74,15 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
         cells: of it.
         pairs: every entry behind the best, at the largest budget.
     """
-    bests = {pair.best.place: pair.best for pair in pairs}
+    groups = groups_alike(pairs)
     if any(cell.unbounded for cell in cells):
         return Card(data, "open", "Columns have ties, where a likelihood grows without bound.")
-    if len(bests) != 1:
-        return Card(data, "open", why_open(cells, len(bests)))
-    (best,) = bests.values()
+    if not groups:
+        return Card(data, "open", why_open(cells))
+    if in_several_settings(groups):
+        return Card(data, "open", "Models meet in several settings.")
+    pairs, *others = groups
+    best = pairs[0].best
     ordered = sorted(pairs, key=lambda pair: pair.interval.mean)
     second, *later = ordered
     family = family_of(best)
@@ -94,6 +99,7 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
         next=gap(second),
         next_family=gap(abroad) if abroad in later else None,
         others=len(pairs),
+        apart=sum(len(members(group)) for group in others),
         near=[pair.other.model for pair in ordered if not pair.told_apart],
         cost=cost_of(best),
         families=standings(best, pairs),
@@ -120,10 +126,8 @@ def place_of(pair: Difference) -> str:
     return ", ".join([*words, *([f"budget {share(pair.rung)}"] if pair.rung not in (None, 1.0) else [])])
 
 
-def why_open(cells: list[ModelSummary], bests: int) -> str:
-    """Why a data set names no first."""
-    if bests > 1:
-        return "Models are of different versions, of different test examples or meet in several settings."
+def why_open(cells: list[ModelSummary]) -> str:
+    """Why a data set without a comparison names no first."""
     if untuned_names(cells):
         return "Every model is as it comes: who is first hangs on whom the default rate suits."
     finished = sum(bool(cell.finished) for cell in cells if not cell.oracle)

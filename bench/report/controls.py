@@ -13,8 +13,6 @@ from bench.report.study import Run
 REAL, COPYCAT = "real", "copycat"
 """Names of the rows: fresh training examples, and training examples of which copies are looked for."""
 MARKS = {1: "↑", -1: "↓", 0: ""}
-FEW = 3
-"""Metrics that are named one by one."""
 SATURATED = 0.995
 """C2ST from which on its accuracy tells models apart no longer."""
 
@@ -97,19 +95,9 @@ def distance(cell: ModelSummary, metric: str) -> float:
     return fmean(gaps) if gaps else 0.0
 
 
-def metrics_off(cell: ModelSummary) -> list[str]:
-    """The metrics by which a row lies off its floor, the farthest first."""
-    return sorted((name for name in SAMPLE_METRICS if side(cell, name)), key=lambda name: -distance(cell, name))
-
-
-def off_its_floor(cell: ModelSummary) -> str:
-    """How many metrics a row lies off its floor by, and the farthest of them; empty where there is no floor."""
-    judged = [name for name in SAMPLE_METRICS if any(run.get(floor_sd(name)) is not None for run in cell.finished)]
-    if not judged:
-        return ""
-    off = metrics_off(cell)
-    named = ", ".join(f"{SAMPLE_METRICS[name].heading} {MARKS[side(cell, name)]}" for name in off[:FEW])
-    return f"{len(off)} of {len(judged)}" + (f": {named}{', …' * (len(off) > FEW)}" if off else "")
+def judged(cell: ModelSummary) -> list[str]:
+    """The metrics of which a row has a floor."""
+    return [name for name in SAMPLE_METRICS if any(run.get(floor_sd(name)) is not None for run in cell.finished)]
 
 
 def saturated(cells: Iterable[ModelSummary]) -> list[str]:

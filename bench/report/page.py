@@ -143,13 +143,21 @@ def section(study: Study, data: str, cells: list[ModelSummary], pairs: list[Diff
     table = ranked(own, behind)
     return Section(
         data,
-        verdict(data, at_top(behind), own).removeprefix(f"{data}: ") if behind else "",
+        headline(data, own, behind),
         table.rows,
         ranked_table(table, f"ranked-{slug(data)}"),
         details(own, behind, slug(data)),
         [plot for plot in plots if plot.data == data],
         mosaics(study, data, [row.model for row in table.rows]),
     )
+
+
+def headline(data: str, cells: list[ModelSummary], pairs: list[Difference]) -> str:
+    """Who is first, as a sentence that begins with a model's name or a capital; empty without a comparison."""
+    if not pairs:
+        return ""
+    words = verdict(data, at_top(pairs), cells).removeprefix(f"{data}: ")
+    return words if words.startswith(tuple(cell.model for cell in cells)) else words[0].upper() + words[1:]
 
 
 def scales_of(runs: list[Run]) -> list[str]:

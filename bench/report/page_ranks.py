@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from bench.record.sample_metrics import SAMPLE_METRICS
 from bench.record.store import divided
-from bench.report.controls import MARKS, controls, metrics_off, off_its_floor, side
+from bench.report.controls import MARKS, controls, judged, side
 from bench.report.families import behind, family_of
 from bench.report.layouts import Layout, Metric
 from bench.report.model_summary import ModelSummary, count_words, finals
 from bench.report.notes import notes_of
 from bench.report.ranking import Difference
-from bench.report.tables import TableCell, number_cell, place_cells, place_headings
-from bench.report.verdict import at_top
+from bench.report.tables import TableCell, number_cell, off_its_floor, place_cells, place_headings
+from bench.report.verdict import at_top, groups_alike, in_several_settings
 
 NLL, BEHIND = "NLL, nats", "behind the best, nats"
 LIKELIHOODS = (Metric("nll_nats", NLL), Metric("bits_per_dim", "bits/dim"), Metric("kl_to_truth", "KL to truth, nats"))
@@ -77,12 +77,12 @@ def ranked(cells: list[ModelSummary], pairs: list[Difference]) -> Ranked:
     costs = [metric for metric in COSTS if has_value(shown, metric)]
     quality = [Metric(name, SAMPLE_METRICS[name].heading) for name in QUALITY]
     quality = [metric for metric in quality if has_value(shown, metric)][:1]
-    judged = any(off_its_floor(cell) for cell in shown)
+    has_floors = any(judged(cell) for cell in shown)
     places = place_headings([(cell.rung, cell.setting) for cell in shown if cell.runs and not cell.control])
     headings = ["rank", "model", "family", *(metric.heading for metric in metrics)]
     headings[4:4] = [BEHIND] if any(entry.gap for entry in entries) else []
     headings += [metric.heading for metric in costs]
-    headings += [*["off the floor by"] * judged, *(metric.heading for metric in quality), *places, "seeds"]
+    headings += [*["off the floor by"] * has_floors, *(metric.heading for metric in quality), *places, "seeds"]
     rows = []
     for entry in entries:
         cell = entry.cell
@@ -90,7 +90,7 @@ def ranked(cells: list[ModelSummary], pairs: list[Difference]) -> Ranked:
         likelihood[1:1] = [gap_cell(entry)] if BEHIND in headings else []
         row = [rank_cell(entry), text(cell.model), text("" if is_beside(cell) else family_of(cell)), *likelihood]
         row += [number_cell(metric, cell) for metric in costs]
-        row += [off_floor_cell(cell)] * judged
+        row += [off_floor_cell(cell)] * has_floors
         row += [with_mark(number_cell(metric, cell), cell, metric.column) for metric in quality]
         row += [*place_cells(cell.rung, cell.setting, places), seeds(cell)]
         commands = [] if cell.control else [str(run["command"]) for run in cell.runs if run["command"]]
@@ -113,13 +113,12 @@ def drawing(cell: ModelSummary) -> str:
 
 
 def in_order(cells: list[ModelSummary], pairs: list[Difference]) -> list[Entry]:
-    """Models by test NLL: those that are compared with their ranks, the others, those without a likelihood."""
+    """Models by test NLL: the most that compare with their ranks, the others, those without a likelihood."""
     entries = []
-    bests = {pair.best.place: pair.best for pair in pairs}
-    if len(bests) == 1:
-        (best,) = bests.values()
-        entries = [Entry(best, is_first=True)]
-        entries += [Entry(pair.other, gap=pair) for pair in sorted(pairs, key=lambda pair: pair.interval.mean)]
+    groups = groups_alike(pairs)
+    if groups and not in_several_settings(groups):
+        group = sorted(groups[0], key=lambda pair: pair.interval.mean)
+        entries = [Entry(group[0].best, is_first=True), *(Entry(pair.other, gap=pair) for pair in group)]
         place = 0
         for number, entry in enumerate(entries):
             place += not entry.cell.is_floor
@@ -176,8 +175,8 @@ def gap_cell(entry: Entry) -> TableCell:
 
 def off_floor_cell(cell: ModelSummary) -> TableCell:
     """How many of the metrics lie off the floor; which they are stands in the table of samples."""
-    count = off_its_floor(cell).partition(":")[0]
-    return TableCell(count, len(metrics_off(cell)) if count else None)
+    off = off_its_floor(cell)
+    return off._replace(text=off.text.partition(":")[0])
 
 
 def with_mark(number: TableCell, cell: ModelSummary, metric: str) -> TableCell:

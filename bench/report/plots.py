@@ -84,17 +84,22 @@ def draw(sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE) -> 
     workers = cores()
     missing = [data for data in sheets if data not in kept]
     shares = [(sheets[data], share, workers) for data in missing for share in range(workers)]
+    cells = finals([cell for sheet in sheets.values() for cell in sheet.cells])
+    any_sheet = next(iter(sheets.values()))
+    over_all = cells, any_sheet.families, any_sheet.formats
+    new: dict[str, list[Plot]] = {}
     if workers == 1 or not missing:
         drawn = list(starmap(share_of_plots, shares))
+        if OVER_ALL not in kept:
+            new[OVER_ALL] = plots_over_all(*over_all)
     else:
         with ProcessPoolExecutor(workers) as pool:
+            general = pool.submit(plots_over_all, *over_all)
             drawn = list(pool.map(share_of_plots, *zip(*shares, strict=True)))
-    new: dict[str, list[Plot]] = {}
+            new[OVER_ALL] = general.result()
     for first, data in enumerate(missing):
         places = {place: plot for own in drawn[first * workers : (first + 1) * workers] for place, plot in own.items()}
         new[data] = [places[place] for place in sorted(places)]
-    if OVER_ALL not in kept:
-        new[OVER_ALL] = over_all(sheets)
     return {data: kept[data] if data in kept else new[data] for data in (*sheets, OVER_ALL)}
 
 
@@ -134,10 +139,8 @@ def plots_of(sheet: Sheet) -> list[Callable[[], Drawing | None]]:
     ]
 
 
-def over_all(sheets: Mapping[str, Sheet]) -> list[Plot]:
+def plots_over_all(cells: list[ModelSummary], families: dict[str, str], formats: list[str]) -> list[Plot]:
     """The plots over all data sets."""
-    cells = finals([cell for sheet in sheets.values() for cell in sheet.cells])
-    first = next(iter(sheets.values()))
     with style.context(["default", RC]):
-        drawn = [plots_ranks.ranks(cells, styles(first.families)), plots_ranks.heat_map(cells)]
-        return [rendered(drawing, first.formats) for drawing in drawn if drawing is not None]
+        drawn = [plots_ranks.ranks(cells, styles(families)), plots_ranks.heat_map(cells)]
+        return [rendered(drawing, formats) for drawing in drawn if drawing is not None]

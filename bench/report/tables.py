@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bench.record.columns import bounded
 from bench.record.sample_metrics import SAMPLE_METRICS, floor_sd
-from bench.report.controls import MARKS, metrics_off, off_its_floor, side, with_controls, with_floors
+from bench.report.controls import MARKS, distance, judged, side, with_controls, with_floors
 from bench.report.intervals import Interval
 from bench.report.layouts import Layout, Metric, has_any, layouts
 from bench.report.marks import PILCROW, SECTION, TRIANGLE, marks
@@ -14,6 +14,9 @@ from bench.report.model_summary import ModelSummary
 from bench.report.notes import BOLD_RULE, BOUND_NOTE, NOTES, notes_of, several_sizes, unbounded
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
+
+FEW = 3
+"""Metrics off their floor that are named one by one."""
 
 
 class TableCell(NamedTuple):
@@ -146,12 +149,23 @@ def _row(model: ModelSummary, places: list[str], metrics: list[Metric], about: I
 
 def _beside_controls(model: ModelSummary, places: list[str], metrics: list[Metric]) -> list[TableCell]:
     """A row with what it lies off its floor by, and each number that does marked."""
-    row = [*_row(model, places, [], ()), TableCell(off_its_floor(model), len(metrics_off(model)))]
+    row = [*_row(model, places, [], ()), off_its_floor(model)]
     for metric in metrics:
         cell = number_cell(metric, model)
         mark = MARKS[side(model, metric.column)] if metric.column in SAMPLE_METRICS else ""
         row.append(cell._replace(text=f"{cell.text} {mark}".rstrip()))
     return row
+
+
+def off_its_floor(cell: ModelSummary) -> TableCell:
+    """How many metrics a row lies off its floor by, and the farthest of them; empty where there is no floor."""
+    of = judged(cell)
+    if not of:
+        return TableCell("", None)
+    off = {name: which for name in of if (which := side(cell, name))}
+    farthest = sorted(off, key=lambda name: -distance(cell, name))[:FEW]
+    named = ", ".join(f"{SAMPLE_METRICS[name].heading} {MARKS[off[name]]}" for name in farthest)
+    return TableCell(f"{len(off)} of {len(of)}" + (f": {named}{', …' * (len(off) > FEW)}" if off else ""), len(off))
 
 
 def _seeds(cell: ModelSummary) -> TableCell:

@@ -8,6 +8,9 @@ from bench.report.model_summary import ModelSummary, examples_of
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
 
+FEW = 5
+"""Names in a sentence, from which on they are counted: the table has them all."""
+
 
 def verdicts(cells: list[ModelSummary], pairs: list[Difference]) -> list[str]:
     """A sentence or two for each data set that names a best, at its largest budget.
@@ -28,28 +31,61 @@ def at_top(pairs: list[Difference]) -> list[Difference]:
     return [pair for pair in pairs if (pair.rung or 1.0) == top]
 
 
+def groups_alike(pairs: list[Difference]) -> list[list[Difference]]:
+    """The pairs by the best that they are behind, the largest group first: models that were measured alike."""
+    groups: dict[tuple[Any, ...], list[Difference]] = defaultdict(list)
+    for pair in pairs:
+        groups[(pair.rung, pair.setting, *pair.best.place)].append(pair)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def in_several_settings(groups: list[list[Difference]]) -> bool:
+    """True where groups differ by their budget or setting, and not by how they were measured alone."""
+    return len({(group[0].rung, group[0].setting) for group in groups}) > 1
+
+
 def verdict(data: str, pairs: list[Difference], cells: list[ModelSummary]) -> str:
     """One data set in words."""
-    bests = {pair.best.place: pair.best for pair in pairs}
-    if len(bests) > 1:
-        return (
-            f"{data}: models are of different versions, were measured on different test examples or meet in several "
-            "settings; none is first."
-        )
+    groups = groups_alike(pairs)
+    if in_several_settings(groups):
+        return f"{data}: models meet in several settings; none is first."
     if any(cell.unbounded for cell in cells if cell.data == data):
         return f"{data}: columns have ties, where a likelihood grows without bound; none is first."
-    best = pairs[0].best
+    elsewhere = measured_elsewhere(data, members(groups[0]), cells)
+    if len(groups) == 1:
+        among = "models were measured on different test examples; among those on the same ones " if elsewhere else ""
+        return f"{data}: {among}{of_group(groups[0], cells)}"
+    what = "on different test examples" if elsewhere else "by different versions"
+    return " ".join(
+        [
+            f"{data}: none is first of all, measured as they were {what}.",
+            *(f"Of {len(members(group))} that compare, {of_group(group, cells)}" for group in groups),
+        ]
+    )
+
+
+def members(group: list[Difference]) -> set[tuple[Any, ...]]:
+    """The places of the models of a group."""
+    return {pair.other.place for pair in group} | {group[0].best.place}
+
+
+def of_group(group: list[Difference], cells: list[ModelSummary]) -> str:
+    """Who is first of models that compare, who is not told apart from it, who is above the floor."""
+    best = group[0].best
     number = quantity(best.intervals["nll_nats"])
-    near = [pair.other.model for pair in pairs if not pair.told_apart]
-    members = {pair.other.place for pair in pairs} | {best.place}
-    among = "models were measured on different test examples; among those on the same ones "
-    others = among if measured_elsewhere(data, members, cells) else ""
-    first = f"{data}: {others}{best.model} has the lowest test NLL, {'≤ ' * best.is_bound}{number} nats"
+    near = [pair.other.model for pair in group if not pair.told_apart]
+    first = f"{best.model} has the lowest test NLL, {'≤ ' * best.is_bound}{number} nats"
     apart = ", told apart from every other model" if best.best else ", not compared with all others"
-    told = f"; not told apart from it: {', '.join(near)}" if near else apart
-    above = [cell.model for cell in cells if cell.above_floor and cell.place in members]
-    floor = f" Not shown to be better than the floor: {', '.join(above)}." if above else ""
+    told = f"; not told apart from it: {first_names(near)}" if near else apart
+    above = [cell.model for cell in cells if cell.above_floor and cell.place in members(group)]
+    floor = f" Not shown to be better than the floor: {first_names(above)}." if above else ""
     return f"{first}{told}.{floor}"
+
+
+def first_names(names: list[str]) -> str:
+    """Names in a row; of many the first few, and how many more there are."""
+    more = len(names) - FEW
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:FEW])} and {more} more"
 
 
 def measured_elsewhere(data: str, members: Collection[tuple[Any, ...]], cells: list[ModelSummary]) -> bool:

@@ -77,6 +77,22 @@ def test_one_model_alone_and_untuned_ones_name_nobody() -> None:
     assert "default rate" in card.why
 
 
+def test_the_most_models_that_compare_are_shown_and_the_others_counted() -> None:
+    elsewhere = {**ODE, "test_hash": "89abcdef"}
+    card = made(
+        runs_of("maf", 2.5, **FLOW), runs_of("nsf", 3.5, **FLOW), runs_of("vae", 4.5),
+        runs_of("cnf", 1.0, **elsewhere), runs_of("ffjord", 2.0, **elsewhere),
+    )  # fmt: skip
+    assert (card.state, card.first, card.others, card.apart) == ("undecided", "maf", 2, 2)
+
+
+def test_models_of_two_settings_name_nobody() -> None:
+    older, newer = ({**FLOW, "matched_to": "steps=1", "setting": setting} for setting in ("", "default"))
+    card = made(runs_of("maf", 2.5, **older), runs_of("cnf", 3.5, **older), runs_of("nsf", 2.4, **newer),
+                runs_of("vae", 3.0, **newer))  # fmt: skip
+    assert (card.state, card.first, card.why) == ("open", "", "Models meet in several settings.")
+
+
 def test_a_family_stands_by_its_best_model_and_is_apart_where_all_of_it_are() -> None:
     card = made(
         runs_of("maf", 2.5, **FLOW), runs_of("nsf", 2.7, **FLOW),

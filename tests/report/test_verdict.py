@@ -2,7 +2,7 @@
 
 from bench.record.warnings import UNBOUNDED
 from bench.report.ranking import differences
-from bench.report.verdict import verdicts
+from bench.report.verdict import first_names, verdicts
 from tests.report.test_ranking import runs_of, summarised
 
 TRAINED = {"matched_to": "steps=1", "rung": 1.0, "setting": "tuned"}
@@ -61,3 +61,19 @@ def test_a_model_measured_on_other_examples_is_said_to_stand_apart() -> None:
     (line,) = said(runs_of("cnf", 2.5, **TRAINED), runs_of("maf", 3.5, **TRAINED), runs_of("nsf", 1.0, **elsewhere))
     assert line.startswith("toy: models were measured on different test examples; among those on the same ones cnf has")
     assert "not compared with all others" in line
+
+
+def test_of_groups_that_do_not_compare_each_has_its_first() -> None:
+    elsewhere = {**TRAINED, "test_hash": "89abcdef"}
+    (line,) = said(
+        *(runs_of(name, nll, **TRAINED) for name, nll in (("cnf", 2.5), ("maf", 3.5), ("vae", 4.5))),
+        *(runs_of(name, nll, **elsewhere) for name, nll in (("nsf", 1.0), ("realnvp", 2.0))),
+    )
+    assert line.startswith("toy: none is first of all, measured as they were on different test examples. Of 3 that")
+    assert "Of 3 that compare, cnf has the lowest" in line
+    assert "Of 2 that compare, nsf has the lowest" in line
+
+
+def test_of_many_names_the_first_few_are_said() -> None:
+    assert first_names(list("abcdef")) == "a, b, c, d, e, f"
+    assert first_names(list("abcdefg")) == "a, b, c, d, e and 2 more"
