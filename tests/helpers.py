@@ -85,6 +85,17 @@ def cell_in(config: Config, root: Path) -> Cell:
     return cell
 
 
+def written(study: Path) -> dict[str, int]:
+    """Run id -> when its record was written, in ns."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in study.glob("runs/*/*/record.json")}
+
+
+def locks_at_work(runs: Path) -> list[Path]:
+    """The locks of cells that have written a checkpoint."""
+    locks = runs.rglob(".*.lock")
+    return [lock for lock in locks if (lock.with_name(lock.name[1:-5]) / "checkpoint.safetensors").is_file()]
+
+
 def repeatable(record: Record) -> Record:
     """A record without clocks, neighbours, its checksum, the commit, and the command, which names the folder."""
     assert COLUMNS.keys() <= record.keys()
@@ -129,7 +140,7 @@ def start(folder: Path, *words: str, more: dict[str, str] | None = None) -> subp
 
 def records(study: Path) -> dict[str, Any]:
     """The record of every run folder of a study that has one, without its checksum."""
-    found = {path.parent.name: json.loads(path.read_text()) for path in sorted(study.glob("runs/*/record.json"))}
+    found = {path.parent.name: json.loads(path.read_text()) for path in sorted(study.glob("runs/*/*/record.json"))}
     return {name: {key: value for key, value in record.items() if key != "checksum"} for name, record in found.items()}
 
 

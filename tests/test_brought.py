@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.record.runs import run_path
 from tests.helpers import ROOT, TINY_EVAL, records
 
 PROJECT = """
@@ -90,7 +91,7 @@ def test_models_data_and_studies_of_a_package_are_listed_and_run(installed, benc
     assert answer.code == 0, answer.err
     ((run, record),) = records(tmp_path / "results/brought_study").items()
     assert (record["model"], record["data"], record["status"]) == ("brought", "brought_points", "ok")
-    sources = tmp_path / "results/brought_study/runs" / run / "sources"
+    sources = run_path(tmp_path / "results/brought_study/runs", run) / "sources"
     assert any("parts" in path.name for path in sources.rglob("*"))
 
 

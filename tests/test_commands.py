@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.cells.lock import Lock
+from bench.record.runs import run_path, run_paths
 from tests.helpers import (
     RUN_FILES,
     TINY,
@@ -21,6 +22,7 @@ from tests.helpers import (
     repeatable,
     small_file_system,
     start,
+    written,
 )
 
 STUDY = """# @package _global_
@@ -70,13 +72,13 @@ def test_a_grid_goes_on_past_failures_and_counts_them(study_conf, bench_call, tm
         "RuntimeError: the entry broke"
     }
 
-    before = {name: (study / "runs" / name / "record.json").stat().st_mtime_ns for name in found}
+    before = written(study)
     again = bench_call(*command)
     assert again.code == 1
     assert "6 runs: 2 ok, 2 diverged, 2 failed" in again.out
     assert len(names(again, "finished before: ok")) == 2
     assert len(names(again, "finished before: diverged")) == 2
-    changed = {name for name in found if (study / "runs" / name / "record.json").stat().st_mtime_ns != before[name]}
+    changed = {name for name, when in written(study).items() if when != before[name]}
     assert changed == {name for name, record in found.items() if record["status"] == "failed"}
 
 
@@ -145,7 +147,7 @@ def test_a_truncated_record_is_named_set_aside_and_made_again(bench_call, own_co
 def test_a_run_of_another_process_is_left_to_it(bench_call, own_conf, tmp_path) -> None:
     command = words(own_conf, "model=affine", "-m", "seed=0,1")
     bench_call(*command)
-    first = min((tmp_path / "results" / "scratch" / "runs").glob("l*"))
+    first = min((tmp_path / "results" / "scratch" / "runs").glob("*/l*"))
     (first / "record.json").unlink()
     lock = Lock(first.relative_to(tmp_path))
     assert lock.take() is None
@@ -214,7 +216,7 @@ def test_a_process_interrupted_and_killed_goes_on_to_the_same_record(own_conf, b
     ((same_name, expected),) = records(tmp_path / "results" / "scratch").items()
     assert name == same_name
     assert repeatable(record) == repeatable(expected)
-    weights = Path("results/scratch/runs", name, "weights.safetensors")
+    weights = run_path(Path("results/scratch/runs"), name) / "weights.safetensors"
     assert (folder / weights).read_bytes() == (tmp_path / weights).read_bytes()
 
 
@@ -230,7 +232,7 @@ def test_two_processes_on_one_study_make_every_run_once(own_conf, tmp_path) -> N
     assert {record["status"] for record in found.values()} == {"ok"}
     begun = [line.split()[0] for line in log.read_text().splitlines()]
     assert len(begun) == len(set(begun)) == 3
-    left = {name for folder in (tmp_path / "results/scratch/runs").iterdir() for name in files_of_run(folder)}
+    left = {name for folder in run_paths(tmp_path / "results/scratch/runs") for name in files_of_run(folder)}
     assert left == RUN_FILES
 
 
@@ -253,7 +255,7 @@ def test_a_full_disk_is_refused_and_nothing_written(own_conf, bench_call, small_
 def test_again_makes_a_finished_run_anew(own_conf, bench_call, tmp_path) -> None:
     command = words(own_conf, "model=affine")
     bench_call(*command)
-    (path,) = (tmp_path / "results").glob("scratch/runs/*/record.json")
+    (path,) = (tmp_path / "results").glob("scratch/runs/*/*/record.json")
     before = path.stat().st_mtime_ns
     assert "finished before: ok" in bench_call(*command).out
     assert path.stat().st_mtime_ns == before
@@ -270,7 +272,7 @@ def test_an_edit_of_a_users_own_entry_makes_another_run_and_a_comment_does_not(t
     assert "finished before: ok" in bench_call(*command).out
     source.write_text(source.read_text() + "\nMORE = 1\n")
     assert "finished before" not in bench_call(*command).out
-    assert len(list(tmp_path.glob("results/scratch/runs/*/record.json"))) == 2
+    assert len(list(tmp_path.glob("results/scratch/runs/*/*/record.json"))) == 2
 
 
 def test_a_record_names_no_folder_and_the_hint_does(own_conf, bench_call, tmp_path) -> None:

@@ -80,7 +80,7 @@ def test_the_command_works_far_from_the_checkout(installed: Path, tmp_path: Path
     tiny = [*TINY_DATA, *TINY_BUDGET, *TINY_EVAL, "model=vae", "budget.parameters=null", "model.width=6"]
     out = call("bench.cli", "run", *tiny, cwd=tmp_path, path=installed)
     assert "1 runs: 1 ok" in out
-    (path,) = (tmp_path / "results" / "scratch" / "runs").glob("*/record.json")
+    (path,) = (tmp_path / "results" / "scratch" / "runs").glob("*/*/record.json")
     record = json.loads(path.read_text())
     assert record["status"] == "ok"
     here = subprocess.run(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bench.cells.finished import Finished
 from bench.cells.order import Order
 from bench.cells.planning import Orders
+from bench.record.runs import FOLDER, run_paths
 from bench.record.store import Record, RunFolder, studies_in, table_rows
 
 CLOCKS = ("eval_seconds", "compile_seconds")
@@ -118,9 +119,9 @@ def records_of(cells: Iterable[Order]) -> Iterator[Record]:
 def records_of_study(study: Path) -> list[Record]:
     """The records of a study's run folders; broken ones are none."""
     records = []
-    for path in sorted((study / "runs").glob("*/record.json")):
+    for path in run_paths(study / FOLDER):
         try:
-            record = RunFolder(path.parent).read()
+            record = RunFolder(path).read()
         except ValueError:
             continue
         records += [] if record is None else [record]

@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.errors import CannotWrite
-from bench.record.writing import await_folder, hint
+from bench.record.runs import runs_above
+from bench.record.writing import await_folder, hint, make_folders
 
 BEAT = 15.0
 """Seconds between two touches of a lock."""
@@ -106,8 +107,10 @@ class Lock:
             CannotWrite: the folder that it lies in cannot be written, or is gone for long.
         """
         own = this_process()
-        await_folder(self.path.parent)
+        runs = runs_above(self.path)
+        await_folder(runs)
         try:
+            make_folders(self.path.parent, runs)
             while not create(self.path, own):
                 if holder := self.holder():
                     return holder

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.config import from_plain as config_from_plain
 from bench.record.key import Place, RunKey, configuration_key
+from bench.record.runs import FOLDER, run_path
 from bench.record.store import Record, RunFolder
 
 
@@ -77,9 +78,9 @@ class Order:
 
     @property
     def folder(self) -> RunFolder:
-        """`results/<study>/runs/<run_id>`."""
-        runs = self.study_folder / "runs"
-        return RunFolder(runs / self.run_id, runs=runs)
+        """The folder of the run under `results/<study>/runs`."""
+        runs = self.study_folder / FOLDER
+        return RunFolder(run_path(runs, self.run_id), runs=runs)
 
     @property
     def timeout_seconds(self) -> float | None:
@@ -91,7 +92,7 @@ class Order:
         """Removes the row that an earlier attempt left because this cell could not be resolved then."""
         earlier = self.setting.unresolved_key.run_id(self.seed)
         if earlier != self.run_id:
-            shutil.rmtree(self.folder.path.with_name(earlier), ignore_errors=True)
+            shutil.rmtree(run_path(self.study_folder / FOLDER, earlier), ignore_errors=True)
 
     def identity(self) -> Record:
         """The first columns of the record, and the command."""

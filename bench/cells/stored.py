@@ -8,6 +8,7 @@ from bench.cells.ends import Watch, reason_of
 from bench.cells.order import Order, Setting
 from bench.cells.pool import Pool
 from bench.errors import BenchError
+from bench.record.runs import FOLDER, run_path, run_paths, runs_above
 from bench.record.store import RunFolder
 
 RECORD = "record.json"
@@ -19,14 +20,13 @@ def stored_runs(what: str, results_dir: Path) -> list[Path]:
     Raises:
         BenchError: there is none.
     """
-    places = [Path(what), results_dir / what, *results_dir.glob(f"*/runs/{what}")]
+    places = [Path(what), results_dir / what, *(run_path(runs, what) for runs in results_dir.glob(f"*/{FOLDER}"))]
     for place in places:
-        folders = (
-            [place] if (place / RECORD).is_file() else sorted(path.parent for path in place.glob(f"runs/*/{RECORD}"))
-        )
+        own = [place] if (place / RECORD).is_file() else run_paths(place / FOLDER)
+        folders = [folder for folder in own if (folder / RECORD).is_file()]
         if folders:
             ended = [folder for folder in folders if is_ok(folder)]
-            if not ended and folders == [place] and place.resolve().parent.name != "runs":
+            if not ended and folders == [place] and runs_above(place.resolve()).name != FOLDER:
                 raise BenchError(
                     f"{what}: lies in no study's runs/; copy it to results/STUDY/runs/ID, ID of its record"
                 )

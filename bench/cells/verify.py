@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from bench.errors import BenchError
 from bench.record.columns import COLUMNS
 from bench.record.reading import Unreadable
+from bench.record.runs import FOLDER, run_paths
 from bench.record.store import RunFolder, table_rows
 
 ORIGIN = {
@@ -72,7 +73,7 @@ def comparisons(rows: list[dict[str, str]], run: Callable[[list[str], Path | Non
         with tempfile.TemporaryDirectory(prefix="bench-verify-") as place:
             words, config_dir = words_of(row["command"])
             run([*words, f"results_dir={place}"], config_dir)
-            yield compared(row, list(Path(place).glob("*/runs/*")))
+            yield compared(row, [path for runs in Path(place).glob(f"*/{FOLDER}") for path in run_paths(runs)])
 
 
 def words_of(command: str) -> tuple[list[str], Path | None]:

@@ -30,6 +30,7 @@ from bench.contract.data_set import check_dataset
 from bench.errors import BenchError, CannotWrite
 from bench.machine.stage import Stage
 from bench.pack.train import pack_key, train_pack
+from bench.record.runs import runs_above
 from bench.record.store import RunFolder
 from bench.run import WEIGHTS, evaluate_again, run
 from bench.setup.build import entry_of_width, tracker
@@ -106,7 +107,7 @@ def resolve_stored(words: dict[str, Any], send: Send) -> None:
     record = RunFolder(folder).read()
     assert record is not None
     config = stored(folder / "config.yaml", words["overrides"])
-    place = folder.absolute().parents[1]  # results/<study>/runs/<run id>
+    place = runs_above(folder.absolute()).parent
     config = replace(config, study=place.name, results_dir=str(place.parent))
     command = " ".join([record["command"] or "bench run", *map(shlex.quote, words["overrides"])])
     cell = resolve(config, command)

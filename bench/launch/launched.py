@@ -12,6 +12,7 @@ from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say
 from bench.errors import BenchError
 from bench.launch.launcher import launcher_of
+from bench.record.runs import FOLDER
 from bench.record.writing import await_folder, make_folder
 
 
@@ -30,7 +31,7 @@ def launched(
     threads = launcher.threads(config["threads"])
     finished = Finished()
     if again or any(finished.end(order) is None for order in cells):
-        make_or_await({order.folder.path.parent for order in cells}, local.begun)
+        make_or_await({order.study_folder / FOLDER for order in cells}, local.begun)
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)
     if launcher.detach:
         return Swept(detached([order.on(threads) for order in cells], pool, again))

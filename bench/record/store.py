@@ -21,6 +21,7 @@ from bench.record.reading import (
     packed_name,
     text_of,
 )
+from bench.record.runs import run_path
 from bench.record.typed import PROSE, PROSE_LENGTH, cut, typed
 from bench.record.writing import write_atomically
 
@@ -98,7 +99,8 @@ def divided(row_id: str) -> tuple[str, str]:
 def row_folder(runs: Path, run_id: str) -> Path:
     """The folder, under `runs`, of the row with this id: of a run, or of another evaluation of one."""
     run, evaluation = divided(run_id)
-    return runs / run / EVALUATIONS / evaluation if evaluation else runs / run
+    path = run_path(runs, run)
+    return path / EVALUATIONS / evaluation if evaluation else path
 
 
 def record_text(record: Record) -> str:
@@ -155,7 +157,7 @@ def record_in(text: str) -> Record:
 
 
 class RunFolder:
-    """`results/<study>/runs/<run_id>/`: config.yaml, history.csv, samples, weights, and record.json written last."""
+    """A run's folder: config.yaml, history.csv, samples, weights, and record.json written last."""
 
     def __init__(self, path: Path, run_id: str | None = None, runs: Path | None = None) -> None:
         """Of a run or another evaluation of one.

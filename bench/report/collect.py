@@ -6,10 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from bench.record.reading import Unreadable, csv_rows, shown
+from bench.record.runs import FOLDER, SHARD, run_path
 from bench.record.store import EVALUATION, EVALUATIONS, TABLE, Record, RunFolder, divided
 from bench.record.typed import printable
 from bench.record.writing import write_atomically, write_table
@@ -69,14 +71,14 @@ def collect(folder: Path) -> Collected:
         BenchError: the folder cannot be written.
     """
     collected = Collected()
-    runs, curves = _read(folder / "runs", collected)
+    runs, curves = _read(folder / FOLDER, collected)
     collected.finished = len(runs)
     if not runs:
         return collected
     runs, kept = beside_committed(folder, runs, collected)
     points = min(HISTORY_POINTS, max(FEWEST_POINTS, HISTORY_ROWS // len(runs)))
-    histories = {run["run_id"]: _history(folder / "runs", run["run_id"], points, collected.warnings) for run in runs}
-    pictures = pictures_of(runs, folder / "runs", collected.warnings)
+    histories = {run["run_id"]: _history(folder / FOLDER, run["run_id"], points, collected.warnings) for run in runs}
+    pictures = pictures_of(runs, folder / FOLDER, collected.warnings)
     test_sets = from_runs(runs, folder, collected.warnings)
     test_sets = merged(kept.test_sets, test_sets, {run["run_id"] for run in kept.runs})
     runs = in_order([*runs, *kept.runs])
@@ -92,7 +94,7 @@ def collect(folder: Path) -> Collected:
 
 def beside_committed(folder: Path, runs: list[Run], collected: Collected) -> tuple[list[Run], CommittedRows]:
     """The runs under runs/ by name and in order, and the committed rows that stay beside them."""
-    name_variants(runs, folder / "runs", collected.warnings)
+    name_variants(runs, folder / FOLDER, collected.warnings)
     runs = in_order(runs)
     return runs, kept_beside(folder, runs)
 
@@ -104,7 +106,7 @@ def read_only(folder: Path, data: set[str]) -> tuple[list[Run], dict[str, TestSe
         BenchError: one of the study's files cannot be read as what it should be.
     """
     collected = Collected()
-    runs, kept = beside_committed(folder, _read(folder / "runs", collected)[0], collected)
+    runs, kept = beside_committed(folder, _read(folder / FOLDER, collected)[0], collected)
     own = [run for run in runs if run["data"] in data]
     new = from_runs(own, folder, collected.warnings)
     test_sets = merged(kept.test_sets, new, {run["run_id"] for run in kept.runs})
@@ -142,32 +144,34 @@ def _read(runs_folder: Path, collected: Collected) -> tuple[list[Run], dict[str,
 
 def _rows(runs_folder: Path, warnings: list[str]) -> Iterator[RunFolder]:
     """The folder of each run, and those of other evaluations of it."""
-    for path in _run_folders(runs_folder, warnings):
+    folders = _folders(runs_folder, warnings)
+    inside = (_folders(path, warnings) if SHARD.fullmatch(path.name) else [path] for path in folders)
+    for path in sorted(chain(*inside), key=lambda path: path.name):
         if divided(path.name)[1]:
             warnings.append(f"{said(path)} has the name of another evaluation, which lies elsewhere; left out")
             continue
         run = RunFolder(path)
         yield run
-        others = _run_folders(path / EVALUATIONS, warnings)
+        others = _folders(path / EVALUATIONS, warnings)
         yield from (run.other(other.name) for other in others if EVALUATION.fullmatch(other.name))
 
 
-def _run_folders(runs_folder: Path, warnings: list[str]) -> list[Path]:
-    """The folders of runs, sorted; links are named in a warning and not followed."""
-    if runs_folder.is_symlink():
-        warnings.append(f"{said(runs_folder)} is a link, which is not followed; let the study's folder be the link")
+def _folders(folder: Path, warnings: list[str]) -> list[Path]:
+    """The folders in one, sorted; links are named in a warning and not followed."""
+    if folder.is_symlink():
+        warnings.append(f"{said(folder)} is a link, which is not followed; let the study's folder be the link")
         return []
     try:
-        with os.scandir(runs_folder) as found:
+        with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
-        warnings.append(f"{said(runs_folder)} cannot be read ({error.strerror}); left out")
+        warnings.append(f"{said(folder)} cannot be read ({error.strerror}); left out")
         return []
     links = [entry for entry in entries if entry.is_symlink()]
-    warnings += [f"{said(runs_folder / link.name)} is a link, which is not followed; left out" for link in links]
-    return [runs_folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    warnings += [f"{said(folder / link.name)} is a link, which is not followed; left out" for link in links]
+    return [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _curves(record: Record) -> list[CurveRow]:
@@ -207,7 +211,7 @@ def natural(text: str) -> list[str | int]:
 
 def _history(runs_folder: Path, run_id: str, points: int, warnings: list[str]) -> list[list[str]]:
     """At most so many rows of a run's history.csv behind its row's id; none where it is absent or broken."""
-    file = runs_folder / divided(run_id)[0] / "history.csv"
+    file = run_path(runs_folder, divided(run_id)[0]) / "history.csv"
     try:
         rows = [row for _, row in csv_rows(file)]
         if not rows or tuple(rows[0]) != HISTORY_COLUMNS or any(len(row) != len(HISTORY_COLUMNS) for row in rows):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.record.reading import Unreadable, arrays_of
+from bench.record.runs import FOLDER
 from bench.record.store import row_folder
 from bench.report.variance import Floats, Products
 
@@ -85,7 +86,7 @@ def from_runs(runs: list[Run], folder: Path, warnings: list[str]) -> dict[str, T
     for run in measured:
         if run["test_hash"] in stored:
             continue
-        path = row_folder(folder / "runs", run["run_id"]) / LIKELIHOODS
+        path = row_folder(folder / FOLDER, run["run_id"]) / LIKELIHOODS
         try:
             arrays = read_likelihoods(path, run)
         except FileNotFoundError:

@@ -17,6 +17,7 @@ from bench.metrics.features.stored import hash_of_all
 from bench.models.entry import Entry
 from bench.models.parts.precision import check_precision
 from bench.record.key import Content, RunKey
+from bench.record.runs import FOLDER, run_path
 from bench.record.store import Record, RunFolder
 from bench.setup import build
 from bench.setup.identity import data_content, run_key
@@ -79,9 +80,9 @@ class Cell:
 
     @property
     def folder(self) -> RunFolder:
-        """`results/<study>/runs/<run_id>`."""
-        runs = self.study_folder / "runs"
-        return RunFolder(runs / self.run_id, runs=runs)
+        """The folder of the run under `results/<study>/runs`."""
+        runs = self.study_folder / FOLDER
+        return RunFolder(run_path(runs, self.run_id), runs=runs)
 
     def identity(self) -> Record:
         """The first columns of the record: study, run_id, data, model, seed."""

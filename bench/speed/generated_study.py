@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.config import Config
 from bench.record.key import EVALUATION_VERSION, TRAINING_VERSION, configuration_key
+from bench.record.runs import FOLDER, run_path
 from bench.record.sample_metrics import SAMPLE_METRICS, copycat, floor, floor_sd
 from bench.record.store import Record, RunFolder
 from bench.setup.compose import as_yaml, compose
@@ -50,7 +51,7 @@ def write_run(folder: Path, base: Config, data: int, model: int, seed: int) -> N
     nll = 2.5 + 0.1 * model + 0.02 * float(draws.normal())
     family = FAMILIES[model % len(FAMILIES)]
     record: Record = {**configuration_key(config).identity(seed), **measured(nll, family)}
-    run = RunFolder(folder / "runs" / record["run_id"])
+    run = RunFolder(run_path(folder / FOLDER, record["run_id"]))
     run.write("config.yaml", as_yaml(config))
     rows = [f"{100 * n},{0.2 * n},{nll + 1 / n},{nll + 1 / n}\n" for n in range(1, VALIDATIONS + 1)]
     run.write("history.csv", HISTORY_HEADER + "\n" + "".join(rows))

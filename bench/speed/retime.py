@@ -28,6 +28,7 @@ from bench.machine.device import chosen_device
 from bench.machine.heap import keep_freed_memory
 from bench.record.provenance import device_name, git_commit, now
 from bench.record.reading import Unreadable
+from bench.record.runs import FOLDER, run_paths
 from bench.record.steps import STEPS, StepTime, steps_csv
 from bench.record.store import RunFolder, check_writable, divided, table_rows
 from bench.record.writing import write_atomically
@@ -195,7 +196,7 @@ def check_quiet() -> None:
 def trained_rows(study: Path) -> list[Row]:
     """The rows of a study that ended ok after steps, of its table and of its runs, one for each run."""
     rows: dict[str, Row] = {divided(row["run_id"])[0]: row for row in table_rows(study) if row.get("run_id")}
-    for folder in sorted((study / "runs").glob("*")):
+    for folder in run_paths(study / FOLDER):
         try:
             record = RunFolder(folder).read()
         except Unreadable:

@@ -1,6 +1,5 @@
 """The cells of a study by what its folder says of them, read without their records being understood whole."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from bench.cells.lock import Holder, alive, read
 from bench.cells.plans import plans_of
 from bench.cells.progress import Progress, progress_in
+from bench.record.runs import FOLDER, entries, run_paths
 from bench.record.store import committed_statuses
 
 RUNNING, WAITING, BROKEN = "running", "waiting", "broken"
@@ -72,24 +72,22 @@ def cells_of(study: Path) -> Cells:
     states = dict.fromkeys(planned, WAITING)
     states |= {run: status for (run, evaluation), status in committed_statuses(study).items()}
     errors: dict[str, str] = {}
-    for run_id, text in heads(study / "runs"):
+    for run_id, text in heads(study / FOLDER):
         status, error = STATUS.search(text), ERROR.search(text)
         states[run_id] = status[1] if status else BROKEN
         if error and error[1]:
             errors[run_id] = error[1].encode().decode("unicode_escape", errors="replace")
-    running, stale = held(study / "runs")
+    running, stale = held(study / FOLDER)
     states |= dict.fromkeys((one.run_id for one in running), RUNNING)
     return Cells(states, errors, running, planned, stale)
 
 
 def heads(runs: Path) -> Iterator[tuple[str, str]]:
     """The id and the beginning of the record of each run that has one."""
-    for name in listed(runs):
-        if name.startswith("."):
-            continue
+    for path in run_paths(runs):
         try:
-            with open(runs / name / "record.json", "rb") as file:
-                yield name, file.read(HEAD).decode(errors="replace")
+            with open(path / "record.json", "rb") as file:
+                yield path.name, file.read(HEAD).decode(errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             continue
 
@@ -97,10 +95,10 @@ def heads(runs: Path) -> Iterator[tuple[str, str]]:
 def held(runs: Path) -> tuple[list[Running], list[Path]]:
     """The cells that living processes hold, and the locks of dead ones."""
     running, stale, now = list[Running](), list[Path](), time.time()
-    for name in listed(runs):
-        if not (name.startswith(".") and name.endswith(".lock")):
+    for path in entries(runs):
+        if not (path.name.startswith(".") and path.name.endswith(".lock")):
             continue
-        path, run_id = runs / name, name[1:].removesuffix(".lock")
+        run_id = path.name[1:].removesuffix(".lock")
         try:
             holder, touched = read(path), path.stat().st_mtime
             if not alive(holder, path):
@@ -108,15 +106,7 @@ def held(runs: Path) -> tuple[list[Running], list[Path]]:
                 continue
         except FileNotFoundError:
             continue
-        progress = progress_in(runs / run_id)
+        progress = progress_in(path.with_name(run_id))
         heard = max(touched, progress.at if progress else 0.0)
         running.append(Running(run_id, holder, max(0.0, now - heard), progress))
     return sorted(running, key=lambda one: one.run_id), stale
-
-
-def listed(folder: Path) -> list[str]:
-    """The names in a folder; none where there is no folder."""
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []

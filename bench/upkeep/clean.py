@@ -10,8 +10,9 @@ from pathlib import Path
 from bench.cells.lock import remove_stale
 from bench.cells.progress import FILE as PROGRESS
 from bench.errors import BenchError
+from bench.record.runs import FOLDER, entries, listed
 from bench.record.store import FINISHED, SCRATCH
-from bench.upkeep.cells import TRIALS, Cells, cells_of, listed
+from bench.upkeep.cells import TRIALS, Cells, cells_of
 
 AROUND_LOCKS = re.compile(r"\..+\.lock\..+|.+\.(?:stale|clock)")
 """Names of files that are written around a lock."""
@@ -58,9 +59,9 @@ def leftovers(study: Path, versions: Versions) -> list[Leftover]:
 
 def of_runs(study: Path, cells: Cells, versions: Versions) -> Iterator[tuple[Path, str]]:
     """What nothing needs under `runs/` of a folder, with the reason."""
-    runs, held = study / "runs", {one.run_id for one in cells.running}
-    for name in sorted(listed(runs)):
-        path = runs / name
+    held = {one.run_id for one in cells.running}
+    for path in entries(study / FOLDER):
+        name = path.name
         if is_scratch(name) and path not in cells.stale:
             yield path, "scratch file of a process that died"
         if name.startswith(".") or name in held or not path.is_dir():

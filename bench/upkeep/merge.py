@@ -12,9 +12,10 @@ from bench.cells.lock import locked
 from bench.cells.verify import numbers
 from bench.errors import BenchError, CannotWrite
 from bench.record.reading import Unreadable
+from bench.record.runs import FOLDER, listed, run_path, run_paths, runs_above
 from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
 from bench.record.writing import make_folder
-from bench.upkeep.cells import TRIALS, listed
+from bench.upkeep.cells import TRIALS
 
 ASIDE = "aside"
 """In the study's folder: what was there of runs that had not ended well, before others came in their place."""
@@ -34,16 +35,15 @@ def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
     """
     if into.resolve() == source.resolve():
         raise BenchError(f"{into} and {source} are one folder; name the study to bring into, then the other")
-    if not any(listed(source / part / "runs") for part in ("", TRIALS)):
+    if not any(run_paths(source / part / FOLDER) for part in ("", TRIALS)):
         raise BenchError(f"{source} has no runs/: name a study's folder, such as elsewhere/results/{into.name}")
     outcomes: Counter[Outcome] = Counter()
     for part in ("", TRIALS):
-        for name in sorted(listed(source / part / "runs")):
-            if not name.startswith("."):
-                outcome, why = merged(into / part, source / part, name)
-                outcomes[outcome] += 1
-                if outcome in ("conflict", "left"):
-                    say(f"{outcome}: {name}: {why}")
+        for path in run_paths(source / part / FOLDER):
+            outcome, why = merged(into / part, source / part, path.name)
+            outcomes[outcome] += 1
+            if outcome in ("conflict", "left"):
+                say(f"{outcome}: {path.name}: {why}")
     say(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
     say(f"bench report {into.name} adds what was brought to its tables")
     return 1 if outcomes["conflict"] else 0
@@ -51,11 +51,11 @@ def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
 
 def merged(into: Path, source: Path, name: str) -> tuple[Outcome, str]:
     """Brings one run; what became of it, and why where it did not come."""
-    theirs, ours = source / "runs" / name, into / "runs" / name
+    theirs, ours = (run_path(study / FOLDER, name) for study in (source, into))
     record = ended(theirs)
     if record is None:
         return "left", f"it has not ended in {source}"
-    make_folder(ours.parent)
+    make_folder(runs_above(ours))
     with locked(ours) as other:
         if other is not None:
             return "left", f"{other} is at it"

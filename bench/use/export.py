@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.reading import Unreadable, json_object, shown
+from bench.record.runs import FOLDER, run_path
 from bench.record.store import unsealed
 from bench.record.writing import write_atomically
 from bench.use.archive import members_of, packed
@@ -116,7 +117,7 @@ def keep_best(study: Path, kept_in: Path) -> list[str]:
     for data, (run_id, _) in chosen.items():
         if not (NAME.fullmatch(data) and NAME.fullmatch(run_id)):
             raise BenchError(f"{study}: its table names the run {shown(run_id)} of {shown(data)}; restore the table")
-        folder = study / "runs" / run_id
+        folder = run_path(study / FOLDER, run_id)
         if not folder.is_dir():
             raise BenchError(f"{study}: {run_id}, the best run of {data}, is not here; make it with bench run --again")
         kept[data] = thinned(complete(with_weights(folder, run_id), run_id))

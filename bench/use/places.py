@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.errors import BenchError, unknown
 from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
+from bench.record.runs import FOLDER, run_path, run_paths
 from bench.record.store import has_table, unsealed
 from bench.record.study_folder import study_folder
 from bench.use.archive import unpacked
@@ -62,7 +63,8 @@ def by_prefix(what: str, results_dir: Path) -> Path:
         BenchError: there is none, or there are several.
     """
     stored = kept_runs(results_dir)
-    stored |= {place.parent.name: place.parent for place in sorted(results_dir.glob(f"*/runs/*/{RECORD}"))}
+    places = [path for runs in sorted(results_dir.glob(f"*/{FOLDER}")) for path in run_paths(runs)]
+    stored |= {place.name: place for place in places if (place / RECORD).is_file()}
     if what in stored:
         return stored[what]
     begun = [name for name in stored if what and name.startswith(what)]
@@ -113,7 +115,7 @@ def best_folder(study: Path, data: str) -> Path:
     run_id = best_run(study, data).run_id
     if kept_id == run_id:
         return kept
-    folder = study / "runs" / run_id
+    folder = run_path(study / FOLDER, run_id)
     if (folder / RECORD).is_file():
         return folder
     what = f"{study.name}/{BEST}/{data} is {run_id}, whose folder is not here"

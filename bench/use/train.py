@@ -8,6 +8,7 @@ from bench.cells.pool import Pool
 from bench.cells.sweep import sweep
 from bench.cells.terminal import say
 from bench.errors import BenchError
+from bench.record.runs import FOLDER
 from bench.record.writing import make_folder
 from bench.use.load import load
 from bench.use.loaded import LoadedRun
@@ -38,7 +39,7 @@ def train(*words: str, config_dir: str | Path | None = None, again: bool = False
         if len(orders.cells) != 1 or orders.untuned:
             raise BenchError(f"{' '.join(words)}: {len(orders.cells)} runs; bench.train makes one, bench run a study")
         (order,) = orders.cells
-        make_folder(order.folder.path.parent)
+        make_folder(order.study_folder / FOLDER)
         sweep([order], pool, again=again)
     finally:
         pool.end()

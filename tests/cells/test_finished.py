@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.record.runs import run_path
 from tests.helpers import ROOT, TINY, records, repeatable
 
 
@@ -54,7 +55,7 @@ def test_another_evaluation_uses_the_weights_and_gives_the_numbers_of_a_run_eval
     assert answer.code == 0
     assert "step" not in answer.out.split("steps in")[0], "nothing is trained"
     assert weights.stat().st_mtime_ns == before
-    (path,) = tmp_path.glob("results/scratch/runs/*/evaluations/*/record.json")
+    (path,) = tmp_path.glob("results/scratch/runs/*/*/evaluations/*/record.json")
     again = json.loads(path.read_text())
     assert again["nll_estimator"] == "iwae-20"
     assert again["evaluation"] == path.parent.name
@@ -80,7 +81,7 @@ def test_bench_evaluate_evaluates_stored_weights(own_conf, bench_call, tmp_path)
     answer = bench_call("evaluate", "scratch", "eval.importance_samples=20", "--results-dir", "here")
     assert answer.code == 0, answer.err
     assert "2 runs: 2 ok" in answer.out
-    paths = sorted(tmp_path.glob("here/scratch/runs/*/evaluations/*/record.json"))
+    paths = sorted(tmp_path.glob("here/scratch/runs/*/*/evaluations/*/record.json"))
     assert [json.loads(path.read_text())["nll_estimator"] for path in paths] == ["exact", "iwae-20"]
     command = json.loads(paths[1].read_text())["command"]
     assert command.endswith("eval.importance_samples=20")
@@ -88,7 +89,8 @@ def test_bench_evaluate_evaluates_stored_weights(own_conf, bench_call, tmp_path)
     one = bench_call("evaluate", vae, "eval.seed=9", "--results-dir", "here")
     assert one.code == 0, one.err
     assert "1 runs: 1 ok" in one.out
-    assert bench_call("evaluate", f"here/scratch/runs/{vae}", "eval.seed=9").out.count("finished before") == 1
+    by_path = bench_call("evaluate", run_path(Path("here/scratch/runs"), vae), "eval.seed=9")
+    assert by_path.out.count("finished before") == 1
 
 
 def test_bench_evaluate_refuses_what_it_cannot_do(own_conf, bench_call, tmp_path) -> None:

@@ -146,7 +146,8 @@ def test_cells_side_by_side_are_the_cells_one_by_one(bench_call, rough_conf, tmp
     }
     assert {record["shared_machine"] for record in found.values()} == {True}
     assert all("workers" not in record["command"] for record in found.values())
-    weights = [sorted(tmp_path.glob(f"{name}/scratch/runs/*/weights.safetensors")) for name in ("results", "together")]
+    folders = [tmp_path / name / "scratch" / "runs" for name in ("results", "together")]
+    weights = [sorted(folder.glob("*/*/weights.safetensors")) for folder in folders]
     assert [path.read_bytes() for path in weights[0]] == [path.read_bytes() for path in weights[1]]
 
 
@@ -185,7 +186,7 @@ def test_a_death_of_the_parent_ends_the_cells_and_frees_the_locks(rough_conf, tm
         process.kill()
         process.wait()
         wait_for(lambda: started(pid) is None, seconds=10)
-        (folder,) = (tmp_path / "results/scratch/runs").glob("linear*")
+        (folder,) = (tmp_path / "results/scratch/runs").glob("*/linear*")
         assert Lock(folder).holder() is None
     finally:
         process.kill()
@@ -257,7 +258,7 @@ def test_an_evaluation_that_dies_leaves_the_record_of_the_run(rough_conf, bench_
     monkeypatch.setenv("CRASH", "1")
     assert bench_call("evaluate", "scratch", "eval.seed=7").code == 1
     assert row(tmp_path, "crashes_when_asked") == before
-    (path,) = (tmp_path / "results/scratch/runs").glob("*/evaluations/*/record.json")
+    (path,) = (tmp_path / "results/scratch/runs").glob("*/*/evaluations/*/record.json")
     dead = json.loads(path.read_text())
     assert (dead["status"], dead["error"]) == ("failed", "killed by signal 11")
     monkeypatch.delenv("CRASH")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.record.runs import run_path
 from tests.helpers import TINY_BUDGET, TINY_EVAL, records
 
 DATA = """
@@ -92,7 +93,7 @@ def test_a_changed_line_in_any_file_of_an_entry_makes_another_run_and_a_comment_
     found = records(folder / "results/scratch")
     assert len({record["source_hash"] for record in found.values()}) == 2
     for name in found:
-        kept = {path.name for path in (folder / "results/scratch/runs" / name / "sources").iterdir()}
+        kept = {path.name for path in (run_path(folder / "results/scratch/runs", name) / "sources").iterdir()}
         assert {"own_entry.entry.py", "own_entry.base.py", "own_entry.third.py", "own_data.py"} <= kept
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bench.cells.lock import started
-from tests.helpers import TINY, records, repeatable, start
+from bench.record.runs import entries, run_path
+from tests.helpers import TINY, locks_at_work, records, repeatable, start
 
 pytestmark = pytest.mark.long
 
@@ -29,7 +30,7 @@ def parent_of(pid: int) -> int:
 
 def at_work(runs: Path, processes: list[subprocess.Popen[str]]) -> subprocess.Popen[str] | None:
     """A command whose cell has written a checkpoint: a cell is the child of the server, and that one of the command."""
-    locks = [path for path in runs.glob(".*.lock") if list((runs / path.name[1:-5]).glob("checkpoint.safetensors"))]
+    locks = locks_at_work(runs)
     random.shuffle(locks)
     for lock in locks:
         try:
@@ -77,8 +78,8 @@ def test_three_processes_killed_at_random_make_the_undisturbed_study(own_conf, b
     }
     assert len(found) == len(SEEDS.split(","))
     for name in expected:
-        weights = Path("results/scratch/runs", name, "weights.safetensors")
+        weights = run_path(Path("results/scratch/runs"), name) / "weights.safetensors"
         assert (disturbed / weights).read_bytes() == (tmp_path / weights).read_bytes()
-    left = {path.name for path in (disturbed / "results/scratch/runs").iterdir()}
+    left = {path.name for path in entries(disturbed / "results/scratch/runs")}
     assert left == expected.keys(), "locks, or pieces of files"
     assert all(started(process.pid) is None for process in processes)

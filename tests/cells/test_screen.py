@@ -103,9 +103,9 @@ def test_closed_streams_cost_nothing_but_the_lines(own_conf, tmp_path) -> None:
             f"{command} {closed}", shell=True, cwd=folder, env=environment(), capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        records = list(folder.glob("results/scratch/runs/*/record.json"))
+        records = list(folder.glob("results/scratch/runs/*/*/record.json"))
         assert len(records) == 2
-        assert not list(folder.glob("results/scratch/runs/*/error.txt"))
+        assert not list(folder.glob("results/scratch/runs/*/*/error.txt"))
 
 
 class Left:

@@ -9,6 +9,7 @@ import torch
 from bench.data.content import content_of
 from bench.data.python import python
 from bench.errors import BenchError
+from bench.record.runs import run_path
 from tests.helpers import TINY_EVAL, records
 
 SOURCE = """
@@ -122,5 +123,5 @@ def test_a_run_keeps_the_functions_source(own, bench_call, tmp_path) -> None:
     assert answer.code == 0, answer.err
     ((run, record),) = records(tmp_path / "results/scratch").items()
     assert np.isfinite(record["nll_nats"])
-    assert "own_arrays" in (tmp_path / "results/scratch/runs" / run / "sources").iterdir().__next__().name
+    assert "own_arrays" in (run_path(tmp_path / "results/scratch/runs", run) / "sources").iterdir().__next__().name
     assert "finished before: ok" in bench_call("run", *words).out

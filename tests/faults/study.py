@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.record.runs import run_path
 from tests.helpers import TINY, Answer, records, repeatable, start
 
 SEEDS = 3
 STUDY = Path("results/scratch")
-CHECKPOINT = "runs/*/checkpoint.safetensors"
+CHECKPOINT = "runs/*/*/checkpoint.safetensors"
 
 
 def command(conf: Path, seconds: float = 0.05, *more: str) -> list[str]:
@@ -35,7 +36,7 @@ def command(conf: Path, seconds: float = 0.05, *more: str) -> list[str]:
 def made(study: Path) -> dict[str, Any]:
     """What a study's records say, clocks aside, and the bytes of its weights."""
     found = records(study)
-    weights = {name: (study / "runs" / name / "weights.safetensors").read_bytes() for name in found}
+    weights = {name: (run_path(study / "runs", name) / "weights.safetensors").read_bytes() for name in found}
     return {name: (repeatable(record), weights[name]) for name, record in found.items()}
 
 

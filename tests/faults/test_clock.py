@@ -44,7 +44,7 @@ def test_a_study_under_a_clock_that_is_set_forth_and_back(
 
 def texts(study: Path) -> list[str]:
     """The records of a study."""
-    return [path.read_text() for path in study.glob("runs/*/record.json")]
+    return [path.read_text() for path in study.glob("runs/*/*/record.json")]
 
 
 ELSEWHERE = Holder("elsewhere", "another boot", 1, 0)

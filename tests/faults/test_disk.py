@@ -51,7 +51,7 @@ def refused(code: int, err: str, reason: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "moment", ["runs/*/config.yaml", CHECKPOINT, "runs/*/weights.safetensors", "runs/*/record.json"]
+    "moment", ["runs/*/*/config.yaml", CHECKPOINT, "runs/*/*/weights.safetensors", "runs/*/*/record.json"]
 )
 def test_a_disk_that_is_full_from_some_moment_on(
     moment: str, own_conf: Path, place: Path, whole: dict[str, Any]

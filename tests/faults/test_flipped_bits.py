@@ -53,7 +53,7 @@ def test_flipped_bits_of_records_are_named_and_the_runs_made_again(
 ) -> None:
     assert ended(start(tmp_path, *command(own_conf, 0.0))).code == 0
     before = made(tmp_path / STUDY)
-    (path, *_) = sorted((tmp_path / STUDY).glob("runs/*/record.json"))
+    (path, *_) = sorted((tmp_path / STUDY).glob("runs/*/*/record.json"))
     flip(path, random.Random(number))
     answer = ended(start(tmp_path, *command(own_conf, 0.0)))
     assert answer.code == 0

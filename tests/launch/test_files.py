@@ -109,7 +109,7 @@ def test_a_study_elsewhere_is_the_study_here(
     assert [(name, key) for name in here for key in here[name] if here[name][key] != there[name][key]] == []
     assert made.cluster.arrays == [4], "what begins together is handed over together"
     assert not (tmp_path / "there/scratch" / FOLDER).exists(), "nothing is left behind"
-    assert not list((tmp_path / "there/scratch/runs").glob(".*"))
+    assert not list((tmp_path / "there/scratch/runs").rglob(".*"))
 
 
 def test_a_process_whose_machine_died_is_begun_again(

@@ -15,7 +15,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.launch.launcher import launcher_of
-from tests.helpers import TINY, records, start
+from tests.helpers import TINY, locks_at_work, records, start
 from tests.launch.test_files import numbers
 
 RAY = {"_target_": "bench.launch.ray.Ray"}
@@ -92,7 +92,7 @@ def test_a_node_that_dies_loses_no_run(ray: Any, cluster: Any, own_conf: Path, b
     there.mkdir()
     process = start(there, "run", "-m", *words, "launch=ray", f"launch.address={cluster.address}")
     runs, over = there / "results/scratch/runs", time.monotonic() + 120
-    while not list(runs.glob("*/checkpoint.safetensors")):
+    while not list(runs.glob("*/*/checkpoint.safetensors")):
         assert time.monotonic() < over, "no cell began"
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -102,7 +102,7 @@ def test_a_node_that_dies_loses_no_run(ray: Any, cluster: Any, own_conf: Path, b
     assert process.returncode == 0, out + err
     assert bench_call("run", "-m", *words).code == 0
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
-    assert not list(runs.glob(".*")), "locks, or pieces of files"
+    assert not list(runs.rglob(".*")), "locks, or pieces of files"
 
 
 @pytest.mark.cluster
@@ -113,10 +113,10 @@ def test_a_killed_driver_ends_its_cells_and_the_same_command_goes_on(
     command = ["run", *words, "--config-dir", str(own_conf), "launch=ray", f"launch.address={cluster.address}"]
     process = start(tmp_path, *command)
     runs, over = tmp_path / "results/scratch/runs", time.monotonic() + 120
-    while not list(runs.glob("*/checkpoint.safetensors")):
+    while not list(runs.glob("*/*/checkpoint.safetensors")):
         assert time.monotonic() < over, "no cell began"
         time.sleep(0.05)
-    (lock,) = runs.glob(".*.lock")
+    (lock,) = runs.rglob(".*.lock")
     pid = json.loads(lock.read_text())["pid"]
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -150,7 +150,7 @@ def test_what_runs_on_ray_killed_at_random_makes_the_undisturbed_study(
     runs, over = there / "results/scratch/runs", time.monotonic() + 60 * KILLS + 120
     while kills < KILLS:
         assert time.monotonic() < over, "it took too long"
-        locks = [lock for lock in runs.glob(".*.lock") if list((runs / lock.name[1:-5]).glob("checkpoint.safetensors"))]
+        locks = locks_at_work(runs)
         if process.poll() is not None:
             ok = [record for record in records(there / "results/scratch").values() if record["status"] == "ok"]
             assert len(ok) < len(seeds.split(",")), f"all over after {kills} kills"
@@ -177,4 +177,4 @@ def test_what_runs_on_ray_killed_at_random_makes_the_undisturbed_study(
     out, err = last.communicate(timeout=600)
     assert last.returncode == 0, out + err
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
-    assert not list(runs.glob(".*")), "locks, or pieces of files"
+    assert not list(runs.rglob(".*")), "locks, or pieces of files"

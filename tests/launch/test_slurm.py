@@ -95,7 +95,7 @@ def test_what_slurm_refuses_is_one_line(here: Here, bench_call: Callable) -> Non
 def test_a_cancelled_job_has_a_row_that_says_so(here: Here, own_conf: Path, tmp_path: Path) -> None:
     process = start(tmp_path, "run", *SLOW, "model.seconds=0.2", "--config-dir", str(own_conf), *OPTIONS)
     runs = tmp_path / "results/scratch/runs"
-    wait_for(lambda: list(runs.glob("*/checkpoint.safetensors")), "no cell began")
+    wait_for(lambda: list(runs.glob("*/*/checkpoint.safetensors")), "no cell began")
     subprocess.run(["scancel", "-u", "root"], check=True)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1, out + err
@@ -132,7 +132,7 @@ def test_a_job_that_is_told_to_stop_goes_on_from_its_checkpoint(
     minutes = ["launch.minutes=1"] if end == "its time is up" else []
     process = start(there, "run", *words, f"model.seconds={seconds}", *OPTIONS, *minutes)
     runs = there / "results/scratch/runs"
-    wait_for(lambda: list(runs.glob("*/checkpoint.safetensors")), "no cell began")
+    wait_for(lambda: list(runs.glob("*/*/checkpoint.safetensors")), "no cell began")
     (job,) = said("squeue", "-h", "-o", "%i", "-t", "R").split()
     if end == "preempted":
         subprocess.run(["scancel", "--signal=USR2", job], check=True)
@@ -160,7 +160,7 @@ def test_jobs_put_back_at_random_moments_make_the_undisturbed_study(
     process = start(there, "run", *words, *OPTIONS)
     runs, kills = there / "results/scratch/runs", 0
     while kills < KILLS:
-        wait_for(lambda: said("squeue", "-h", "-o", "%A", "-t", "R") and list(runs.glob(".*.lock")), "all over", 400)
+        wait_for(lambda: said("squeue", "-h", "-o", "%A", "-t", "R") and list(runs.rglob(".*.lock")), "all over", 400)
         time.sleep(random.uniform(2, 8))
         jobs = said("squeue", "-h", "-o", "%A", "-t", "R").split()
         if jobs and subprocess.run(["scontrol", "requeue", random.choice(jobs)], check=False).returncode == 0:
@@ -169,7 +169,7 @@ def test_jobs_put_back_at_random_moments_make_the_undisturbed_study(
     assert process.returncode == 0, out + err
     assert bench_call("run", *words).code == 0
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
-    assert not list(runs.glob(".*")), "locks, or pieces of files"
+    assert not list(runs.rglob(".*")), "locks, or pieces of files"
 
 
 @pytest.mark.cluster
@@ -180,9 +180,9 @@ def test_a_node_that_dies_loses_no_run(here: Here, own_conf: Path, bench_call: C
     there.mkdir()
     process = start(there, "run", *words, *OPTIONS)
     runs = there / "results/scratch/runs"
-    wait_for(lambda: list(runs.glob("*/checkpoint.safetensors")), "no cell began")
+    wait_for(lambda: list(runs.glob("*/*/checkpoint.safetensors")), "no cell began")
     (node,) = said("squeue", "-h", "-o", "%N", "-t", "R").split()
-    (lock,) = runs.glob(".*.lock")
+    (lock,) = runs.rglob(".*.lock")
     pid = json.loads(lock.read_text())["pid"]
     here.nodes[node].kill()
     os.kill(parent_of(pid), signal.SIGKILL)  # all that ran on it

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from bench.cells.lock import Lock
 from bench.pack.train import pack_key, train_pack
+from bench.record.runs import run_path
 from bench.record.writing import make_folder
 from bench.run import run
 from bench.setup.cell import Cell, resolve
@@ -37,7 +38,7 @@ def made(root: Path, name: str) -> dict[str, dict]:
 
 
 def history(root: Path, name: str, run_id: str) -> list[dict[str, float]]:
-    with open(root / name / "scratch/runs" / run_id / "history.csv") as file:
+    with open(run_path(root / name / "scratch/runs", run_id) / "history.csv") as file:
         return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
 
 
@@ -56,7 +57,8 @@ def assert_same_run(root: Path, run_id: str, packed: str, alone: str, but: Set[s
             assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-5), name
         elif not isinstance(mine[name], (float, list)):
             assert mine[name] == other[name], name
-    weights = [load_file(root / name / "scratch/runs" / run_id / "weights.safetensors") for name in (packed, alone)]
+    folders = [run_path(root / name / "scratch/runs", run_id) for name in (packed, alone)]
+    weights = [load_file(folder / "weights.safetensors") for folder in folders]
     assert weights[0].keys() == weights[1].keys()
     for name, value in weights[0].items():
         torch.testing.assert_close(value, weights[1][name], rtol=1e-3, atol=1e-4)
@@ -231,7 +233,7 @@ def test_finished_runs_and_those_of_others_are_left_out(own_conf, bench_call, tm
     before = path.stat().st_mtime_ns
     bench_call(*command, "seed=3", "results_dir=elsewhere")
     (name,) = made(tmp_path, "elsewhere")
-    lock = Lock(Path("results/scratch/runs", name))
+    lock = Lock(run_path(Path("results/scratch/runs"), name))
     assert lock.take() is None
     threading.Timer(6.0, lock.release).start()
     answer = bench_call(*command, "seed=0,1,2,3")

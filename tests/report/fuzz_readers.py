@@ -20,6 +20,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.record.csv_cells import inert_cell
+from bench.record.runs import run_path
 from bench.report import style
 from bench.report.collect import Collected, collect
 from bench.report.markup import markdown, tex
@@ -295,7 +296,7 @@ def kept_case(made: Path, place: Path, kept: Path) -> None:
     name = kept.name.rpartition("-")[0]
     study = shutil.copytree(made, place / "results" / "study")
     of_run = name in RUN_FILES
-    run = study / "runs" / record("toy", "vae", 0)["run_id"]
+    run = run_path(study / "runs", record("toy", "vae", 0)["run_id"])
     shutil.copyfile(kept, (run if of_run else study) / name)
     if not of_run:
         shutil.rmtree(study / "runs")

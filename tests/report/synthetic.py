@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.record.runs import run_path
 from bench.record.store import Record, RunFolder
 from bench.report.plots import draw, sheets_of
 from bench.report.style import Plot
@@ -72,7 +73,7 @@ def hash_of(*parts: str) -> int:
 
 def write_run(folder: Path, made: Record, **settings: Any) -> Path:
     """One run folder with everything a finished run leaves that the report reads."""
-    run = RunFolder(folder / "runs" / made["run_id"])
+    run = RunFolder(run_path(folder / "runs", made["run_id"]))
     config = {"model": {"name": made["model"]}, "data": {"name": made["data"]}, "seed": made["seed"], **settings}
     run.write("config.yaml", json.dumps(config))  # JSON is YAML
     run.write("history.csv", history(made))

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.record.runs import run_path
 from bench.record.store import RunFolder, unsealed
 from bench.report.collect import collect, natural
 from bench.report.picture_archive import upright
@@ -46,7 +47,7 @@ def test_pictures_are_compact_and_of_the_first_finished_seed(tmp_path: Path) -> 
     write_run(tmp_path, record("digits", "vae", 3))
     for seed in (1, 2):
         write_run(tmp_path, record("toy", "vae", seed))
-    (tmp_path / "runs" / record("toy", "vae", 1)["run_id"] / "samples.npz").write_bytes(b"PK truncated")
+    (run_path(tmp_path / "runs", record("toy", "vae", 1)["run_id"]) / "samples.npz").write_bytes(b"PK truncated")
     found = collect(tmp_path)
     assert len(found.warnings) == 1
     assert "samples.npz" in found.warnings[0]
@@ -56,7 +57,7 @@ def test_pictures_are_compact_and_of_the_first_finished_seed(tmp_path: Path) -> 
     assert pictures["samples/toy/vae"].shape == (1_000, 2)
     assert pictures["density/toy/vae"].dtype == np.float16
     # what a plot shows of it, to half a step of its 256 colours and of half precision
-    with np.load(tmp_path / "runs" / record("toy", "vae", 1)["run_id"] / "density.npz") as arrays:
+    with np.load(run_path(tmp_path / "runs", record("toy", "vae", 1)["run_id"]) / "density.npz") as arrays:
         for stored, exact in (("truth/toy", "log_truth"), ("density/toy/vae", "log_density")):
             top = arrays["log_truth"].max()
             np.testing.assert_allclose(pictures[stored], np.clip(arrays[exact], top - 8, top), rtol=0, atol=0.5 / 32)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
+from bench.record.runs import run_path
 from bench.record.store import RunFolder
 from bench.report.collect import collect
 from bench.report.picture_archive import archive
@@ -55,9 +56,9 @@ def test_rows_of_other_places_stay_and_what_nobody_saw_together_is_nan(tmp_path:
     before = load(tmp_path).test_sets["0123abcd"]
     elsewhere = [row for row in before.rows if "cnf" in row]
     for row in elsewhere:
-        for file in sorted((tmp_path / "runs" / row).rglob("*"), reverse=True):
+        for file in sorted(run_path(tmp_path / "runs", row).rglob("*"), reverse=True):
             file.unlink()
-        (tmp_path / "runs" / row).rmdir()
+        run_path(tmp_path / "runs", row).rmdir()
     collect(tmp_path)
     after = load(tmp_path).test_sets["0123abcd"]
     assert set(after.rows) == set(before.rows)
@@ -74,7 +75,7 @@ def test_likelihoods_are_read_where_a_run_is_new_and_not_again(tmp_path: Path) -
     study(tmp_path)
     collect(tmp_path)
     first = (tmp_path / PRODUCTS).read_bytes()
-    old = next((tmp_path / "runs").glob("digits-cnf-*")) / LIKELIHOODS
+    old = next((tmp_path / "runs").glob("*/digits-cnf-*")) / LIKELIHOODS
     whole = old.read_bytes()
     old.write_bytes(b"no archive")
     assert collect(tmp_path).warnings == []

@@ -8,6 +8,7 @@ import pytest
 from bench.cli import main
 from bench.errors import BenchError
 from bench.paths import project_dir
+from bench.record.runs import run_path
 from bench.report.report import report
 from tests.report.synthetic import record, write_run
 
@@ -92,7 +93,7 @@ def test_an_unknown_study_names_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_an_empty_study_says_how_to_fill_it(tmp_path: Path) -> None:
-    (tmp_path / "quick" / "runs" / "toy-vae-s0-00000000").mkdir(parents=True)
+    run_path(tmp_path / "quick" / "runs", "toy-vae-s0-00000000").mkdir(parents=True)
     with pytest.raises(BenchError, match="bench run study=quick"):
         report("quick", tmp_path)
 

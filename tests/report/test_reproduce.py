@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.record.runs import run_path, run_paths
 from bench.record.store import RunFolder
 from bench.report.collect import collect
 from bench.report.reproduce import reproduce, reproduce_all
@@ -12,7 +13,7 @@ from bench.report.reproduce import reproduce, reproduce_all
 
 def study(folder: Path, data: str, **columns: object) -> None:
     for seed in range(3):
-        run = RunFolder(folder / "runs" / f"{data}-realnvp-s{seed}-00000000")
+        run = RunFolder(run_path(folder / "runs", f"{data}-realnvp-s{seed}-00000000"))
         record = {"run_id": run.path.name, "status": "ok", "data": data, "model": "realnvp", "seed": seed}
         run.write_record(record | {name: value + seed / 10 for name, value in columns.items()})
     collect(folder)
@@ -37,7 +38,7 @@ def test_obtained_stands_beside_published_with_its_interval(tmp_path: Path) -> N
 def latent_run(folder: Path, nll: float, seed: int = 0, slack: float | None = 0.05, **options: int) -> None:
     """A finished VAE of binary MNIST with such options in its command and its configuration."""
     name = "-".join(f"{key}{value}" for key, value in options.items())
-    run = RunFolder(folder / "runs" / f"mnist_binary-vae-s{seed}-{name}")
+    run = RunFolder(run_path(folder / "runs", f"mnist_binary-vae-s{seed}-{name}"))
     typed = " ".join(f"model.{key}={value}" for key, value in options.items())
     record = {"run_id": run.path.name, "status": "ok", "data": "mnist_binary", "model": "vae", "seed": seed}
     record |= {
@@ -114,7 +115,7 @@ def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(tmp_path: Pat
 
 def test_what_the_data_themselves_have_needs_no_entry(tmp_path: Path) -> None:
     study(tmp_path / "mine", "rings", oracle_nll_nats=2.6)
-    for path in (tmp_path / "mine" / "runs").iterdir():
+    for path in run_paths(tmp_path / "mine" / "runs"):
         run = RunFolder(path)
         record = run.read()
         assert record is not None

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.record.runs import run_path
 from bench.report.collect import collect
 from bench.report.plots_tuning import expected, mean_curves
 from bench.report.run_settings import with_tuning
@@ -127,7 +128,7 @@ def test_folds_that_chose_differently_are_one_model(tmp_path: Path) -> None:
         write_run(tmp_path, {name: value for name, value in own.items() if value is not None}, **settings)
     collect(tmp_path)
     for own, _ in rows[:4]:
-        folder = tmp_path / "runs" / own["run_id"]
+        folder = run_path(tmp_path / "runs", own["run_id"])
         folder.rename(tmp_path / own["run_id"])
     for own, settings in rows[4:]:
         write_run(tmp_path, {name: value for name, value in own.items() if value is not None}, **settings)

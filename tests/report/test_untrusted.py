@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
+from bench.record.runs import run_path
 from bench.record.store import RunFolder
 from bench.report.collect import collect
 from bench.report.frames import summary, table
@@ -125,7 +126,7 @@ def test_a_picture_of_an_odd_data_set_stays_in_the_study(tmp_path: Path) -> None
 def test_an_open_quote_in_a_command_does_not_stop_reproduce(tmp_path: Path) -> None:
     run = record("mnist", "realnvp", 0, bits_per_dim=2.0, command="bench run 'x")
     write_run(tmp_path / "s", record("digits", "vae", 0, run_id="x"))
-    RunFolder(tmp_path / "s" / "runs" / run["run_id"]).write_record(run)
+    RunFolder(run_path(tmp_path / "s" / "runs", run["run_id"])).write_record(run)
     collect(tmp_path / "s")
     assert any("bits_per_dim" in line for line in reproduce("s", tmp_path))
 
@@ -168,7 +169,7 @@ def test_a_reference_to_the_environment_is_never_resolved(tmp_path: Path, monkey
     reference = "${oc.env:MY_SECRET}"
     for run_id, path in (("a", "x"), ("b", reference)):
         run = bare(tmp_path / "s", command=f"bench run model.path={path}", note=path).rename(
-            tmp_path / "s" / "runs" / run_id
+            run_path(tmp_path / "s" / "runs", run_id)
         )
         change_record(run, {"run_id": run_id})
         (run / "config.yaml").write_text(f"model: {{path: '{path}'}}\n")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
+from bench.record.runs import run_path
 from bench.setup import build, choices
 from bench.setup.cell import resolve
 from bench.setup.compose import compose
@@ -237,7 +238,7 @@ def test_setting_and_declaration_are_in_no_key_and_a_rate_of_the_yaml_is(own_con
 
 def test_a_trial_lies_in_the_folder_of_its_study_and_has_no_evaluation(own_conf, tmp_path) -> None:
     (cell,) = planned(tmp_path, "model=affine", "tune.setting=trial", config_dir=own_conf).cells
-    assert cell.folder.path == tmp_path / "scratch" / "tuning" / "runs" / cell.run_id
+    assert cell.folder.path == run_path(tmp_path / "scratch" / "tuning" / "runs", cell.run_id)
     (other,) = planned(tmp_path, "model=affine", "tune.setting=trial", "eval.trees=7", config_dir=own_conf).cells
     (run,) = planned(tmp_path, "model=affine", config_dir=own_conf).cells
     assert (cell.run_id, cell.evaluation) == (other.run_id, other.evaluation)

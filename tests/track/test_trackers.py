@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.record.runs import run_path
 from bench.track.tracker import numbers, stored_validations
 from tests.helpers import TINY, Answer, records, repeatable
 
@@ -115,7 +116,7 @@ def test_tensorboard_has_the_history_and_the_row(bench_call: Callable[..., Answe
     ((run_id, record),) = records(study).items()
     events = accumulators.EventAccumulator(str(study / "tensorboard" / run_id))
     events.Reload()
-    for step, values in stored_validations(study / "runs" / run_id):
+    for step, values in stored_validations(run_path(study / "runs", run_id)):
         for name, value in values.items():
             found = [event.value for event in events.Scalars(f"train/{name}") if event.step == step]
             assert found == pytest.approx([value], rel=1e-6)
@@ -142,5 +143,5 @@ def test_mlflow_has_the_history_and_the_row(bench_call: Callable[..., Answer], f
     assert tracked.data.metrics["nll_nats"] == record["nll_nats"]
     history = client.get_metric_history(tracked.info.run_id, "val_nll_nats")
     told = {metric.step: metric.value for metric in history if metric.step}
-    stored = {step: values["val_nll_nats"] for step, values in stored_validations(study / "runs" / run_id)}
+    stored = {step: values["val_nll_nats"] for step, values in stored_validations(run_path(study / "runs", run_id))}
     assert told == {**stored, max(stored): told[max(stored)]}

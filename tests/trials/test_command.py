@@ -147,11 +147,11 @@ def test_a_killed_command_goes_on(own_conf: Path, bench_call: Callable, tmp_path
     )
     process = start(tmp_path, *words)
     folder = tmp_path / "results" / "scratch" / "tuning" / "runs"
-    while process.poll() is None and len(list(folder.glob("*/record.json"))) < 2:
+    while process.poll() is None and len(list(folder.glob("*/*/record.json"))) < 2:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    before = {path.parent.name: path.read_text() for path in folder.glob("*/record.json")}
+    before = {path.parent.name: path.read_text() for path in folder.glob("*/*/record.json")}
     assert 2 <= len(before) < 8
     assert bench_call(*words).code == 0
     rows = {row.run_id: row for row in read(tmp_path / "results" / "scratch")}

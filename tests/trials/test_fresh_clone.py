@@ -41,7 +41,7 @@ def test_a_study_continued_from_fresh_clones_has_the_same_table(
 
     clone = tmp_path / "clone 0"
     clone.mkdir()
-    for number, records in enumerate(("tuning/runs/*/record.json", "runs/*/record.json", "runs/*/record.json")):
+    for number, records in enumerate(("tuning/runs/*/*/record.json", "runs/*/*/record.json", "runs/*/*/record.json")):
         study = clone / "results" / "scratch"
         process = start(clone, *words)
         while process.poll() is None and len(list(study.glob(records))) < 2:
@@ -60,7 +60,7 @@ def test_a_study_continued_from_fresh_clones_has_the_same_table(
         clone = fresh
 
     assert bench_call(*words, f"results_dir={clone / 'results'}").code == 0
-    made = len(list((clone / "results" / "scratch" / "runs").glob("*/record.json")))
+    made = len(list((clone / "results" / "scratch" / "runs").glob("*/*/record.json")))
     assert 0 < made < len(rows_of(tmp_path / "whole" / "scratch")), "what was committed is not made again"
     assert bench_call("report", "scratch", "--results-dir", str(clone / "results")).code == 0
     assert chosen(clone / "results" / "scratch") == chosen(tmp_path / "whole" / "scratch")

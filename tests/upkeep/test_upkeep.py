@@ -13,12 +13,13 @@ from bench.cells.plans import plans_of
 from bench.cells.progress import Progress, ProgressFile, progress_in
 from bench.errors import BenchError
 from bench.machine.stage import Stage
+from bench.record.runs import run_path
 from bench.record.store import RunFolder
 from bench.upkeep.cells import cells_of
 from bench.upkeep.clean import leftovers
 from bench.upkeep.merge import merge_command
 from bench.upkeep.status import lines, status_of
-from tests.helpers import TINY, start
+from tests.helpers import TINY, start, written
 
 STUDY = ["run", "-m", *TINY, "study=scratch", "model=affine,crashing", "seed=0,1"]
 
@@ -32,7 +33,7 @@ def study(own_conf: Path, bench_call: Callable, tmp_path: Path) -> Path:
 
 
 def records(study: Path) -> dict[str, str]:
-    return {path.parent.name: json.loads(path.read_text())["status"] for path in study.glob("runs/*/record.json")}
+    return {path.parent.name: json.loads(path.read_text())["status"] for path in study.glob("runs/*/*/record.json")}
 
 
 def test_status_counts_and_groups_and_says_how_to_go_on(study: Path, bench_call: Callable, own_conf: Path) -> None:
@@ -89,11 +90,11 @@ def test_a_run_under_way_is_seen_from_outside_and_can_be_cancelled(own_conf: Pat
 
 
 def test_retry_makes_the_failed_runs_again_and_no_other(study: Path, bench_call: Callable) -> None:
-    before = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/record.json")}
+    before = written(study)
     answer = bench_call("retry", "scratch", "--error", "The Entry Broke")
     assert answer.code == 1, answer
     assert "2 runs again: bench run -m" in answer.out
-    changed = {path.parent.name for path, stamp in before.items() if path.stat().st_mtime_ns != stamp}
+    changed = {name for name, when in written(study).items() if when != before[name]}
     assert changed == {name for name, status in records(study).items() if status == "failed"}
     assert "no run is failed or timeout with 'disk'" in bench_call("retry", "scratch", "--error", "disk").err
     assert "did you mean diverged" in bench_call("retry", "scratch", "--state", "divergd").err
@@ -101,14 +102,14 @@ def test_retry_makes_the_failed_runs_again_and_no_other(study: Path, bench_call:
 
 def test_clean_shows_then_removes_what_nothing_needs(study: Path, bench_call: Callable) -> None:
     ok = [name for name, status in records(study).items() if status == "ok"]
-    folder = study / "runs" / ok[0]
+    folder = run_path(study / "runs", ok[0])
     (folder / "checkpoint.safetensors").write_bytes(b"x" * 1000)
     (folder / "record.json.broken").write_text("{")
     (folder / ".record.json.123").write_text("{")
-    unknown = study / "runs" / "moons-affine-s9-00000000"
-    unknown.mkdir()
+    unknown = run_path(study / "runs", "moons-affine-s9-00000000")
+    unknown.mkdir(parents=True)
     (unknown / "checkpoint.safetensors").write_bytes(b"x")
-    kept = {path: path.read_bytes() for path in study.glob("runs/*/*.*") if path.parent.name in records(study)}
+    kept = {path: path.read_bytes() for path in study.glob("runs/*/*/*.*") if path.parent.name in records(study)}
     shown = bench_call("clean", "scratch")
     assert shown.code == 0
     assert shown.out.count("\n") == 5
@@ -133,9 +134,9 @@ def test_clean_finds_runs_of_code_of_before(study: Path) -> None:
 
 def test_clean_leaves_what_a_living_process_holds(study: Path) -> None:
     name = next(name for name, status in records(study).items() if status == "ok")
-    lock = Lock(study / "runs" / name)
+    lock = Lock(run_path(study / "runs", name))
     assert lock.take() is None
-    (study / "runs" / name / "checkpoint.safetensors").write_bytes(b"x")
+    (run_path(study / "runs", name) / "checkpoint.safetensors").write_bytes(b"x")
     assert leftovers(study, lambda model: None) == []
     lock.release()
     assert len(leftovers(study, lambda model: None)) == 1
@@ -146,20 +147,20 @@ def test_merge_brings_what_is_missing_and_names_conflicts(study: Path, tmp_path:
     shutil.copytree(study, other)
     ok = [name for name, status in records(study).items() if status == "ok"]
     failed = [name for name, status in records(study).items() if status == "failed"]
-    shutil.rmtree(study / "runs" / ok[0])
-    folder = RunFolder(other / "runs" / ok[1])
+    shutil.rmtree(run_path(study / "runs", ok[0]))
+    folder = RunFolder(run_path(other / "runs", ok[1]))
     record = folder.read()
     assert record is not None
     folder.write_record({**record, "nll_nats": 0.5, "train_seconds": 9.0})
     good = {**record, "run_id": failed[0], "status": "ok", "error": None}
-    RunFolder(other / "runs" / failed[0]).write_record(good)
-    before = (study / "runs" / ok[1] / "record.json").read_bytes()
+    RunFolder(run_path(other / "runs", failed[0])).write_record(good)
+    before = (run_path(study / "runs", ok[1]) / "record.json").read_bytes()
     answer = bench_call("merge", study, other)
     assert answer.code == 1
     assert f"conflict: {ok[1]}: differs in nll_nats" in answer.out
     assert all(count in answer.out for count in ("2 brought", "1 conflict", "1 equal"))
-    assert (study / "runs" / ok[1] / "record.json").read_bytes() == before
-    assert (study / "runs" / ok[0] / "weights.safetensors").exists()
+    assert (run_path(study / "runs", ok[1]) / "record.json").read_bytes() == before
+    assert (run_path(study / "runs", ok[0]) / "weights.safetensors").exists()
     assert records(study)[failed[0]] == "ok"
     (aside,) = (study / "aside").iterdir()
     assert RunFolder(aside, failed[0]).read()["status"] == "failed"  # type: ignore[index]
@@ -170,8 +171,8 @@ def test_merge_waits_for_nobody(study: Path, tmp_path: Path) -> None:
     other, said = tmp_path / "elsewhere" / "scratch", list[str]()
     shutil.copytree(study, other)
     name = next(iter(records(study)))
-    shutil.rmtree(study / "runs" / name)
-    lock = Lock(study / "runs" / name)
+    shutil.rmtree(run_path(study / "runs", name))
+    lock = Lock(run_path(study / "runs", name))
     assert lock.take() is None
     assert merge_command(study, other, said.append) == 0
     assert any(line.startswith(f"left: {name}: process") for line in said)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.record.runs import run_path
 from bench.run import run
 from bench.setup.compose import compose
 from tests.helpers import TINY_BUDGET, TINY_DATA, TINY_EVAL, cell_in
@@ -72,7 +73,7 @@ def copied(shelf: Shelf, tmp_path: Path):
     """A copy of a run's folder under `results/study/runs`, to be damaged."""
 
     def copy(name: str, results: Path | None = None) -> Path:
-        folder = (results or tmp_path / "results") / "study" / "runs" / shelf[name].name
+        folder = run_path((results or tmp_path / "results") / "study" / "runs", shelf[name].name)
         return Path(shutil.copytree(shelf[name], folder))
 
     return copy

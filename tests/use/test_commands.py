@@ -14,6 +14,7 @@ from scipy.stats import multivariate_normal
 
 from bench.data.spaces import DequantisedLogit
 from bench.record.reading import arrays_of
+from bench.record.runs import run_paths
 from bench.use.load import load
 from tests.helpers import ROOT, Answer, files_under
 from tests.use.conftest import WORDS, write_table
@@ -170,7 +171,7 @@ def test_a_density_of_cells_bounds_their_probability_with_their_size(
     np.savetxt(tmp_path / "grid.csv", values, delimiter=",", header="a,b", comments="")
     words = ["data=table", "data.path=grid.csv", "data.ties=dequantise", "data.kinds={a:real,b:real}", "model=gaussian"]
     assert bench_call("run", *words, "results_dir=r").code == 0
-    (folder,) = (tmp_path / "r" / "scratch" / "runs").iterdir()
+    (folder,) = run_paths(tmp_path / "r" / "scratch" / "runs")
     assert said in bench_call("score", folder, "grid.csv", "--out", "s.csv").out
     scores = load(folder, say=silent).score({"a": values[:, 0], "b": values[:, 1]})
     assert scores.log_cell == pytest.approx(2 * np.log(step))

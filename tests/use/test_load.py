@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import bench
 from bench.errors import BenchError
+from bench.record.runs import run_paths
 from bench.run import run
 from bench.use.load import load
 from bench.use.own_code import StoredModules
@@ -62,7 +63,7 @@ def test_the_python_of_the_reference(tmp_path: Path, monkeypatch) -> None:
     drawn = trained.sample(10)
     assert drawn.shape == (10, 2)
     assert trained.encode(drawn).shape == (10, 2)
-    found = bench.load(next(Path("results/scratch/runs").iterdir()).name)
+    found = bench.load(run_paths(Path("results/scratch/runs"))[0].name)
     np.testing.assert_array_equal(found.log_prob(drawn), trained.log_prob(drawn))
     with pytest.raises(BenchError, match="did you mean vae"):
         bench.train("model=vea")

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.record.runs import FOLDER, run_paths
 from bench.record.store import table_rows
 from bench.speed.figure import Figure, Target
 from bench.speed.generated_study import example, write_run, write_study
@@ -39,7 +40,7 @@ def use_seconds(calls: int) -> Iterator[Figure]:
     """`bench sample` and `bench score` of 1,000 rows and a small flow, each after one call that is not counted."""
     with tempfile.TemporaryDirectory() as folder:
         timed_call("run", *SMALL_RUN.split(), f"results_dir={folder}")
-        (run,) = Path(folder).glob("*/runs/*")
+        (run,) = run_paths(Path(folder, "scratch", FOLDER))
         rows, scores = f"{folder}/rows.csv", f"{folder}/scores.csv"
         for name, words in {
             "sample": ["sample", str(run), "-n", "1000", "--out", rows],

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.record.columns import COLUMNS
+from bench.record.runs import run_paths
 from bench.record.store import RunFolder
 from bench.speed.cases.commands import (
     bench_seconds,
@@ -41,7 +42,7 @@ def test_the_memory_of_a_call_is_not_that_of_the_process_that_makes_it() -> None
 
 def test_a_generated_record_fills_the_columns_of_a_finished_run(tmp_path: Path) -> None:
     assert write_study(tmp_path / "made", 2, 3, 2) == 12
-    folders = sorted((tmp_path / "made" / "runs").iterdir())
+    folders = run_paths(tmp_path / "made" / "runs")
     records = [RunFolder(path).read() for path in folders]
     assert len(records) == 12
     unknown_to_a_toy = {"error", "bits_per_dim", "nll_estimator_error", "eval_nfe", "compile_seconds", "git_commit"}

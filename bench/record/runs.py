@@ -1,0 +1,60 @@
+"""Where the folders of a study's runs lie: `runs/59/moons-realnvp-s0-59340f21`, by two digits of the hash.
+
+No folder gets long: of 100,000 runs each of 256 folders holds some 400. Runs of earlier versions lie in `runs/` itself,
+and stay there.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from bench.record.writing import there
+
+FOLDER = "runs"
+"""In a study's folder, and in that of its trials: all of their runs."""
+
+SHARD = re.compile(r"[0-9a-f]{2}")
+HASHED = re.compile(r".+-([0-9a-f]{2})[0-9a-f]{6}")
+
+
+def run_path(runs: Path, run_id: str) -> Path:
+    """The folder of a run, whether it is there or not."""
+    direct, hashed = runs / run_id, HASHED.fullmatch(run_id)
+    return direct if hashed is None or there(direct) else runs / hashed[1] / run_id
+
+
+def runs_above(path: Path) -> Path:
+    """The folder of all runs that a run's folder lies under."""
+    return path.parent.parent if SHARD.fullmatch(path.parent.name) else path.parent
+
+
+def entries(runs: Path) -> list[Path]:
+    """What lies in `runs/`, by name: folders of runs, their locks, and scratch files.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    found: list[Path] = []
+    for name in listed(runs):
+        if SHARD.fullmatch(name) and not (runs / name).is_symlink():
+            found += [runs / name / inner for inner in listed(runs / name)]
+        else:
+            found.append(runs / name)
+    return sorted(found, key=lambda path: path.name)
+
+
+def run_paths(runs: Path) -> list[Path]:
+    """The folders of all runs, by name; files and links among them too, where a hand has put some there.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    return [path for path in entries(runs) if not path.name.startswith(".")]
+
+
+def listed(folder: Path) -> list[str]:
+    """The names in a folder; none where there is no folder."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
