@@ -1,6 +1,7 @@
 """Cells as tasks of a Ray cluster, one a cell, on machines that share the results folder."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +93,20 @@ class Ray:
                 )
 
 
-class RayCluster:
-    """See `bench.launch.files.Cluster`."""
+def do(folder: str) -> int:
+    """The task: a cell's process, in the worker's own machine."""
+    from bench.launch.remote import run
 
-    def __init__(self, ray: Any, cpus: float, gpus: float, retries: int) -> None:
+    return run(Path(folder))
+
+
+class RayCluster:
+    """See `bench.launch.files.Cluster`; `work` is the task of a folder."""
+
+    def __init__(self, ray: Any, cpus: float, gpus: float, retries: int, work: Callable[[str], int] = do) -> None:
         self.ray = ray
         options = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": retries}
-        self.task = ray.remote(**options)(do)
+        self.task = ray.remote(**options)(work)
         self.refs: dict[str, Any] = {}
 
     def submit(self, folders: list[Path]) -> list[str]:
@@ -126,10 +134,3 @@ class RayCluster:
     def close(self) -> None:
         """Leaves the cluster; a private one ends."""
         self.ray.shutdown()
-
-
-def do(folder: str) -> int:
-    """The task: a cell's process, in the worker's own machine."""
-    from bench.launch.remote import run
-
-    return run(Path(folder))

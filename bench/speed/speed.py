@@ -18,6 +18,7 @@ from bench.speed.cases.bounds import bounds
 from bench.speed.cases.cnf_grid import cnf_grid
 from bench.speed.cases.commands import bench_seconds, commands, large_report
 from bench.speed.cases.compiled_steps import compiled_steps
+from bench.speed.cases.driver import driver
 from bench.speed.cases.exact_likelihood import exact_likelihood
 from bench.speed.cases.iwae_5000 import iwae_5000
 from bench.speed.cases.overhead import overhead
@@ -26,6 +27,7 @@ from bench.speed.cases.packed import packed
 from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
 from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
 from bench.speed.cases.realnvp_conv_against_nflows import realnvp_conv_against_nflows
+from bench.speed.cases.records import records
 from bench.speed.cases.unet_against_torchcfm import unet_against_torchcfm
 from bench.speed.cases.vae_against_pythae import conv_against_pythae, vae_against_pythae
 from bench.speed.figure import Figure, csv_text, figure_table, read_rows
@@ -63,6 +65,8 @@ CASES: dict[str, Case] = {
     "cli": lambda _, __: commands(),
     "report": lambda _, __: large_report(),
     "bench": lambda _, results_dir: [bench_seconds(results_dir)],
+    "records": lambda _, __: records((1_000, 10_000, 100_000)),
+    "driver": lambda _, __: driver(cells=10_000),
     "own-data": lambda _, __: own_data(csv_rows=1_000_000, streamed_rows=10_000_000),
     "ladder": lambda device, results_dir: ladder(device, results_dir, long(device)),
     "ladder-plane": lambda device, results_dir: ladder(

@@ -65,6 +65,29 @@ def test_a_study_on_a_private_cluster_is_the_study_here(
 
 
 @pytest.mark.cluster
+def test_trials_and_packed_seeds_on_a_cluster_are_those_here(
+    ray: Any, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    trials = [
+        "tune",
+        "scratch",
+        *TINY,
+        "budget.ladder=[1/2,1]",
+        "budget.parameters=null",
+        "model=realnvp",
+        "model.width=8",
+    ]
+    packed = ["run", "-m", *TINY, "model=affine", "seed=0,1,2", "pack=seeds", "--config-dir", own_conf]
+    for words in (trials, packed):
+        assert bench_call(*words, "results_dir=here").code == 0
+        answer = bench_call(*words, "results_dir=there", "launch=ray")
+        assert answer.code == 0, answer
+    for study in ("scratch", "scratch/tuning"):
+        assert numbers(tmp_path / "there" / study) == numbers(tmp_path / "here" / study) != {}
+    assert {record["packed"] for record in records(tmp_path / "there/scratch").values()} == {3}
+
+
+@pytest.mark.cluster
 def test_what_no_node_could_run_is_refused_at_once(ray: Any, bench_call: Callable, tmp_path: Path) -> None:
     began = time.monotonic()
     answer = bench_call("run", *TINY, "model=gaussian", "launch=ray", "launch.gpus=0.5")

@@ -16,8 +16,9 @@ from bench.errors import BenchError
 from bench.launch import files
 from bench.launch import slurm as launcher
 from bench.launch.launcher import launcher_of
+from bench.record.steps import STEPS, read_steps
 from tests.cells.test_kills import parent_of
-from tests.helpers import TINY, records, start
+from tests.helpers import TINY, environment, records, start
 from tests.launch.slurm_here import Here, missing, said, slurm
 from tests.launch.test_files import numbers
 
@@ -80,6 +81,44 @@ def test_a_study_on_slurm_is_the_study_here(
     assert not (tmp_path / "there/scratch/launch").exists()
     jobs = said("sacct", "-n", "-X", "-P", "-o", "JobID").split()
     assert len({job.split("_")[0] for job in jobs}) == 1, "one array"
+
+
+@pytest.mark.cluster
+def test_trials_and_packed_seeds_on_slurm_are_those_here(
+    here: Here, quick: None, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    trials = [
+        "tune",
+        "scratch",
+        *TINY,
+        "budget.ladder=[1/2,1]",
+        "budget.parameters=null",
+        "model=realnvp",
+        "model.width=8",
+    ]
+    packed = ["run", "-m", *TINY, "model=affine", "seed=0,1,2", "pack=seeds", "--config-dir", own_conf]
+    for words in (trials, packed):
+        assert bench_call(*words, "results_dir=here").code == 0
+        answer = bench_call(*words, "results_dir=there", *OPTIONS)
+        assert answer.code == 0, answer
+    for study in ("scratch", "scratch/tuning"):
+        assert numbers(tmp_path / "there" / study) == numbers(tmp_path / "here" / study) != {}
+    assert {record["packed"] for record in records(tmp_path / "there/scratch").values()} == {3}
+
+
+@pytest.mark.cluster
+def test_a_named_node_times_the_steps_of_a_study_that_ran_anywhere(
+    here: Here, quick: None, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    assert bench_call("run", *TINY, "model=affine", "--config-dir", own_conf, *OPTIONS).code == 0
+    command = [sys.executable, "-m", "bench.cli", "retime", "scratch", "--busy"]
+    srun = ["srun", "--exclusive", "--nodelist=n2", "--mem=1500M", *command]
+    answer = subprocess.run(srun, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer
+    (step,) = read_steps(tmp_path / "results/scratch" / STEPS).values()
+    assert step.milliseconds > 0
+    nodes = said("sacct", "-n", "-X", "-P", "-o", "JobName,NodeList").splitlines()
+    assert any(line.endswith("|n2") and "python" in line for line in nodes), nodes
 
 
 @pytest.mark.cluster
