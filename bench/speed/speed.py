@@ -16,7 +16,7 @@ from bench.speed.cases.annealing import annealing
 from bench.speed.cases.bfloat16 import bfloat16
 from bench.speed.cases.bounds import bounds
 from bench.speed.cases.cnf_grid import cnf_grid
-from bench.speed.cases.commands import bench_seconds, commands, large_report
+from bench.speed.cases.commands import bench_figures, commands, large_report
 from bench.speed.cases.compiled_steps import compiled_steps
 from bench.speed.cases.driver import driver
 from bench.speed.cases.exact_likelihood import exact_likelihood
@@ -64,7 +64,7 @@ CASES: dict[str, Case] = {
     "cnf-grid": lambda device, _: cnf_grid(device, Effort(seconds=60)),
     "cli": lambda _, __: commands(),
     "report": lambda _, __: large_report(),
-    "bench": lambda _, results_dir: [bench_seconds(results_dir)],
+    "bench": lambda _, results_dir: bench_figures(results_dir),
     "records": lambda _, __: records((1_000, 10_000, 100_000)),
     "driver": lambda _, __: driver(cells=10_000),
     "own-data": lambda _, __: own_data(csv_rows=1_000_000, streamed_rows=10_000_000),

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.cells.verify import numbers
 from bench.record.runs import FOLDER, run_paths
 from bench.record.store import table_rows
 from bench.speed.figure import Figure, Target
@@ -16,6 +17,7 @@ from bench.tuning.file import FILE
 
 CASE, BENCH_CASE, REPORT_CASE = "cli", "bench", "report"
 HELP_TARGET, BENCH_TARGET = Target(0.5), Target(600.0)
+WORKERS_TARGET = Target(1.8, at_most=False)
 MEMORY_TARGET, AGAIN_TARGET = Target(1024.0), Target(3.0)
 USE_TARGET = Target(3.0)
 """Beyond the model's own time, which is next to none here."""
@@ -73,19 +75,29 @@ def large_report() -> Iterator[Figure]:
     yield from report_figures(data_sets=20, models=20, seeds=25, target=Target(60.0), case=REPORT_CASE)
 
 
-def bench_seconds(results_dir: Path, study: str = "quick", trials: str = "committed") -> Figure:
-    """`make bench`: the study run from nothing by two processes, with its committed trials, and its report."""
+def bench_figures(results_dir: Path, study: str = "quick", trials: str = "committed") -> Iterator[Figure]:
+    """`make bench`: the study from nothing by two processes, with its committed trials, and its report; then by one."""
     with tempfile.TemporaryDirectory() as folder:
-        tuned = []
-        if trials == "committed":
-            (Path(folder) / study).mkdir()
-            shutil.copy(results_dir / study / FILE, Path(folder) / study)
-            tuned = ["tune=yes"]
-        seconds = timed_call("run", f"study={study}", *tuned, "workers=2", f"results_dir={folder}")
-        seconds += timed_call("report", study, "--results-dir", folder)
-        runs = len(table_rows(Path(folder) / study))
-    note = f"{runs} runs by two processes and their report; one call"
-    return Figure(BENCH_CASE, "make bench", "s", seconds, target=BENCH_TARGET, note=note)
+        seconds = {number: study_seconds(Path(folder), results_dir, study, trials, number) for number in (2, 1)}
+        report = timed_call("report", study, "--results-dir", f"{folder}/2")
+        timed_call("report", study, "--results-dir", f"{folder}/1")
+        by_two, by_one = (table_rows(Path(folder, number, study)) for number in ("2", "1"))
+    note = f"{len(by_two)} runs by two processes and their report; one call"
+    yield Figure(BENCH_CASE, "make bench", "s", seconds[2] + report, target=BENCH_TARGET, note=note)
+    unequal = sum(any(two[name] != one[name] for name in numbers()) for two, one in zip(by_two, by_one, strict=True))
+    what, ratio = "the study by one process, over by two", seconds[1] / seconds[2]
+    note = f"{seconds[1]:.0f} s and {seconds[2]:.0f} s; rows that differ beyond clocks: {unequal}"
+    yield Figure(BENCH_CASE, what, "times", ratio, target=WORKERS_TARGET, note=note)
+
+
+def study_seconds(folder: Path, results_dir: Path, study: str, trials: str, workers: int) -> float:
+    """Seconds of a study's runs by so many processes, into a folder of their number."""
+    tuned = []
+    if trials == "committed":
+        (folder / str(workers) / study).mkdir(parents=True)
+        shutil.copy(results_dir / study / FILE, folder / str(workers) / study)
+        tuned = ["tune=yes"]
+    return timed_call("run", f"study={study}", *tuned, f"workers={workers}", f"results_dir={folder / str(workers)}")
 
 
 def timed_call(*arguments: str) -> float:

@@ -7,12 +7,11 @@ from bench.record.columns import COLUMNS
 from bench.record.runs import run_paths
 from bench.record.store import RunFolder
 from bench.speed.cases.commands import (
-    bench_seconds,
+    bench_figures,
     help_seconds,
     report_figures,
     timed_call,
     timed_process,
-    use_seconds,
 )
 from bench.speed.figure import Target
 from bench.speed.generated_study import LATENT_USE, write_study
@@ -66,17 +65,9 @@ def test_a_command_that_fails_is_not_a_timing() -> None:
 
 
 @pytest.mark.long
-def test_a_study_is_timed_from_its_first_run_to_its_report(tmp_path: Path) -> None:
-    figure = bench_seconds(tmp_path, "smoke", trials="none")
-    assert figure.ours is not None
-    assert figure.ours > 5
-    assert figure.note == "12 runs by two processes and their report; one call"
-
-
-@pytest.mark.long
-def test_samples_and_scores_are_timed() -> None:
-    sample, score = use_seconds(calls=1)
-    assert [sample.what, score.what] == ["bench sample of 1,000 rows", "bench score of 1,000 rows"]
-    assert sample.ours is not None
-    assert score.ours is not None
-    assert 0 < sample.ours < 60
+def test_a_study_is_timed_from_its_first_run_to_its_report_and_by_one_process_too(tmp_path: Path) -> None:
+    whole, workers = bench_figures(tmp_path, "smoke", trials="none")
+    assert (whole.ours or 0) > 5
+    assert whole.note == "12 runs by two processes and their report; one call"
+    assert 0.5 < (workers.ours or 0) < 2.5
+    assert workers.note.endswith("rows that differ beyond clocks: 0")
