@@ -192,8 +192,11 @@ def yaml_mapping(text: str) -> dict[Any, Any]:
 
 def yaml_sections(text: str) -> list[str]:
     """The text divided at its top-level keys, each part a YAML; one that the bench would not write stays whole."""
-    sections = SECTION.findall(text)
-    return sections if sum(map(len, sections)) == len(text) else [text]
+    sections, place = [], 0
+    while section := SECTION.match(text, place):  # not findall: it looks again from every letter of a long word
+        sections.append(section[0])
+        place = section.end()
+    return sections if place == len(text) else [text]
 
 
 def check_event(event: Any, depth: int) -> None:

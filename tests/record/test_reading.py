@@ -1,5 +1,6 @@
 import csv
 import os
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,12 @@ def test_the_sections_of_a_configuration_say_what_the_whole_says(text: str, part
     sections = yaml_sections(text)
     assert len(sections) == parts
     assert {key: value for part in sections for key, value in yaml_mapping(part).items()} == yaml_mapping(text)
+
+
+def test_one_long_word_is_divided_in_no_time() -> None:
+    began = time.process_time()
+    assert yaml_sections("x" * 1_000_000) == ["x" * 1_000_000]
+    assert time.process_time() - began < 2, "its letters were looked at again and again"
 
 
 def test_a_long_cell_is_read_and_the_limit_of_others_stays(tmp_path: Path) -> None:
