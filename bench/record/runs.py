@@ -53,8 +53,8 @@ def run_paths(runs: Path) -> list[Path]:
 
 
 def listed(folder: Path) -> list[str]:
-    """The names in a folder; none where there is no folder."""
+    """The names in a folder; none where it is none."""
     try:
         return os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []

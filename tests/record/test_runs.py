@@ -30,6 +30,12 @@ def test_all_that_lies_there_is_found_in_the_order_of_names(tmp_path: Path) -> N
     assert [path.name for path in run_paths(tmp_path)] == ["a-ff000000", "b-00000000", "c-00000000"]
 
 
+def test_files_in_the_place_of_folders_hold_no_runs(tmp_path: Path) -> None:
+    (tmp_path / "59").touch()
+    assert run_paths(tmp_path) == []
+    assert run_paths(tmp_path / "59") == []
+
+
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     elsewhere, runs = tmp_path / "elsewhere", tmp_path / "runs"
     run_path(elsewhere, NAME).mkdir(parents=True)
