@@ -355,3 +355,9 @@ def bounded() -> frozenset[str]:
 def errors() -> dict[str, str]:
     """Averaged column -> the column with its standard error over test examples."""
     return {name: column.error for name, column in COLUMNS.items() if column.averaged and column.error}
+
+
+@cache
+def spreads() -> frozenset[str]:
+    """The columns of standard errors and deviations, which no negative number is."""
+    return frozenset({*errors().values(), *map(floor_sd, SAMPLE_METRICS)})

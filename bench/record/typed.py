@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from bench.record.columns import COLUMNS, STATUSES
+from bench.record.columns import COLUMNS, STATUSES, spreads
 from bench.record.reading import Unreadable, shown
 
 LARGEST = 1e100
@@ -67,6 +67,8 @@ def typed_value(name: str, value: Any) -> Any:
         return cut(printable(str(value)), PROSE_LENGTH if name in PROSE else TEXT_LENGTH)
     if isinstance(value, bool) != (kind == "flag") or not isinstance(value, (bool, int, float)):
         raise Unreadable(f"{name} is {shown(value)}")
+    if name in spreads() and value < 0:
+        raise Unreadable(f"{name}, a spread, is {shown(value)}")
     return checked(name, value)
 
 

@@ -26,6 +26,8 @@ LIKELIHOODS = "likelihoods.npz"
 TRUTH = "truth"
 """The row of the true density."""
 
+LARGEST = 1e100
+"""A log-likelihood beyond it has no square."""
 PARTS = ("rows", "examples", "means", "triangle")
 AGREEMENT = 1e-9
 """Relative, between a row's mean and the table's NLL: both are sums of the same numbers in another order."""
@@ -133,8 +135,8 @@ def read_likelihoods(path: Path, run: Run) -> dict[str, Floats]:
     arrays = {name: array for name, array in arrays_of(path).items() if name in ("log_prob", TRUTH)}
     examples = (run["nll_examples"],)
     for name, array in arrays.items():
-        if array.dtype != np.float64 or array.shape != examples or not np.isfinite(array).all():
-            raise Unreadable(f"{name} is not {run['nll_examples']} finite numbers")
+        if array.dtype != np.float64 or array.shape != examples or not (np.abs(array) < LARGEST).all():
+            raise Unreadable(f"{name} is not {run['nll_examples']} numbers below {LARGEST:g}")
     if "log_prob" not in arrays or not agree(-float(arrays["log_prob"].mean()), run["nll_nats"]):
         raise Unreadable("its mean is not the row's NLL")
     return arrays

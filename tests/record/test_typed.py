@@ -29,6 +29,8 @@ def test_a_scalar_in_a_text_column_becomes_text(name: Any, text: str) -> None:
         ({"seed": 0.5}, "seed is 0.5"),
         ({"seed": True}, "seed is True"),
         ({"nll_nats": "3"}, "nll_nats is '3'"),
+        ({"nll_standard_error": -0.1}, "nll_standard_error, a spread, is -0.1"),
+        ({"c2st_floor_sd": -1}, "c2st_floor_sd, a spread, is -1"),
         ({"nll_nats": math.nan}, "nll_nats is not finite"),
         ({"nll_nats": -1e101}, "nll_nats is -1e+101, beyond 1e+100"),
         ({"nll_is_bound": 1}, "nll_is_bound is 1"),

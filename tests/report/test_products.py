@@ -149,4 +149,7 @@ def test_likelihoods_of_another_run_are_named_and_left_out(tmp_path: Path) -> No
     assert from_runs([run], tmp_path, warnings) == {}
     folder.write_arrays(LIKELIHOODS, log_prob=values_of(0)[:-1])
     assert from_runs([run], tmp_path, warnings) == {}
-    assert ["absent" in warnings[0], "its mean is not" in warnings[1], "50 finite" in warnings[2]] == [True] * 3
+    assert ["absent" in warnings[0], "its mean is not" in warnings[1], "50 numbers" in warnings[2]] == [True] * 3
+    folder.write_arrays(LIKELIHOODS, log_prob=values_of(0), truth=np.full(50, 1e200))
+    assert from_runs([run], tmp_path, warnings) == {}
+    assert "truth is not 50 numbers below 1e+100" in warnings[3], "they have no square"
