@@ -312,12 +312,12 @@ def test_a_crash_has_a_row_with_its_first_line_and_a_traceback_beside_it(own_con
 
 def test_a_run_out_of_time_has_a_row_and_goes_on_when_given_more(own_conf, tmp_path, noisy) -> None:
     """After `noisy`, so that what a process does once is done."""
-    config = tiny(own_conf, "model=slow", "model.seconds=0.2", "budget.timeout_seconds=2.5")
+    config = tiny(own_conf, "model=slow", "model.seconds=0.5", "budget.timeout_seconds=6")
     record = made(config, tmp_path)
     assert record["status"] == "timeout"
-    assert "budget.timeout_seconds=2.5 passed" in record["error"]
+    assert "budget.timeout_seconds=6 passed" in record["error"]
     assert 0 < record["steps"] < 20
-    longer = tiny(own_conf, "model=slow", "model.seconds=0.2", "budget.timeout_seconds=60")
+    longer = tiny(own_conf, "model=slow", "model.seconds=0.5", "budget.timeout_seconds=60")
     assert resolve(longer).identity() == resolve(config).identity()
     assert repeatable_from(made(longer, tmp_path)) == repeatable_from(made(longer, tmp_path / "whole"))
 

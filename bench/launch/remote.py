@@ -8,9 +8,12 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,12 +24,21 @@ from bench.cells.pool import interpreter
 from bench.record.writing import write_atomically
 
 TASK, OUTPUT, ENDED = "task.json", "output", "ended"
+SOON = 2.0
+"""Seconds within which a scheduler's signal has reached all processes of a job."""
+KILLED = 120.0
+"""Seconds within which a scheduler ends what does not end by itself: SLURM's own are 30."""
 OWN = "task.here.json"
 """The task with the environment of the machine that does it."""
 
 
-def run(folder: Path) -> int:
-    """Does the task of a folder in a process of its own, and touches its locks; the exit code, or minus the signal."""
+def run(folder: Path, is_stopped: Callable[[], bool] = lambda: False) -> int:
+    """Does the task of a folder in a process of its own, and touches its locks; the exit code, or minus the signal.
+
+    Args:
+        is_stopped: whether the scheduler has told this process to end too. It then says itself whether the task is over
+            or begins again: how the cell ended is not written, and the scheduler's next signal is waited for.
+    """
     words: dict[str, Any] = json.loads((folder / TASK).read_text())
     given = words["surroundings"]
     given["environment"] = {**given["environment"], **os.environ}  # a scheduler's own variables are this machine's
@@ -50,6 +62,9 @@ def run(folder: Path) -> int:
     threading.Thread(target=keep_fresh, args=(words, given["folder"], process.pid, over), daemon=True).start()
     try:
         status = process.wait()
+        if status == -signal.SIGTERM and becomes(is_stopped, SOON):
+            becomes(lambda: False, KILLED)
+            return status
     finally:
         over.set()
         os.close(kept)
@@ -59,6 +74,14 @@ def run(folder: Path) -> int:
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
     return status
+
+
+def becomes(true: Callable[[], bool], seconds: float) -> bool:
+    """Waits so long for something to become true; whether it is."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.1)
+    return true()
 
 
 def messages_of(folder: Path, attempt: int) -> Path:

@@ -2,7 +2,10 @@
 
 import contextlib
 import io
+import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -127,6 +130,7 @@ class SlurmCluster:
         self.handles: set[str] = set()
         self.states: dict[str, str] = {}
         self.asked = 0.0
+        self.unanswered = False
 
     def submit(self, folders: list[Path]) -> list[str]:
         """One array of a job for each folder.
@@ -148,13 +152,25 @@ class SlurmCluster:
         """Of a job, by the accounting; one that it does not know yet waits."""
         if time.monotonic() - self.asked >= REFRESH:
             self.asked = time.monotonic()
-            self.states |= accounted(self.handles)
+            self.ask()
         word = self.states.get(handle, "PENDING").split()[0]
         if word in WAITING:
             return "waiting", word
         if word in RUNNING:
             return "running", word
         return "ended", word
+
+    def ask(self) -> None:
+        """Brings the states up to date; says once where the accounting gives no answer."""
+        try:
+            self.states |= accounted(self.handles)
+            self.unanswered = False
+        except (OSError, subprocess.SubprocessError) as error:
+            if not self.unanswered:
+                said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+                what = "jobs that SLURM ends are noticed when it answers again"
+                print(f"warning: sacct gives no answer ({said}); {what}", file=sys.stderr)
+            self.unanswered = True
 
     def cancel(self, handle: str) -> None:
         """Ends a job."""
@@ -168,10 +184,18 @@ class Cell:
     """The job: a cell's process where the job runs. Begun again after a signal, it goes on from its checkpoint."""
 
     def __call__(self, folder: str) -> int:
-        """Does the task of the folder."""
+        """Does the task of the folder.
+
+        SLURM sends SIGTERM to all processes of a job that it cancels, pre-empts or puts back into its queue.
+        """
         from bench.launch.remote import run
 
-        return run(Path(folder))
+        stopped = threading.Event()
+        before = signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
+        try:
+            return run(Path(folder), stopped.is_set)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def checkpoint(self, folder: str) -> Any:
         """What is submitted in its place when it is told to stop: itself."""
@@ -181,14 +205,16 @@ class Cell:
 
 
 def accounted(handles: Iterable[str]) -> dict[str, str]:
-    """The states of jobs as `sacct` has them; none where it cannot be asked."""
+    """The states of jobs as `sacct` has them. Those of an array that wait stand in one row and have none.
+
+    Raises:
+        OSError: there is no `sacct`.
+        SubprocessError: it fails, or does not answer.
+    """
     arrays = sorted({handle.split("_")[0] for handle in handles})
     if not arrays:
         return {}
-    command = ["sacct", "-n", "-X", "--array", "-o", "JobID,State", "--parsable2", "-j", ",".join(arrays)]
-    try:
-        answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError):
-        return {}
+    command = ["sacct", "-n", "-X", "-o", "JobID,State", "--parsable2", "-j", ",".join(arrays)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     rows = (line.split("|") for line in answer.splitlines())
     return {row[0]: row[1] for row in rows if len(row) == 2 and row[1]}

@@ -43,6 +43,28 @@ def test_options_out_of_range_are_refused() -> None:
             launcher_of({**SLURM, option: value})
 
 
+def test_an_accounting_that_gives_no_answer_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sacct = tmp_path / "sacct"
+    sacct.write_text("#!/bin/sh\necho sacct: error: no database >&2\nexit 1\n")
+    sacct.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    cluster = launcher.SlurmCluster(executor=None)
+    cluster.handles = {"7_0", "7_1"}
+    cluster.ask()
+    cluster.ask()
+    assert cluster.state("7_0") == ("waiting", "PENDING")
+    assert capsys.readouterr().err == (
+        "warning: sacct gives no answer (sacct: error: no database); jobs that SLURM ends are noticed when it answers "
+        "again\n"
+    )
+    sacct.write_text("#!/bin/sh\necho '7_0|CANCELLED by 0'\necho '7_[1]|PENDING'\n")
+    cluster.ask()
+    assert cluster.states["7_0"] == "CANCELLED by 0"
+    assert cluster.state("7_1") == ("waiting", "PENDING")
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     pytest.importorskip("submitit", reason="submitit is an extra: pip install -e '.[slurm]'")
