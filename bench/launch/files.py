@@ -43,6 +43,10 @@ class Cluster(Protocol):
         """Ends it."""
         ...
 
+    def forget(self, handle: str, status: int) -> None:
+        """Lets go of what has ended with that exit code, or signal; of what ended well no file is left."""
+        ...
+
     def close(self) -> None:
         """Leaves the cluster."""
         ...
@@ -141,6 +145,7 @@ class FilePool:
             if process.status is not None:
                 yield from (Event(process, message) for message in process.new_messages())
                 self.running.remove(process)
+                self.cluster.forget(process.handle, process.status)
                 yield Event(process, None)
                 shutil.rmtree(process.folder, ignore_errors=True)
 

@@ -131,6 +131,10 @@ class RayCluster:
         """Ends a task and its process."""
         self.ray.cancel(self.refs[handle], force=True)
 
+    def forget(self, handle: str, status: int) -> None:
+        """Frees what a task gave back."""
+        self.refs.pop(handle, None)
+
     def close(self) -> None:
         """Leaves the cluster; a private one ends."""
         self.ray.shutdown()

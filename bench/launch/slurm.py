@@ -115,22 +115,25 @@ class Slurm:
             executor.update_parameters(**self.parameters, cpus_per_task=self.cpus or threads)
         except ValueError as error:
             raise BenchError(f"launch: {str(error).splitlines()[0]}") from error
-        return SlurmCluster(executor)
+        return SlurmCluster(executor, folder)
 
 
 class SlurmCluster:
     """See `bench.launch.files.Cluster`.
 
     Attributes:
+        logs: folder of what submitit and SLURM write.
         states: job id -> state, as the accounting said last.
+        over: jobs that ended well, with the time, whose logs are still there.
     """
 
-    def __init__(self, executor: Any) -> None:
-        self.executor = executor
+    def __init__(self, executor: Any, logs: Path) -> None:
+        self.executor, self.logs = executor, logs
         self.handles: set[str] = set()
         self.states: dict[str, str] = {}
         self.asked = 0.0
         self.unanswered = False
+        self.over: list[tuple[float, str]] = []
 
     def submit(self, folders: list[Path]) -> list[str]:
         """One array of a job for each folder.
@@ -145,6 +148,11 @@ class SlurmCluster:
             said = [line for line in str(error).splitlines() if "error" in line.lower()] or [str(error)]
             raise BenchError(f"launch=slurm: {said[0].strip()}") from error
         handles = [str(job.job_id) for job in jobs]
+        for array in {handle.split("_")[0] for handle in handles}:  # SLURM has a copy of their scripts
+            (self.logs / f"{array}_submission.sh").unlink(missing_ok=True)
+        for link in self.logs.glob(".submission_file_*"):
+            if not link.exists():
+                link.unlink(missing_ok=True)
         self.handles |= set(handles)
         return handles
 
@@ -153,6 +161,7 @@ class SlurmCluster:
         if time.monotonic() - self.asked >= REFRESH:
             self.asked = time.monotonic()
             self.ask()
+            self.tidy(time.monotonic() - REFRESH)
         word = self.states.get(handle, "PENDING").split()[0]
         if word in WAITING:
             return "waiting", word
@@ -176,8 +185,23 @@ class SlurmCluster:
         """Ends a job."""
         subprocess.run(["scancel", handle], check=False, capture_output=True)
 
+    def forget(self, handle: str, status: int) -> None:
+        """Asks for a job no longer. Of one that ended well the logs go, when submitit has written its last."""
+        self.handles.discard(handle)
+        self.states.pop(handle, None)
+        if status == 0:
+            self.over.append((time.monotonic(), handle))
+
+    def tidy(self, since: float) -> None:
+        """Removes the logs of jobs that ended well before then: of ten thousand jobs they would be a long folder."""
+        old = [handle for ended, handle in self.over if ended <= since]
+        self.over = [each for each in self.over if each[0] > since]
+        for path in (path for handle in old for path in self.logs.glob(f"{handle}_*")):
+            path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Jobs have ended or go on by themselves."""
+        self.tidy(time.monotonic())
 
 
 class Cell:

@@ -33,6 +33,7 @@ class Processes:
         self.begun: dict[str, int] = {}
         self.arrays: list[int] = []
         self.cancelled: list[str] = []
+        self.forgotten: list[int] = []
 
     def submit(self, folders: list[Path]) -> list[str]:
         self.arrays.append(len(folders))
@@ -57,6 +58,9 @@ class Processes:
     def cancel(self, handle: str) -> None:
         self.cancelled.append(handle)
         self.jobs[handle].kill()
+
+    def forget(self, handle: str, status: int) -> None:
+        self.forgotten.append(status)
 
     def close(self) -> None:
         for job in self.jobs.values():
@@ -108,6 +112,7 @@ def test_a_study_elsewhere_is_the_study_here(
     assert there.keys() == here.keys()
     assert [(name, key) for name in here for key in here[name] if here[name][key] != there[name][key]] == []
     assert made.cluster.arrays == [4], "what begins together is handed over together"
+    assert made.cluster.forgotten == [0] * 4
     assert not (tmp_path / "there/scratch" / FOLDER).exists(), "nothing is left behind"
     assert not list((tmp_path / "there/scratch/runs").rglob(".*"))
 

@@ -50,7 +50,7 @@ def test_an_accounting_that_gives_no_answer_is_said_once(
     sacct.write_text("#!/bin/sh\necho sacct: error: no database >&2\nexit 1\n")
     sacct.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    cluster = launcher.SlurmCluster(executor=None)
+    cluster = launcher.SlurmCluster(executor=None, logs=tmp_path)
     cluster.handles = {"7_0", "7_1"}
     cluster.ask()
     cluster.ask()
@@ -103,6 +103,8 @@ def test_a_study_on_slurm_is_the_study_here(
     assert not (tmp_path / "there/scratch/launch").exists()
     jobs = said("sacct", "-n", "-X", "-P", "-o", "JobID").split()
     assert len({job.split("_")[0] for job in jobs}) == 1, "one array"
+    logs = [path.name for path in (tmp_path / "there/scratch/logs").iterdir()]
+    assert len(logs) <= 4, f"those of jobs that ended well are gone, but for what submitit writes last: {logs}"
 
 
 @pytest.mark.cluster
