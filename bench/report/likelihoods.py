@@ -14,7 +14,7 @@ import numpy as np
 from bench.report.comparison import Measured
 from bench.report.folds import Folds
 from bench.report.model_summary import examples_of, measured_as
-from bench.report.products import TRUTH, TestSet
+from bench.report.products import LARGEST, TRUTH, TestSet
 from bench.report.shared_test_set import SharedTestSet
 from bench.report.variance import Products, less_truth
 
@@ -113,7 +113,7 @@ def products_of(
     if test_set is not None:
         diagonal = test_set.products.products.diagonal()
         own = np.array([one if row is None else diagonal[row] for one, row in zip(own, places, strict=True)])
-    if n < 2 or not np.isfinite(own).all():
+    if n < 2 or not (own < n * LARGEST**2).all():
         return None
     square = np.sqrt(np.outer(own, own)) * (names[:, None] == names[None, :])
     np.fill_diagonal(square, own)
@@ -127,4 +127,4 @@ def products_of(
 
 def squares_of(error: float | None, n: int) -> float:
     """The sum of squared deviations of n values whose mean has this standard error."""
-    return math.nan if error is None else error**2 * n * (n - 1)
+    return math.nan if error is None else error * error * n * (n - 1)

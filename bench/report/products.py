@@ -26,8 +26,8 @@ LIKELIHOODS = "likelihoods.npz"
 TRUTH = "truth"
 """The row of the true density."""
 
-LARGEST = 1e100
-"""A log-likelihood beyond it has no square."""
+LARGEST = 1e40
+"""Log-likelihoods from which on variances of variances are no numbers."""
 PARTS = ("rows", "examples", "means", "triangle")
 AGREEMENT = 1e-9
 """Relative, between a row's mean and the table's NLL: both are sums of the same numbers in another order."""
@@ -201,9 +201,10 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], test_hash: str) -> TestSet:
     square[np.triu_indices(size)] = triangle
     square = square + np.triu(square, 1).T
     own = square.diagonal()
+    if not ((own >= 0).all() and (own < examples * LARGEST**2).all() and np.isfinite(means).all()):
+        raise Unreadable(f"the products of {test_hash} are none")
     # A NaN is a pair that was never in one place; what is known holds the inequality of Cauchy and Schwarz.
-    largest = np.sqrt(np.outer(own, own)) * (1 + AGREEMENT)
-    if not (np.isfinite(own).all() and (own >= 0).all() and np.isfinite(means).all()) or (abs(square) > largest).any():
+    if (abs(square) > np.sqrt(np.outer(own, own)) * (1 + AGREEMENT)).any():
         raise Unreadable(f"the products of {test_hash} are none")
     return TestSet(map(str, rows), Products(int(examples), means, square))
 
