@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from bench.report.marks import DAGGER
+from bench.report.marks import DAGGER, LOZENGE
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
@@ -93,10 +93,10 @@ def family_of(cell: ModelSummary) -> str:
 
 
 def cost_of(cell: ModelSummary) -> Cost:
-    """Seconds of one run, of its trials and of samples, marked where others used the machine."""
-    shared = f" {DAGGER}" * cell.shared_machine
+    """Seconds of one run, of its trials and of samples, marked where others used the machine or it was another one."""
+    marked = f" {DAGGER}" * cell.shared_machine + f" {LOZENGE}" * cell.elsewhere
     columns = ("train_seconds", "tuning_seconds", "sample_seconds_per_1k")
     found = [cell.intervals.get(column) for column in columns]
     texts = ["" if one is None else f"{quantity(one._replace(half_width=None), digits=2)} s" for one in found]
     training, tuning, sampling = texts
-    return Cost(training and training + shared, tuning, sampling and sampling + shared)
+    return Cost(training and training + marked, tuning, sampling and sampling + marked)

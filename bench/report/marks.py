@@ -3,7 +3,7 @@
 from bench.record.columns import COLUMNS, bounded
 from bench.report.model_summary import ModelSummary
 
-DAGGER, DOUBLE_DAGGER, SECTION, PILCROW, TRIANGLE = "†", "‡", "§", "¶", "▲"
+DAGGER, DOUBLE_DAGGER, LOZENGE, SECTION, PILCROW, TRIANGLE = "†", "‡", "◊", "§", "¶", "▲"
 
 PACKED_TIMES = frozenset({"train_seconds", "step_milliseconds"})
 """Columns of which runs that were trained together share a common time."""
@@ -22,6 +22,7 @@ def marks(cell: ModelSummary, column: str) -> str:
     found = (
         DAGGER * (is_time(column) and cell.shared_machine),
         DOUBLE_DAGGER * (column in PACKED_TIMES and cell.packed),
+        LOZENGE * (is_time(column) and cell.elsewhere),
         SECTION * (of_likelihood and cell.loose),
         PILCROW * (of_likelihood and cell.estimated),
         TRIANGLE * (column in MARKED_FLOOR and cell.above_floor),

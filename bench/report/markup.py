@@ -113,7 +113,7 @@ SIMILAR, MINUS = "\N{TILDE OPERATOR}", "\N{MINUS SIGN}"
 TEX = {
     "±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "·": r"$\cdot$", "²": r"$^2$",
     "↑": r"$\uparrow$", "↓": r"$\downarrow$", "<": "$<$", ">": "$>$", "|": "$|$", MINUS: "$-$", "…": r"\dots{}",
-    "▲": r"$^\triangle$", "Φ": r"$\Phi$", "χ": r"$\chi$", SIMILAR: r"$\sim$",
+    "▲": r"$^\triangle$", "◊": r"$^\diamond$", "Φ": r"$\Phi$", "χ": r"$\chi$", SIMILAR: r"$\sim$",
     "§": r"$^\S$", "¶": r"$^\P$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{c: f"$^{{{d}}}$" for c, d in zip("⁻⁰¹³⁴⁵⁶⁷⁸⁹", "-013456789", strict=True)},

@@ -34,6 +34,7 @@ class ModelSummary:
             another was measured on other test examples or by another version, or a likelihood grows without bound; None
             where nothing was compared with it.
         estimated: whether its interval takes standard errors for want of per-example likelihoods.
+        elsewhere: whether a run of it was timed on another device, or by other threads, than most of its data set.
         above_floor: whether it is trained and not shown to be better than the floor, see `bench.report.floor`.
     """
 
@@ -47,6 +48,7 @@ class ModelSummary:
     setting: str = ""
     best: bool | None = field(default=None, compare=False)
     estimated: bool = field(default=False, compare=False)
+    elsewhere: bool = field(default=False, compare=False)
     above_floor: bool = field(default=False, compare=False)
 
     @property

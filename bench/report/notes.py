@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from bench.record.columns import bounded
 from bench.report.controls import saturated
 from bench.report.layouts import Layout, Metric, has_any
-from bench.report.marks import DAGGER, DOUBLE_DAGGER, PACKED_TIMES, SECTION, TRIANGLE
+from bench.report.marks import DAGGER, DOUBLE_DAGGER, LOZENGE, PACKED_TIMES, SECTION, TRIANGLE
 from bench.report.model_summary import ModelSummary
 from bench.report.ranking import untuned_names
 
@@ -45,6 +45,8 @@ NOTES = {
     "above that, or the two are not told apart. A bound counts as it stands.",
     "untuned": "untuned: every entry as it comes. No winner is named: who is first hangs on whom the default rate "
     "suits. The same command with tune=yes makes the trials.",
+    "elsewhere": f"{LOZENGE} timed on another device, or by other threads, than most of its data set: not seconds to "
+    "compare.",
     "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
 }
 
@@ -69,6 +71,7 @@ def notes_of(layout: Layout, metrics: list[Metric], shown: list[ModelSummary]) -
         ("above", lambda model: bounds and model.above_floor),
         (layout.floor, lambda model: any(metric.floor in model.intervals for metric in metrics)),
         ("shared", lambda model: timed and model.shared_machine),
+        ("elsewhere", lambda model: timed and model.elsewhere),
         ("packed", lambda model: packed and model.packed),
     ]
     notes = [name for name, stands in marks if any(map(stands, shown))] + [*layout.notes]

@@ -21,7 +21,7 @@ from bench.report.reproduce import README, reproduce_all
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 WRITTEN = re.compile(
     rf"(?:(?P<bold>\*\*)?(?:≤\s)?(?:\({NUMBER}(?:\s±\s{NUMBER})?\)|{NUMBER})(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|e-?\d+)?"
-    rf"(?:\s±\s{NUMBER}(?:e-?\d+)?)?(?:\s[†‡§¶])*(?(bold)\*\*)|\?)\Z"
+    rf"(?:\s±\s{NUMBER}(?:e-?\d+)?)?(?:\s[†‡◊§¶])*(?(bold)\*\*)|\?)\Z"
 )
 """A number as it stands before its address."""
 

@@ -1,8 +1,9 @@
 """From runs to one row per data set, budget, setting and model: means, intervals, failures, the oracle."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -35,10 +36,19 @@ def summarise(runs: list[Run], test_sets: Mapping[str, TestSet] = NONE) -> list[
     cells: list[ModelSummary] = []
     for data, models in groups.items():
         in_both(models)
-        entries = [_cell(data, place, group) for place, group in models.items()]
+        entries = with_machines([_cell(data, place, group) for place, group in models.items()])
         cells += with_likelihoods(entries, test_sets)
         cells += _oracle(data, [run for group in models.values() for run in group])
     return cells
+
+
+def with_machines(cells: list[ModelSummary]) -> list[ModelSummary]:
+    """The models of one data set; those are told that ran on another device, or by other threads, than most runs."""
+    of = [Counter((run.get("device"), run.get("threads")) for run in cell.finished) for cell in cells]
+    most = max(total, key=lambda machine: total[machine]) if (total := sum(of, Counter())) else None
+    return [
+        replace(cell, elsewhere=any(machine != most for machine in own)) for cell, own in zip(cells, of, strict=True)
+    ]
 
 
 def in_both(models: dict[Place, list[Run]]) -> None:

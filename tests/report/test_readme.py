@@ -130,7 +130,7 @@ def test_committed_readmes_come_back_from_question_marks() -> None:
     """No number of a README is the author's: each is blanked and comes back as it was."""
     values = values_of(ROOT / "results")
     text = (ROOT / "results" / "quick" / "README.md").read_text()
-    marks = "(?: [†§¶])*"
+    marks = "(?: [†◊§¶])*"
     blank = re.sub(rf"(?:≤ )?[-\d.,*]+(?: ± [\d.,*]+)?{marks}(?=<!--)", "?", text)
     blank = re.sub(rf"\S+ ± [\d.,*]+{marks}(?= \|)", "", blank)
     assert blank.count("?<!--") == len(MARK.findall(text)) > 3

@@ -1,3 +1,5 @@
+import pytest
+
 from bench.record.warnings import UNBOUNDED
 from bench.report.markup import tex
 from bench.report.study import validated
@@ -38,6 +40,18 @@ def test_times_of_packed_runs_are_marked() -> None:
     assert sum("‡" in note for note in cost.notes) == 1
     assert not any("‡" in note for note in study_tables(summarise(RUNS))[2].notes)
     assert r"$^\ddagger$" in tex([cost])
+
+
+@pytest.mark.parametrize("change", [{"device": "NVIDIA H200"}, {"threads": 64}])
+def test_times_of_another_machine_than_most_rows_are_marked(change: dict[str, object]) -> None:
+    runs = [validated(record("toy", "realnvp", seed, **(change if seed else {}))) for seed in range(2)]
+    cost = study_tables(summarise([*RUNS, *runs]))[2]
+    assert row(cost, "realnvp")["training, s"].text.endswith(" ◊")
+    assert "◊" not in row(cost, "realnvp")["parameters"].text
+    assert "◊" not in row(cost, "cnf")["training, s"].text
+    assert sum("◊" in note for note in cost.notes) == 1
+    assert not any("◊" in note for note in study_tables(summarise(RUNS))[2].notes)
+    assert r"$^\diamond$" in tex([cost])
 
 
 def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
