@@ -42,6 +42,9 @@ from bench.setup.plan import plan
 from bench.track.tracker import Tracking
 from bench.training.checkpoint import set_broken_aside
 
+LOOK = 2.0
+"""Seconds between two looks whether a run's folder is free."""
+
 
 def work(task: int, messages: int) -> int:
     """Does the task that one descriptor holds as JSON and answers on the other; the exit code.
@@ -151,7 +154,7 @@ def run_cells(words: dict[str, Any], send: Send) -> None:
     """Runs the cells of one process, several as a pack, each under its lock; a message with each record."""
     orders = [from_plain(order) for order in words["orders"]]
     with ExitStack() as locks:
-        held = [order for order in orders if taken(order, locks, send)]
+        held = [order for order in orders if taken(order, locks, send, patient=bool(words.get("detached")))]
         due = [(order, resolved(order)) for order in held if not done(order, words, send)]
         trained = [order.run_id for order, _ in due if not words["again"] and has_weights(order)]
         pack = [cell for order, cell in due if order.run_id not in trained]
@@ -206,10 +209,16 @@ def has_weights(order: Order) -> bool:
     return record is not None and record["status"] == "ok" and (order.folder.path / WEIGHTS).is_file()
 
 
-def taken(order: Order, locks: ExitStack, send: Send) -> bool:
-    """True where the run's folder is this process's until the end; else a message names the holder."""
+def taken(order: Order, locks: ExitStack, send: Send, patient: bool) -> bool:
+    """True where the run's folder is this process's until the end; else a message names the holder.
+
+    A `patient` process waits for the holder: nobody reads its message, and the holder may be its own dead forerunner.
+    """
     lock = Lock(order.folder.path)
     holder = lock.take()
+    while holder is not None and patient:
+        time.sleep(LOOK)
+        holder = lock.take()
     if holder is not None:
         send("busy", {"run_id": order.run_id, "holder": str(holder)})
         return False

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.cells import supervise
+from bench.cells.lock import Lock
+from bench.cells.planning import planned
 from bench.cells.pool import Pool
 from bench.cells.process import Event
 from bench.errors import BenchError
@@ -18,6 +20,7 @@ from bench.launch import files
 from bench.launch.files import FOLDER, FilePool, State
 from bench.launch.launcher import launcher_of
 from bench.launch.workers import DealtPool, Workers
+from bench.record.runs import FOLDER as RUNS
 from tests.helpers import CLOCKS, TINY, records
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +145,30 @@ def test_a_process_whose_machine_died_is_begun_again(
     assert killed
     assert [record["status"] for record in records(tmp_path / "results/scratch").values()] == ["ok"]
     assert list(on_processes.cluster.begun.values()) == [1]
+
+
+def test_a_detached_cell_waits_for_the_holder_of_its_folder(
+    own_conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads what it says; and the holder may be its own forerunner, on a machine that died."""
+    monkeypatch.chdir(tmp_path)
+    local = Pool()
+    task = {"arguments": [*TINY, "model=affine"], "multirun": False, "config_dir": str(own_conf)}
+    (order,) = planned(task, local, print).cells
+    local.end()
+    cluster = Processes()
+    (order.study_folder / RUNS).mkdir(parents=True)
+    lock = Lock(order.folder.path)
+    assert lock.take() is None
+    pool = FilePool(cluster, order.study_folder)
+    pool.start({"do": "run", "orders": [order.plain()], "again": False, "detached": True})
+    pool.submit()
+    (job,) = cluster.jobs.values()
+    time.sleep(8)
+    assert job.poll() is None
+    lock.release()
+    assert job.wait(timeout=60) == 0
+    assert [record["status"] for record in records(order.study_folder).values()] == ["ok"]
 
 
 def test_a_process_that_the_cluster_gives_up_has_a_row_that_says_so(
