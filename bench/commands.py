@@ -6,11 +6,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.cells.closing import Reports, closing_lines, command_of
+from bench.cells.closing import Reports, Swept, closing_lines, command_of
 from bench.cells.dry_run import clock, forecast
+from bench.cells.order import Order
 from bench.cells.planning import Orders, planned
 from bench.cells.plans import write_plan
 from bench.cells.pool import Pool
@@ -27,6 +29,9 @@ from bench.record.store import table_rows
 from bench.trials.hours import hours_lines
 from bench.trials.trials import Trials
 from bench.trials.tune import planned_tuned, rungs_made, together, tuned
+
+Keep = Callable[[list[Order]], None]
+"""Keeps what a command asks for, as `write_plan` does."""
 
 
 def run_command(
@@ -48,7 +53,7 @@ def run_command(
         CannotWrite: the results folder is not writable or full.
         KeyboardInterrupt: the same command goes on from here.
     """
-    pool = Pool()
+    pool, keep = Pool(), partial(write_plan, ["run"], arguments, multirun, config_dir)
     try:
         task = {"arguments": arguments, "multirun": multirun, "config_dir": config_dir and str(config_dir)}
         told = Once(say)
@@ -65,7 +70,7 @@ def run_command(
             say(too_long)
         until = end_of(config.get("hours"))
         if orders.untuned and not orders.refusals:
-            orders = with_tuned(orders, task, pool, told, dry, until)
+            orders = with_tuned(orders, task, pool, told, keep, dry, until)
         if dry:
             for line in forecast(orders, again):
                 say(line)
@@ -75,7 +80,7 @@ def run_command(
         if not orders.cells:
             raise BenchError("no trial ended ok, so that there are no tuned runs to make")
         if only is None:
-            write_plan(arguments, multirun, config_dir, orders.cells, time.time())
+            keep(orders.cells)
         else:
             orders.cells = [order for order in orders.cells if order.run_id in only]
         swept = launched(orders.cells, pool, again or only is not None, told, until)
@@ -141,7 +146,7 @@ def folder_of(config: dict[str, Any]) -> Path:
 
 
 def with_tuned(
-    orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool, until: float | None = None
+    orders: Orders, task: dict[str, Any], pool: Pool, told: Once, keep: Keep, dry: bool, until: float | None = None
 ) -> Orders:
     """The orders with the tuned cells behind the others; trials that are missing are made first.
 
@@ -150,7 +155,7 @@ def with_tuned(
     Raises:
         BenchError: a trial cannot be planned.
     """
-    trials = trials_of(orders, task, pool, told, dry, until)
+    trials = trials_of(orders, task, pool, told, keep, dry, until)
     tuning = tuned(orders.untuned, trials)
     for line in tuning.said:
         told(line)
@@ -168,9 +173,9 @@ def with_tuned(
 
 
 def trials_of(
-    orders: Orders, task: dict[str, Any], pool: Pool, told: Once, dry: bool, until: float | None = None
+    orders: Orders, task: dict[str, Any], pool: Pool, told: Once, keep: Keep, dry: bool, until: float | None = None
 ) -> Trials:
-    """The trials of a command.
+    """The trials of a command; `keep` is given all that were due so far before any of them is made.
 
     Raises:
         BenchError: `tune.data` names a data set that there is not.
@@ -180,12 +185,14 @@ def trials_of(
     for name in config["tune"]["data"] or []:
         if name not in known:
             raise unknown("data set", name, known, "tune.data")
-    return Trials(
-        folder_of(config),
-        lambda listed: planned({**task, "listed": listed}, pool, told),
-        lambda due: launched(due, pool, told=told, until=until),
-        dry,
-    )
+    asked: list[Order] = []
+
+    def run(due: list[Order]) -> Swept:
+        asked.extend(due)
+        keep(asked)
+        return launched(due, pool, told=told, until=until)
+
+    return Trials(folder_of(config), lambda listed: planned({**task, "listed": listed}, pool, told), run, dry)
 
 
 class Tuned(NamedTuple):
@@ -219,7 +226,9 @@ def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, 
             return Tuned(refuse(orders))
         if not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
-        trials = trials_of(orders, task, pool, told, dry)
+        called = ["tune", study, *["--every-rung"] * every_rung]
+        keep = partial(write_plan, called, overrides, False, config_dir)
+        trials = trials_of(orders, task, pool, told, keep, dry)
         tuning = tuned(orders.untuned, trials)
         if every_rung:
             rungs_made(tuning, trials)

@@ -82,10 +82,12 @@ def next_lines(bad: Iterable[tuple[Order, Record]], command: str | None) -> Iter
         yield "a diverged run would only diverge again; a lower rate may help: train.optimiser.learning_rate="
 
 
-def command_of(arguments: Sequence[str], multirun: bool, config_dir: Path | None) -> str:
-    """The words of `bench run`, as a shell takes them."""
+def command_of(
+    arguments: Sequence[str], multirun: bool, config_dir: Path | None, called: Sequence[str] = ("run",)
+) -> str:
+    """The words of a command, as a shell takes them; `called` are those behind `bench`, as in `bench tune STUDY`."""
     options = [*["-m"] * multirun, *([] if config_dir is None else ["--config-dir", str(config_dir)])]
-    return shlex.join(["bench", "run", *options, *arguments])
+    return shlex.join(["bench", *called, *options, *arguments])
 
 
 def report_command(study: str, results_dir: str) -> str:

@@ -1,8 +1,12 @@
-"""The plans of a study: what commands asked for, and who drives them, one file a command under `plans/`."""
+"""The plans of a study: what commands asked for, and who drives them, one file a command under `plans/`.
+
+Trials of tuning have plans of their own, in the folder of the trials.
+"""
 
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,13 +26,15 @@ class Plan:
     """What one command asks of a study.
 
     Attributes:
-        arguments, multirun, config_dir: of `bench run`.
+        called: words behind `bench`: run, or tune and the study.
+        arguments, multirun, config_dir: of that command.
         folder: that it was called in.
         driver: its process.
         began: when, in seconds since 1970.
         cells: (run id, hash of the evaluation) of all of its cells, finished ones too.
     """
 
+    called: list[str]
     arguments: list[str]
     multirun: bool
     config_dir: str | None
@@ -41,7 +47,7 @@ class Plan:
     def command(self) -> str:
         """The command, as a shell takes it."""
         own = None if self.config_dir is None else Path(self.config_dir)
-        return command_of(self.arguments, self.multirun, own)
+        return command_of(self.arguments, self.multirun, own, self.called)
 
     def drives(self) -> bool | None:
         """True where its process runs on this machine, False where it is gone from here, None of another machine."""
@@ -51,9 +57,9 @@ class Plan:
 
 
 def write_plan(
-    arguments: Sequence[str], multirun: bool, config_dir: Path | None, orders: Iterable[Order], began: float
+    called: Sequence[str], arguments: Sequence[str], multirun: bool, config_dir: Path | None, orders: Iterable[Order]
 ) -> None:
-    """Keeps the plan of a command that begins; one of the same words is replaced.
+    """Keeps the plan of a command that begins, in the folder of its cells; one of the same words is replaced.
 
     Raises:
         CannotWrite: the study's folder cannot be written.
@@ -61,7 +67,7 @@ def write_plan(
     listed = list(orders)
     cells = [(order.run_id, order.evaluation) for order in listed]
     own = None if config_dir is None else str(config_dir)
-    plan = Plan(list(arguments), multirun, own, os.getcwd(), this_process(), began, cells)
+    plan = Plan(list(called), list(arguments), multirun, own, os.getcwd(), this_process(), time.time(), cells)
     name = hashlib.sha256(f"{plan.folder}\0{plan.command}".encode()).hexdigest()[:8]
     for study in {order.study_folder for order in listed}:
         write_atomically(study / PLANS / f"{name}.json", json.dumps(asdict(plan)) + "\n")
@@ -79,6 +85,7 @@ def plan_in(path: Path) -> Plan | None:
         content: dict[str, Any] = json_object(text_of(path, TABLE_BYTES))
         cells = [(str(run_id), str(evaluation)) for run_id, evaluation in content["cells"]]
         return Plan(
+            list(map(str, content.get("called", ["run"]))),
             list(map(str, content["arguments"])),
             bool(content["multirun"]),
             content["config_dir"],

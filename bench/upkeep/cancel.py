@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.cells.lock import started
 from bench.cells.plans import Plan, plans_of
 from bench.errors import BenchError
+from bench.upkeep.cells import TRIALS
 
 PATIENCE = 20.0
 """Seconds that a command has to end after each signal."""
@@ -17,14 +18,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 def cancel_command(study: Path, say: Callable[[str], None], patience: float = PATIENCE) -> int:
-    """Ends the living drivers of a study; the exit code, 1 where one lives on or cannot be reached from here.
+    """Ends the living drivers of a study, those that tune too; the exit code, 1 where one lives on or is out of reach.
 
     Raises:
         BenchError: there is no such study, or no command drives it.
     """
     if not study.is_dir():
         raise BenchError(f"no study in {study}: nothing was run there yet")
-    plans = plans_of(study)
+    driven = {plan.driver: plan for plan in (*plans_of(study / TRIALS), *plans_of(study))}
+    plans = list(driven.values())
     here = [plan for plan in plans if plan.drives()]
     others = [plan for plan in plans if plan.drives() is None]
     if not here and not others:

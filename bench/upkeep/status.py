@@ -4,7 +4,7 @@ import json
 import shlex
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ class Status:
         trials: trials of its tuning by state.
         running: cells under way, trials among them.
         failures: grouped, the largest group first.
-        commands: that go on with what remains, the last begun first, each with the number of its cells that remain.
+        commands: that go on with what remains, those of trials first, then the last begun, each with the number of its
+            cells that remain.
         stale: locks of dead processes, which the next command takes over.
     """
 
@@ -82,7 +83,7 @@ def status_of(study: Path) -> Status:
         counted(trials),
         [*trials.running, *cells.running],
         grouped(cells),
-        list(commands(plans_of(study), cells)),
+        commands([(plans_of(study / TRIALS), trials), (plans_of(study), cells)]),
         len(cells.stale) + len(trials.stale),
     )
 
@@ -109,15 +110,18 @@ def pair_of(run_id: str) -> str:
     return run_id.rsplit("-", 2)[0]
 
 
-def commands(plans: list[Plan], cells: Cells) -> Iterator[tuple[str, int]]:
-    """The commands of which cells remain, each cell with the last begun."""
-    seen: set[str] = set()
-    for plan in plans:
-        left = {run_id for run_id, _ in plan.cells if cells.states.get(run_id) in UNFINISHED} - seen
-        seen |= left
-        if left:
-            elsewhere = f"cd {shlex.quote(plan.folder)} && " if Path(plan.folder) != Path.cwd() else ""
-            yield elsewhere + plan.command, len(left)
+def commands(parts: Iterable[tuple[list[Plan], Cells]]) -> list[tuple[str, int]]:
+    """The commands of which cells remain, of trials and of runs; each cell counts for the last begun."""
+    remaining: Counter[str] = Counter()
+    for plans, cells in parts:
+        seen: set[str] = set()
+        for plan in plans:
+            left = {run_id for run_id, _ in plan.cells if cells.states.get(run_id) in UNFINISHED} - seen
+            seen |= left
+            if left:
+                elsewhere = f"cd {shlex.quote(plan.folder)} && " if Path(plan.folder) != Path.cwd() else ""
+                remaining[elsewhere + plan.command] += len(left)
+    return list(remaining.items())
 
 
 def lines(status: Status) -> Iterator[str]:

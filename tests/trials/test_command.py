@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.record.runs import run_path
 from bench.tuning.file import CHOSEN, OTHER_CODE, read
 from tests.helpers import TINY, records, start
 
@@ -158,7 +159,7 @@ def test_a_killed_command_goes_on(own_conf: Path, bench_call: Callable, tmp_path
     assert len(rows) >= 8
     assert {row.status for row in rows.values()} == {"ok"}
     for run_id, text in before.items():
-        assert (folder / run_id / "record.json").read_text() == text
+        assert (run_path(folder, run_id) / "record.json").read_text() == text
         assert rows[run_id].train_seconds == json.loads(text)["train_seconds"]
     started = len((tmp_path / "log").read_text().splitlines())
     assert started <= len(rows) + 1
