@@ -247,11 +247,12 @@ def call_retry(arguments: argparse.Namespace) -> int:
     from bench.cells.plans import Plan
     from bench.cells.terminal import say
     from bench.commands import run_command
-    from bench.upkeep.retry import retry_command
+    from bench.upkeep.retry import as_given_in, retry_command
 
     def run(plan: Plan, only: set[str]) -> int:
-        config_dir = None if plan.config_dir is None else Path(plan.config_dir)
-        return run_command(plan.arguments, plan.multirun, False, False, config_dir, reports(), only)
+        with as_given_in(Path(plan.folder)):
+            config_dir = existing(None if plan.config_dir is None else [Path(plan.config_dir)])
+            return run_command(plan.arguments, plan.multirun, False, False, config_dir, reports(), only)
 
     return retry_command(study_folder(arguments), arguments.state, arguments.error, run, say)
 

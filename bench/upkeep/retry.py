@@ -1,6 +1,8 @@
 """`bench retry`: runs of a study that ended in some way are made again by the commands that asked for them."""
 
-from collections.abc import Callable
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.cells.plans import Plan, plans_of
@@ -56,3 +58,21 @@ def retry_command(
     if chosen:
         say(f"{len(chosen)} more are in no plan of this study; bench run ... --again makes them anew")
     return max(codes)
+
+
+@contextlib.contextmanager
+def as_given_in(folder: Path) -> Iterator[None]:
+    """What a command meets that is given in a folder: paths begin there, and its modules are found, last.
+
+    Raises:
+        BenchError: the folder is gone.
+    """
+    if not folder.is_dir():
+        raise BenchError(f"its command was given in {folder}, which is gone; give it again where your files are now")
+    path = [*sys.path]
+    try:
+        with contextlib.chdir(folder):
+            sys.path.append(str(folder))
+            yield
+    finally:
+        sys.path[:] = path

@@ -100,6 +100,34 @@ def test_retry_makes_the_failed_runs_again_and_no_other(study: Path, bench_call:
     assert "did you mean diverged" in bench_call("retry", "scratch", "--state", "divergd").err
 
 
+@pytest.mark.parametrize("config_dir", ["own/conf", "/own/conf"])
+def test_retry_calls_a_command_where_it_was_given(
+    config_dir: str, own_conf: Path, bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder, its `--config-dir`, the modules in both: none is of the folder that `retry` is called in."""
+    first, second = tmp_path / "a", tmp_path / "b"
+    shutil.copytree(own_conf, first / "own" / "conf")
+    (first / "own" / "mine.py").write_text("from tests.own_entries import Crashing\n\n\nclass Mine(Crashing): ...\n")
+    (first / "own" / "conf" / "model" / "mine.yaml").write_text("# mine\n_target_: mine.Mine\nwidth: 4\n")
+    second.mkdir()
+    given = f"{first}{config_dir}" if config_dir.startswith("/") else config_dir
+    words = ["run", *TINY, "study=scratch", "model=mine", "model.mended=mended", "--config-dir", given]
+    out, err = start(first, *words).communicate(timeout=120)
+    assert "the entry broke" in out, err
+    (first / "mended").touch()
+    out, err = start(second, "retry", "scratch", "--results-dir", "../a/results").communicate(timeout=120)
+    assert list(records(first / "results" / "scratch").values()) == ["ok"], out + err
+    assert list(second.iterdir()) == []
+    shutil.move(first / "own", tmp_path / "c")
+    (first / "results").rename(second / "results")
+    shutil.rmtree(first)
+    monkeypatch.chdir(second)
+    RunFolder(next((second / "results" / "scratch" / "runs").glob("*/*"))).write_record({"status": "failed"})
+    answer = bench_call("retry", "scratch")
+    assert answer.code == 2
+    assert f"its command was given in {first}, which is gone" in answer.err
+
+
 def test_clean_shows_then_removes_what_nothing_needs(study: Path, bench_call: Callable) -> None:
     ok = [name for name, status in records(study).items() if status == "ok"]
     folder = run_path(study / "runs", ok[0])
