@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.cells.plans import Plan, plans_of
 from bench.errors import BenchError, unknown
 from bench.record.columns import STATUSES
-from bench.upkeep.cells import cells_of
+from bench.upkeep.cells import TRIALS, cells_of
 
 DEFAULT = ("failed", "timeout")
 STATES = tuple(status for status in STATUSES if status != "ok")
@@ -18,6 +18,8 @@ def retry_command(
     study: Path, states: list[str], error: str, run: Callable[[Plan, set[str]], int], say: Callable[[str], None]
 ) -> int:
     """Makes runs of these states again whose error holds the text; the exit code of the worst command.
+
+    Trials of tuning are left to the command that asked for them, which is said.
 
     Args:
         study: the folder.
@@ -34,16 +36,11 @@ def retry_command(
     for state in states:
         if state not in STATES:
             raise unknown("state", state, STATES, "--state")
-    cells, wanted = cells_of(study), states or list(DEFAULT)
-    chosen = {
-        run_id
-        for run_id, state in cells.states.items()
-        if state in wanted and error.lower() in cells.errors.get(run_id, "").lower()
-    }
+    wanted = states or list(DEFAULT)
+    chosen = chosen_of(study, wanted, error)
     if not chosen:
-        raise BenchError(
-            f"{study.name}: no run is {' or '.join(wanted)}{f' with {error!r} in its error' * bool(error)}"
-        )
+        none = f"{study.name}: no run is {' or '.join(wanted)}{f' with {error!r} in its error' * bool(error)}"
+        raise BenchError("; ".join([none, *trials_lines(study, wanted, error)]))
     codes: list[int] = []
     for plan in plans_of(study):
         due = chosen & {run_id for run_id, _ in plan.cells}
@@ -57,7 +54,28 @@ def retry_command(
         )
     if chosen:
         say(f"{len(chosen)} more are in no plan of this study; bench run ... --again makes them anew")
+    for line in trials_lines(study, wanted, error):
+        say(line)
     return max(codes)
+
+
+def chosen_of(study: Path, states: list[str], error: str) -> set[str]:
+    """Ids of the cells of a folder that are in one of these states, with the text in their error."""
+    cells = cells_of(study)
+    named = {run_id for run_id, state in cells.states.items() if state in states}
+    return {run_id for run_id in named if error.lower() in cells.errors.get(run_id, "").lower()}
+
+
+def trials_lines(study: Path, states: list[str], error: str) -> Iterator[str]:
+    """The commands that make trials of these states again, as they do without being told to."""
+    tried = [state for state in DEFAULT if state in states]
+    chosen = chosen_of(study / TRIALS, tried, error)
+    for plan in plans_of(study / TRIALS):
+        due = chosen & {run_id for run_id, _ in plan.cells}
+        chosen -= due
+        if due:
+            how = " or ".join(tried)
+            yield f"{len(due)} trials of tuning are {how}; their own command makes them again: {plan.command}"
 
 
 @contextlib.contextmanager

@@ -58,3 +58,20 @@ def test_a_command_that_tunes_is_cancelled_once(own_conf: Path, bench_call: Call
     assert answer.out.count(f"ended: process {process.pid}, bench tune scratch --every-rung --config-dir") == 1
     process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+def test_failed_trials_are_made_again_by_their_command(own_conf: Path, bench_call: Callable, tmp_path: Path) -> None:
+    """`retry` says which; the command trains those that failed, and no others."""
+    words = ["tune", "scratch", *TINY, "model=crashing", "model.mended=mended", "--config-dir", str(own_conf)]
+    assert bench_call(*words).code == 1
+    answer = bench_call("retry", "scratch")
+    trials = tmp_path / "results" / "scratch" / "tuning"
+    failed = list(cells_of(trials).states.values()).count("failed")
+    assert failed > 0
+    assert answer.code == 2
+    assert f"{failed} trials of tuning are failed or timeout; their own command makes them again:" in answer.err
+    assert plans_of(trials)[0].command in answer.err
+    assert answer.err.count("\n") == 1
+    (tmp_path / "mended").touch()
+    assert bench_call(*words).code == 0
+    assert set(cells_of(trials).states.values()) == {"ok"}
