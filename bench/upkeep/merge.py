@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bench.cells.lock import locked
 from bench.cells.verify import numbers
@@ -14,11 +14,15 @@ from bench.errors import BenchError, CannotWrite
 from bench.record.reading import Unreadable
 from bench.record.runs import FOLDER, listed, run_path, run_paths, runs_above
 from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
+from bench.record.typed import cut, printable
 from bench.record.writing import make_folder
 from bench.upkeep.cells import TRIALS
 
 ASIDE = "aside"
 """In the study's folder: what was there of runs that had not ended well, before others came in their place."""
+
+LENGTH = 160
+"""Characters of the names of data sets that an error says."""
 
 Outcome = Literal["brought", "equal", "conflict", "left"]
 
@@ -30,13 +34,14 @@ def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
     place, and what was there is moved to `aside/`.
 
     Raises:
-        BenchError: a folder has no runs, or both are one.
+        BenchError: `source` has no runs, both folders are one, or they have no data set in common.
         CannotWrite: `into` cannot be written.
     """
     if into.resolve() == source.resolve():
         raise BenchError(f"{into} and {source} are one folder; name the study to bring into, then the other")
     if not any(run_paths(source / part / FOLDER) for part in ("", TRIALS)):
         raise BenchError(f"{source} has no runs/: name a study's folder, such as elsewhere/results/{into.name}")
+    check_data(into, source)
     outcomes: Counter[Outcome] = Counter()
     for part in ("", TRIALS):
         for path in run_paths(source / part / FOLDER):
@@ -71,6 +76,44 @@ def merged(into: Path, source: Path, name: str) -> tuple[Outcome, str]:
             if not (ours / EVALUATIONS / evaluation).exists():
                 copy(theirs / EVALUATIONS / evaluation, ours / EVALUATIONS / evaluation)
         return "equal", ""
+
+
+class Data(NamedTuple):
+    """The data of a run, as its record names them; the hashes are of their content and of their test examples."""
+
+    name: str
+    fold: int | None
+    content: str | None
+    test: str | None
+
+    def alike(self, other: "Data") -> bool:
+        """True where both may be of one study: of one content, or with the same test examples, or of two folds."""
+        same = self.content == other.content or (self.test is not None and self.test == other.test)
+        return self.name == other.name and (same or self.fold != other.fold)
+
+
+def check_data(into: Path, source: Path) -> None:
+    """Refuses two studies that both have runs, and no data set in common.
+
+    Raises:
+        BenchError: they are such; both lists of data sets are named.
+    """
+    ours, theirs = data_of(into), data_of(source)
+    if ours and theirs and not any(one.alike(other) for one in ours for other in theirs):
+        named = [", ".join(sorted({one.name for one in data})) for data in (ours, theirs)]
+        own, others = (printable(cut(names, LENGTH)) for names in named)
+        content = " of other content" if own == others else ""
+        raise BenchError(
+            f"{into} has runs of {own}, {source} of {others}{content}: two studies; nothing was brought, name two "
+            "folders of one study"
+        )
+
+
+def data_of(study: Path) -> set[Data]:
+    """The data of all runs and trials of a study that have a record."""
+    paths = [path for part in ("", TRIALS) for path in run_paths(study / part / FOLDER)]
+    records = [record for path in paths if (record := ended(path)) is not None and record.get("data")]
+    return {Data(one["data"], one.get("fold"), one.get("data_hash"), one.get("test_hash")) for one in records}
 
 
 def ended(folder: Path) -> Record | None:
