@@ -31,7 +31,7 @@ class Failures:
     """Runs of one data set and model that ended with one error.
 
     Attributes:
-        status, error: of their records, the error's last line.
+        status, error: of their records, which keep the first line of an error.
         runs: their ids.
     """
 
@@ -99,8 +99,8 @@ def grouped(cells: Cells) -> list[Failures]:
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for run_id, state in cells.states.items():
         if state in FAILED:
-            last = (cells.errors.get(run_id) or "").strip().splitlines()[-1:] or [""]
-            groups[state, printable(cut(last[0], LENGTH)), pair_of(run_id)].append(run_id)
+            first = cells.errors.get(run_id, "").strip().partition("\n")[0]
+            groups[state, printable(cut(first, LENGTH)), pair_of(run_id)].append(run_id)
     found = [Failures(status, error, sorted(runs)) for (status, error, _), runs in groups.items()]
     return sorted(found, key=lambda one: (-len(one.runs), one.runs))
 

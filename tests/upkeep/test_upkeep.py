@@ -41,7 +41,7 @@ def test_status_counts_and_groups_and_says_how_to_go_on(study: Path, bench_call:
     assert status.counts == {"ok": 2, "failed": 2}
     (group,) = status.failures
     assert (group.status, len(group.runs)) == ("failed", 2)
-    assert "the entry broke" in group.error
+    assert group.error == "RuntimeError: the entry broke", "the first line of two"
     ((command, left),) = status.commands
     assert left == 2
     assert command.startswith("bench run -m --config-dir")
