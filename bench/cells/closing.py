@@ -38,10 +38,12 @@ class Swept(NamedTuple):
     Attributes:
         outcomes: runs that ended with each status.
         bad: those that did not end well, with status and error.
+        left: those that a cluster has been given, and that nobody waits for.
     """
 
     outcomes: Counter[str]
     bad: Sequence[tuple[Order, Record]] = ()
+    left: int = 0
 
 
 def counts_line(swept: Swept) -> str:
@@ -99,7 +101,12 @@ def report_command(study: str, results_dir: str) -> str:
 def closing_lines(
     swept: Swept, orders: list[Order], reports: Reports | None, paged: bool = False, command: str | None = None
 ) -> Iterable[str]:
-    """What a person needs who comes back to a sweep: tables, what failed and why, how to go on, how to see the page."""
+    """What a person needs who comes back to a sweep: tables, what failed and why, how to go on, how to see the page.
+
+    Nothing where runs were left to a cluster: they have yet to begin.
+    """
+    if swept.left:
+        return
     config = orders[0].setting.config
     study, folder = str(config["study"]), str(config["results_dir"])
     if reports is not None and not paged:

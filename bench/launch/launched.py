@@ -34,7 +34,7 @@ def launched(
         make_or_await({order.study_folder / FOLDER for order in cells}, local.begun)
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)
     if launcher.detach:
-        return Swept(detached([order.on(threads) for order in cells], pool, again))
+        return detached([order.on(threads) for order in cells], pool, again)
     try:
         return sweep(cells, pool, processes=launcher.processes, threads=threads, again=again, told=told, until=until)
     finally:
@@ -55,7 +55,7 @@ def make_or_await(folders: set[Path], begun: set[Path]) -> None:
     begun |= folders
 
 
-def detached(cells: list[Order], pool: CellPool, again: bool) -> Counter[str]:
+def detached(cells: list[Order], pool: CellPool, again: bool) -> Swept:
     """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended."""
     finished, outcomes, due = Finished(), Counter[str](), 0
     for order in cells:
@@ -69,4 +69,4 @@ def detached(cells: list[Order], pool: CellPool, again: bool) -> Counter[str]:
     pool.leave()
     study = str(cells[0].setting.config["study"])
     say(f"{due} cells submitted; bench status {study} says where they stand")
-    return outcomes
+    return Swept(outcomes, left=due)

@@ -74,10 +74,8 @@ class Processes:
 class OnProcesses:
     """A launcher on that cluster."""
 
-    detach = False
-
     def __init__(self, retries: int = 1) -> None:
-        self.processes, self.cluster = 4, Processes(retries)
+        self.processes, self.cluster, self.detach = 4, Processes(retries), False
 
     def threads(self, asked: int | None) -> int | None:
         return None
@@ -118,6 +116,23 @@ def test_a_study_elsewhere_is_the_study_here(
     assert made.cluster.forgotten == [0] * 4
     assert not (tmp_path / "there/scratch" / FOLDER).exists(), "nothing is left behind"
     assert not list((tmp_path / "there/scratch/runs").rglob(".*"))
+
+
+def test_a_detached_command_ends_with_its_own_line(
+    own_conf: Path, bench_call: Callable, on_processes: OnProcesses
+) -> None:
+    """It has no table and no page to show; one whose runs had all ended before has."""
+    words = [*STUDY, "--config-dir", own_conf]
+    on_processes.detach = True
+    answer = bench_call(*words)
+    assert answer.code == 0, answer
+    assert answer.out == "4 cells submitted; bench status scratch says where they stand\n"
+    on_processes.detach = False
+    assert bench_call(*words).code == 0
+    on_processes.detach = True
+    again = bench_call(*words)
+    assert "4 runs: 4 ok" in again.out
+    assert again.out.endswith("bench report scratch\n")
 
 
 def test_a_process_whose_machine_died_is_begun_again(
