@@ -21,6 +21,9 @@ from bench.upkeep.cells import TRIALS
 ASIDE = "aside"
 """In the study's folder: what was there of runs that had not ended well, before others came in their place."""
 
+AD_HOC = "scratch"
+"""The study of runs that name none: what lies there need not belong together."""
+
 LENGTH = 160
 """Characters of the names of data sets that an error says."""
 
@@ -81,19 +84,25 @@ def merged(into: Path, source: Path, name: str) -> tuple[Outcome, str]:
 class Data(NamedTuple):
     """The data of a run, as its record names them; the hashes are of their content and of their test examples."""
 
+    study: str
     name: str
     fold: int | None
     content: str | None
     test: str | None
 
     def alike(self, other: "Data") -> bool:
-        """True where both may be of one study: of one content, or with the same test examples, or of two folds."""
+        """True where both may be of one study: of one content, or with the same test examples, or of two folds.
+
+        A study with a name may be made on several machines, a data set on each.
+        """
+        if self.name != other.name:
+            return self.study == other.study != AD_HOC
         same = self.content == other.content or (self.test is not None and self.test == other.test)
-        return self.name == other.name and (same or self.fold != other.fold)
+        return same or self.fold != other.fold
 
 
 def check_data(into: Path, source: Path) -> None:
-    """Refuses two studies that both have runs, and no data set in common.
+    """Refuses two folders that both have runs, and none of data that may be of one study.
 
     Raises:
         BenchError: they are such; both lists of data sets are named.
@@ -113,7 +122,10 @@ def data_of(study: Path) -> set[Data]:
     """The data of all runs and trials of a study that have a record."""
     paths = [path for part in ("", TRIALS) for path in run_paths(study / part / FOLDER)]
     records = [record for path in paths if (record := ended(path)) is not None and record.get("data")]
-    return {Data(one["data"], one.get("fold"), one.get("data_hash"), one.get("test_hash")) for one in records}
+    return {
+        Data(str(one.get("study")), one["data"], one.get("fold"), one.get("data_hash"), one.get("test_hash"))
+        for one in records
+    }
 
 
 def ended(folder: Path) -> Record | None:

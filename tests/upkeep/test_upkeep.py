@@ -199,6 +199,7 @@ def test_merge_brings_what_is_missing_and_names_conflicts(study: Path, tmp_path:
     ("data", "changes", "alike"),
     [
         ("circles", {"data": "circles"}, False),
+        ("circles", {"data": "circles", "study": "wide"}, True),
         ("moons", {"data_hash": "other", "test_hash": "other"}, False),
         ("moons", {"data_hash": "other"}, True),
         ("moons", {"data_hash": "other", "test_hash": "other", "fold": 1}, True),
@@ -210,6 +211,7 @@ def test_merge_refuses_a_study_of_other_data(
     """Of other names, or of the same with other content; other rows to train on, and other folds, are of one study."""
     into, source = tmp_path / "results" / "scratch", tmp_path / "elsewhere" / "scratch"
     ours = {"status": "ok", "data": "moons", "data_hash": "own", "test_hash": "own", "fold": 0}
+    ours["study"] = changes.get("study", "scratch")
     names = {into: "moons-affine-s0-00000000", source: f"{data}-affine-s1-00000001"}
     for study, record in ((into, ours), (source, {**ours, **changes})):
         folder = RunFolder(run_path(study / "runs", names[study]))
