@@ -3,11 +3,12 @@
 import importlib
 import inspect
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 from bench.cells.pool import Pool
 from bench.cells.process import CellPool
 from bench.errors import BenchError, unknown
+from bench.launch.kinds import fitted
 from bench.launch.workers import Workers
 from bench.trusted import check_trusted
 
@@ -40,7 +41,7 @@ def launcher_of(launch: dict[str, Any]) -> Launcher:
     """The launcher that a configuration's `launch` names.
 
     Raises:
-        BenchError: it may not be named, has no such class or option, or an option out of range.
+        BenchError: it may not be named, has no such class or option, or an option of a wrong kind or out of range.
     """
     options = dict(launch)
     target = options.pop("_target_", None)
@@ -58,5 +59,6 @@ def launcher_of(launch: dict[str, Any]) -> Launcher:
     for option in options:
         if option not in known:
             raise unknown("option", option, known, "launch")
-    made: Launcher = cls(**options)
+    hints = get_type_hints(cls.__init__)
+    made: Launcher = cls(**{name: fitted(name, value, hints.get(name)) for name, value in options.items()})
     return made

@@ -1,0 +1,55 @@
+"""Options of a launcher, held against the kinds of its constructor."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.launch.launcher import launcher_of
+from tests.helpers import TINY, records
+
+WHOLE, FINITE = "give a whole number", "give a finite number"
+
+
+@pytest.mark.parametrize(
+    ("launcher", "option", "value", "said"),
+    [
+        ("workers.Workers", "processes", "two", f"processes=two: {WHOLE}"),
+        ("workers.Workers", "processes", None, f"processes=null: {WHOLE}"),
+        ("workers.Workers", "processes", 1.5, f"processes=1.5: {WHOLE}"),
+        ("workers.Workers", "processes", True, f"processes=true: {WHOLE}"),
+        ("workers.Workers", "processes", "1\n2", f"processes=1 2: {WHOLE}"),
+        ("workers.Workers", "gpus", "x", f"gpus=x: {FINITE} or null"),
+        ("workers.Workers", "exclusive", 1, "exclusive=1: give true or false"),
+        ("slurm.Slurm", "minutes", "abc", f"minutes=abc: {WHOLE}"),
+        ("slurm.Slurm", "memory_gb", float("inf"), f"memory_gb=Infinity: {FINITE}"),
+        pytest.param("slurm.Slurm", "memory_gb", 10**400, f"characters): {FINITE}", id="huge"),
+        ("slurm.Slurm", "options", "abc", "options=abc: give a mapping such as {name: value} or null"),
+        ("ray.Ray", "cpus", "x", f"cpus=x: {FINITE} or null"),
+        ("ray.Ray", "cpus", float("nan"), f"cpus=NaN: {FINITE} or null"),
+        ("ray.Ray", "retries", 1.5, f"retries=1.5: {WHOLE}"),
+        ("ray.Ray", "address", None, "address=null: give a text"),
+    ],
+)
+def test_an_option_of_a_wrong_kind_is_one_line(launcher: str, option: str, value: Any, said: str) -> None:
+    with pytest.raises(BenchError) as caught:
+        launcher_of({"_target_": f"bench.launch.{launcher}", option: value})
+    assert str(caught.value).startswith(f"launch.{option}=")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_fits_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    submitit = pytest.importorskip("submitit")
+    monkeypatch.setattr(submitit.SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    options = {"memory_gb": 2, "account": 2024, "partition": None, "options": {"qos": "low"}, "detach": True}
+    made: Any = launcher_of({"_target_": "bench.launch.slurm.Slurm", **options})
+    assert (made.parameters["mem"], made.parameters["account"], made.parameters["partition"]) == ("2048M", "2024", None)
+
+
+def test_a_command_with_such_an_option_begins_nothing(bench_call: Callable, tmp_path: Path) -> None:
+    answer = bench_call("run", *TINY, "model=gaussian", "launch=workers", "launch.processes=two")
+    assert (answer.code, answer.err) == (2, f"bench: launch.processes=two: {WHOLE}\n")
+    assert not records(tmp_path / "results/scratch")
