@@ -1,15 +1,21 @@
 """Cells as tasks of a Ray cluster, one a cell, on machines that share the results folder."""
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench.cells.pool import Pool
 from bench.errors import BenchError
 from bench.launch.files import FilePool, State
 
 PRIVATE = "local"
+OF_RAY = {PRIVATE, "auto"}
+"""Addresses that Ray itself knows what to do with."""
+CONNECT = 3.0
+"""Seconds in which a cluster takes a connection; Ray itself tries for minutes."""
 IN_FLIGHT = 1_000
 """Cells that are handed to the cluster at a time; the rest wait here."""
 
@@ -63,6 +69,7 @@ class Ray:
         Raises:
             BenchError: it cannot be reached, or no machine of it has what a cell asks for.
         """
+        check_listens(self.address)
         try:
             self.ray.init(address=self.address, include_dashboard=False, log_to_driver=False, logging_level="error")
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -91,6 +98,27 @@ class Ray:
                 raise BenchError(
                     f"launch.{name}={asked:g}: no machine of the cluster has more than {most:g}; ask for less"
                 )
+
+
+def check_listens(address: str) -> None:
+    """Refuses an address of a cluster, `host:port` or `ray://host:port`, where nobody takes a connection.
+
+    Raises:
+        BenchError: it is no such address, or nobody listens there.
+    """
+    if address in OF_RAY:
+        return
+    try:
+        place = urlsplit(address if "://" in address else f"//{address}")
+        where = place.hostname, place.port
+    except ValueError:
+        where = None, None
+    if not all(where):
+        raise BenchError(f"launch.address={address}: no address of a cluster; give host:port, auto or local")
+    try:
+        socket.create_connection(where, timeout=CONNECT).close()
+    except (OSError, UnicodeError) as error:
+        raise BenchError(f"launch.address={address}: no Ray cluster there: {error}; start it, or give auto") from error
 
 
 def do(folder: str) -> int:

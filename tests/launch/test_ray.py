@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -96,6 +97,31 @@ def test_what_no_node_could_run_is_refused_at_once(ray: Any, bench_call: Callabl
     assert "launch.cpus=9999" in bench_call("run", *TINY, "model=gaussian", "launch=ray", "launch.cpus=9999").err
     assert time.monotonic() - began < 60
     assert not (tmp_path / "results").exists() or not records(tmp_path / "results/scratch")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:{port}", "no Ray cluster there: "),
+        ("ray://127.0.0.1:{port}", "no Ray cluster there: "),
+        ("no-such-host.invalid:{port}", "no Ray cluster there: "),
+        ("127.0.0.1", "no address of a cluster; give host:port, auto or local"),
+        ("ray://head", "no address of a cluster"),
+        ("127.0.0.1:port", "no address of a cluster"),
+    ],
+)
+def test_an_address_where_nobody_listens_is_refused_at_once(
+    ray: Any, bench_call: Callable, address: str, said: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = address.format(port=taken.getsockname()[1])
+        began = time.monotonic()
+        answer = bench_call("run", *TINY, "model=gaussian", "launch=ray", f"launch.address={address}")
+    assert answer.code == 2
+    assert answer.err.startswith(f"bench: launch.address={address}: {said}")
+    assert answer.err.count("\n") == 1
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.cluster
