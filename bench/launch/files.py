@@ -108,7 +108,8 @@ class FilePool:
         """A process for the task; the cluster gets it with the next look at what happens."""
         folder = self.place / secrets.token_hex(4)
         surroundings = {"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
-        write_atomically(folder / TASK, json.dumps({**task, "surroundings": surroundings}), within=self.place.parent)
+        words = json.dumps({**task, "surroundings": surroundings})
+        write_atomically(folder / TASK, words, within=self.place.parent, private=True)  # an environment has secrets
         process = Remote(0, -1, -1, folder=folder, cluster=self.cluster)
         self.running.append(process)
         return process

@@ -40,13 +40,32 @@ def run(folder: Path, is_stopped: Callable[[], bool] = lambda: False) -> int:
             or begins again: how the cell ended is not written, and the scheduler's next signal is waited for.
     """
     words: dict[str, Any] = json.loads((folder / TASK).read_text())
+    try:
+        status = attempt(folder, words, is_stopped)
+        if status is None:
+            return -signal.SIGTERM
+        write_atomically(folder / ENDED, json.dumps(status), within=folder)
+    except Exception:
+        leave(folder, words)
+        raise
+    leave(folder, words)
+    return status
+
+
+def attempt(folder: Path, words: dict[str, Any], is_stopped: Callable[[], bool]) -> int | None:
+    """Does the task once; how its process ended, or None where the scheduler has told it to end.
+
+    Raises:
+        OSError: the process cannot be started.
+        CannotWrite: the folder cannot be written.
+    """
     given = words["surroundings"]
     given["environment"] = {**given["environment"], **os.environ}  # a scheduler's own variables are this machine's
     own = folder / OWN
-    own.write_text(json.dumps(words))
+    write_atomically(own, json.dumps(words), within=folder, private=True)
     lifeline, kept = os.pipe()
-    attempt = next(number for number in count() if not messages_of(folder, number).exists())
-    with open(own) as task, open(messages_of(folder, attempt), "xb") as messages, open(folder / OUTPUT, "ab") as output:
+    number = next(number for number in count() if not messages_of(folder, number).exists())
+    with open(own) as task, open(messages_of(folder, number), "xb") as messages, open(folder / OUTPUT, "ab") as output:
         descriptors = f"{task.fileno()},{messages.fileno()}"
         process = subprocess.Popen(
             interpreter("worker", descriptors, str(lifeline)),
@@ -64,16 +83,19 @@ def run(folder: Path, is_stopped: Callable[[], bool] = lambda: False) -> int:
         status = process.wait()
         if status == -signal.SIGTERM and becomes(is_stopped, SOON):
             becomes(lambda: False, KILLED)
-            return status
+            return None
     finally:
         over.set()
         os.close(kept)
-    write_atomically(folder / ENDED, json.dumps(status), within=folder)
-    if words.get("detached"):  # nobody reads it
+    return status
+
+
+def leave(folder: Path, words: dict[str, Any]) -> None:
+    """Removes the folder of a detached task, which nobody reads."""
+    if words.get("detached"):
         shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
-    return status
 
 
 def becomes(true: Callable[[], bool], seconds: float) -> bool:

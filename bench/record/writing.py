@@ -23,12 +23,13 @@ LARGE = 600_000
 """Bytes from which on a table is compressed: results are committed, and such a one shrinks to a fifth."""
 
 
-def write_atomically(path: Path, content: str | bytes, within: Path | None = None) -> None:
+def write_atomically(path: Path, content: str | bytes, within: Path | None = None, private: bool = False) -> None:
     """Writes `path` whole or not at all.
 
     Args:
         within: a folder that is there as long as its file system is. It is never made: while it is gone it is waited
             for, so that nothing is written to what a mount left behind. None makes every folder that is not there.
+        private: whether the file and the folder that it lies in are for its user alone.
 
     Raises:
         CannotWrite: the folder cannot be written, is gone for longer than `PATIENCE`, or the disk is full; nothing is
@@ -38,7 +39,7 @@ def write_atomically(path: Path, content: str | bytes, within: Path | None = Non
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            write_once(path, data, within)
+            write_once(path, data, within, private)
             return
         except OSError as error:
             if within is None or error.errno not in GONE or time.monotonic() > end:
@@ -61,7 +62,7 @@ def there(folder: Path) -> bool:
         return False
 
 
-def write_once(path: Path, data: bytes, within: Path | None) -> None:
+def write_once(path: Path, data: bytes, within: Path | None, private: bool) -> None:
     """Writes a scratch file, then gives it the name; nothing is left behind where that fails.
 
     Raises:
@@ -72,7 +73,10 @@ def write_once(path: Path, data: bytes, within: Path | None) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         make_folders(path.parent, within)
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666), "wb") as file:
+        if private:
+            path.parent.chmod(0o700)
+        mode = 0o600 if private else 0o666
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
