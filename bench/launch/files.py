@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from bench.cells.process import Event, Process
+from bench.errors import BenchError
 from bench.launch.remote import ENDED, OUTPUT, TASK, messages_of
 from bench.record.writing import write_atomically
 
@@ -28,11 +29,23 @@ LATE = 30.0
 """Seconds that a file system may take to show what a process of another machine wrote last."""
 
 
+ARRAY = 1_000
+"""Processes that are handed over together at most: SLURM's own largest array has 1,001."""
+ONCE_MORE = 10.0
+"""Seconds behind which a cluster is asked again that has refused processes."""
+PATIENCE = 600.0
+"""Seconds for which a cluster may refuse all processes while none of this command runs."""
+
+
 class Cluster(Protocol):
     """What runs the commands, and what a handle of it stands for."""
 
     def submit(self, folders: list[Path]) -> list[str]:
-        """Runs `bench.launch.remote.run` for each folder, now or when there is room; a handle each."""
+        """Runs `bench.launch.remote.run` for each folder, now or when there is room; a handle each.
+
+        Raises:
+            BenchError: it refuses them, for now or for ever.
+        """
         ...
 
     def state(self, handle: str) -> tuple[State, str]:
@@ -95,14 +108,23 @@ class Remote(Process):
 
 
 class FilePool:
-    """Processes on a cluster; see `bench.launch.launcher.CellPool`."""
+    """Processes on a cluster; see `bench.launch.launcher.CellPool`.
+
+    Attributes:
+        handed: whether the cluster has taken any.
+        refused: when it refused some last, and first since it took any, by the monotonic clock; None where it took
+            the last ones.
+    """
 
     queues = True
 
-    def __init__(self, cluster: Cluster, study: Path) -> None:
-        self.cluster, self.place = cluster, (study / FOLDER).absolute()
+    def __init__(self, cluster: Cluster, study: Path, parallel: int = sys.maxsize) -> None:
+        """Of what is handed over together the cluster itself runs `parallel` at a time."""
+        self.cluster, self.place, self.parallel = cluster, (study / FOLDER).absolute(), parallel
         self.running: list[Remote] = []
         self.asked = 0.0
+        self.handed = False
+        self.refused: tuple[float, float] | None = None
 
     def start(self, task: dict[str, Any]) -> Process:
         """A process for the task; the cluster gets it with the next look at what happens."""
@@ -115,10 +137,44 @@ class FilePool:
         return process
 
     def submit(self) -> None:
-        """Hands the processes that were started since the last call to the cluster, all at once."""
-        new = [process for process in self.running if not process.handle]
+        """Hands processes that were started to the cluster. One that refuses is asked again while others run.
+
+        Raises:
+            BenchError: it refuses the first ones, or has refused all for `PATIENCE`.
+        """
+        now = time.monotonic()
+        last, first = self.refused or (-ONCE_MORE, now)
+        if now - last < ONCE_MORE:
+            return
+        try:
+            self.hand_over(self.room())
+            self.refused = None
+        except BenchError as error:
+            runs = any(process.handle for process in self.running)
+            if not self.handed or (not runs and now - first > PATIENCE):
+                raise
+            if self.refused is None:
+                print(f"warning: {error}; asked again every {ONCE_MORE:g} s", file=sys.stderr)
+            self.refused = now, first
+
+    def hand_over(self, most: int) -> None:
+        """Hands so many processes at most to the cluster, all at once.
+
+        Raises:
+            BenchError: it refuses them.
+        """
+        new = [process for process in self.running if not process.handle][:most]
         for process, handle in zip(new, self.cluster.submit([each.folder for each in new]) if new else [], strict=True):
             process.handle = handle
+            self.handed = True
+
+    def room(self) -> int:
+        """How many processes the cluster is given now: an array, and behind it only as many as run at a time.
+
+        A later array knows nothing of those before it: both together would run more.
+        """
+        there = sum(bool(process.handle) for process in self.running)
+        return ARRAY if there == 0 else max(0, min(ARRAY, self.parallel - there))
 
     def events(self, seconds: float) -> Iterator[Event]:
         """What happens within so many seconds; at once what has happened already."""
@@ -139,6 +195,8 @@ class FilePool:
             self.asked = now
         for process in tuple(self.running):
             yield from (Event(process, message) for message in process.new_messages())
+            if not process.handle:
+                continue
             if ask or process.gone is not None:
                 self.settle(process, now)
             elif (process.folder / ENDED).exists():
@@ -166,10 +224,17 @@ class FilePool:
             process.lost = f"the cluster ended it: {word}" if word else "the cluster lost it"
 
     def leave(self) -> None:
-        """Hands what was started to the cluster and leaves it there; each process removes its own folder."""
-        self.submit()
-        self.running = []
-        self.cluster.close()
+        """Hands what was started to the cluster and leaves it there; each process removes its own folder.
+
+        Raises:
+            BenchError: the cluster refuses some; those that it took stay.
+        """
+        try:
+            while any(not process.handle for process in self.running):
+                self.hand_over(ARRAY)
+        finally:
+            self.running = [process for process in self.running if not process.handle]
+            self.end()
 
     def end(self) -> None:
         """Ends all processes and leaves the cluster."""

@@ -57,7 +57,8 @@ class Slurm:
             options: others of sbatch, by their long names with underscores, such as `{qos: low}`.
             detach: submits all cells and leaves; `bench status` then says where the study stands.
             exclusive: gives each cell a machine of its own.
-            processes: cells that are handed to SLURM at a time.
+            processes: cells that are handed to SLURM at a time, a thousand at most; the next ones follow when fewer
+                than `parallel` are left of them.
 
         Raises:
             BenchError: submitit or SLURM is not installed, or a number is out of range.
@@ -100,7 +101,7 @@ class Slurm:
         Raises:
             BenchError: sbatch has no such option.
         """
-        return FilePool(self.cluster(study, threads), study)
+        return FilePool(self.cluster(study, threads), study, self.parameters["array_parallelism"])
 
     def cluster(self, study: Path, threads: int) -> "SlurmCluster":
         """What hands jobs to SLURM, its logs in the study's folder.

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,81 +14,14 @@ from bench.cells.planning import planned
 from bench.cells.pool import Pool
 from bench.cells.process import Event
 from bench.errors import BenchError
-from bench.launch import files
-from bench.launch.files import FOLDER, FilePool, State
+from bench.launch.files import FOLDER, FilePool
 from bench.launch.launcher import launcher_of
 from bench.launch.workers import DealtPool, Workers
 from bench.record.runs import FOLDER as RUNS
 from tests.helpers import CLOCKS, TINY, records
+from tests.launch.processes_here import OnProcesses, Processes
 
-ROOT = Path(__file__).parents[2]
 STUDY = ["run", "-m", *TINY, "study=scratch", "model=affine,slow", "seed=0,1", "model.width=4"]
-
-
-class Processes:
-    """A cluster that begins a command again whose wrapper was killed, `retries` times."""
-
-    def __init__(self, retries: int = 1) -> None:
-        self.retries = retries
-        self.jobs: dict[str, subprocess.Popen[bytes]] = {}
-        self.begun: dict[str, int] = {}
-        self.arrays: list[int] = []
-        self.cancelled: list[str] = []
-        self.forgotten: list[int] = []
-
-    def submit(self, folders: list[Path]) -> list[str]:
-        self.arrays.append(len(folders))
-        for folder in folders:
-            self.begin(str(folder))
-        return [str(folder) for folder in folders]
-
-    def begin(self, folder: str) -> None:
-        self.begun[folder] = self.begun.get(folder, -1) + 1
-        path = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self.jobs[folder] = subprocess.Popen([sys.executable, "-m", "bench.launch.remote", folder], env=path)
-
-    def state(self, handle: str) -> tuple[State, str]:
-        code = self.jobs[handle].poll()
-        if code is None:
-            return "running", ""
-        if code < 0 and self.begun[handle] < self.retries:
-            self.begin(handle)
-            return "waiting", ""
-        return "ended", f"code {code}"
-
-    def cancel(self, handle: str) -> None:
-        self.cancelled.append(handle)
-        self.jobs[handle].kill()
-
-    def forget(self, handle: str, status: int) -> None:
-        self.forgotten.append(status)
-
-    def close(self) -> None:
-        for job in self.jobs.values():
-            job.kill()
-            job.wait()
-
-
-class OnProcesses:
-    """A launcher on that cluster."""
-
-    def __init__(self, retries: int = 1) -> None:
-        self.processes, self.cluster, self.detach = 4, Processes(retries), False
-
-    def threads(self, asked: int | None) -> int | None:
-        return None
-
-    def pool(self, study: Path, threads: int, local: Pool) -> FilePool:
-        return FilePool(self.cluster, study)
-
-
-@pytest.fixture
-def on_processes(monkeypatch: pytest.MonkeyPatch) -> OnProcesses:
-    made = OnProcesses()
-    monkeypatch.setattr("bench.launch.launched.launcher_of", lambda launch: made)
-    monkeypatch.setattr(files, "ASK", 0.2)
-    monkeypatch.setattr(files, "LATE", 0.5)
-    return made
 
 
 def numbers(study: Path) -> dict[str, dict[str, object]]:

@@ -8,7 +8,7 @@ import pytest
 
 from bench.launch.files import FOLDER, FilePool
 from bench.launch.remote import OWN, TASK, attempt, run
-from tests.launch.test_files import Processes
+from tests.launch.processes_here import Processes
 
 
 def mode(path: Path) -> int:
