@@ -21,8 +21,8 @@ IN_FLIGHT = 1_000
 """Cells that are handed to SLURM at a time; the rest wait here."""
 REFRESH = 5.0
 """Seconds between two questions to the accounting."""
-WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "PREEMPTED", "SUSPENDED", "CONFIGURING", "RESIZING"}
-"""States of a job that will run, or run again."""
+WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SUSPENDED", "CONFIGURING", "RESIZING"}
+"""States of a job that will run, or run again. PREEMPTED is none: one that is put back has a newer record soon."""
 RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT"}
 
 

@@ -65,6 +65,29 @@ def test_an_accounting_that_gives_no_answer_is_said_once(
     assert cluster.state("7_1") == ("waiting", "PENDING")
 
 
+def test_a_pre_empted_job_has_ended_where_it_is_not_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under PreemptMode=CANCEL that is its last state; under REQUEUE another record follows within seconds."""
+    sacct = tmp_path / "sacct"
+    sacct.write_text("#!/bin/sh\necho '7_0|PREEMPTED'\n")
+    sacct.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    cluster = launcher.SlurmCluster(executor=None, logs=tmp_path)
+    pool = files.FilePool(cluster, tmp_path)
+    process = files.Remote(0, -1, -1, folder=tmp_path / "0", handle="7_0", cluster=cluster)
+    cluster.handles = {"7_0"}
+    pool.settle(process, 1.0)
+    assert (process.gone, process.status) == (1.0, None)
+    sacct.write_text("#!/bin/sh\necho '7_0|PENDING'\n")
+    cluster.ask()
+    pool.settle(process, 2.0)
+    assert process.gone is None, "it was put back"
+    sacct.write_text("#!/bin/sh\necho '7_0|PREEMPTED'\n")
+    cluster.ask()
+    pool.settle(process, 3.0)
+    pool.settle(process, 4.0 + files.LATE)
+    assert (process.status, process.lost) == (1, "the cluster ended it: PREEMPTED")
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     pytest.importorskip("submitit", reason="submitit is an extra: pip install -e '.[slurm]'")
