@@ -48,11 +48,11 @@ class Workers:
         """The processes of this machine, or such as are dealt GPUs.
 
         Raises:
-            BenchError: it shall be theirs alone and is not, or there is no GPU to deal out.
+            BenchError: it shall be theirs alone and is not, or there are too few GPUs to deal out.
         """
         if self.exclusive:
             check_quiet()
-        return local if self.gpus is None else DealtPool(visible_gpus(), self.gpus)
+        return local if self.gpus is None else DealtPool(visible_gpus(), self.gpus, self.processes)
 
 
 class DealtPool(Pool):
@@ -63,25 +63,25 @@ class DealtPool(Pool):
         dealt: process -> its GPU.
     """
 
-    def __init__(self, gpus: list[str], share: float) -> None:
-        """`share` of a GPU goes to each process.
+    def __init__(self, gpus: list[str], share: float, processes: int) -> None:
+        """`share` of a GPU goes to each of so many processes side by side.
 
         Raises:
-            BenchError: there is no GPU.
+            BenchError: there is no GPU, or they have no room for so many.
         """
         super().__init__()
         if not gpus:
             raise BenchError("launch.gpus: no GPU is visible here; leave it null")
         self.places = dict.fromkeys(gpus, round(1 / share))
+        if processes > (room := sum(self.places.values())):
+            raise BenchError(
+                f"launch.processes={processes}: the GPUs here ({len(self.places)}) have room for {room}; ask for {room}"
+            )
         self.dealt: dict[Process, str] = {}
 
     def start(self, task: dict[str, Any]) -> Process:
         """A process on the GPU that has the most room."""
         gpu = max(self.places, key=lambda gpu: self.places[gpu])
-        if self.places[gpu] < 1:
-            raise BenchError(
-                f"launch.processes: {len(self.places)} GPUs have no room for more processes; ask for fewer"
-            )
         before = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
         try:

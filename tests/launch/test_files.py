@@ -198,12 +198,24 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     started = [pool.start({}) for _ in range(4)]
     assert sorted(map(str, seen)) == ["3", "3", "5", "5"]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "3,5"
-    with pytest.raises(BenchError, match="no room"):
-        pool.start({})
     monkeypatch.setattr(Pool, "events", lambda pool, seconds: iter([Event(started[0], None)]))
     list(pool.events(0.0))
     pool.start({})
     assert seen[-1] == seen[0]
+    with pytest.raises(BenchError, match=r"launch\.processes=5: the GPUs here \(2\) have room for 4; ask for 4"):
+        Workers(processes=5, gpus=0.5).pool(tmp_path, 1, Pool())
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(BenchError, match="no GPU is visible here"):
         Workers(gpus=1).pool(tmp_path, 1, Pool())
+
+
+def test_more_processes_than_gpus_have_room_for_begin_nothing(
+    bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    answer = bench_call(
+        "run", "-m", *TINY, "model=gaussian", "seed=0,1,2", "launch=workers", "launch.processes=3", "launch.gpus=0.5"
+    )
+    said = "bench: launch.processes=3: the GPUs here (1) have room for 2; ask for 2\n"
+    assert (answer.code, answer.err) == (2, said)
+    assert not records(tmp_path / "results/scratch")
