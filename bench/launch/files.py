@@ -18,7 +18,7 @@ from bench.launch.remote import ENDED, OUTPUT, TASK, messages_of
 from bench.record.writing import write_atomically
 
 FOLDER = "launch"
-"""In a study's folder: a folder for each process."""
+"""In a study's folder: a folder for each process, gone when it has ended."""
 
 State = Literal["waiting", "running", "ended"]
 LOOK = 0.2

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.launch.files import FilePool, State
 
 LOGS = "logs"
-"""In the launcher's folder: what submitit and SLURM write."""
+"""In a study's folder: what submitit and SLURM write of each job; of jobs that ended well it goes."""
 IN_FLIGHT = 1_000
 """Cells that are handed to SLURM at a time; the rest wait here."""
 REFRESH = 5.0
