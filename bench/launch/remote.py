@@ -21,6 +21,8 @@ from typing import Any
 from bench.cells.lock import BEAT, Lock, read
 from bench.cells.order import from_plain
 from bench.cells.pool import interpreter
+from bench.cells.process import Process
+from bench.launch.detached import close
 from bench.record.writing import write_atomically
 
 TASK, OUTPUT, ENDED = "task.json", "output", "ended"
@@ -41,19 +43,22 @@ def run(folder: Path, is_stopped: Callable[[], bool] = lambda: False) -> int:
     """
     words: dict[str, Any] = json.loads((folder / TASK).read_text())
     try:
-        status = attempt(folder, words, is_stopped)
-        if status is None:
+        process = attempt(folder, words, is_stopped)
+        if process is None:
             return -signal.SIGTERM
-        write_atomically(folder / ENDED, json.dumps(status), within=folder)
+        assert process.status is not None
+        write_atomically(folder / ENDED, json.dumps(process.status), within=folder)
+        if words.get("detached"):
+            leave_rows(folder, words, process)
     except Exception:
-        leave(folder, words)
+        remove(folder, words)
         raise
-    leave(folder, words)
-    return status
+    remove(folder, words)
+    return process.status
 
 
-def attempt(folder: Path, words: dict[str, Any], is_stopped: Callable[[], bool]) -> int | None:
-    """Does the task once; how its process ended, or None where the scheduler has told it to end.
+def attempt(folder: Path, words: dict[str, Any], is_stopped: Callable[[], bool]) -> Process | None:
+    """Does the task once; its process, which has ended, or None where the scheduler has told it to end.
 
     Raises:
         OSError: the process cannot be started.
@@ -64,8 +69,11 @@ def attempt(folder: Path, words: dict[str, Any], is_stopped: Callable[[], bool])
     own = folder / OWN
     write_atomically(own, json.dumps(words), within=folder, private=True)
     lifeline, kept = os.pipe()
-    number = next(number for number in count() if not messages_of(folder, number).exists())
-    with open(own) as task, open(messages_of(folder, number), "xb") as messages, open(folder / OUTPUT, "ab") as output:
+    with (
+        open(own) as task,
+        open(messages_of(folder, attempts(folder)), "xb") as messages,
+        open(folder / OUTPUT, "ab") as output,
+    ):
         descriptors = f"{task.fileno()},{messages.fileno()}"
         process = subprocess.Popen(
             interpreter("worker", descriptors, str(lifeline)),
@@ -87,10 +95,22 @@ def attempt(folder: Path, words: dict[str, Any], is_stopped: Callable[[], bool])
     finally:
         over.set()
         os.close(kept)
-    return status
+    return Process(process.pid, -1, -1, status=status)
 
 
-def leave(folder: Path, words: dict[str, Any]) -> None:
+def leave_rows(folder: Path, words: dict[str, Any], process: Process) -> None:
+    """Writes the rows of the cells that the process of a detached task left none of.
+
+    Raises:
+        CannotWrite: the results folder is not writable or full.
+    """
+    process.keep((folder / OUTPUT).read_bytes())
+    said = messages_of(folder, attempts(folder) - 1).read_bytes()
+    with contextlib.chdir(words["surroundings"]["folder"]):
+        close(words, process, said)
+
+
+def remove(folder: Path, words: dict[str, Any]) -> None:
     """Removes the folder of a detached task, which nobody reads."""
     if words.get("detached"):
         shutil.rmtree(folder, ignore_errors=True)
@@ -109,6 +129,11 @@ def becomes(true: Callable[[], bool], seconds: float) -> bool:
 def messages_of(folder: Path, attempt: int) -> Path:
     """The file of the messages of one attempt, counted from 0."""
     return folder / f"messages.{attempt}"
+
+
+def attempts(folder: Path) -> int:
+    """How often the task was begun."""
+    return next(number for number in count() if not messages_of(folder, number).exists())
 
 
 def keep_fresh(words: dict[str, Any], folder: str, pid: int, over: threading.Event) -> None:

@@ -58,10 +58,8 @@ class Processes:
 class OnProcesses:
     """A launcher on that cluster."""
 
-    detach = False
-
-    def __init__(self, retries: int = 1) -> None:
-        self.processes, self.cluster = 4, Processes(retries)
+    def __init__(self, retries: int = 1, detach: bool = False) -> None:
+        self.processes, self.cluster, self.detach = 4, Processes(retries), detach
 
     def threads(self, asked: int | None) -> int | None:
         return None
