@@ -8,6 +8,7 @@ refuses it (ENOLCK on NFS), the rename and the look at what was renamed remain.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -17,9 +18,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.errors import CannotWrite
+from bench.record.reading import CannotRead, Unreadable, json_object, text_of
 from bench.record.runs import runs_above
+from bench.record.typed import in_one_line
 from bench.record.writing import await_folder, hint, make_folders
 
 BEAT = 15.0
@@ -27,6 +31,9 @@ BEAT = 15.0
 
 STALE = 8 * BEAT
 """Seconds without a touch after which a holder on another machine counts as dead."""
+
+LOCK_BYTES = 4_096
+"""Largest lock."""
 
 WATCHED = 3 * BEAT
 """Seconds for which such a lock is watched before it is taken over."""
@@ -184,11 +191,31 @@ def create_directly(path: Path, text: str) -> bool:
 
 
 def read(path: Path) -> Holder:
-    """The holder that a lock names; nobody where it cannot be read, as one of an earlier version cannot."""
+    """The holder that a lock names; nobody where it names none, as one of an earlier version or a pipe does.
+
+    Raises:
+        FileNotFoundError: the lock is gone.
+        OSError: it cannot be read now.
+    """
     try:
-        return Holder(**json.loads(path.read_text()))
-    except (ValueError, TypeError):
+        return holder_in(json_object(text_of(path, LOCK_BYTES)))
+    except CannotRead as error:
+        raise OSError(errno.EIO, str(error)) from error
+    except Unreadable:
         return Holder("an unknown machine", "", 0, 0)
+
+
+def holder_in(content: dict[str, Any]) -> Holder:
+    """The holder that the content of a lock names, its host in one printable line.
+
+    Raises:
+        Unreadable: it names none.
+    """
+    match content:
+        case {"host": str(host), "machine": str(machine), "pid": int(pid), "start": int(start)}:
+            return Holder(in_one_line(host), machine, pid, start)
+        case _:
+            raise Unreadable("names no holder")
 
 
 def alive(holder: Holder, path: Path) -> bool:
@@ -232,11 +259,20 @@ def file_clock(path: Path) -> float:
         probe.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Holds `flock` on a file for the time of a `with`, where it can be had; a pipe is not waited for."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
 def remove_stale(path: Path) -> None:
     """Moves the lock of a dead holder out of the way; a lock that was taken in the meantime is put back."""
-    with contextlib.suppress(FileNotFoundError), open(path) as file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with contextlib.suppress(FileNotFoundError), guarded(path):
         if alive(read(path), path) or not silent(path):
             return
         aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.stale")

@@ -7,13 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.machine.stage import Stage
-from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
+from bench.record.reading import Unreadable, json_object, text_of
+from bench.record.typed import in_one_line
 
 FILE = "progress.json"
 EVERY = 2.0
 """Seconds between two writes within a phase."""
+BYTES = 10_000
+"""Largest file."""
+LAST = 1e10
+"""Seconds since 1970 that a time can be at most, of the year 2286."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,27 @@ class ProgressFile:
 def progress_in(folder: Path) -> Progress | None:
     """What a run's folder says; None where it says nothing."""
     try:
-        return Progress(**json_object(text_of(folder / FILE, RECORD_BYTES)))
-    except (OSError, Unreadable, TypeError):
+        return progress_of(json_object(text_of(folder / FILE, BYTES)))
+    except (OSError, Unreadable):
         return None
+
+
+def progress_of(content: dict[str, Any]) -> Progress:
+    """What the content of the file says, its texts in one printable line each.
+
+    Raises:
+        Unreadable: it is not what the bench writes.
+    """
+    match content:
+        case {
+            "phase": str(phase),
+            "share": None | int() | float() as share,
+            "value": str(value),
+            "about": str(about),
+            "began": int() | float() as began,
+            "share_then": int() | float() as share_then,
+            "at": int() | float() as at,
+        } if 0 <= (share or 0.0) <= 1 and 0 <= share_then <= 1 and 0 <= began <= LAST and 0 <= at <= LAST:
+            return Progress(in_one_line(phase), share, in_one_line(value), in_one_line(about), began, share_then, at)
+        case _:
+            raise Unreadable("no progress")

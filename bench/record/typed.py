@@ -110,6 +110,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
+def in_one_line(text: str) -> str:
+    """The text in one printable line."""
+    return printable(text).replace("\n", "\ufffd")
+
+
 def cut(text: str, length: int) -> str:
     """A longer text's beginning and how many characters it had, together `length` characters."""
     if len(text) <= length:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from bench.record.csv_cells import inert_cell
-from bench.record.typed import printable
+from bench.record.typed import in_one_line
 
 SLUG_LENGTH = 60
 NOT_IN_A_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -32,4 +32,4 @@ def plot_label(name: str) -> str:
 
 def said(path: Path) -> str:
     """A path in one printable line, whatever its folders are called."""
-    return printable(str(path)).replace("\n", "\ufffd")
+    return in_one_line(str(path))

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.cells.lock import Holder, alive, read
 from bench.cells.plans import plans_of
 from bench.cells.progress import Progress, progress_in
+from bench.record.reading import RECORD_BYTES, Unreadable, opened
 from bench.record.runs import FOLDER, entries, run_paths
 from bench.record.store import committed_statuses
 
@@ -83,13 +84,18 @@ def cells_of(study: Path) -> Cells:
 
 
 def heads(runs: Path) -> Iterator[tuple[str, str]]:
-    """The id and the beginning of the record of each run that has one."""
+    """The id and the beginning of the record of each run that has one; nothing of one that cannot be read."""
     for path in run_paths(runs):
         try:
-            with open(path / "record.json", "rb") as file:
-                yield path.name, file.read(HEAD).decode(errors="replace")
-        except (FileNotFoundError, NotADirectoryError):
+            with opened(path / "record.json", RECORD_BYTES) as file:
+                text = file.read(HEAD).decode(errors="replace")
+        except FileNotFoundError:
             continue
+        except (Unreadable, OSError):
+            if not path.is_dir():
+                continue
+            text = ""
+        yield path.name, text
 
 
 def held(runs: Path) -> tuple[list[Running], list[Path]]:
@@ -100,11 +106,11 @@ def held(runs: Path) -> tuple[list[Running], list[Path]]:
             continue
         run_id = path.name[1:].removesuffix(".lock")
         try:
-            holder, touched = read(path), path.stat().st_mtime
+            holder, touched = read(path), path.lstat().st_mtime
             if not alive(holder, path):
                 stale.append(path)
                 continue
-        except FileNotFoundError:
+        except OSError:  # gone, or not to be read now
             continue
         progress = progress_in(path.with_name(run_id))
         heard = max(touched, progress.at if progress else 0.0)

@@ -10,8 +10,10 @@ from pathlib import Path
 from bench.cells.lock import remove_stale
 from bench.cells.progress import FILE as PROGRESS
 from bench.errors import BenchError
+from bench.record.reading import RECORD_BYTES, Unreadable, text_of
 from bench.record.runs import FOLDER, entries, listed
 from bench.record.store import FINISHED, SCRATCH
+from bench.record.typed import in_one_line
 from bench.upkeep.cells import TRIALS, Cells, cells_of
 
 AROUND_LOCKS = re.compile(r"\..+\.lock\..+|.+\.(?:stale|clock)")
@@ -20,7 +22,7 @@ BROKEN = {
     "record.json.broken": "record that could not be read; the run was made again, or is to be",
     "checkpoint.safetensors.broken": "checkpoint that could not be read; training began anew, or is to",
 }
-VERSION = re.compile(r'^ "(entry_version|training_version)": (\d+)', re.MULTILINE)
+VERSION = re.compile(r'^ "(entry_version|training_version)": (\d{1,9}),?$', re.MULTILINE)
 
 Versions = Callable[[str], tuple[int, int] | None]
 """The version of an entry of that name and that of training, as the code has them now; None for an unknown name."""
@@ -89,8 +91,8 @@ def is_scratch(name: str) -> bool:
 def superseded(folder: Path, versions: Versions) -> str:
     """Why a run's folder is of code of before; empty where it is not."""
     try:
-        text = (folder / "record.json").read_text(errors="replace")
-    except OSError:
+        text = text_of(folder / "record.json", RECORD_BYTES)
+    except (OSError, Unreadable):
         return ""
     made = {name: int(number) for name, number in VERSION.findall(text)}
     model = re.search(r'^ "model": "([^"]*)"', text, re.MULTILINE)
@@ -121,7 +123,7 @@ def clean_command(study: Path, remove: bool, versions: Versions, say: Callable[[
     """
     found = leftovers(study, versions)
     for one in found:
-        say(f"{one.path}  {one.size / 1e3:.1f} kB  {one.why}")
+        say(in_one_line(f"{one.path}  {one.size / 1e3:.1f} kB  {one.why}"))
     total = f"{len(found)} of them, {sum(one.size for one in found) / 1e6:.1f} MB"
     if not found:
         say("nothing to clean")

@@ -13,7 +13,7 @@ from bench.cells.dry_run import clock
 from bench.cells.plans import Plan, plans_of
 from bench.errors import BenchError
 from bench.record.columns import STATUSES
-from bench.record.typed import cut, printable
+from bench.record.typed import cut, in_one_line, printable
 from bench.upkeep.cells import BROKEN, RUNNING, TRIALS, WAITING, Cells, Running, cells_of
 
 ORDER = (*STATUSES, BROKEN, RUNNING, WAITING)
@@ -175,7 +175,7 @@ def status_command(
     """
     while True:
         status = status_of(study)
-        say(json.dumps(status.plain()) if as_json else "\n".join(lines(status)))
+        say(json.dumps(status.plain()) if as_json else "\n".join(map(in_one_line, lines(status))))
         if not watch or not status.running:
             return 0
         sleep(EVERY)

@@ -1,0 +1,116 @@
+"""The commands between runs on a study's folder that a stranger made: nothing hangs, and no text moves a terminal."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cells.lock import Lock, this_process
+from bench.cells.progress import FILE, progress_in
+from bench.record.runs import run_path
+from bench.upkeep.cells import heads
+from bench.upkeep.clean import leftovers, superseded
+from bench.upkeep.status import status_command
+
+PROGRESS = {"phase": "train", "share": 0.5, "value": "", "about": "", "began": 1.0, "share_then": 0.0, "at": 2.0}
+
+
+@pytest.fixture(autouse=True)
+def soon() -> Iterator[None]:
+    """Ends a test that hangs, as one that waits for a pipe does."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    usual = signal.signal(signal.SIGALRM, late)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, usual)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "scratch"
+
+
+def run_of(study: Path, seed: int = 0) -> Path:
+    """The folder of a run, made."""
+    folder = run_path(study / "runs", f"moons-affine-s{seed}-be00000{seed}")
+    folder.mkdir(parents=True)
+    return folder
+
+
+def put(kind: str, path: Path) -> None:
+    """Something that is no plain file, or a large one."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with open(path, "wb") as file:
+            file.truncate(10_000_000_000)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_what_is_no_plain_file_is_a_broken_record_no_holder_and_no_progress(kind: str, study: Path) -> None:
+    folder = run_of(study)
+    put(kind, folder / "record.json")
+    put(kind, folder / FILE)
+    lock = Lock(folder)
+    put(kind, lock.path)
+    said: list[str] = []
+    assert dict(heads(study / "runs")) == {folder.name: ""}
+    assert progress_in(folder) is None
+    assert lock.holder() is None
+    assert status_command(study, False, False, said.append) == 0
+    assert said[0].startswith("scratch: 1 broken\n1 locks of processes that died")
+    assert [one.path for one in leftovers(study, lambda model: (1, 1))] == [lock.path]
+    assert lock.take() is None, "a process takes it over"
+    lock.release()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"phase": 3}, {"share": "half"}, {"share": float("nan")}, {"at": None}, {"at": 1e300}, {"about": ["x"]}],
+)
+def test_progress_of_another_kind_is_none(other: dict[str, Any], study: Path) -> None:
+    folder = run_of(study)
+    (folder / FILE).write_text(json.dumps(PROGRESS))
+    assert progress_in(folder) is not None
+    (folder / FILE).write_text(json.dumps(PROGRESS | other))
+    assert progress_in(folder) is None
+
+
+@pytest.mark.parametrize("other", [{"host": 3}, {"machine": []}, {"pid": "1"}, {"start": None}])
+def test_a_lock_of_another_kind_names_nobody(other: dict[str, Any], study: Path) -> None:
+    lock = Lock(run_of(study))
+    lock.path.write_text(json.dumps(asdict(this_process())))
+    assert lock.holder() == this_process()
+    lock.path.write_text(json.dumps(asdict(this_process()) | other))
+    assert lock.holder() is None
+
+
+def test_what_strangers_wrote_reaches_the_terminal_printable(study: Path) -> None:
+    folder = run_of(study)
+    bad = "\x1b[2J\nscratch: 9 ok\u202e"
+    (folder / FILE).write_text(json.dumps(PROGRESS | {"phase": bad, "value": bad}))
+    Lock(folder).path.write_text(json.dumps(asdict(this_process()) | {"host": bad}))
+    said: list[str] = []
+    status_command(study, False, False, said.append)
+    assert said[0].count("\n") == 2
+    assert "\x1b" not in said[0]
+    assert "\u202e" not in said[0]
+
+
+def test_a_version_of_many_digits_is_none(study: Path) -> None:
+    folder, text = run_of(study), '{\n "model": "affine",\n "entry_version": %s,\n "training_version": 1\n}\n'
+    (folder / "record.json").write_text(text % 1)
+    assert "of version 1, which is 2 now" in superseded(folder, lambda model: (2, 1))
+    (folder / "record.json").write_text(text % ("1" * 5_000))
+    assert superseded(folder, lambda model: (2, 1)) == ""
