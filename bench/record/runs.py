@@ -52,6 +52,14 @@ def run_paths(runs: Path) -> list[Path]:
     return [path for path in entries(runs) if not path.name.startswith(".")]
 
 
+def stranger(folder: Path) -> Path | None:
+    """The first in a run's folder that is neither a plain file nor a folder; the folder itself where it is a link."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink() or (path.exists() and not path.is_dir() and not path.is_file()):
+            return path
+    return None
+
+
 def listed(folder: Path) -> list[str]:
     """The names in a folder; none where it is none."""
     try:

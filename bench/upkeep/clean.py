@@ -46,6 +46,8 @@ class Leftover:
 def leftovers(study: Path, versions: Versions) -> list[Leftover]:
     """What nothing needs in a study's folder and that of its trials; nothing that a living process holds.
 
+    What lies behind a link is not looked at, but for that of the study's folder itself.
+
     Raises:
         BenchError: there is no such study, or its table cannot be read.
     """
@@ -53,6 +55,8 @@ def leftovers(study: Path, versions: Versions) -> list[Leftover]:
         raise BenchError(f"no study in {study}: there is nothing to clean")
     found: list[Leftover] = []
     for folder in (study, study / TRIALS):
+        if (folder != study and folder.is_symlink()) or (folder / FOLDER).is_symlink():
+            continue
         cells = cells_of(folder)
         found += [Leftover(path, "lock of a process that died", size_of(path)) for path in cells.stale]
         found += [Leftover(path, why, size_of(path)) for path, why in of_runs(folder, cells, versions)]
@@ -66,7 +70,7 @@ def of_runs(study: Path, cells: Cells, versions: Versions) -> Iterator[tuple[Pat
         name = path.name
         if is_scratch(name) and path not in cells.stale:
             yield path, "scratch file of a process that died"
-        if name.startswith(".") or name in held or not path.is_dir():
+        if name.startswith(".") or name in held or path.is_symlink() or not path.is_dir():
             continue
         if why := superseded(path, versions):
             yield path, why
@@ -107,11 +111,10 @@ def superseded(folder: Path, versions: Versions) -> str:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder."""
+    """Bytes of a file, or of all files below a folder; of a link, its own."""
     with contextlib.suppress(OSError):
-        if path.is_dir():
-            return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
-        return path.stat().st_size
+        below = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+        return sum(one.lstat().st_size for one in below if not one.is_dir())
     return 0
 
 
@@ -140,7 +143,7 @@ def taken_away(found: Iterable[Leftover]) -> None:
     for one in found:
         if one.path.suffix == ".lock":
             remove_stale(one.path)
-        elif one.path.is_dir():
+        elif one.path.is_dir() and not one.path.is_symlink():
             shutil.rmtree(one.path, ignore_errors=True)
         else:
             with contextlib.suppress(FileNotFoundError):

@@ -12,9 +12,9 @@ from bench.cells.lock import locked
 from bench.cells.verify import numbers
 from bench.errors import BenchError, CannotWrite
 from bench.record.reading import Unreadable
-from bench.record.runs import FOLDER, listed, run_path, run_paths, runs_above
+from bench.record.runs import FOLDER, listed, run_path, run_paths, runs_above, stranger
 from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
-from bench.record.typed import cut, printable
+from bench.record.typed import cut, in_one_line, printable
 from bench.record.writing import make_folder
 from bench.upkeep.cells import TRIALS
 
@@ -34,7 +34,7 @@ def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
     """Brings the runs and trials of `source` into the study `into`, both results/STUDY; 1 where two of one id differ.
 
     A run that both have is left as it is. Where that of `into` did not end well or not at all, the other takes its
-    place, and what was there is moved to `aside/`.
+    place, and what was there is moved to `aside/`. A run with a link, a pipe or a device in its folder is left.
 
     Raises:
         BenchError: `source` has no runs, both folders are one, or they have no data set in common.
@@ -51,7 +51,7 @@ def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
             outcome, why = merged(into / part, source / part, path.name)
             outcomes[outcome] += 1
             if outcome in ("conflict", "left"):
-                say(f"{outcome}: {path.name}: {why}")
+                say(in_one_line(f"{outcome}: {path.name}: {why}"))
     say(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
     say(f"bench report {into.name} adds what was brought to its tables")
     return 1 if outcomes["conflict"] else 0
@@ -60,6 +60,9 @@ def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
 def merged(into: Path, source: Path, name: str) -> tuple[Outcome, str]:
     """Brings one run; what became of it, and why where it did not come."""
     theirs, ours = (run_path(study / FOLDER, name) for study in (source, into))
+    for folder in (theirs, ours):
+        if strange := stranger(folder):
+            return "left", f"{strange} is neither a plain file nor a folder, and links are not followed"
     record = ended(theirs)
     if record is None:
         return "left", f"it has not ended in {source}"
@@ -152,7 +155,7 @@ def copy(source: Path, target: Path) -> None:
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, scratch)
+        shutil.copytree(source, scratch, symlinks=True)
         os.replace(scratch, target)
     except (OSError, shutil.Error) as error:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -13,8 +13,10 @@ import pytest
 from bench.cells.lock import Lock, this_process
 from bench.cells.progress import FILE, progress_in
 from bench.record.runs import run_path
+from bench.record.store import RunFolder
 from bench.upkeep.cells import heads
-from bench.upkeep.clean import leftovers, superseded
+from bench.upkeep.clean import clean_command, leftovers, superseded
+from bench.upkeep.merge import merge_command
 from bench.upkeep.status import status_command
 
 PROGRESS = {"phase": "train", "share": 0.5, "value": "", "about": "", "began": 1.0, "share_then": 0.0, "at": 2.0}
@@ -43,6 +45,13 @@ def run_of(study: Path, seed: int = 0) -> Path:
     """The folder of a run, made."""
     folder = run_path(study / "runs", f"moons-affine-s{seed}-be00000{seed}")
     folder.mkdir(parents=True)
+    return folder
+
+
+def ended_run(study: Path, seed: int = 0, status: str = "ok", error: str | None = None) -> Path:
+    """The folder of a run that has ended."""
+    folder = run_of(study, seed)
+    RunFolder(folder).write_record({"run_id": folder.name, "status": status, "error": error})
     return folder
 
 
@@ -114,3 +123,50 @@ def test_a_version_of_many_digits_is_none(study: Path) -> None:
     assert "of version 1, which is 2 now" in superseded(folder, lambda model: (2, 1))
     (folder / "record.json").write_text(text % ("1" * 5_000))
     assert superseded(folder, lambda model: (2, 1)) == ""
+
+
+def test_clean_takes_nothing_behind_a_link(study: Path, tmp_path: Path) -> None:
+    elsewhere = ended_run(tmp_path / "elsewhere")
+    for name in ("checkpoint.safetensors", "record.json.broken", FILE, ".record.json.123"):
+        (elsewhere / name).write_text("x")
+    (study / "runs" / "be").mkdir(parents=True)
+    (study / "runs" / "be" / elsewhere.name).symlink_to(elsewhere)
+    (study / "runs" / "bf").symlink_to(elsewhere.parent)
+    (study / "tuning").symlink_to(tmp_path / "elsewhere")
+    inside = ended_run(study, 1)
+    (inside / "evaluations").symlink_to(elsewhere)
+    (study / "runs" / "be" / ".record.json.7").symlink_to(elsewhere)
+    before = sorted(path.name for path in elsewhere.iterdir())
+    said: list[str] = []
+    assert clean_command(study, True, lambda model: (9, 9), said.append) == 0
+    assert sorted(path.name for path in elsewhere.iterdir()) == before
+    assert said[-1].startswith("removed 1 of them"), "the scratch file's own name"
+    assert not (study / "runs" / "be" / ".record.json.7").is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_merge_leaves_runs_with_something_strange_and_goes_on(kind: str, study: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere"
+    bad, good = ended_run(other, 0), ended_run(other, 1)
+    if kind == "folder":
+        (bad / "evaluations").symlink_to(tmp_path)
+    else:
+        put(kind, bad / "weights.safetensors")
+    said: list[str] = []
+    assert merge_command(study, other, said.append) == 0
+    assert said[0].startswith(f"left: {bad.name}: {bad}/")
+    assert "neither a plain file nor a folder" in said[0]
+    assert said[1] == "1 left, 1 brought"
+    assert not run_path(study / "runs", bad.name).exists()
+    assert run_path(study / "runs", good.name).exists()
+
+
+def test_merge_writes_nothing_behind_a_link(study: Path, tmp_path: Path) -> None:
+    theirs, elsewhere = ended_run(tmp_path / "other"), ended_run(tmp_path / "elsewhere")
+    (theirs / "evaluations" / "0123abcd").mkdir(parents=True)
+    (study / "runs" / "be").mkdir(parents=True)
+    run_path(study / "runs", theirs.name).symlink_to(elsewhere)
+    said: list[str] = []
+    merge_command(study, tmp_path / "other", said.append)
+    assert said[0].startswith(f"left: {theirs.name}")
+    assert [path.name for path in elsewhere.iterdir()] == ["record.json"]
