@@ -1,5 +1,6 @@
 """The cells of a study by what its folder says of them, read without their records being understood whole."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ none."""
 TRIALS = "tuning"
 """In a study's folder: that of its trials, with runs/ of its own."""
 
-HEAD = 4_096
+HEAD = 32_768
 """Bytes of a record in which status and error stand: they are among its first columns."""
 STATUS = re.compile(r'^ "status": "(\w+)",$', re.MULTILINE)
 ERROR = re.compile(r'^ "error": (?:null|"((?:[^"\\]|\\.)*)"),?$', re.MULTILINE)
@@ -77,10 +78,18 @@ def cells_of(study: Path) -> Cells:
         status, error = STATUS.search(text), ERROR.search(text)
         states[run_id] = status[1] if status else BROKEN
         if error and error[1]:
-            errors[run_id] = error[1].encode().decode("unicode_escape", errors="replace")
+            errors[run_id] = unquoted(error[1])
     running, stale = held(study / FOLDER)
     states |= dict.fromkeys((one.run_id for one in running), RUNNING)
     return Cells(states, errors, running, planned, stale)
+
+
+def unquoted(text: str) -> str:
+    """The text that stands between the quotes of a JSON string; as it stands where it is none."""
+    try:
+        return str(json.loads(f'"{text}"', strict=False))
+    except json.JSONDecodeError:
+        return text
 
 
 def heads(runs: Path) -> Iterator[tuple[str, str]]:

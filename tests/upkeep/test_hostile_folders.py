@@ -14,7 +14,7 @@ from bench.cells.lock import Lock, this_process
 from bench.cells.progress import FILE, progress_in
 from bench.record.runs import run_path
 from bench.record.store import RunFolder
-from bench.upkeep.cells import heads
+from bench.upkeep.cells import cells_of, heads
 from bench.upkeep.clean import clean_command, leftovers, superseded
 from bench.upkeep.merge import merge_command
 from bench.upkeep.status import status_command
@@ -170,3 +170,13 @@ def test_merge_writes_nothing_behind_a_link(study: Path, tmp_path: Path) -> None
     merge_command(study, tmp_path / "other", said.append)
     assert said[0].startswith(f"left: {theirs.name}")
     assert [path.name for path in elsewhere.iterdir()] == ["record.json"]
+
+
+def test_an_error_is_read_as_json_whatever_its_characters(study: Path) -> None:
+    for seed, error in enumerate(('ends in 🙂 \\ " é', "🙂" * 1_900)):
+        folder = ended_run(study, seed, "failed", error)
+        assert cells_of(study).errors[folder.name] == error
+    folder = ended_run(study, 2, "failed", "x")
+    record = folder / "record.json"
+    record.write_text(record.read_text().replace('"error": "x"', '"error": "\\\\q"').replace("\\\\q", "\\q"))
+    assert cells_of(study).errors[folder.name] == "\\q", "no JSON: as it stands"
