@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from bench.training.checkpoint import load_state, save_state, set_broken_aside
+from bench.training.checkpoint import checksum, load_state, save_state, set_broken_aside
 
 PACKAGE = Path(__file__).parents[2] / "bench"
 
@@ -160,3 +160,26 @@ def test_a_checkpoint_without_a_checksum_counts_as_broken(tmp_path: Path) -> Non
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(save({"0": torch.ones(2)}, metadata={"skeleton": '{"dict": [["w", {"tensor": "0"}]]}'}))
     assert load_state(path) is None
+
+
+@pytest.mark.parametrize(
+    "skeleton",
+    [
+        "no JSON",
+        "3",
+        "{}",
+        '{"tensor": "1"}',
+        '{"tensor": []}',
+        '{"dict": 3}',
+        '{"dict": [[[], 1]]}',
+        '{"dict": [["a", 1, 2]]}',
+        '{"list": null}',
+        '{"list": [' * 100_000,
+        '{"dict": [["a", ' + "[" * 100_000 + "]" * 100_000 + "]]}",
+        '{"dict": [["a", ' + "1" * 5_000 + "]]}",
+    ],
+)
+def test_a_checkpoint_of_another_content_is_set_aside(skeleton: str, tmp_path: Path) -> None:
+    path, tensors = tmp_path / "checkpoint.safetensors", {"0": torch.ones(2)}
+    path.write_bytes(save(tensors, metadata={"skeleton": skeleton, "checksum": checksum(skeleton, tensors)}))
+    assert "set aside" in str(set_broken_aside(path))
