@@ -221,9 +221,14 @@ def reports() -> "Reports":
 
 
 def study_folder(arguments: argparse.Namespace) -> Path:
-    """The study's folder."""
-    place: Path = arguments.results_dir / arguments.study
-    return place
+    """The study's folder; that of a study by data where there is one alone.
+
+    Raises:
+        BenchError: there is none.
+    """
+    from bench.record import study_folder as folders
+
+    return folders.study_folder(arguments.study, arguments.results_dir)
 
 
 def call_status(arguments: argparse.Namespace) -> int:

@@ -29,18 +29,16 @@ def runs_above(path: Path) -> Path:
 
 
 def entries(runs: Path) -> list[Path]:
-    """What lies in `runs/`, by name: folders of runs, their locks, and scratch files.
+    """What lies in `runs/`, by name: folders of runs, their locks, and scratch files; of two of one name that in it.
 
     Raises:
         OSError: a folder cannot be listed.
     """
-    found: list[Path] = []
-    for name in listed(runs):
-        if SHARD.fullmatch(name) and not (runs / name).is_symlink():
-            found += [runs / name / inner for inner in listed(runs / name)]
-        else:
-            found.append(runs / name)
-    return sorted(found, key=lambda path: path.name)
+    names = listed(runs)
+    shards = [name for name in names if SHARD.fullmatch(name) and not (runs / name).is_symlink()]
+    found = {inner: runs / shard / inner for shard in shards for inner in listed(runs / shard)}
+    found |= {name: runs / name for name in names if name not in shards}
+    return [found[name] for name in sorted(found)]
 
 
 def run_paths(runs: Path) -> list[Path]:

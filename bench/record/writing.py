@@ -147,7 +147,12 @@ def write_table(path: Path, text: str) -> Path:
 
 def keep_name(folder: Path) -> None:
     """Writes the names in a folder to the disk: without it a power loss may take a renamed file back."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    keep(folder)
+
+
+def keep(path: Path) -> None:
+    """Writes what a file or a folder holds to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -146,7 +146,11 @@ def _rows(runs_folder: Path, warnings: list[str]) -> Iterator[RunFolder]:
     """The folder of each run, and those of other evaluations of it."""
     folders = _folders(runs_folder, warnings)
     inside = (_folders(path, warnings) if SHARD.fullmatch(path.name) else [path] for path in folders)
+    direct = {path.name for path in folders}
     for path in sorted(chain(*inside), key=lambda path: path.name):
+        if path.parent != runs_folder and path.name in direct:
+            warnings.append(f"{said(path)} lies in {runs_folder.name}/ itself too, which counts; left out")
+            continue
         if divided(path.name)[1]:
             warnings.append(f"{said(path)} has the name of another evaluation, which lies elsewhere; left out")
             continue

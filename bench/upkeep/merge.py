@@ -15,7 +15,7 @@ from bench.record.reading import Unreadable
 from bench.record.runs import FOLDER, listed, run_path, run_paths, runs_above, stranger
 from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
 from bench.record.typed import cut, in_one_line, printable
-from bench.record.writing import make_folder
+from bench.record.writing import keep, keep_name, make_folder
 from bench.upkeep.cells import TRIALS
 
 ASIDE = "aside"
@@ -142,21 +142,26 @@ def ended(folder: Path) -> Record | None:
 def move_aside(folder: Path, place: Path) -> None:
     """Moves a run's folder out of the way, if it is there."""
     if folder.exists():
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
         os.replace(folder, place / f"{folder.name}-{secrets.token_hex(4)}")
+        keep_name(place)
+        keep_name(folder.parent)
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copies a folder whole or not at all.
+    """Copies a folder whole or not at all, onto the disk before it has its name.
 
     Raises:
         CannotWrite: the target cannot be written.
     """
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         shutil.copytree(source, scratch, symlinks=True)
+        for path in (scratch, *scratch.rglob("*")):
+            keep(path)
         os.replace(scratch, target)
+        keep_name(target.parent)
     except (OSError, shutil.Error) as error:
         shutil.rmtree(scratch, ignore_errors=True)
         raise CannotWrite(f"cannot write {target}: {error}; free some space, then merge again") from error

@@ -64,8 +64,12 @@ class Status:
     stale: int
 
     def plain(self) -> dict[str, Any]:
-        """The same as JSON can hold it."""
-        return asdict(self)
+        """The same as JSON can hold it; of each running cell with the seconds that it has left, null where unknown."""
+        left = [one.progress and one.progress.seconds_left() for one in self.running]
+        content = asdict(self)
+        for one, seconds in zip(content["running"], left, strict=True):
+            one["seconds_left"] = seconds
+        return content
 
 
 def status_of(study: Path) -> Status:

@@ -30,6 +30,12 @@ def test_all_that_lies_there_is_found_in_the_order_of_names(tmp_path: Path) -> N
     assert [path.name for path in run_paths(tmp_path)] == ["a-ff000000", "b-00000000", "c-00000000"]
 
 
+def test_of_a_run_that_lies_twice_that_of_before_counts(tmp_path: Path) -> None:
+    run_path(tmp_path, NAME).mkdir(parents=True)
+    (tmp_path / NAME).mkdir()
+    assert run_paths(tmp_path) == [tmp_path / NAME] == [run_path(tmp_path, NAME)]
+
+
 def test_files_in_the_place_of_folders_hold_no_runs(tmp_path: Path) -> None:
     (tmp_path / "59").touch()
     assert run_paths(tmp_path) == []

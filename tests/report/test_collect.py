@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,11 @@ def test_pictures_are_of_the_largest_budget_tuned(tmp_path: Path) -> None:
         folder.write_arrays("samples.npz", samples=np.full((20, 2), number, "f4"), data=np.zeros((20, 2), "f4"))
     collect(tmp_path)
     assert load(tmp_path).pictures["samples/toy/cnf"].mean() == 2
+
+
+def test_a_run_that_lies_twice_has_one_row_and_a_warning(tmp_path: Path) -> None:
+    made = write_run(tmp_path, record("toy", "vae", 0))
+    shutil.copytree(made, tmp_path / "runs" / made.name)
+    (warning,) = collect(tmp_path).warnings
+    assert warning.endswith(f"{made.name} lies in runs/ itself too, which counts; left out")
+    assert [run["run_id"] for run in load(tmp_path).runs] == [made.name]

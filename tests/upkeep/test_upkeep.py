@@ -52,11 +52,17 @@ def test_status_counts_and_groups_and_says_how_to_go_on(study: Path, bench_call:
     assert json.loads(bench_call("status", "scratch", "--json").out) == json.loads(json.dumps(status.plain()))
 
 
+def test_a_study_by_data_is_found_by_its_name(tmp_path: Path, bench_call: Callable) -> None:
+    (tmp_path / "results" / "mine-moons-1a2b3c4d" / "runs").mkdir(parents=True)
+    assert bench_call("status", "mine").out.startswith("mine-moons-1a2b3c4d")
+    assert "did you mean mine-moons-1a2b3c4d" in bench_call("clean", "mine-moons-1a2b3c").err
+
+
 def test_an_unknown_study_is_one_line(bench_call: Callable) -> None:
     for command in ("status", "cancel", "retry", "clean"):
         answer = bench_call(command, "nothing")
         assert answer.code == 2
-        assert answer.err.startswith("bench: no study in results/nothing")
+        assert answer.err.startswith("bench: unknown study 'nothing' in results")
         assert answer.err.count("\n") == 1
 
 
