@@ -110,7 +110,7 @@ def test_the_cases_are_those_of_the_readme() -> None:
     assert list(story.CASES) == [
         "overhead", "vae-pythae", "iwae-5000", "bounds", "annealing", "realnvp-nflows", "realnvp-normflows",
         "vae-conv-pythae", "realnvp-conv-nflows", "unet-torchcfm", "bfloat16", "compiled", "pack", "cnf-grid",
-        "cli", "report", "bench", "records", "driver", "own-data", "ladder", "ladder-plane", "exact-likelihood",
-        "scaling", "reach",
+        "cli", "report", "bench", "records", "many-records", "driver", "own-data", "ladder", "ladder-plane",
+        "exact-likelihood", "scaling", "reach",
     ]  # fmt: skip
     assert story.CASES.keys() >= set(story.SHORT)

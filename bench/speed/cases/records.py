@@ -74,7 +74,7 @@ def write_record(runs: Path, order: Order, config: str) -> None:
     (path / "record.json").write_text(record_text(record))
 
 
-def records(counts: tuple[int, ...]) -> Iterator[Figure]:
+def records(counts: tuple[int, ...], case: str = CASE) -> Iterator[Figure]:
     """Seconds of a command that finds all runs finished, of `bench status` and `bench report`; memory of the last."""
     for runs in counts:
         with tempfile.TemporaryDirectory() as folder:
@@ -89,5 +89,5 @@ def records(counts: tuple[int, ...]) -> Iterator[Figure]:
                 seconds, peak = timed_process(*words)
                 target = AT_10_000[name] if runs == 10_000 else None
                 note = "records alone, five data sets and four entries; one call"
-                yield Figure(CASE, f"{name} of {runs:,} runs", "s", seconds, target=target, note=note)
-                yield Figure(CASE, f"{name} of {runs:,} runs: peak memory", "MiB", peak / 2**20, note=note)
+                yield Figure(case, f"{name} of {runs:,} runs", "s", seconds, target=target, note=note)
+                yield Figure(case, f"{name} of {runs:,} runs: peak memory", "MiB", peak / 2**20, note=note)
