@@ -16,13 +16,13 @@ root, log, true = os.environ.get("TRACED"), os.environ.get("TRACE"), os.fsync
 
 
 def names():
-    """Path -> inode of all below the root, and inode -> content of its files as they are now."""
+    """Path -> inode of all below the root, a folder's with a slash behind it."""
     found = {}
     for folder, folders, files in os.walk(root):
         for name in folders + files:
             path = os.path.join(folder, name)
             try:
-                found[os.path.relpath(path, root)] = os.lstat(path).st_ino
+                found[os.path.relpath(path, root) + "/" * (name in folders)] = os.lstat(path).st_ino
             except FileNotFoundError:
                 pass
     return found
@@ -59,9 +59,11 @@ class Disk:
         self.contents: dict[int, bytes] = {}
         self.names: dict[str, dict[str, int]] = {}
         self.present: dict[str, int] = {}
+        self.folders: set[str] = set()
         for line in trace.read_text().splitlines()[:moment]:
             event = json.loads(line)
-            self.present = event["names"]
+            self.folders = {name.rstrip("/") for name in event["names"] if name.endswith("/")}
+            self.present = {name.rstrip("/"): inode for name, inode in event["names"].items()}
             if "content" in event:
                 self.contents[event["inode"]] = base64.b64decode(event["content"])
             else:
@@ -88,9 +90,9 @@ class Disk:
             self.lay(root, name, inode)
 
     def lay(self, root: Path, name: str, inode: int) -> None:
-        """A file, or a folder, which is what others lie in."""
+        """A file or a folder."""
         path = root / name
-        if any(other.startswith(f"{name}/") for other in self.present) or name in self.names:
+        if name in self.folders or name in self.names:
             path.mkdir(parents=True, exist_ok=True)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
