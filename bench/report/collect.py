@@ -37,9 +37,9 @@ from bench.report.study import (
 from bench.report.variants import name_variants
 from bench.tuning import file
 
-HISTORY_POINTS, HISTORY_ROWS = 20, 20_000
-"""Validations of a run that histories.csv holds at most, and of all runs, as long as each has `FEWEST_POINTS`."""
-FEWEST_POINTS = 5
+HISTORY_POINTS, HISTORY_ROWS = (20, 10, 5), 25_000
+"""Validations of a run that histories.csv holds at most: the first number with which all runs have so few rows. It
+changes seldom: all plots are drawn again when it does."""
 CURVE_POINTS = 1_000
 CurveRow = tuple[str, str, float, float]
 """run_id, kind of curve, x and y."""
@@ -76,7 +76,7 @@ def collect(folder: Path) -> Collected:
     if not runs:
         return collected
     runs, kept = beside_committed(folder, runs, collected)
-    points = min(HISTORY_POINTS, max(FEWEST_POINTS, HISTORY_ROWS // len(runs)))
+    points = points_of(len(runs))
     histories = {run["run_id"]: _history(folder / FOLDER, run["run_id"], points, collected.warnings) for run in runs}
     pictures = pictures_of(runs, folder / FOLDER, collected.warnings)
     test_sets = from_runs(runs, folder, collected.warnings)
@@ -90,6 +90,11 @@ def collect(folder: Path) -> Collected:
     if test_sets or kept.test_sets:
         write_atomically(folder / PRODUCTS, archive(packed(test_sets)))
     return collected
+
+
+def points_of(runs: int) -> int:
+    """How many validations histories.csv holds of each of so many runs, at most."""
+    return next((points for points in HISTORY_POINTS if points * runs <= HISTORY_ROWS), HISTORY_POINTS[-1])
 
 
 def beside_committed(folder: Path, runs: list[Run], collected: Collected) -> tuple[list[Run], CommittedRows]:
@@ -230,7 +235,7 @@ def _history(runs_folder: Path, run_id: str, points: int, warnings: list[str]) -
     return [[run_id, *row] for row in thinned(rows[1:], points)]
 
 
-def thinned(rows: list[list[str]], points: int = HISTORY_POINTS) -> list[list[str]]:
+def thinned(rows: list[list[str]], points: int) -> list[list[str]]:
     """At most so many validations of a run, evenly spaced: first, last and lowest among them."""
     if len(rows) <= points:
         return rows

@@ -5,7 +5,7 @@ import numpy as np
 
 from bench.record.runs import run_path
 from bench.record.store import RunFolder, unsealed
-from bench.report.collect import collect, natural
+from bench.report.collect import collect, natural, points_of
 from bench.report.picture_archive import upright
 from bench.report.study import load
 from tests.report.synthetic import record, write_run
@@ -170,3 +170,8 @@ def test_a_run_that_lies_twice_has_one_row_and_a_warning(tmp_path: Path) -> None
     (warning,) = collect(tmp_path).warnings
     assert warning.endswith(f"{made.name} lies in runs/ itself too, which counts; left out")
     assert [run["run_id"] for run in load(tmp_path).runs] == [made.name]
+
+
+def test_one_run_more_leaves_the_histories_of_the_others() -> None:
+    """A thousand runs are a round number, at which many stop for a first look."""
+    assert [points_of(runs) for runs in (1, 1_000, 1_001, 1_250, 1_251, 10_000)] == [20, 20, 20, 20, 10, 5]
