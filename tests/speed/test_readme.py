@@ -96,7 +96,7 @@ WAITS = {
     "`bench report` of 10,000": ("report", "bench report of 10,000 runs"),
     "its peak memory": ("report", "bench report of 10,000 runs: peak memory"),
     "10,000 finished runs": ("records", "plan of 10,000 runs"),
-    "`bench status`": ("records", "status of 10,000 runs"),
+    "`bench status` of these": ("records", "status of 10,000 runs"),
     "`bench report` of these": ("records", "report of 10,000 runs"),
     "the driver's CPU": ("driver", "a cell on Ray, the driver's CPU"),
     "`bench sample`": ("cli", "bench sample of 1,000 rows"),
