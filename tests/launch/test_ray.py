@@ -17,6 +17,7 @@ import pytest
 from bench.errors import BenchError
 from bench.launch.launcher import launcher_of
 from tests.helpers import TINY, locks_at_work, records, start
+from tests.launch.alike import hold_trials_and_packs
 from tests.launch.test_files import numbers
 
 RAY = {"_target_": "bench.launch.ray.Ray"}
@@ -69,23 +70,7 @@ def test_a_study_on_a_private_cluster_is_the_study_here(
 def test_trials_and_packed_seeds_on_a_cluster_are_those_here(
     ray: Any, own_conf: Path, bench_call: Callable, tmp_path: Path
 ) -> None:
-    trials = [
-        "tune",
-        "scratch",
-        *TINY,
-        "budget.ladder=[1/2,1]",
-        "budget.parameters=null",
-        "model=realnvp",
-        "model.width=8",
-    ]
-    packed = ["run", "-m", *TINY, "model=affine", "seed=0,1,2", "pack=seeds", "--config-dir", own_conf]
-    for words in (trials, packed):
-        assert bench_call(*words, "results_dir=here").code == 0
-        answer = bench_call(*words, "results_dir=there", "launch=ray")
-        assert answer.code == 0, answer
-    for study in ("scratch", "scratch/tuning"):
-        assert numbers(tmp_path / "there" / study) == numbers(tmp_path / "here" / study) != {}
-    assert {record["packed"] for record in records(tmp_path / "there/scratch").values()} == {3}
+    hold_trials_and_packs(bench_call, tmp_path, own_conf, ["launch=ray"])
 
 
 @pytest.mark.cluster

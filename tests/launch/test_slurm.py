@@ -19,6 +19,7 @@ from bench.launch.launcher import launcher_of
 from bench.record.steps import STEPS, read_steps
 from tests.cells.test_kills import parent_of
 from tests.helpers import TINY, environment, records, start
+from tests.launch.alike import hold_trials_and_packs
 from tests.launch.slurm_here import Here, missing, said, slurm
 from tests.launch.test_files import numbers
 
@@ -134,23 +135,7 @@ def test_a_study_on_slurm_is_the_study_here(
 def test_trials_and_packed_seeds_on_slurm_are_those_here(
     here: Here, quick: None, own_conf: Path, bench_call: Callable, tmp_path: Path
 ) -> None:
-    trials = [
-        "tune",
-        "scratch",
-        *TINY,
-        "budget.ladder=[1/2,1]",
-        "budget.parameters=null",
-        "model=realnvp",
-        "model.width=8",
-    ]
-    packed = ["run", "-m", *TINY, "model=affine", "seed=0,1,2", "pack=seeds", "--config-dir", own_conf]
-    for words in (trials, packed):
-        assert bench_call(*words, "results_dir=here").code == 0
-        answer = bench_call(*words, "results_dir=there", *OPTIONS)
-        assert answer.code == 0, answer
-    for study in ("scratch", "scratch/tuning"):
-        assert numbers(tmp_path / "there" / study) == numbers(tmp_path / "here" / study) != {}
-    assert {record["packed"] for record in records(tmp_path / "there/scratch").values()} == {3}
+    hold_trials_and_packs(bench_call, tmp_path, own_conf, OPTIONS)
 
 
 @pytest.mark.cluster
