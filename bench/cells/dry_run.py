@@ -6,6 +6,7 @@ Hours come from earlier rows: tables of the results folder, and records of the s
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,7 +91,7 @@ def earlier_prices(cells: list[Order]) -> dict[DataModel, Price]:
     own = cells[0].study_folder
     studies = studies_in(own.parent)
     others = medians(row for study in studies if study != own for row in table_rows(study))
-    return others | medians([*table_rows(own), *records_of(cells)])
+    return others | medians(chain(table_rows(own), records_of(cells)))
 
 
 def medians(rows: Iterable[Mapping[str, Any]]) -> dict[DataModel, Price]:

@@ -20,10 +20,11 @@ class End(NamedTuple):
 
 
 class Finished:
-    """What is finished in the studies of a command; each table is read once."""
+    """What is finished in the studies of a command; each table is read once, and each record that counts."""
 
     def __init__(self) -> None:
         self.tables: dict[Path, dict[tuple[str, str], str]] = {}
+        self.ends: dict[tuple[str, str], End] = {}
 
     def end(self, order: Order) -> End | None:
         """How the cell ended; None where it is due.
@@ -31,6 +32,13 @@ class Finished:
         Raises:
             Unreadable: the study's table cannot be read.
         """
+        key = order.run_id, order.evaluation
+        if key not in self.ends and (end := self.found(order)) is not None:
+            self.ends[key] = end
+        return self.ends.get(key)
+
+    def found(self, order: Order) -> End | None:
+        """How the cell ended, looked up."""
         record = order.finished()
         if record is not None:
             return End(record["status"], "")

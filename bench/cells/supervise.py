@@ -62,7 +62,8 @@ class Supervisor:
         workers: int,
         again: bool,
         line: Callable[[Record], str],
-        until: float | None = None,
+        until: float | None,
+        finished: Finished,
     ) -> None:
         """`total` stands behind places in labels; `line` says a record in words; none begins at the time `until`."""
         self.until, self.left = until, 0
@@ -72,7 +73,7 @@ class Supervisor:
         self.bad: list[tuple[Order, Record]] = []
         self.waiting: dict[str, tuple[Order, str]] = {}
         self.beat = time.monotonic()
-        self.finished = Finished()
+        self.finished = finished
 
     def run(self, orders: list[Order]) -> None:
         """Makes each order's record that is not there yet, then waits for those that others hold.

@@ -3,6 +3,7 @@
 from functools import partial
 
 from bench.cells.closing import Swept
+from bench.cells.finished import Finished
 from bench.cells.order import Order
 from bench.cells.process import CellPool
 from bench.cells.screen import Grid, screen_for
@@ -26,6 +27,7 @@ def sweep(
     again: bool = False,
     told: Once | None = None,
     until: float | None = None,
+    finished: Finished | None = None,
 ) -> Swept:
     """Makes each cell's record that is not there yet, so many side by side; how many ended how, and which not well.
 
@@ -34,17 +36,18 @@ def sweep(
     With `again` a record that is there is made anew. Cells that another process is running are left to it and waited
     for at the end. With `pack` cells are trained together when the first of them is due. Warnings of data that were
     `told` while the cells were planned are not said again with each. At the time `until` no further cell begins.
+    What is known to be `finished` is not looked up again.
 
     Raises:
         OutOfHours: cells are left that did not begin.
         CannotWrite: the folder of the results cannot be written, or is gone for long.
     """
-    told = told or Once(say)
+    told, finished = told or Once(say), finished or Finished()
     total, line = max(order.number for order in orders) + 1, partial(record_line, told=told)
-    grid = Grid(len(orders), time_left(orders, processes, again))
+    grid = Grid(len(orders), time_left(orders, processes, again, finished))
     screen = screen_for(grid)
     try:
-        supervisor = Supervisor(pool, screen, grid, total, processes, again, line, until)
+        supervisor = Supervisor(pool, screen, grid, total, processes, again, line, until, finished)
         supervisor.run([order.on(threads) for order in orders])
     finally:
         screen.close()

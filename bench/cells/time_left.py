@@ -71,8 +71,7 @@ class TimeLeft:
         return total / max(1, min(self.workers, len(self.due)))
 
 
-def time_left(orders: list[Order], workers: int, again: bool) -> TimeLeft:
+def time_left(orders: list[Order], workers: int, again: bool, finished: Finished) -> TimeLeft:
     """The clock of a grid that begins, with the seconds of earlier runs; with `again` finished cells are due too."""
-    finished = Finished()
     due = {order.run_id: order for order in orders if again or finished.end(order) is None}
-    return TimeLeft(due, workers, earlier_prices(orders))
+    return TimeLeft(due, workers, earlier_prices(orders) if due else {})

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bench.cells.ends import Watch
+from bench.cells.finished import Finished
 from bench.cells.order import from_plain
 from bench.cells.pool import Pool
 from bench.cells.process import Event, Process
@@ -21,7 +22,7 @@ def close(words: dict[str, Any], process: Process, said: bytes) -> None:
     orders = [from_plain(order) for order in words["orders"]]
     grid = Grid(len(orders), TimeLeft({}, 1, {}))
     screen, pool = Log(grid), Pool(spawn=True)  # a pool that begins nothing
-    supervisor = Supervisor(pool, screen, grid, len(orders), 1, words["again"], record_line)
+    supervisor = Supervisor(pool, screen, grid, len(orders), 1, words["again"], record_line, None, Finished())
     label = " ".join(order.run_id for order in orders)
     screen.begin(label, label)
     supervisor.jobs[process] = Job(orders, label, Watch(orders[0].timeout_seconds, queued=True))

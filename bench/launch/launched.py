@@ -34,9 +34,18 @@ def launched(
         make_or_await({order.study_folder / FOLDER for order in cells}, local.begun)
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)
     if launcher.detach:
-        return detached([order.on(threads) for order in cells], pool, again)
+        return detached([order.on(threads) for order in cells], pool, again, finished)
     try:
-        return sweep(cells, pool, processes=launcher.processes, threads=threads, again=again, told=told, until=until)
+        return sweep(
+            cells,
+            pool,
+            processes=launcher.processes,
+            threads=threads,
+            again=again,
+            told=told,
+            until=until,
+            finished=finished,
+        )
     finally:
         if pool is not local:
             pool.end()
@@ -55,9 +64,9 @@ def make_or_await(folders: set[Path], begun: set[Path]) -> None:
     begun |= folders
 
 
-def detached(cells: list[Order], pool: CellPool, again: bool) -> Swept:
+def detached(cells: list[Order], pool: CellPool, again: bool, finished: Finished) -> Swept:
     """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended."""
-    finished, outcomes, due = Finished(), Counter[str](), 0
+    outcomes, due = Counter[str](), 0
     for order in cells:
         end = None if again else finished.end(order)
         if end is not None:

@@ -21,6 +21,9 @@ TEXT_LENGTH = 100_000
 OWN_COLUMNS = 500
 """Columns of a record beside those of `COLUMNS`."""
 
+KNOWN = {name: name for name in COLUMNS}
+"""One text for a column's name in all records, each of which has been read with texts of its own."""
+
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 """Control characters but for tab and line feed, halves of surrogate pairs, and those that turn a line round."""
 
@@ -36,7 +39,7 @@ def typed(record: dict[str, Any]) -> dict[str, Any]:
     """
     if len(record) > len(COLUMNS) + OWN_COLUMNS:
         raise Unreadable(f"{len(record):,} columns")
-    named = {name if name in COLUMNS else printable(str(name))[:NAME_LENGTH]: value for name, value in record.items()}
+    named = {KNOWN.get(name) or printable(str(name))[:NAME_LENGTH]: value for name, value in record.items()}
     kept: dict[str, Any] = {name: None if value is None else typed_value(name, value) for name, value in named.items()}
     for name in NAMES:
         if kept.get(name) is not None:
