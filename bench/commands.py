@@ -79,11 +79,10 @@ def run_command(
             return refuse(orders)
         if not orders.cells:
             raise BenchError("no trial ended ok, so that there are no tuned runs to make")
-        if only is None:
-            keep(orders.cells)
-        else:
-            orders.cells = [order for order in orders.cells if order.run_id in only]
-        swept = launched(orders.cells, pool, again or only is not None, told, until)
+        if only is not None:
+            orders.cells, again = [order for order in orders.cells if order.run_id in only], True
+        kept = partial(keep, orders.cells) if only is None else lambda: None
+        swept = launched(orders.cells, pool, again, told, until, kept)
     finally:
         pool.end()
     for line in closing_lines(swept, orders.cells, reports, paged, command_of(arguments, multirun, config_dir)):
@@ -178,7 +177,7 @@ def trials_of(
     """The trials of a command; `keep` is given all that were due so far before any of them is made.
 
     Raises:
-        BenchError: `tune.data` names a data set that there is not.
+        BenchError: `tune.data` names a data set that there is not, or nobody would wait for the trials.
     """
     config = orders.untuned[0].config
     known = [choice.name for choice in group_choices("data", task["config_dir"] and Path(task["config_dir"]))]
@@ -188,9 +187,14 @@ def trials_of(
     asked: list[Order] = []
 
     def run(due: list[Order]) -> Swept:
+        if launcher_of(config["launch"]).detach:
+            study = shlex.quote(config["study"])
+            raise BenchError(
+                f"launch.detach=true: {len(due)} trials of tuning come first, and a command waits for these; give "
+                f"bench tune {study} without it, then this command again"
+            )
         asked.extend(due)
-        keep(asked)
-        return launched(due, pool, told=told, until=until)
+        return launched(due, pool, told=told, until=until, keep=partial(keep, asked))
 
     return Trials(folder_of(config), lambda listed: planned({**task, "listed": listed}, pool, told), run, dry)
 

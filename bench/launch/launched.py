@@ -1,6 +1,7 @@
 """A sweep where its configuration's `launch` says; a detached one is handed over and left."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.cells.closing import Swept
@@ -11,15 +12,24 @@ from bench.cells.process import CellPool
 from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say
 from bench.errors import BenchError
+from bench.launch.jobs import ENDED, jobs_of
 from bench.launch.launcher import launcher_of
 from bench.record.runs import FOLDER
 from bench.record.writing import await_folder, make_folder
 
 
 def launched(
-    cells: list[Order], local: Pool, again: bool = False, told: Once | None = None, until: float | None = None
+    cells: list[Order],
+    local: Pool,
+    again: bool = False,
+    told: Once | None = None,
+    until: float | None = None,
+    keep: Callable[[], None] = lambda: None,
 ) -> Swept:
     """Sweeps cells where their configuration's `launch` says; see `sweep`.
+
+    Args:
+        keep: writes down what was asked for, once it is known that there is a place for it.
 
     Raises:
         BenchError: a cluster cannot be reached, or could never run such cells.
@@ -30,12 +40,13 @@ def launched(
         raise BenchError("launch.exclusive=true: packed runs share their clock; leave out pack=")
     threads = launcher.threads(config["threads"])
     finished = Finished()
-    if again or any(finished.end(order) is None for order in cells):
-        make_or_await({order.study_folder / FOLDER for order in cells}, local.begun)
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)
-    if launcher.detach:
-        return detached([order.on(threads) for order in cells], pool, again, finished)
     try:
+        if again or any(finished.end(order) is None for order in cells):
+            make_or_await({order.study_folder / FOLDER for order in cells}, local.begun)
+        keep()
+        if launcher.detach:
+            return detached([order.on(threads) for order in cells], pool, again, finished)
         return sweep(
             cells,
             pool,
@@ -65,17 +76,24 @@ def make_or_await(folders: set[Path], begun: set[Path]) -> None:
 
 
 def detached(cells: list[Order], pool: CellPool, again: bool, finished: Finished) -> Swept:
-    """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended."""
-    outcomes, due = Counter[str](), 0
+    """Hands the cells that are due to a cluster and leaves them there; how those that were finished before ended.
+
+    Those that an earlier command has left there are not handed over twice.
+    """
+    outcomes, due, before = Counter[str](), 0, 0
+    there = {run_id for job in jobs_of(cells[0].study_folder) if job.state != ENDED for run_id in job.runs()}
     for order in cells:
         end = None if again else finished.end(order)
         if end is not None:
             outcomes[end.status] += 1
             say(f"{order.run_id}  finished before: {end.status}")
+        elif order.run_id in there:
+            say(f"{order.run_id}  submitted before")
+            before += 1
         elif order.setting.ended is None:
             pool.start({"do": "run", "orders": [order.plain()], "again": again, "detached": True})
             due += 1
     pool.leave()
     study = str(cells[0].setting.config["study"])
-    say(f"{due} cells submitted; bench status {study} says where they stand")
-    return Swept(outcomes, left=due)
+    say(f"{due} cells submitted; bench status {study} says where they stand, bench cancel {study} ends them")
+    return Swept(outcomes, left=due + before)

@@ -1,7 +1,8 @@
 """The process of a cell on another machine: files of a shared folder in place of pipes.
 
 The folder has `task.json`; `messages.0` and `output` grow while the cell's process says and prints something; `ended`
-is written last, with how the process ended. A cluster may begin the task again: then there is a `messages.1`.
+is written last, with how the process ended. A cluster may begin the task again: then there is a `messages.1`. With
+SLURM it has `job` too, the id of its job.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from bench.cells.process import Process
 from bench.launch.detached import close
 from bench.record.writing import write_atomically
 
-TASK, OUTPUT, ENDED = "task.json", "output", "ended"
+TASK, OUTPUT, ENDED, JOB = "task.json", "output", "ended", "job"
 SOON = 2.0
 """Seconds within which a scheduler's signal has reached all processes of a job."""
 KILLED = 120.0

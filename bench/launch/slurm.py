@@ -14,7 +14,11 @@ from typing import Any
 from bench.cells.pool import Pool
 from bench.errors import BenchError
 from bench.launch.files import FilePool, State
+from bench.launch.remote import JOB
+from bench.record.writing import make_folder
 
+NAME = "bench"
+"""Of all jobs."""
 LOGS = "logs"
 """In a study's folder: what submitit and SLURM write of each job; of jobs that ended well it goes."""
 IN_FLIGHT = 1_000
@@ -86,7 +90,7 @@ class Slurm:
             "array_parallelism": parallel,
             "signal_delay_s": signal_seconds,
             "gpus_per_node": gpus or None,
-            "job_name": "bench",
+            "job_name": NAME,
             "exclusive": exclusive or None,
             "additional_parameters": {"requeue": True, **(options or {})},
         }
@@ -108,9 +112,10 @@ class Slurm:
 
         Raises:
             BenchError: sbatch has no such option.
+            CannotWrite: the logs have no place.
         """
         folder = (study / LOGS).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         executor = self.submitit.SlurmExecutor(folder, max_num_timeout=self.timeouts)
         try:
             executor.update_parameters(**self.parameters, cpus_per_task=self.cpus or threads)
@@ -154,6 +159,9 @@ class SlurmCluster:
         for link in self.logs.glob(".submission_file_*"):
             if not link.exists():
                 link.unlink(missing_ok=True)
+        for folder, handle in zip(folders, handles, strict=True):
+            with contextlib.suppress(OSError):  # a short job has ended by now, and its folder is gone
+                (folder / JOB).write_text(handle)
         self.handles |= set(handles)
         return handles
 

@@ -1,6 +1,7 @@
 """Cells in processes of this machine, so many side by side."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from bench.machine.cores import cores
 
 QUIET_SECONDS = 2.0
 """For which a machine is watched that shall be a cell's alone."""
+PATIENCE = 600.0
+"""Seconds for which the next cell waits until a machine is quiet again."""
+
+
+BUSY = "launch.exclusive=true: something else keeps this machine busy; wait until it has ended"
 
 
 class Workers:
@@ -26,7 +32,8 @@ class Workers:
         Args:
             processes: side by side.
             gpus: of each process: 1, or a fraction such as 0.5 where several share one. null leaves all GPUs to all.
-            exclusive: runs one cell at a time, and refuses a machine that is busy when the command begins.
+            exclusive: runs one cell at a time, refuses a machine that is busy when the command begins, and lets the
+                next cell wait while it is.
 
         Raises:
             BenchError: fewer than one process, several that shall be exclusive, or a number of GPUs that cannot be
@@ -50,12 +57,38 @@ class Workers:
         Raises:
             BenchError: it shall be theirs alone and is not, or there are too few GPUs to deal out.
         """
-        if self.exclusive:
-            check_quiet()
-        return local if self.gpus is None else DealtPool(visible_gpus(), self.gpus, self.processes)
+        if self.exclusive and not is_quiet():
+            raise BenchError(BUSY)
+        if self.gpus is not None:
+            return DealtPool(visible_gpus(), self.gpus, self.processes, self.exclusive)
+        return OwnPool(self.exclusive) if self.exclusive else local
 
 
-class DealtPool(Pool):
+class OwnPool(Pool):
+    """A pool that may have the machine to itself: no process begins beside something else.
+
+    Attributes:
+        exclusive: whether it has.
+        first: whether none of its processes has begun.
+    """
+
+    def __init__(self, exclusive: bool) -> None:
+        super().__init__()
+        self.exclusive, self.first = exclusive, True
+
+    def start(self, task: dict[str, Any]) -> Process:
+        """A process, when the machine is quiet; the first one's was looked at before the command began.
+
+        Raises:
+            BenchError: it is not, for `PATIENCE`.
+        """
+        if self.exclusive and not self.first:
+            await_quiet()
+        self.first = False
+        return super().start(task)
+
+
+class DealtPool(OwnPool):
     """A pool whose processes each see one GPU.
 
     Attributes:
@@ -63,13 +96,13 @@ class DealtPool(Pool):
         dealt: process -> its GPU.
     """
 
-    def __init__(self, gpus: list[str], share: float, processes: int) -> None:
+    def __init__(self, gpus: list[str], share: float, processes: int, exclusive: bool = False) -> None:
         """`share` of a GPU goes to each of so many processes side by side.
 
         Raises:
             BenchError: there is no GPU, or they have no room for so many.
         """
-        super().__init__()
+        super().__init__(exclusive)
         if not gpus:
             raise BenchError("launch.gpus: no GPU is visible here; leave it null")
         self.places = dict.fromkeys(gpus, round(1 / share))
@@ -102,13 +135,10 @@ class DealtPool(Pool):
             yield event
 
 
-def check_quiet() -> None:
-    """Refuses a machine that something else keeps busy, watched for `QUIET_SECONDS` and, where it was, once more.
+def is_quiet() -> bool:
+    """False for a machine that something else keeps busy, watched for `QUIET_SECONDS` and, where it was, once more.
 
     The server of the processes may still be loading at the first look.
-
-    Raises:
-        BenchError: it is busy.
     """
     from bench.machine.clock import Neighbours  # it loads torch, without which the command's own process does
 
@@ -116,8 +146,23 @@ def check_quiet() -> None:
         neighbours = Neighbours()
         time.sleep(QUIET_SECONDS)
         if not neighbours.shared():
-            return
-    raise BenchError("launch.exclusive=true: something else keeps this machine busy; wait until it has ended")
+            return True
+    return False
+
+
+def await_quiet() -> None:
+    """Waits until nothing else keeps the machine busy, and says so.
+
+    Raises:
+        BenchError: something does for `PATIENCE`.
+    """
+    over, said = time.monotonic() + PATIENCE, False
+    while not is_quiet():
+        if time.monotonic() > over:
+            raise BenchError(BUSY)
+        if not said:
+            print("warning: something else keeps this machine busy; the next cell waits", file=sys.stderr)
+        said = True
 
 
 def visible_gpus() -> list[str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.config import VALIDATIONS, Config
 from bench.data.dataset import Dataset
-from bench.errors import Diverged
+from bench.errors import BenchError, Diverged
 from bench.machine.clock import Neighbours, Stopwatch, either
 from bench.machine.deadline import Deadline
 from bench.machine.stage import Stage, Watch, unwatched
@@ -19,6 +19,8 @@ from bench.models.entry import Entry
 from bench.models.optimise import ROUNDING
 from bench.models.parts.conditional import with_context
 from bench.models.parts.evaluation_weights import evaluation_weights
+from bench.record.reading import SHOWN
+from bench.record.typed import cut
 from bench.seeds import stream_seed
 from bench.training.batches import Batches
 from bench.training.best_weights import BestWeights
@@ -245,12 +247,26 @@ class Loop:
         }
 
     def resume_or_begin(self, checkpoint: Path) -> None:
-        """Goes on from `checkpoint`, or begins with the random state that the run's seed gives and writes the first."""
+        """Goes on from `checkpoint`, or begins with the random state that the run's seed gives and writes the first.
+
+        Raises:
+            BenchError: the checkpoint holds the state of another entry or loop.
+        """
         state = load_state(checkpoint)
         if state is None:
             torch.manual_seed(stream_seed(self.config.seed, "train"))
             save_state(checkpoint, self.state_dict())
             return
+        try:
+            self.load_state_dict(state)
+        except torch.OutOfMemoryError:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = cut(" ".join(str(error).split()), SHOWN)
+            raise BenchError(f"{checkpoint} is of other code ({reason}); remove it to train anew") from error
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes a checkpoint."""
         self.entry.load_state_dict(state["entry"])
         self.best.load_state_dict(state, self.device)
         self.trainer.load_state_dict(state["trainer"])

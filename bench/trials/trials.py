@@ -76,7 +76,7 @@ class Trials:
         finally:
             for order in orders.cells:
                 self.note(asked[order.number], order)
-            if due and not self.dry:
+            if due and self.rows and not self.dry:
                 file.write(self.study, self.rows.values())
         return by_subject(self.rows[order.run_id] for order in orders.cells if order.run_id in self.rows)
 

@@ -1,6 +1,10 @@
-"""`bench cancel`: ends the commands that drive a study; what they have begun goes on from its checkpoints."""
+"""`bench cancel`: ends the commands that drive a study, and the jobs that such have left to SLURM.
+
+What was begun goes on from its checkpoints when the command is given again.
+"""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -9,6 +13,7 @@ from pathlib import Path
 from bench.cells.lock import started
 from bench.cells.plans import Plan, plans_of
 from bench.errors import BenchError
+from bench.launch.jobs import ENDED, Job, cancelled, jobs_of
 from bench.upkeep.cells import TRIALS
 
 PATIENCE = 20.0
@@ -18,10 +23,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 def cancel_command(study: Path, say: Callable[[str], None], patience: float = PATIENCE) -> int:
-    """Ends the living drivers of a study, those that tune too; the exit code, 1 where one lives on or is out of reach.
+    """Ends the living drivers of a study, those that tune too, and jobs that are left; 1 where one is out of reach.
 
     Raises:
-        BenchError: there is no such study, or no command drives it.
+        BenchError: there is no such study, no command drives it and SLURM has no job of it.
     """
     if not study.is_dir():
         raise BenchError(f"no study in {study}: nothing was run there yet")
@@ -29,7 +34,7 @@ def cancel_command(study: Path, say: Callable[[str], None], patience: float = PA
     plans = list(driven.values())
     here = [plan for plan in plans if plan.drives()]
     others = [plan for plan in plans if plan.drives() is None]
-    if not here and not others:
+    if not here and not others and not left_jobs(study):
         raise BenchError(f"no command drives {study.name} now; bench status {study.name} says what is left")
     alive = [plan for plan in here if not ended(plan, patience)]
     for plan in here:
@@ -37,7 +42,25 @@ def cancel_command(study: Path, say: Callable[[str], None], patience: float = PA
         say(f"{how}: process {plan.driver.pid}, {plan.command}")
     for plan in others:
         say(f"not reached: process {plan.driver.pid} on {plan.driver.host}, if it still runs: bench cancel there")
-    return 1 if alive or others else 0
+    return 1 if alive or others or not all_ended(left_jobs(study), say) else 0
+
+
+def left_jobs(study: Path) -> list[Job]:
+    """The jobs of a study and of its trials that SLURM has not ended, as far as it says so."""
+    return [job for part in (study / TRIALS, study) for job in jobs_of(part) if job.state != ENDED]
+
+
+def all_ended(jobs: list[Job], say: Callable[[str], None]) -> bool:
+    """Ends jobs and removes the folders of their processes; True where SLURM could be told, or there are none."""
+    if not jobs:
+        return True
+    if not cancelled(jobs):
+        say(f"not reached: {len(jobs)} jobs of SLURM, such as {jobs[0].handle}: bench cancel on a machine with scancel")
+        return False
+    for job in jobs:
+        shutil.rmtree(job.folder, ignore_errors=True)
+    say(f"ended: {len(jobs)} jobs of SLURM, such as {jobs[0].handle}")
+    return True
 
 
 def ended(plan: Plan, patience: float) -> bool:

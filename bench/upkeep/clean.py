@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cells.lock import remove_stale
+from bench.cells.plans import plans_of
 from bench.cells.progress import FILE as PROGRESS
 from bench.errors import BenchError
+from bench.launch.files import FOLDER as HANDED
+from bench.launch.jobs import ENDED, jobs_of
 from bench.record.reading import RECORD_BYTES, Unreadable, text_of
 from bench.record.runs import FOLDER, entries, listed
 from bench.record.store import FINISHED, SCRATCH
@@ -60,7 +63,17 @@ def leftovers(study: Path, versions: Versions) -> list[Leftover]:
         cells = cells_of(folder)
         found += [Leftover(path, "lock of a process that died", size_of(path)) for path in cells.stale]
         found += [Leftover(path, why, size_of(path)) for path, why in of_runs(folder, cells, versions)]
+        found += [Leftover(path, "task that no command waits for", size_of(path)) for path in tasks(folder)]
     return found
+
+
+def tasks(study: Path) -> list[Path]:
+    """The folders of processes on a cluster that no command and no job needs; none while a command may drive them."""
+    place = study / HANDED
+    if place.is_symlink() or any(plan.drives() is not False for plan in plans_of(study)):
+        return []
+    needed = {job.folder for job in jobs_of(study) if job.state != ENDED}
+    return [path for path in entries(place) if path not in needed]
 
 
 def of_runs(study: Path, cells: Cells, versions: Versions) -> Iterator[tuple[Path, str]]:

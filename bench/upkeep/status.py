@@ -12,6 +12,7 @@ from typing import Any
 from bench.cells.dry_run import clock
 from bench.cells.plans import Plan, plans_of
 from bench.errors import BenchError
+from bench.launch.jobs import ENDED, UNKNOWN, jobs_of
 from bench.record.columns import STATUSES
 from bench.record.typed import cut, in_one_line, printable
 from bench.upkeep.cells import BROKEN, RUNNING, TRIALS, WAITING, Cells, Running, cells_of
@@ -53,6 +54,8 @@ class Status:
         commands: that go on with what remains, those of trials first, then the last begun, each with the number of its
             cells that remain.
         stale: locks of dead processes, which the next command takes over.
+        jobs: of SLURM, its trials' too, by state; `unknown` where it gives no answer.
+        driven: whether a command of this machine drives it.
     """
 
     study: str
@@ -62,6 +65,8 @@ class Status:
     failures: list[Failures]
     commands: list[tuple[str, int]]
     stale: int
+    jobs: dict[str, int]
+    driven: bool
 
     def plain(self) -> dict[str, Any]:
         """The same as JSON can hold it; of each running cell with the seconds that it has left, null where unknown."""
@@ -81,14 +86,19 @@ def status_of(study: Path) -> Status:
     if not study.is_dir():
         raise BenchError(f"no study in {study}: nothing was run there yet; bench list studies names those there are")
     cells, trials = cells_of(study), cells_of(study / TRIALS)
+    plans, plans_of_trials = plans_of(study), plans_of(study / TRIALS)
+    jobs = Counter(job.state for part in (study, study / TRIALS) for job in jobs_of(part))
+    del jobs[ENDED]
     return Status(
         study.name,
         counted(cells),
         counted(trials),
         [*trials.running, *cells.running],
         grouped(cells),
-        commands([(plans_of(study / TRIALS), trials), (plans_of(study), cells)]),
+        commands([(plans_of_trials, trials), (plans, cells)]),
         len(cells.stale) + len(trials.stale),
+        dict(sorted(jobs.items())),
+        any(plan.drives() for plan in (*plans_of_trials, *plans)),
     )
 
 
@@ -133,6 +143,9 @@ def lines(status: Status) -> Iterator[str]:
     yield f"{status.study}: {words(status.counts) or 'no runs'}"
     if status.trials:
         yield f"trials of its tuning: {words(status.trials)}"
+    if status.jobs:
+        answer = "" if UNKNOWN not in status.jobs else "; it gives no answer here"
+        yield f"jobs of SLURM: {words(status.jobs)}{answer}"
     if status.running:
         yield "running:"
     for one in status.running:
@@ -172,7 +185,7 @@ def progress_words(one: Running) -> str:
 def status_command(
     study: Path, watch: bool, as_json: bool, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
 ) -> int:
-    """`bench status`: says where a study stands; with `watch` again and again while something runs.
+    """`bench status`: says where a study stands; with `watch` again and again while something runs or waits for it.
 
     Raises:
         BenchError: there is no such study.
@@ -180,6 +193,6 @@ def status_command(
     while True:
         status = status_of(study)
         say(json.dumps(status.plain()) if as_json else "\n".join(map(in_one_line, lines(status))))
-        if not watch or not status.running:
+        if not watch or not (status.running or status.jobs or status.driven):
             return 0
         sleep(EVERY)

@@ -10,9 +10,16 @@ Call = Callable[[argparse.Namespace], int]
 def add_upkeep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", calls: Mapping[str, Call]) -> None:
     """Adds `status`, `cancel`, `retry`, `clean` and `merge`, which call what stands under their names."""
     status = added(commands, "status", "where a study stands: what runs, what failed, what is left", calls)
-    status.add_argument("--watch", action="store_true", help="again and again while something runs")
+    status.add_argument(
+        "--watch", action="store_true", help="again and again while something runs, or waits in a queue"
+    )
     status.add_argument("--json", action="store_true", help="for programs")
-    added(commands, "cancel", "end the commands that drive a study; they go on from their checkpoints", calls)
+    added(
+        commands,
+        "cancel",
+        "end the commands that drive a study, and its jobs of SLURM",
+        calls,
+    )
     retry = added(commands, "retry", "make runs that failed again", calls)
     retry.add_argument("--state", action="append", default=[], help="failed, timeout, diverged or not_applicable")
     retry.add_argument("--error", default="", help="a part of the error")

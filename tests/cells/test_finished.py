@@ -3,11 +3,13 @@
 import csv
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from bench.record.runs import run_path
+from bench.record.store import Record, RunFolder
 from tests.helpers import ROOT, TINY, records, repeatable
 
 
@@ -21,6 +23,21 @@ def write_table(study: Path) -> None:
         writer = csv.DictWriter(file, ["run_id", "evaluation", "status"], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def test_the_record_of_a_finished_run_is_read_once(own_conf, bench_call, monkeypatch) -> None:
+    """And once more for the table at the end."""
+    command = words(own_conf, "model=affine", "seed=0,1")
+    assert bench_call(*command).code == 0
+    read, count = RunFolder.read, Counter[str]()
+
+    def counted(folder: RunFolder) -> Record | None:
+        count[folder.run_id] += 1
+        return read(folder)
+
+    monkeypatch.setattr(RunFolder, "read", counted)
+    assert bench_call(*command).out.count("finished before: ok") == 2
+    assert list(count.values()) == [2, 2]
 
 
 @pytest.mark.long

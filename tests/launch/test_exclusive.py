@@ -53,7 +53,30 @@ def test_a_busy_machine_is_refused(bench_call: Callable, tmp_path: Path) -> None
     assert (
         answer.err == "bench: launch.exclusive=true: something else keeps this machine busy; wait until it has ended\n"
     )
-    assert not records(tmp_path / "results/scratch")
+    assert not (tmp_path / "results/scratch").exists()
+
+
+def test_the_next_cell_waits_until_the_machine_is_quiet_again(
+    bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = [True, False, False, True, True]
+    monkeypatch.setattr(workers, "is_quiet", lambda: looks.pop(0))
+    answer = bench_call("run", "-m", *TINY, "model=gaussian", "seed=0,1,2", "launch.exclusive=true")
+    assert answer.code == 0
+    assert looks == [], "one before the first cell, three before the second, one before the third"
+    assert answer.err.count("warning: something else keeps this machine busy; the next cell waits") == 1
+
+
+def test_a_machine_that_stays_busy_is_refused_and_what_was_made_stays(
+    bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [True, False]
+    monkeypatch.setattr(workers, "is_quiet", lambda: looks.pop(0))
+    monkeypatch.setattr(workers, "PATIENCE", -1.0)
+    answer = bench_call("run", "-m", *TINY, "model=gaussian", "seed=0,1", "launch.exclusive=true")
+    assert answer.code == 2
+    assert answer.err.endswith("something else keeps this machine busy; wait until it has ended\n")
+    assert len(records(tmp_path / "results/scratch")) == 1
 
 
 def test_a_quiet_machine_is_taken(bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

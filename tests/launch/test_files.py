@@ -57,7 +57,8 @@ def test_a_detached_command_ends_with_its_own_line(
     on_processes.detach = True
     answer = bench_call(*words)
     assert answer.code == 0, answer
-    assert answer.out == "4 cells submitted; bench status scratch says where they stand\n"
+    said = "4 cells submitted; bench status scratch says where they stand, bench cancel scratch ends them\n"
+    assert answer.out == said
     on_processes.detach = False
     assert bench_call(*words).code == 0
     on_processes.detach = True

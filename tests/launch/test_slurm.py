@@ -191,6 +191,24 @@ def test_a_detached_command_leaves_and_its_cells_go_on(
 
 
 @pytest.mark.cluster
+def test_what_a_detached_command_has_left_can_be_cancelled(
+    here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    """Three cells on two nodes: one waits in the queue. The same command goes on afterwards."""
+    words = ["run", "-m", *SLOW, "model.seconds=3", "seed=0,1,2", "--config-dir", str(own_conf), *OPTIONS]
+    assert start(tmp_path, *words, "launch.detach=true").wait() == 0
+    wait_for(lambda: "jobs of SLURM: 1 pending, 2 running" in bench_call("status", "scratch").out, "jobs are not seen")
+    out, _ = start(tmp_path, *words, "launch.detach=true").communicate()
+    assert out.count("submitted before") == 3
+    assert "0 cells submitted" in out
+    cancelled = bench_call("cancel", "scratch")
+    assert (cancelled.code, "ended: 3 jobs of SLURM" in cancelled.out) == (0, True), cancelled
+    wait_for(lambda: not said("squeue", "-h"), "jobs go on")
+    assert "scratch: 3 waiting" in bench_call("status", "scratch").out
+    assert not any((tmp_path / "results/scratch/launch").iterdir())
+
+
+@pytest.mark.cluster
 @pytest.mark.long
 @pytest.mark.parametrize(("end", "seconds"), [("preempted", "0.1"), ("its time is up", "3")])
 def test_a_job_that_is_told_to_stop_goes_on_from_its_checkpoint(

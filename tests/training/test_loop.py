@@ -9,11 +9,11 @@ from torch import Tensor
 
 from bench.config import Config
 from bench.data.dataset import Dataset
-from bench.errors import Diverged, TimedOut
+from bench.errors import BenchError, Diverged, TimedOut
 from bench.machine.deadline import Deadline
 from bench.models.entry import Entry
 from bench.setup import build
-from bench.training.checkpoint import load_state
+from bench.training.checkpoint import load_state, save_state
 from bench.training.history import History
 from bench.training.loop import train
 from bench.training.validation import Validation
@@ -203,6 +203,17 @@ def test_a_broken_checkpoint_is_no_checkpoint(own_conf, tmp_path) -> None:
     expected = trained(config, tmp_path / "whole")[2]
     (tmp_path / "c").write_bytes((tmp_path / "whole").read_bytes()[:-10])
     assert without_clocks(trained(config, tmp_path / "c")[2]) == without_clocks(expected)
+
+
+@pytest.mark.parametrize("part", ["trainer", "entry", "history"])
+def test_a_checkpoint_of_other_code_is_one_line_that_names_it(part: str, own_conf, tmp_path) -> None:
+    config = tiny(own_conf, "model=noisy")
+    trained(config, tmp_path / "c")
+    state = load_state(tmp_path / "c")
+    assert state is not None
+    save_state(tmp_path / "c", {name: value for name, value in state.items() if name != part})
+    with pytest.raises(BenchError, match=rf"{tmp_path}/c is of other code \('{part}'\); remove it to train anew"):
+        trained(config, tmp_path / "c")
 
 
 def test_checkpoints_wait_for_their_seconds(own_conf, tmp_path) -> None:
