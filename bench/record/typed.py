@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import cache
 from typing import Any
 
 from bench.record.columns import COLUMNS, STATUSES, spreads
@@ -40,7 +41,13 @@ def typed(record: dict[str, Any]) -> dict[str, Any]:
     if len(record) > len(COLUMNS) + OWN_COLUMNS:
         raise Unreadable(f"{len(record):,} columns")
     named = {KNOWN.get(name) or printable(str(name))[:NAME_LENGTH]: value for name, value in record.items()}
-    kept: dict[str, Any] = {name: None if value is None else typed_value(name, value) for name, value in named.items()}
+    least = least_values()
+    kept: dict[str, Any] = {
+        name: value
+        if value is None or (type(value) is float and least.get(name, math.inf) <= value <= LARGEST)
+        else typed_value(name, value)
+        for name, value in named.items()
+    }
     for name in NAMES:
         if kept.get(name) is not None:
             kept[name] = checked_name(name, kept[name])
@@ -53,6 +60,12 @@ def typed(record: dict[str, Any]) -> dict[str, Any]:
     if kept.get("run_id") is not None and kept["run_id"] != record["run_id"]:
         raise Unreadable(f"run_id is {shown(record['run_id'])}")
     return kept
+
+
+@cache
+def least_values() -> dict[str, float]:
+    """Column of numbers -> the least that it may hold: a fractional number from there to `LARGEST` stays as it is."""
+    return {name: 0.0 if name in spreads() else -LARGEST for name, column in COLUMNS.items() if column.kind == "number"}
 
 
 def typed_value(name: str, value: Any) -> Any:

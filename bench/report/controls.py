@@ -74,11 +74,11 @@ def known(runs: list[Run], column: str) -> list[float]:
 
 def side(cell: ModelSummary, metric: str) -> int:
     """1 where most finished runs lie above their floor's 95 % range, -1 where most lie below, else 0."""
-    column = copycat(metric) if cell.control else metric
+    column, own, spread = copycat(metric) if cell.control else metric, floor(metric), floor_sd(metric)
     sides = [
-        off_floor(run[column], run[floor(metric)], run[floor_sd(metric)])
+        off_floor(run[column], run[own], run[spread])
         for run in cell.finished
-        if run.get(column) is not None and run.get(floor_sd(metric)) is not None
+        if run.get(column) is not None and run.get(spread) is not None
     ]
     (most, count), *_ = Counter(sides).most_common(1) or [(0, 0)]
     return most if 2 * count > len(sides) else 0

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bench.config import is_tuned
@@ -78,7 +79,7 @@ class ModelSummary:
         known = [slack for slack in bounds if slack is not None]
         return None if len(known) < len(bounds) else max(known, default=0.0)
 
-    @property
+    @cached_property
     def finished(self) -> list[Run]:
         """The runs that ended well: the only ones that are averaged."""
         return [run for run in self.runs if run["status"] == "ok"]

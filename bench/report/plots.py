@@ -1,10 +1,12 @@
 """Every plot of a study: data set by data set, then over all of them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import starmap
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from matplotlib import style
 
@@ -72,35 +74,52 @@ def sheets_of(
     return sheets
 
 
-def draw(sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE) -> dict[str, list[Plot]]:
-    """The plots that a study has something to show in, by data set; those over all of them last, under `OVER_ALL`.
+@contextmanager
+def begun(
+    sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE
+) -> Iterator[Callable[[], dict[str, list[Plot]]]]:
+    """Begins to draw in processes beside this one, which goes on; what it is given waits for the plots.
 
+    They are those that a study has something to show in, by data set; those over all of them last, under `OVER_ALL`.
     Equal records give equal bytes, on any number of cores.
 
     Args:
         sheets: of each data set.
         kept: those that need not be drawn again.
     """
-    workers = cores()
+    shares = cores()
     missing = [data for data in sheets if data not in kept]
-    shares = [(sheets[data], share, workers) for data in missing for share in range(workers)]
     cells = finals([cell for sheet in sheets.values() for cell in sheet.cells])
     any_sheet = next(iter(sheets.values()))
     over_all = cells, any_sheet.families, any_sheet.formats
-    new: dict[str, list[Plot]] = {}
-    if workers == 1 or not missing:
-        drawn = list(starmap(share_of_plots, shares))
-        if OVER_ALL not in kept:
-            new[OVER_ALL] = plots_over_all(*over_all)
-    else:
-        with ProcessPoolExecutor(workers) as pool:
-            general = pool.submit(plots_over_all, *over_all)
-            drawn = list(pool.map(share_of_plots, *zip(*shares, strict=True)))
-            new[OVER_ALL] = general.result()
-    for first, data in enumerate(missing):
-        places = {place: plot for own in drawn[first * workers : (first + 1) * workers] for place, plot in own.items()}
-        new[data] = [places[place] for place in sorted(places)]
-    return {data: kept[data] if data in kept else new[data] for data in (*sheets, OVER_ALL)}
+    with drawers(shares if missing else 1) as submit:
+        general = None if OVER_ALL in kept else submit(plots_over_all, *over_all)
+        parts = {data: [submit(share_of_plots, sheets[data], n, shares) for n in range(shares)] for data in missing}
+
+        def plots() -> dict[str, list[Plot]]:
+            new = {OVER_ALL: general()} if general is not None else {}
+            for data, own in parts.items():
+                places = {place: plot for part in own for place, plot in part().items()}
+                new[data] = [places[place] for place in sorted(places)]
+            return {data: kept[data] if data in kept else new[data] for data in (*sheets, OVER_ALL)}
+
+        yield plots
+
+
+@contextmanager
+def drawers(processes: int) -> Iterator[Callable[..., Callable[[], Any]]]:
+    """A function that has others called in so many processes, or here where that is one; what it gives waits."""
+    if processes == 1:
+        yield lambda call, *words: partial(call, *words)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield lambda call, *words: pool.submit(call, *words).result
+
+
+def draw(sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE) -> dict[str, list[Plot]]:
+    """The plots of `begun`."""
+    with begun(sheets, kept) as plots:
+        return plots()
 
 
 def share_of_plots(sheet: Sheet, share: int, shares: int) -> dict[int, Plot]:

@@ -18,7 +18,7 @@ from bench.report.markup import markdown, tex
 from bench.report.model_summary import count_words
 from bench.report.notes import NOTES, is_untuned
 from bench.report.page import FILES, render
-from bench.report.plots import draw, sheets_of
+from bench.report.plots import begun, sheets_of
 from bench.report.ranked import above_note, ranked_tables
 from bench.report.ranking import differences, differences_csv
 from bench.report.study import load
@@ -65,24 +65,25 @@ def report(
     cells = summarise(stored.runs, stored.test_sets)
     pairs = differences(cells, stored.test_sets)
     untuned = is_untuned(cells)
-    heads = [*([NOTES["untuned"]] if untuned else []), *older_rows(study, stored.runs)]
-    notices = [*heads, *data_warnings(stored.runs)]
-    answers = verdicts(cells, pairs)
-    behind = [] if untuned and not pairs else [difference_table(pairs)]
-    likelihood, *others = study_tables(cells)
-    tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
     sheets = sheets_of(stored, cells, pairs, formats)
     wanted = drawn.hashes(sheets)
     ready = drawn.kept(folder, wanted)
-    by_data = draw(sheets, ready)
+    with begun(sheets, ready) as drawings:
+        heads = [*([NOTES["untuned"]] if untuned else []), *older_rows(study, stored.runs)]
+        notices = [*heads, *data_warnings(stored.runs)]
+        answers = verdicts(cells, pairs)
+        behind = [] if untuned and not pairs else [difference_table(pairs)]
+        likelihood, *others = study_tables(cells)
+        tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
+        texts = {
+            "summary.csv": summary_csv(cells),
+            "summary.tex": tex(tables, study),
+            "differences.csv": differences_csv(pairs),
+        }
+        for name, content in texts.items():
+            write_table(folder / name, content)
+        by_data = drawings()
     plots = [plot for own in by_data.values() for plot in own]
-    texts = {
-        "summary.csv": summary_csv(cells),
-        "summary.tex": tex(tables, study),
-        "differences.csv": differences_csv(pairs),
-    }
-    for name, content in texts.items():
-        write_table(folder / name, content)
     packed = [name for name in FILES if not (folder / name).exists()]
     write_atomically(
         folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)

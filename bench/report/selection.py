@@ -1,6 +1,7 @@
 """`bench report STUDY --models --data --columns`: the rows and columns of a study's tables that were chosen."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import unknown
@@ -92,4 +93,4 @@ def headed(column: str) -> str:
 def only(cell: ModelSummary, columns: Sequence[str]) -> ModelSummary:
     """A row with the intervals of these columns alone."""
     kept = {name: interval for name, interval in cell.intervals.items() if name in columns}
-    return ModelSummary(**{**vars(cell), "intervals": kept})
+    return replace(cell, intervals=kept)
