@@ -1,16 +1,14 @@
 """Jet: couplings of pictures by small vision transformers (Kolesnikov et al. 2024, arXiv:2412.15129)."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from jaxtyping import Float
-from nflows.transforms import Transform
 from torch import Tensor, nn
 
 from bench.errors import BenchError, NotApplicable
 from bench.models.parts.flow import Flow
 from bench.models.parts.networks import soft_clamp, spread
-from bench.models.parts.patches import patched, settled_patch, unpatched
+from bench.models.parts.patches import LogDet, OverPatches, Tokens, settled_patch
 from bench.models.parts.recompute import called
 from bench.models.parts.transformer import LEAST_FEATURES, Transformer
 from bench.spec import DataSpec
@@ -21,9 +19,6 @@ PATCHES_ACROSS = 2
 """That an unset patch leaves, where it can. On digits patches of 4 were 7 nats better than of 2, in half the time."""
 INITIAL_GAIN = 0.01
 """Standard deviation of a new coupling's shifts and log-scales: near the identity, yet every weight gets a gradient."""
-
-Tokens = Float[Tensor, "batch tokens numbers"]
-LogDet = Float[Tensor, " batch"]
 
 
 class TokenCoupling(nn.Module):
@@ -62,33 +57,6 @@ class TokenCoupling(nn.Module):
         """The log-scale and the shift of the numbers that change."""
         raw, shift = called(self.net, kept, self.recompute).chunk(2, -1)
         return soft_clamp(raw, LOG_SCALE_BOUND), shift
-
-
-class PatchCouplings(Transform):  # type: ignore[misc]
-    """Couplings over the patches of a picture; as nflows' transforms do, from flat events to flat latents."""
-
-    def __init__(self, image_shape: tuple[int, int, int], side: int, couplings: list[TokenCoupling]) -> None:
-        super().__init__()
-        self.image_shape, self.side = image_shape, side
-        self.couplings = nn.ModuleList(couplings)
-
-    def forward(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
-        """Latents and log-determinant, `(batch, dim)` and `(batch,)`."""
-        x, total = patched(inputs.reshape(-1, *self.image_shape), self.side), inputs.new_zeros(len(inputs))
-        for coupling in self.couplings:
-            x, log_det = coupling(x)
-            total = total + log_det
-        return x.flatten(1), total
-
-    def inverse(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
-        """Events and the log-determinant of the way back, `(batch, dim)` and `(batch,)`."""
-        numbers = self.image_shape[0] * self.side**2
-        z, total = inputs.reshape(len(inputs), -1, numbers), inputs.new_zeros(len(inputs))
-        for coupling in reversed(list(self.couplings)):
-            assert isinstance(coupling, TokenCoupling)
-            z, log_det = coupling.inverse(z)
-            total = total + log_det
-        return unpatched(z, self.side, self.image_shape).flatten(1), total
 
 
 class Jet(Flow):
@@ -137,7 +105,7 @@ class Jet(Flow):
         tokens = image_shape[1] * image_shape[2] // side**2
         features = [max(LEAST_FEATURES, share) for share in spread(width, [1] * couplings)]
         made = [TokenCoupling(tokens, numbers, size, layers, recompute) for size in features]
-        self.transform = PatchCouplings(image_shape, side, made)
+        self.transform = OverPatches(image_shape, side, made)
 
     def compiles(self) -> Literal["no", "works", "pays"]:
         """`works`: nothing changes from step to step."""

@@ -1,10 +1,9 @@
 """The transformer autoregressive flow of pictures (Zhai et al. 2024, arXiv:2412.06329)."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
-from nflows.transforms import Transform
 from torch import Tensor, nn
 
 from bench.config import Optimiser
@@ -13,7 +12,7 @@ from bench.models.entry import Context
 from bench.models.optimise import GradientStep, Trainer
 from bench.models.parts.flow import Flow
 from bench.models.parts.networks import soft_clamp, spread
-from bench.models.parts.patches import patched, settled_patch, unpatched
+from bench.models.parts.patches import LogDet, OverPatches, Tokens, settled_patch
 from bench.models.parts.recompute import called
 from bench.models.parts.transformer import LEAST_FEATURES, Cache, Transformer
 from bench.models.parts.weight_average import WeightAverage
@@ -26,21 +25,24 @@ PATCHES_ACROSS = 4
 INITIAL_GAIN = 0.01
 """Standard deviation of a new block's shifts and log-scales: near the identity, yet every weight gets a gradient."""
 
-Tokens = Float[Tensor, "batch tokens features"]
-LogDet = Float[Tensor, " batch"]
-
 
 class CausalBlock(nn.Module):
     """z_t = (x_t - b_t) exp(-a_t), where a transformer reads (a_t, b_t) off x_1, ..., x_{t-1}; the first stays."""
 
-    def __init__(self, tokens: int, numbers: int, features: int, layers: int, recompute: bool) -> None:
-        """`numbers` are those of a token, `features` those of the transformer."""
+    def __init__(
+        self, tokens: int, numbers: int, features: int, layers: int, recompute: bool, turned: bool = False
+    ) -> None:
+        """`numbers` are those of a token, `features` those of the transformer.
+
+        With `turned` the order of the tokens is turned around first.
+        """
         super().__init__()
-        self.recompute = recompute
+        self.recompute, self.turned = recompute, turned
         self.net = Transformer(tokens - 1, numbers, features, 2 * numbers, layers, INITIAL_GAIN)
 
     def forward(self, x: Tokens) -> tuple[Tokens, LogDet]:
         """All tokens at once, and the log-determinant."""
+        x = x.flip(1) if self.turned else x
         raw, shift = called(self.net, x[:, :-1], self.recompute).chunk(2, -1)
         log_scale = soft_clamp(raw, LOG_SCALE_BOUND)
         z = torch.cat((x[:, :1], (x[:, 1:] - shift) * torch.exp(-log_scale)), 1)
@@ -55,42 +57,8 @@ class CausalBlock(nn.Module):
             log_scale = soft_clamp(raw, LOG_SCALE_BOUND)
             x.append(torch.addcmul(shift, z[:, number + 1], torch.exp(log_scale)))
             log_det = log_det + log_scale.sum(1)
-        return torch.stack(x, 1), log_det
-
-
-class PatchFlow(Transform):  # type: ignore[misc]
-    """Blocks over the patches of a picture; before each but the first their order is turned around.
-
-    As nflows' transforms do, it maps flat events to flat latents of as many numbers.
-    """
-
-    def __init__(
-        self, image_shape: tuple[int, int, int], side: int, widths: list[int], layers: int, recompute: bool = False
-    ) -> None:
-        """`widths` are the features of each block's transformer; see `called` for `recompute`."""
-        super().__init__()
-        self.image_shape, self.side = image_shape, side
-        channels, height, width = image_shape
-        tokens, numbers = height * width // side**2, channels * side**2
-        self.blocks = nn.ModuleList(CausalBlock(tokens, numbers, features, layers, recompute) for features in widths)
-
-    def forward(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
-        """Latents and log-determinant, `(batch, dim)` and `(batch,)`."""
-        x, total = patched(inputs.reshape(-1, *self.image_shape), self.side), inputs.new_zeros(len(inputs))
-        for number, block in enumerate(self.blocks):
-            x, log_det = block(x.flip(1) if number else x)
-            total = total + log_det
-        return x.flatten(1), total
-
-    def inverse(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
-        """Events and the log-determinant of the way back, `(batch, dim)` and `(batch,)`."""
-        channels = self.image_shape[0]
-        z, total = inputs.reshape(len(inputs), -1, channels * self.side**2), inputs.new_zeros(len(inputs))
-        for number, block in reversed(list(enumerate(self.blocks))):
-            assert isinstance(block, CausalBlock)
-            z, log_det = block.inverse(z)
-            z, total = z.flip(1) if number else z, total + log_det
-        return unpatched(z, self.side, self.image_shape).flatten(1), total
+        found = torch.stack(x, 1)
+        return found.flip(1) if self.turned else found, log_det
 
 
 class TarFlow(Flow):
@@ -141,8 +109,10 @@ class TarFlow(Flow):
         image_shape, side = settled_patch(data, patch, type(self).__name__, PATCHES_ACROSS)
         if image_shape[1] * image_shape[2] == side**2:
             raise NotApplicable(f"{type(self).__name__}: one patch is all of the picture: give a smaller model.patch")
+        tokens, numbers = image_shape[1] * image_shape[2] // side**2, image_shape[0] * side**2
         features = [max(LEAST_FEATURES, share) for share in spread(width, [1] * blocks)]
-        self.transform = PatchFlow(image_shape, side, features, layers, recompute)
+        made = [CausalBlock(tokens, numbers, size, layers, recompute, n > 0) for n, size in enumerate(features)]
+        self.transform = OverPatches(image_shape, side, made)
         self.average = WeightAverage(self, average) if average else None
 
     def evaluation_weights(self) -> dict[str, Tensor]:

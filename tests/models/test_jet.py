@@ -19,7 +19,7 @@ def small(**options: object) -> Jet:
 
 def test_a_coupling_changes_half_of_each_patch_given_the_other_halves_of_all() -> None:
     flow = perturbed(small(couplings=1), 0.5)
-    (coupling,) = flow.transform.couplings
+    (coupling,) = flow.transform.maps
     x = torch.randn(4, 4)
     jacobian = torch.autograd.functional.jacobian(lambda v: coupling(v[None])[0][0], x)
     kept, changed = coupling.order[:2], coupling.order[2:]
@@ -31,9 +31,9 @@ def test_a_coupling_changes_half_of_each_patch_given_the_other_halves_of_all() -
 
 
 def test_orders_differ_and_are_stored() -> None:
-    orders = [coupling.order for coupling in small(couplings=8).transform.couplings]
+    orders = [coupling.order for coupling in small(couplings=8).transform.maps]
     assert len({tuple(order.tolist()) for order in orders}) > 1
-    assert "transform.couplings.3.order" in small().state_dict()
+    assert "transform.maps.3.order" in small().state_dict()
 
 
 def test_a_patch_of_an_odd_count_is_cut_unevenly() -> None:

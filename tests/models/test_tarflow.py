@@ -51,7 +51,7 @@ def test_training_noise_is_drawn_anew_and_samples_are_denoised() -> None:
 def test_a_step_of_denoising_is_the_posterior_mean_of_a_gaussian() -> None:
     """Of noisy data whose law is N(0, I), as that of a flow of no shift and scale, the clean mean is (1 - noise²) x."""
     flow, x = small(noise=0.5), torch.randn(64, *SHAPE)
-    for block in flow.transform.blocks:
+    for block in flow.transform.maps:
         torch.nn.init.zeros_(block.net.head.weight)
         torch.nn.init.zeros_(block.net.head.bias)
     torch.testing.assert_close(flow.denoised(x), 0.75 * x)

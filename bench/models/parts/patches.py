@@ -1,12 +1,62 @@
-"""Pictures cut into square patches, row by row: `(batch, tokens, numbers of a patch)` and back."""
+"""Pictures cut into square patches, row by row: `(batch, tokens, numbers of a patch)` and back; maps over them."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from jaxtyping import Float
-from torch import Tensor
+from nflows.transforms import Transform
+from torch import Tensor, nn
 
 from bench.errors import BenchError, NotApplicable
 from bench.spec import DataSpec
 
 LARGEST_DEFAULT = 4
+
+Tokens = Float[Tensor, "batch tokens numbers"]
+LogDet = Float[Tensor, " batch"]
+
+
+class TokenMap(Protocol):
+    """An invertible map of tokens; `forward` and `inverse` each give the tokens and a log-determinant."""
+
+    def forward(self, x: Tokens) -> tuple[Tokens, LogDet]:
+        """From the picture's side."""
+        ...
+
+    def inverse(self, z: Tokens) -> tuple[Tokens, LogDet]:
+        """The way back."""
+        ...
+
+
+class OverPatches(Transform):  # type: ignore[misc]
+    """Maps of tokens, one after the other, over the patches of a picture.
+
+    As nflows' transforms do, it maps flat events to flat latents of as many numbers.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], side: int, maps: Iterable[nn.Module]) -> None:
+        """`maps` are modules that are `TokenMap`s, that of the picture's side first."""
+        super().__init__()
+        self.image_shape, self.side = image_shape, side
+        self.maps = nn.ModuleList(maps)
+
+    def forward(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
+        """Latents and log-determinant, `(batch, dim)` and `(batch,)`."""
+        x, total = patched(inputs.reshape(-1, *self.image_shape), self.side), inputs.new_zeros(len(inputs))
+        for each in self.maps:
+            x, log_det = each(x)
+            total = total + log_det
+        return x.flatten(1), total
+
+    def inverse(self, inputs: Tensor, context: Any = None) -> tuple[Tensor, Tensor]:
+        """Events and the log-determinant of the way back, `(batch, dim)` and `(batch,)`."""
+        numbers = self.image_shape[0] * self.side**2
+        z, total = inputs.reshape(len(inputs), -1, numbers), inputs.new_zeros(len(inputs))
+        back: list[TokenMap] = list(self.maps)[::-1]  # type: ignore[assignment]
+        for each in back:
+            z, log_det = each.inverse(z)
+            total = total + log_det
+        return unpatched(z, self.side, self.image_shape).flatten(1), total
 
 
 def patched(x: Float[Tensor, "batch channels height width"], side: int) -> Float[Tensor, "batch tokens features"]:
