@@ -58,6 +58,11 @@ class Holder:
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
+    def before_boot(self) -> bool:
+        """True where it was of this machine, by its name, before that was started anew."""
+        boots = self.machine.partition(" ")[0], this_machine().partition(" ")[0]
+        return self.host == socket.gethostname() and boots[0] != boots[1]
+
 
 def this_process() -> Holder:
     """The calling process as a holder."""

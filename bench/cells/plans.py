@@ -52,7 +52,7 @@ class Plan:
     def drives(self) -> bool | None:
         """True where its process runs on this machine, False where it is gone from here, None of another machine."""
         if self.driver.machine != this_machine():
-            return None
+            return False if self.driver.before_boot() else None
         return started(self.driver.pid) == self.driver.start
 
 

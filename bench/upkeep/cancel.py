@@ -14,7 +14,8 @@ from bench.cells.lock import started
 from bench.cells.plans import Plan, plans_of
 from bench.errors import BenchError
 from bench.launch.jobs import ENDED, Job, cancelled, jobs_of
-from bench.upkeep.cells import TRIALS
+from bench.record.store import FINISHED
+from bench.upkeep.cells import TRIALS, cells_of
 
 PATIENCE = 20.0
 """Seconds that a command has to end after each signal."""
@@ -30,10 +31,9 @@ def cancel_command(study: Path, say: Callable[[str], None], patience: float = PA
     """
     if not study.is_dir():
         raise BenchError(f"no study in {study}: nothing was run there yet")
-    driven = {plan.driver: plan for plan in (*plans_of(study / TRIALS), *plans_of(study))}
-    plans = list(driven.values())
+    plans = {plan.driver: plan for part in (study / TRIALS, study) for plan in driving(part)}.values()
     here = [plan for plan in plans if plan.drives()]
-    others = [plan for plan in plans if plan.drives() is None]
+    others = [plan for plan in plans if plan not in here]
     if not here and not others and not left_jobs(study):
         raise BenchError(f"no command drives {study.name} now; bench status {study.name} says what is left")
     alive = [plan for plan in here if not ended(plan, patience)]
@@ -42,7 +42,18 @@ def cancel_command(study: Path, say: Callable[[str], None], patience: float = PA
         say(f"{how}: process {plan.driver.pid}, {plan.command}")
     for plan in others:
         say(f"not reached: process {plan.driver.pid} on {plan.driver.host}, if it still runs: bench cancel there")
-    return 1 if alive or others or not all_ended(left_jobs(study), say) else 0
+    jobs_too = all_ended(left_jobs(study), say)
+    return 0 if jobs_too and not alive and not others else 1
+
+
+def driving(study: Path) -> list[Plan]:
+    """The plans of a study, or of its trials, whose commands run here, or may run elsewhere: some cells remain."""
+    plans = [plan for plan in plans_of(study) if plan.drives() is not False]
+    if not plans:
+        return []
+    states = cells_of(study).states
+    over = {run_id for run_id, state in states.items() if state in FINISHED}
+    return [plan for plan in plans if plan.drives() or not {run_id for run_id, _ in plan.cells} <= over]
 
 
 def left_jobs(study: Path) -> list[Job]:

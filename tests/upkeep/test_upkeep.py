@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -251,6 +252,27 @@ def test_a_plan_is_one_file_a_command(study: Path, own_conf: Path, bench_call: C
     assert plan.drives() is True, "its process is this one"
     (study / "plans" / "broken.json").write_text("{")
     assert len(plans_of(study)) == 1
+
+
+@pytest.mark.parametrize(
+    ("holder", "remain", "said"),
+    [
+        ({"machine": "another pid:[1]", "host": "node7"}, True, "not reached: process 7 on node7, if it still runs"),
+        ({"machine": "another pid:[1]", "host": "node7"}, False, "no command drives scratch now"),
+        ({"machine": "another pid:[1]", "host": socket.gethostname()}, True, "no command drives scratch now"),
+    ],
+    ids=["elsewhere", "elsewhere, all finished", "before this machine was started anew"],
+)
+def test_cancel_names_the_commands_that_it_cannot_reach(
+    holder: dict[str, str], remain: bool, said: str, study: Path, bench_call: Callable
+) -> None:
+    (file,) = (study / "plans").iterdir()
+    plan = json.loads(file.read_text())
+    cells = plan["cells"] if remain else [cell for cell in plan["cells"] if "affine" in cell[0]]
+    file.write_text(json.dumps({**plan, "cells": cells, "driver": {**holder, "pid": 7, "start": 7}}))
+    answer = bench_call("cancel", "scratch")
+    assert said in answer.out + answer.err
+    assert answer.code == (1 if said.startswith("not") else 2)
 
 
 def test_progress_is_a_pace(tmp_path: Path) -> None:
