@@ -86,6 +86,12 @@ SOURCES = (
         ),
     ),
     Source(
+        "cifar10",
+        "https://www.cs.toronto.edu/~kriz/",
+        "none stated; cite Krizhevsky 2009",
+        (RemoteFile("cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530"),),
+    ),
+    Source(
         "maf",
         "https://zenodo.org/records/1161203/files/",
         "CC BY 4.0 (UCI); BSDS300: non-commercial research and education",

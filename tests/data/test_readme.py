@@ -13,6 +13,7 @@ from bench.data.digits import digits
 from bench.data.images import idx_images
 from bench.data.linear_gaussian import linear_gaussian
 from bench.data.official.bsds300 import bsds300
+from bench.data.official.cifar10 import cifar10
 from bench.data.official.gas import gas
 from bench.data.official.hepmass import hepmass
 from bench.data.official.known_table import known_table
@@ -34,6 +35,7 @@ FUNCTIONS: dict[str, Callable[..., object] | tuple[Callable[..., object], ...]] 
     "Digits": digits,
     "Permuted digits": permuted_digits,
     "MNIST and its kin": idx_images,
+    "CIFAR-10": cifar10,
     "Averaged MNIST": averaged_images,
     "A table of your own": table,
     "Arrays of your own": array,
