@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from bench.report.families import Cost, Gap, Standing, cost_of, family_of, gap, standings
+from bench.report.marks import marks
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference, untuned_names
@@ -31,6 +32,7 @@ class Card(NamedTuple):
         others: number of entries compared with the first.
         apart: number of entries that were measured otherwise, and are compared with each other alone.
         near: entries that are not told apart from the first.
+        without: trained entries of the same budget and setting that have no likelihood.
         cost: of the first.
         families: the best entry of each family, that of the first one first.
         commands: that make the runs of the first again.
@@ -50,6 +52,7 @@ class Card(NamedTuple):
     others: int = 0
     apart: int = 0
     near: Sequence[str] = ()
+    without: Sequence[str] = ()
     cost: Cost = Cost("", "", "")
     families: Sequence[Standing] = ()
     commands: Sequence[str] = ()
@@ -94,7 +97,8 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
         place=place_of(pairs[0]),
         first=best.model,
         family=family,
-        nll="≤ " * best.is_bound + quantity(best.intervals["nll_nats"]),
+        nll=f"{'≤ ' * best.is_bound}{quantity(best.intervals['nll_nats'])} {marks(best, 'nll_nats')}".rstrip(),
+        without=[cell.model for cell in without_likelihood(pairs[0], cells)],
         is_floor=best.is_floor,
         next=gap(second),
         next_family=gap(abroad) if abroad in later else None,
@@ -118,6 +122,18 @@ def state_of(best: ModelSummary, pairs: list[Difference], cells: list[ModelSumma
     families = {family_of(pair.other) for pair in pairs}
     near = {family_of(pair.other) for pair in pairs if not pair.told_apart}
     return "family sure" if near == {family_of(best)} != families else "undecided"
+
+
+def without_likelihood(pair: Difference, cells: list[ModelSummary]) -> list[ModelSummary]:
+    """The trained entries of a contest whose likelihood was not measured, void or lost with their runs."""
+    return [
+        cell
+        for cell in cells
+        if (cell.rung, pair.setting in cell.setting.split("=")) == (pair.rung, True)
+        and cell.runs
+        and not (cell.control or cell.oracle)
+        and "nll_nats" not in cell.intervals
+    ]
 
 
 def place_of(pair: Difference) -> str:

@@ -1,8 +1,9 @@
 """How far entries and families of them are behind the first of a data set, and at which cost."""
 
+from collections import defaultdict
 from typing import NamedTuple
 
-from bench.report.marks import DAGGER, LOZENGE
+from bench.report.marks import DAGGER, LOZENGE, marks
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
@@ -13,9 +14,9 @@ class Gap(NamedTuple):
 
     Attributes:
         model, family: of the entry.
-        nats: the difference with its interval, and ≤ or ≥ where a bound makes it one.
+        nats: the difference with its interval, and ≤ or ≥ where a bound makes it one; the marks of the entry's NLL.
         told_apart: whether the two differ, by simultaneous tests.
-        tested: whether anything is known of the error of the difference.
+        tested: see `Difference.tested`.
     """
 
     model: str
@@ -46,7 +47,7 @@ class Standing(NamedTuple):
         family: its name.
         model: the one of its models that has the lowest test NLL.
         gap: how far that is behind the first; None for the first's family.
-        told_apart: whether each of its models is told apart from the first.
+        near: others of its models, that are not told apart from the first.
         is_floor: whether that model is fitted in one go.
         cost: of that model.
     """
@@ -54,9 +55,14 @@ class Standing(NamedTuple):
     family: str
     model: str
     gap: Gap | None
-    told_apart: bool
+    near: list[str]
     is_floor: bool
     cost: Cost
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether each of its models is told apart from the first."""
+        return self.gap is not None and self.gap.told_apart and not self.near
 
 
 def standings(best: ModelSummary, pairs: list[Difference]) -> list[Standing]:
@@ -66,19 +72,22 @@ def standings(best: ModelSummary, pairs: list[Difference]) -> list[Standing]:
         best: the entry of the lowest NLL.
         pairs: every other one behind it, at the largest budget.
     """
-    found = {family_of(best): Standing(family_of(best), best.model, None, False, best.is_floor, cost_of(best))}
+    near: dict[str, list[str]] = defaultdict(list)
+    for pair in pairs:
+        near[family_of(pair.other)] += [] if pair.told_apart else [pair.other.model]
+    own = family_of(best)
+    found = {own: Standing(own, best.model, None, near[own], best.is_floor, cost_of(best))}
     for pair in sorted(pairs, key=lambda pair: pair.interval.mean):
         other, family = pair.other, family_of(pair.other)
-        of_family = [one.told_apart for one in pairs if family_of(one.other) == family]
-        own = Standing(family, other.model, gap(pair), all(of_family), other.is_floor, cost_of(other))
-        found.setdefault(family, own)
+        others = [name for name in near[family] if name != other.model]
+        found.setdefault(family, Standing(family, other.model, gap(pair), others, other.is_floor, cost_of(other)))
     return list(found.values())
 
 
 def gap(pair: Difference) -> Gap:
     """A pair in words."""
-    tested = pair.interval.half_width is not None
-    return Gap(pair.other.model, family_of(pair.other), behind(pair), pair.told_apart, tested)
+    nats = f"{behind(pair)} {marks(pair.other, 'nll_nats')}".rstrip()
+    return Gap(pair.other.model, family_of(pair.other), nats, pair.told_apart, pair.tested)
 
 
 def behind(pair: Difference) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.record.writing import write_atomically
-from bench.report.kinds import COLUMNS, by_kind, in_column
+from bench.report.kinds import by_kind, columns_of, in_column
 from bench.report.overview import KINDS, Overview, overviews
 from bench.report.speed_page import Speed, read_speed, write_speed_page
 from bench.report.templating import environment
@@ -36,11 +36,12 @@ def render(studies: list[Overview], speed: Speed | None) -> str:
     """index.html; equal input gives equal text."""
     pages = environment()
     pages.filters["in_column"] = in_column
+    kinds = by_kind(studies, KINDS)
     return pages.get_template("index.html").render(
         studies=studies,
         runs=sum(study.runs for study in studies),
-        kinds=by_kind(studies, KINDS),
-        columns=COLUMNS,
+        kinds=kinds,
+        columns=columns_of(kinds),
         speed=speed,
     )
 

@@ -33,8 +33,8 @@ class Kind(NamedTuple):
     def sentence(self) -> str:
         """Which families are first, of today's answers where there are any."""
         if self.current or not self.older:
-            return tally([answer for _, answer in self.current]) or "No study here names a first on such data."
-        return f"Only older versions. {tally([answer for _, answer in self.older])}".rstrip()
+            return tally(once(self.current)) or "No study here compares families on such data."
+        return f"Only older versions. {tally(once(self.older))}".rstrip()
 
 
 def by_kind(studies: Sequence[Overview], names: Sequence[str]) -> list[Kind]:
@@ -51,26 +51,55 @@ def by_kind(studies: Sequence[Overview], names: Sequence[str]) -> list[Kind]:
     return kinds
 
 
+def once(found: Sequence[Found]) -> list[Answer]:
+    """One answer a data set: of several studies that which compares the most families, and of these the most models."""
+    best: dict[str, Answer] = {}
+    for _, answer in found:
+        known = best.get(answer.card.data)
+        if known is None or breadth(answer) > breadth(known):
+            best[answer.card.data] = answer
+    return list(best.values())
+
+
+def breadth(answer: Answer) -> tuple[int, int]:
+    """How many of the three families, and how many models, are compared."""
+    return sum(one.family in COLUMNS[:3] for one in answer.card.families), answer.card.others
+
+
 def tally(answers: Sequence[Answer]) -> str:
-    """How often each family is first and how sure that is, and how often another is told apart from the first."""
-    cards = [answer.card for answer in answers if answer.card.first]
+    """Which family is first on how many data sets, for sure on how many, and how often others are behind for sure.
+
+    Data sets where one family alone was compared say nothing of that.
+    """
+    cards = [answer.card for answer in answers if len(answer.card.families) > 1]
+    if not cards:
+        return ""
     firsts = Counter(card.family for card in cards)
     sure = Counter(card.family for card in cards if card.state in {"sure", "family sure"})
     behind = [one for card in cards for one in card.families if one.gap]
     others = Counter(one.family for one in behind)
     apart = Counter(one.family for one in behind if one.told_apart)
-    leads = [
-        f"{family} {count} of {len(cards)} ({'not sure' if not sure[family] else f'{sure[family]} sure'})"
+    total = f"{len(cards)} data set{'s' * (len(cards) > 1)}"
+    led = [family for family in firsts if 2 * sure[family] > len(cards)]
+    counts = [
+        f"{family} on {count}" + f" (sure on {sure[family]})" * bool(sure[family])
         for family, count in firsts.most_common()
     ]
     sentences = {
-        "First": leads,
+        "Take": [f"{family}, first for sure on {sure[family]} of {total}" for family in led],
+        f"Undecided. Lowest mean, of {total}": counts * (not led),
         "Behind for sure": [
-            f"{family} {apart[family]} of {count}" for family, count in others.items() if apart[family]
+            f"{family} on {apart[family]} of {count}" for family, count in others.items() if apart[family]
         ],
-        "Not told apart": [family for family in others if not apart[family]],
+        "Never told apart": [family for family in others if not apart[family]],
     }
     return " ".join(f"{words}: {', '.join(names)}." for words, names in sentences.items() if names)
+
+
+def columns_of(kinds: Sequence[Kind]) -> list[str]:
+    """The columns of the table of answers: the three families, and what else some data set has a model of."""
+    answers = [answer for kind in kinds for _, answer in (*kind.current, *kind.older)]
+    return [name for name in COLUMNS if name in COLUMNS[:3] or any(in_column(answer, name) for answer in answers)]
 
 
 def in_column(answer: Answer, column: str) -> Standing | None:

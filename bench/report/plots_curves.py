@@ -100,7 +100,7 @@ def k_curve(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | No
         draw_seeds(axes, study, cell, look[name])
         last = max(curve)
         labels.append(Label(name, last, max(curve[last].mean, SMALLEST_GAP), look[name].colour))
-    axes.set(xlabel="importance samples K", ylabel="above bound at largest K, nats")
+    axes.set(xlabel="importance samples K", ylabel="above bound at largest K, nats (lower is tighter)")
     beside_lines(axes, labels)
     titled(fig, data, "how the bound falls with K")
     steps = " ".join(filter(None, (last_step(study, cell) for cell in without_repeats(cells_with_k))))
@@ -122,7 +122,8 @@ def draw_seeds(axes: Axes, study: Study, cell: ModelSummary, style: Style) -> No
     """The single seeds of a bound's fall, thin."""
     of_seeds = seed_gaps(study, cell)
     for gaps in of_seeds if len(of_seeds) > 1 else []:
-        axes.plot(*gaps.clip(SMALLEST_GAP).T, color=style.colour, lw=0.5, alpha=0.35, zorder=1)
+        k, nats = gaps[:, 0], np.maximum(gaps[:, 1], np.finfo(float).tiny)
+        axes.plot(k, nats, color=style.colour, lw=0.5, alpha=0.35, zorder=1)
 
 
 def seed_gaps(study: Study, cell: ModelSummary) -> list[Array]:

@@ -25,7 +25,8 @@ def forest(pairs: Sequence[Difference], look: Look) -> Drawing | None:
     axes.axvline(0.0, color="black", lw=0.9, zorder=1)
     for row, pair in enumerate(shown):
         draw(axes, row, pair, part, look)
-    axes.set_xlabel(f"NLL less that of {best.model[:30]}, nats")
+    hollow = "" if all(pair.told_apart for pair in shown) else "; hollow: not told apart"
+    axes.set_xlabel(f"nats worse than {best.model[:30]}{hollow}")
     titled(fig, data, f"behind {best.model[:24]}, the lowest mean")
     words = "; ".join(
         f"{pair.other.model} {quantity(pair.interval)}{'' if pair.told_apart else ', not told apart'}"

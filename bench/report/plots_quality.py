@@ -112,9 +112,13 @@ def part_of(values: Sequence[Interval], always: Sequence[float], *, name: str, l
         return Shown(min(low, *always) / 1.3, max(high, *always) * 1.3, float("inf"))
     part = shown_part([(interval.mean, interval.half_width or 0.0) for interval in values], always)
     if name in SHARES:
-        every = [*(interval.mean for interval in values), *always]
-        pad = 0.06 * (max(every) - min(every)) or 0.02
-        return Shown(max(min(every) - 2 * pad, -0.02), min(max(every) + 2 * pad, 1.02), float("inf"))
+        means = [*(interval.mean for interval in values), *always]
+        reach = max(means) - min(means) or 0.02  # a bar wider than all means together would flatten them
+        lows, highs = zip(*(ends_of(interval, name) for interval in values), strict=True)
+        low = min([*always, *(max(end, one.mean - reach) for one, end in zip(values, lows, strict=True))])
+        high = max([*always, *(min(end, one.mean + reach) for one, end in zip(values, highs, strict=True))])
+        pad = 0.06 * (high - low)
+        return Shown(max(low - pad, -0.02), min(high + pad, 1.02), float("inf"))
     return part
 
 

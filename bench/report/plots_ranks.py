@@ -19,6 +19,8 @@ MAP = "YlGnBu_r"
 """Dark is near the best; even in lightness, safe for colour-blind eyes."""
 OVER = 0.5
 """Inches between the title and the line of ranks: its numbers and the bar of the critical difference."""
+NEAR, FAR = 0.01, 1.0
+"""Nats at which the scale of colours begins, and behind which it ends at the earliest."""
 CELL = 0.52
 """Inches that a data set takes on the map."""
 
@@ -117,14 +119,14 @@ def alike(found: Ranks) -> list[tuple[float, float]]:
 
 
 def heat_map(cells: list[ModelSummary]) -> Drawing | None:
-    """How far each model is behind the lowest mean of each data set: numbers in nats, colour the rank there."""
+    """How far each model is behind the lowest mean of each data set, in numbers and as colours of one scale."""
     shown = [cell for cell in cells if not cell.oracle and "nll_nats" in cell.intervals]
     data = list(dict.fromkeys(cell.data for cell in shown))
     by_place = {(cell.model, cell.data): cell for cell in shown}
     models = sorted({cell.model for cell in shown}, key=lambda name: (mean_place(name, data, by_place), name))
     if len(data) < 2 or len(models) < 2:
         return None
-    places = np.array([[place_of(by_place.get((model, one)), shown) for one in data] for model in models])
+    shades = np.array([[shade(by_place.get((model, one)), shown) for one in data] for model in models])
     left = 0.16 + CHARACTER * min(max(map(len, models)), LONGEST)
     foot = 0.1 + 0.75 * CHARACTER * min(max(map(len, data)), LONGEST)
     needed = left + CELL * len(data) + 0.1
@@ -134,11 +136,11 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
     fig = figure(width, height)
     across = min(width - left - 0.1, 1.5 * CELL * len(data))
     axes = fig.add_axes((left / width, foot / height, across / width, rows / height))
-    axes.imshow(np.ma.masked_invalid(places), cmap=MAP, vmin=-0.15, vmax=1.25, aspect="auto")
+    axes.imshow(np.ma.masked_invalid(shades), cmap=MAP, vmin=-0.15, vmax=1.25, aspect="auto")
     for row, model in enumerate(models):
         for column, one in enumerate(data):
             cell = by_place.get((model, one))
-            dark = cell is not None and places[row, column] < 0.45
+            dark = cell is not None and shades[row, column] < 0.45
             axes.text(
                 column,
                 row,
@@ -159,7 +161,7 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
     axes.tick_params(length=0, labelcolor="black")
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    titled(fig, ALL_DATA, "nats behind the lowest mean")
+    titled(fig, ALL_DATA, "nats behind the lowest mean (lower is better)")
     firsts = "; ".join(
         f"{one}: {min((c for c in shown if c.data == one), key=lambda c: c.intervals['nll_nats'].mean).model}"
         for one in data
@@ -169,10 +171,9 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
         ALL_DATA,
         "Models by data sets",
         f"Nats of test NLL behind the lowest mean of each data set, a row a model, {ALL_DATA}. Lowest: {firsts}.",
-        "Test NLL in nats less the lowest mean of the data set, at the largest budget, tuned where it was. The colour "
-        "is "
-        "the place within the data set, dark first: colours are not to be compared across data sets. ≤ marks a bound. "
-        "Means alone: who is told apart from whom stands in the tables.",
+        "Test NLL in nats less the lowest mean of the data set, at the largest budget, tuned where it was; lower is "
+        "better. Colours are those of the numbers, on a logarithmic scale that all data sets share. Rows by their mean "
+        "place. ≤ marks a bound. Means alone: who is told apart from whom stands in the tables.",
         fig,
     )
 
@@ -190,12 +191,26 @@ def place_of(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> float:
     return means.index(cell.intervals["nll_nats"].mean) / max(len(means) - 1, 1)
 
 
+def gap_of(cell: ModelSummary, shown: Sequence[ModelSummary]) -> float:
+    """Nats behind the lowest mean of the cell's data set."""
+    return cell.intervals["nll_nats"].mean - others_of(cell, shown)[0]
+
+
+def shade(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> float:
+    """The place of a gap on the scale of colours, 0 at `NEAR` nats or less and 1 at the largest; NaN for none."""
+    if cell is None:
+        return float("nan")
+    far = max(FAR, *(gap_of(one, shown) for one in shown))
+    return float(np.log10(max(gap_of(cell, shown), NEAR) / NEAR) / np.log10(far / NEAR))
+
+
 def cell_words(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> str:
     """The difference to the lowest mean, as many digits as a cell has room for."""
     if cell is None:
         return ""
-    gap = cell.intervals["nll_nats"].mean - others_of(cell, shown)[0]
-    return f"{'≤ ' if cell.is_bound else ''}{gap:.2f}" if gap < 10 else f"{'≤ ' if cell.is_bound else ''}{gap:,.0f}"
+    gap = gap_of(cell, shown)
+    digits = 0 if gap == 0 or gap >= 10 else 2 if gap >= 0.1 else 3
+    return f"{'≤ ' * cell.is_bound}{gap:,.{digits}f}"
 
 
 def mean_place(name: str, data: Sequence[str], by_place: dict[tuple[str, str], ModelSummary]) -> float:

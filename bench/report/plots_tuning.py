@@ -18,6 +18,8 @@ from bench.tuning.file import Trial
 
 SEEN_FROM = 3
 """Trials from which on all curves lie within the axes: with fewer, the worst rates would flatten everything."""
+ABOVE = 4
+"""One end of so many at most lies above the axes."""
 
 
 def expected(study: Study, data: str, families: Mapping[str, str]) -> Drawing | None:
@@ -34,7 +36,8 @@ def expected(study: Study, data: str, families: Mapping[str, str]) -> Drawing | 
     look = styles({name: families.get(model_of(name), "other") for name in curves})
     last = max(max(curve) for curve in curves.values())
     shown = [[v for k, v in curve.items() if k >= min(SEEN_FROM, max(curve))] for curve in curves.values()]
-    low, high = min(map(min, shown)), top_of(shown)
+    lasts = sorted(curve[max(curve)] for curve in curves.values())
+    low, high = min(map(min, shown)), max(top_of(shown), lasts[-1 - len(lasts) // ABOVE])
     room = 0.08 * (high - low) or 0.1
     fig, (axes,) = plane([with_room(name, curve[max(curve)], high + room) for name, curve in curves.items()])
     labels = []

@@ -34,6 +34,11 @@ class Difference(NamedTuple):
     interval: Interval
     told_apart: bool
 
+    @property
+    def tested(self) -> bool:
+        """True where the other can be told apart: the difference has an error, and a bound is loose by a known part."""
+        return self.interval.half_width is not None and self.other.slack is not None
+
 
 class Contest(NamedTuple):
     """Entries that are compared with each other: on one data set, at one budget and setting.
@@ -197,14 +202,15 @@ def differences(cells: list[ModelSummary], test_sets: TestSets) -> list[Differen
 def differences_csv(differences: list[Difference]) -> str:
     """differences.csv: NLL of each entry minus that of the best in nats, with its own 95 % interval.
 
-    `told_apart` is empty where nothing is known of the error of a difference.
+    `told_apart` is empty where nothing is known of the error of a difference, or of how loose a bound is.
     """
     header = ["data", "rung", "setting", "best", "model", "n", "difference_nats", "ci95", "low", "high"]
     header += ["best_is_bound", "model_is_bound", "slack_nats", "told_apart"]
     rows: list[list[Any]] = []
-    for rung, setting, best, other, (mean, half_width, n), told_apart in differences:
+    for pair in differences:
+        rung, setting, best, other, (mean, half_width, n), told_apart = pair
         ends = [None, None] if half_width is None else [mean - half_width, mean + half_width]
-        verdict = None if half_width is None and not told_apart else told_apart
+        verdict = told_apart if told_apart or pair.tested else None
         names = [best.data, rung, setting or None, best.model, other.model]
         rows.append([*names, n, mean, half_width, *ends, best.is_bound, other.is_bound, other.slack, verdict])
     return write_csv(header, rows)

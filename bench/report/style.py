@@ -162,7 +162,7 @@ def log_axis(axes: Axes, axis: Literal["x", "y"], values: Iterable[float], *, al
     ticks = getattr(axes, f"{axis}axis")
     if max(positive) < 1e5 and min(positive) >= 1e-3:
         ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    if max(positive) < 1e2 * min(positive):
+    if max(positive) < 10**2.5 * min(positive):
         ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ticks.set_minor_formatter(NullFormatter())
     return True

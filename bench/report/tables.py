@@ -52,8 +52,9 @@ def difference_table(differences: list[Difference]) -> Table:
     """How far each entry is behind the best of its contest."""
     rows = []
     places = place_headings([(pair.rung, pair.setting) for pair in differences])
-    for rung, setting, best, other, interval, told_apart in differences:
-        verdict = "behind" if told_apart else "not told apart"
+    for pair in differences:
+        rung, setting, best, other, interval, told_apart = pair
+        verdict = "behind" if told_apart else "not told apart" if pair.tested else "not tested: a loose bound"
         if interval.half_width is None:
             verdict = "one seed" if interval.n < 2 else "no interval"
         names = [TableCell(best.data, best.data), *place_cells(rung, setting, places)]

@@ -11,7 +11,8 @@ OWN = {
     "undecided": "Not every model is told apart from the first: other seeds or examples may put another one first.",
     "open": "No model is named first.",
     "not told apart": "The simultaneous tests at 5 % over seeds and test examples do not tell it from the first.",
-    "not tested": "Nothing is known of the error of the difference, as of a single seed: another may turn it round.",
+    "not tested": "Nothing is known of the error of the difference, as of a single seed, or of how loose the model's "
+    "bound is: its likelihood may be that of the first.",
     "cost": "Seconds of one run's training, of the trials that chose its settings, and of drawing 1,000 samples.",
     "rank": "Place by test NLL among trained models that are compared with each other. References fitted in one go, "
     "the true density and controls have none. = marks models that are not told apart from the first.",

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
+from bench.config import TUNED
 from bench.report.model_summary import ModelSummary, examples_of
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
@@ -74,7 +75,8 @@ def of_group(group: list[Difference], cells: list[ModelSummary]) -> str:
     best = group[0].best
     number = quantity(best.intervals["nll_nats"])
     near = [pair.other.model for pair in group if not pair.told_apart]
-    first = f"{best.model} has the lowest test NLL, {'≤ ' * best.is_bound}{number} nats"
+    tuned = " of those tuned" if group[0].setting == TUNED else ""
+    first = f"{best.model} has the lowest test NLL{tuned}, {'≤ ' * best.is_bound}{number} nats"
     apart = ", told apart from every other model" if best.best else ", not compared with all others"
     told = f"; not told apart from it: {first_names(near)}" if near else apart
     above = [cell.model for cell in cells if cell.above_floor and cell.place in members(group)]

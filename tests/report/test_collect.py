@@ -164,6 +164,20 @@ def test_pictures_are_of_the_largest_budget_tuned(tmp_path: Path) -> None:
     assert load(tmp_path).pictures["samples/toy/cnf"].mean() == 2
 
 
+def test_reconstructions_stand_beside_their_own_originals_alone(tmp_path: Path) -> None:
+    """Of a model whose first seed failed the next one is shown, which may be on other examples."""
+    images = np.random.default_rng(0).random((3, 64, 16)).astype("f4")
+    for model, seed, originals in (("realnvp", 0, 0), ("vae", 1, 0), ("cnf", 1, 1)):
+        folder = RunFolder(write_run(tmp_path, record("faces", model, seed)))
+        arrays = {"samples": images[2], "data": images[originals], "reconstructed": images[originals]}
+        folder.write_arrays("samples.npz", **arrays, image_shape=np.array([4, 4]))
+    collect(tmp_path)
+    pictures = load(tmp_path).pictures
+    shown = [name for name in pictures if name.startswith("reconstructed/")]
+    assert shown == ["reconstructed/faces/cnf"], "the first by name: the originals are its own"
+    assert "samples/faces/vae" in pictures
+
+
 def test_a_run_that_lies_twice_has_one_row_and_a_warning(tmp_path: Path) -> None:
     made = write_run(tmp_path, record("toy", "vae", 0))
     shutil.copytree(made, tmp_path / "runs" / made.name)

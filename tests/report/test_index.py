@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.report.index import write_index
+from bench.report.index import INDEX, render, write_index
 from bench.report.overview import DENSITIES, DIGITS, in_short, overview, overviews, question
+from bench.report.speed_page import read_speed
 from tests.report.synthetic import record, write_run, write_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,3 +141,8 @@ def test_every_committed_study_asks(tmp_path: Path) -> None:
 def test_studies_of_today_come_first(studies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [study.name for study in overviews(studies)]
     assert names == ["asked", "made", "broken"]
+
+
+def test_the_committed_index_is_of_the_committed_tables() -> None:
+    committed = (ROOT / "results" / INDEX).read_text(encoding="utf-8")
+    assert committed == render(overviews(ROOT / "results"), read_speed(ROOT / "results")), "make it anew: bench report"

@@ -2,16 +2,17 @@
 
 from bench.report.cards import Card
 from bench.report.families import Cost, Gap, Standing
-from bench.report.kinds import FITTED, OTHER, by_kind, in_column, tally
+from bench.report.kinds import FITTED, OTHER, by_kind, columns_of, in_column, tally
 from bench.report.overview import DENSITIES, DIGITS, KINDS, TABLES, Answer, Overview
 
 NO_COST = Cost("", "", "")
+FIRST = "Take: {0}, first for sure on 1 of 1 data set. Behind for sure: {1} on 1 of 1."
 
 
 def standing(family: str, told_apart: bool | None = None, *, model: str = "", is_floor: bool = False) -> Standing:
     """A family; `told_apart` None is that of the first."""
     gap = None if told_apart is None else Gap(model or family, family, "1.0 ± 0.1", told_apart, tested=True)
-    return Standing(family, model or family, gap, bool(told_apart), is_floor, NO_COST)
+    return Standing(family, model or family, gap, [], is_floor, NO_COST)
 
 
 def answer(data: str, *families: Standing, state: str = "sure", kind: str = DIGITS, older: bool = False) -> Answer:
@@ -28,21 +29,38 @@ def test_families_are_counted_by_how_sure_they_are() -> None:
         Answer(Card("d", "open", "No two models."), DIGITS, "", False),
     ]
     assert tally(answers) == (
-        "First: flow 2 of 3 (1 sure), VAE 1 of 3 (not sure). Behind for sure: VAE 1 of 2, flow 1 of 1. "
-        "Not told apart: ODE flow."
+        "Undecided. Lowest mean, of 3 data sets: flow on 2 (sure on 1), VAE on 1. Behind for sure: VAE on 1 of 2, "
+        "flow on 1 of 1. Never told apart: ODE flow."
     )
+    assert tally(answers[1:2]) == ("Undecided. Lowest mean, of 1 data set: flow on 1. Never told apart: VAE, ODE flow.")
     assert tally(answers[3:]) == ""
+    assert tally([answer("e", standing("VAE"))]) == "", "no other family was compared"
+
+
+def test_a_data_set_of_two_studies_counts_once() -> None:
+    small, large = (answer("a", standing(name), standing("GAN", True)) for name in ("VAE", "flow"))
+    large = large._replace(card=large.card._replace(others=9))
+    kind = by_kind([Overview("s", answers=[small]), Overview("t", answers=[large])], [DIGITS])[0]
+    assert len(kind.current) == 2
+    assert kind.sentence.startswith("Take: flow, first for sure on 1 of 1 data set.")
+
+
+def test_columns_that_no_data_set_fills_are_left_out() -> None:
+    plain = by_kind([Overview("s", answers=[answer("a", standing("VAE"))])], KINDS)
+    assert columns_of(plain) == ["VAE", "flow", "ODE flow"]
+    more = by_kind([Overview("s", answers=[answer("a", standing("GAN"))])], KINDS)
+    assert columns_of(more) == ["VAE", "flow", "ODE flow", OTHER]
 
 
 def test_older_versions_stand_apart_and_speak_where_there_are_no_others() -> None:
-    new, old = answer("a", standing("flow")), answer("a", standing("VAE"), older=True)
-    only = answer("b", standing("VAE"), kind=DENSITIES, older=True)
+    new, old = (answer("a", standing(one), standing("GAN", True), older=one == "VAE") for one in ("flow", "VAE"))
+    only = answer("b", standing("VAE"), standing("flow", True), kind=DENSITIES, older=True)
     kinds = {kind.name: kind for kind in by_kind([Overview("s", answers=[old, new, only])], KINDS)}
     assert [found.card.family for _, found in kinds[DIGITS].current] == ["flow"]
     assert [found.card.family for _, found in kinds[DIGITS].older] == ["VAE"]
-    assert kinds[DIGITS].sentence == "First: flow 1 of 1 (1 sure)."
-    assert kinds[DENSITIES].sentence == "Only older versions. First: VAE 1 of 1 (1 sure)."
-    assert kinds[TABLES].sentence == "No study here names a first on such data."
+    assert kinds[DIGITS].sentence == FIRST.format("flow", "GAN")
+    assert kinds[DENSITIES].sentence == "Only older versions. " + FIRST.format("VAE", "flow")
+    assert kinds[TABLES].sentence == "No study here compares families on such data."
 
 
 def test_each_family_has_its_column_and_the_rest_share_one() -> None:

@@ -18,7 +18,7 @@ def test_a_winner_and_who_is_above_the_floor_are_named() -> None:
     (line,) = said(
         runs_of("cnf", 2.5, **TRAINED), runs_of("realnvp", 3.5, **TRAINED), runs_of("gaussian", 3.0, **FLOOR)
     )
-    assert line.startswith("toy: cnf has the lowest test NLL, 2.")
+    assert line.startswith("toy: cnf has the lowest test NLL of those tuned, 2.")
     assert "told apart from every other model." in line
     assert line.endswith("Not shown to be better than the floor: realnvp.")
 
