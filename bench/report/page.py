@@ -18,7 +18,7 @@ from bench.report.ranking import Difference
 from bench.report.run_settings import at
 from bench.report.strips import Strip, mosaics
 from bench.report.study import Run, Study, label
-from bench.report.style import Plot
+from bench.report.style import COLUMN, DPI, Plot
 from bench.report.tables import place_cells, place_headings
 from bench.report.templating import environment
 from bench.report.terms import meanings
@@ -105,7 +105,7 @@ def render(
     single = files is not None
     templates = environment()
     templates.filters |= {"source": embedded if single else linked, "size": size, "is_lines": is_lines}
-    templates.filters |= {"addresses": addresses, "is_tall": is_tall}
+    templates.filters |= {"addresses": addresses, "is_tall": is_tall, "is_wide": is_wide}
     by_data = dict.fromkeys(cell.data for cell in cells)
     sections = [section(study, data, cells, pairs, plots) for data in by_data]
     places = place_headings([at(run) for run in study.runs])
@@ -198,6 +198,11 @@ def is_tall(plot: Plot) -> bool:
     """True for panels above one another, which take the room of two figures."""
     width, height = pixels(plot)
     return height > 1.5 * width
+
+
+def is_wide(plot: Plot) -> bool:
+    """True for a plot of both columns of a paper, whose words one column of the page would make too small."""
+    return pixels(plot)[0] > 1.5 * COLUMN * DPI
 
 
 def is_lines(plot: Plot) -> bool:
