@@ -175,6 +175,8 @@ def likelihood(entry: Entry, dataset: Dataset, x: Tensor, settings: Eval, parts:
         record["nll_estimator_error"] = float(estimated.standard_error.square().mean().sqrt() / math.sqrt(len(x)))
     if dataset.image_shape is not None:
         record["bits_per_dim"] = bits_per_dim(nll, dataset.spec.dim)
+        if record.get("discrete_nll_nats") is not None:
+            record["discrete_bits_per_dim"] = bits_per_dim(record["discrete_nll_nats"], dataset.spec.dim)
     if estimated.elbo is not None:
         record["elbo_nats"], record["elbo_standard_error"] = mean_and_error(estimated.elbo)
         record["k_curve"] = [[k, -value] for k, value in estimated.k_curve]

@@ -174,6 +174,7 @@ def test_draws_of_the_noise_move_the_likelihood_and_no_other_metric(own_conf) ->
     assert (one["nll_draws"], eight["nll_draws"]) == (1, 8)
     assert one["discrete_nll_nats"] == one["nll_nats"]
     assert eight["discrete_nll_nats"] < eight["nll_nats"] - 1
+    assert eight["discrete_bits_per_dim"] == pytest.approx(eight["discrete_nll_nats"] / (64 * math.log(2)))
     assert eight["discrete_nll_estimator"] == "8 draws: iwae-10, then iwae-1"
     assert eight["k_curve"][-1] == [10, pytest.approx(eight["nll_nats"], rel=1e-9)]
     assert eight["k_curve"][0] == [1, pytest.approx(-eight["elbo_nats"], rel=1e-9)]

@@ -189,6 +189,9 @@ COLUMNS: dict[str, Column] = {
     ),
     "discrete_nll_standard_error": Column("nats", "standard error of discrete_nll_nats over test examples"),
     "discrete_nll_estimator": Column("", "draws of discrete_nll_nats, and how p was obtained", kind="text"),
+    "discrete_bits_per_dim": Column(
+        "bits/dim", "discrete_nll_nats / (D ln 2); empty for data that are not images", averaged="likelihood"
+    ),
     "bits_per_dim": Column(
         "bits/dim", "nll_nats / (D ln 2); empty for data that are not images", averaged="likelihood", bounded=True
     ),
