@@ -142,7 +142,7 @@ def test_ctrl_c_answers_130(bench_call, monkeypatch) -> None:
 def test_options_may_stand_anywhere(words, own_conf, bench_call, monkeypatch) -> None:
     from bench import commands
 
-    monkeypatch.setattr(commands, "launched", lambda cells, pool, again, told, until: Swept(Counter(ok=len(cells))))
+    monkeypatch.setattr(commands, "launched", lambda cells, *_: Swept(Counter(ok=len(cells))))
     answer = bench_call("run", *TINY, *[own_conf if word == "CONF" else word for word in words])
     assert "2 runs: 2 ok" in answer.out
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from bench.cli import parser
 from bench.setup.completion import completion
+from bench.words import parser
 from tests.helpers import environment
 from tests.terminal import Terminal
 
