@@ -24,6 +24,7 @@ from bench.speed.cases.iwae_5000 import iwae_5000
 from bench.speed.cases.overhead import overhead
 from bench.speed.cases.own_data import own_data
 from bench.speed.cases.packed import packed
+from bench.speed.cases.picture_cost import picture_cost
 from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
 from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
 from bench.speed.cases.realnvp_conv_against_nflows import realnvp_conv_against_nflows
@@ -59,6 +60,7 @@ CASES: dict[str, Case] = {
     "realnvp-conv-nflows": lambda device, _: realnvp_conv_against_nflows(device, Effort(seconds=40)),
     "unet-torchcfm": lambda device, _: unet_against_torchcfm(device, Effort(seconds=40)),
     "bfloat16": lambda device, _: bfloat16(device, Effort(seconds=20)),
+    "picture-cost": lambda device, _: picture_cost(device, Effort(seconds=20)),
     "compiled": lambda device, _: compiled_steps(device, Effort(seconds=30)),
     "pack": lambda device, _: packed(device, Effort(seconds=20)),
     "cnf-grid": lambda device, _: cnf_grid(device, Effort(seconds=60)),

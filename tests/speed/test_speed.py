@@ -109,8 +109,8 @@ def test_threads_are_those_asked_for(two_cases: None, tmp_path: Path) -> None:
 def test_the_cases_are_those_of_the_readme() -> None:
     assert list(story.CASES) == [
         "overhead", "vae-pythae", "iwae-5000", "bounds", "annealing", "realnvp-nflows", "realnvp-normflows",
-        "vae-conv-pythae", "realnvp-conv-nflows", "unet-torchcfm", "bfloat16", "compiled", "pack", "cnf-grid",
-        "cli", "report", "bench", "records", "many-records", "driver", "own-data", "ladder", "ladder-plane",
+        "vae-conv-pythae", "realnvp-conv-nflows", "unet-torchcfm", "bfloat16", "picture-cost", "compiled", "pack",
+        "cnf-grid", "cli", "report", "bench", "records", "many-records", "driver", "own-data", "ladder", "ladder-plane",
         "exact-likelihood", "scaling", "reach",
     ]  # fmt: skip
     assert story.CASES.keys() >= set(story.SHORT)
