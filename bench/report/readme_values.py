@@ -222,7 +222,8 @@ def _at_place(rows: pd.DataFrame, address: str) -> pd.DataFrame:
         if word[0].isdigit():
             rows = rows[abs(rows["rung"] - float(Fraction(word))) < 1e-9]
         else:
-            rows = rows[[word in setting.split("=") for setting in settings.loc[rows.index]]]
+            own = settings.loc[rows.index].map(lambda setting, word=word: word in setting.split("="))
+            rows = rows[own.astype(bool)]  # of no rows too, where a list would choose columns
     # Floors have no rung; a tuned setting may be the default one too.
     order = 2 * rows["rung"].fillna(0).rank(method="dense") + settings.loc[rows.index].str.contains("tuned")
     return rows[order == order.groupby(rows["data"]).transform("max")]

@@ -100,6 +100,7 @@ def test_a_table_keeps_its_words_and_takes_its_numbers(results: Path) -> None:
     ("text", "fault"),
     {
         "1<!-- digits @ vea @ nll_nats -->": "no row of digits, vea",
+        "1<!-- digits @ vae [1/7, tuned] @ nll_nats -->": r"no row of digits, vae \[1/7, tuned\]",
         "1<!-- digits @ vae @ nll_nat -->": "did you mean nll_nats",
         "1<!-- smal: digits @ vae @ nll_nats -->": "did you mean small",
         "one<!-- digits @ vae @ nll_nats -->": "no number stands before",
