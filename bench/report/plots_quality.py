@@ -117,7 +117,7 @@ def part_of(values: Sequence[Interval], always: Sequence[float], *, name: str, l
         lows, highs = zip(*(ends_of(interval, name) for interval in values), strict=True)
         low = min([*always, *(max(end, one.mean - reach) for one, end in zip(values, lows, strict=True))])
         high = max([*always, *(min(end, one.mean + reach) for one, end in zip(values, highs, strict=True))])
-        pad = 0.06 * (high - low)
+        pad = 0.06 * (high - low) or 0.02
         return Shown(max(low - pad, -0.02), min(high + pad, 1.02), float("inf"))
     return part
 
