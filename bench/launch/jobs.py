@@ -1,6 +1,5 @@
 """The jobs of SLURM that a study's folder names: of commands that run, and what detached or dead ones have left."""
 
-import json
 import re
 import subprocess
 from collections.abc import Iterable
@@ -42,7 +41,7 @@ class Job:
         try:
             task = json_object(text_of(self.folder / TASK, RECORD_BYTES))
             return {from_plain(order).run_id for order in task["orders"]}
-        except (OSError, Unreadable, KeyError, TypeError, json.JSONDecodeError):
+        except (OSError, Unreadable, LookupError, TypeError, ValueError, AttributeError):  # no task of the bench's
             return set()
 
 

@@ -126,7 +126,9 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
     models = sorted({cell.model for cell in shown}, key=lambda name: (mean_place(name, data, by_place), name))
     if len(data) < 2 or len(models) < 2:
         return None
-    shades = np.array([[shade(by_place.get((model, one)), shown) for one in data] for model in models])
+    gaps = gaps_of(shown)
+    farthest = max(FAR, *gaps.values())
+    shades = np.array([[shade(gaps.get((model, one)), farthest) for one in data] for model in models])
     left = 0.16 + CHARACTER * min(max(map(len, models)), LONGEST)
     foot = 0.1 + 0.75 * CHARACTER * min(max(map(len, data)), LONGEST)
     needed = left + CELL * len(data) + 0.1
@@ -144,7 +146,7 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
             axes.text(
                 column,
                 row,
-                cell_words(cell, shown),
+                "" if cell is None else cell_words(cell, gaps[model, one]),
                 ha="center",
                 va="center",
                 fontsize=6.5,
@@ -191,24 +193,22 @@ def place_of(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> float:
     return means.index(cell.intervals["nll_nats"].mean) / max(len(means) - 1, 1)
 
 
-def gap_of(cell: ModelSummary, shown: Sequence[ModelSummary]) -> float:
-    """Nats behind the lowest mean of the cell's data set."""
-    return cell.intervals["nll_nats"].mean - others_of(cell, shown)[0]
+def gaps_of(shown: Sequence[ModelSummary]) -> dict[tuple[str, str], float]:
+    """Model and data set -> nats behind the lowest mean of the data set."""
+    lowest: dict[str, float] = {}
+    for cell in shown:
+        mean = cell.intervals["nll_nats"].mean
+        lowest[cell.data] = min(mean, lowest.get(cell.data, mean))
+    return {(cell.model, cell.data): cell.intervals["nll_nats"].mean - lowest[cell.data] for cell in shown}
 
 
-def shade(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> float:
-    """The place of a gap on the scale of colours, 0 at `NEAR` nats or less and 1 at the largest; NaN for none."""
-    if cell is None:
-        return float("nan")
-    far = max(FAR, *(gap_of(one, shown) for one in shown))
-    return float(np.log10(max(gap_of(cell, shown), NEAR) / NEAR) / np.log10(far / NEAR))
+def shade(gap: float | None, farthest: float) -> float:
+    """The place of a gap on the scale of colours, 0 at `NEAR` nats or less and 1 at the farthest; NaN for none."""
+    return float("nan") if gap is None else float(np.log10(max(gap, NEAR) / NEAR) / np.log10(farthest / NEAR))
 
 
-def cell_words(cell: ModelSummary | None, shown: Sequence[ModelSummary]) -> str:
+def cell_words(cell: ModelSummary, gap: float) -> str:
     """The difference to the lowest mean, as many digits as a cell has room for."""
-    if cell is None:
-        return ""
-    gap = gap_of(cell, shown)
     digits = 0 if gap == 0 or gap >= 10 else 2 if gap >= 0.1 else 3
     return f"{'≤ ' * cell.is_bound}{gap:,.{digits}f}"
 

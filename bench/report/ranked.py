@@ -146,5 +146,5 @@ def distance(pair: Difference | None) -> str:
     """How far a model is behind the first of its contest, and whether that is sure."""
     if pair is None:
         return ""
-    verdict = "behind" if pair.told_apart else "not told apart" if pair.tested else "not tested"
-    return f"{quantity(pair.interval)}  {verdict}" if pair.interval.half_width is not None else quantity(pair.interval)
+    told = quantity(pair.interval)
+    return told if pair.interval.half_width is None else f"{told}  {pair.verdict}"

@@ -39,6 +39,11 @@ class Difference(NamedTuple):
         """True where the other can be told apart: the difference has an error, and a bound is loose by a known part."""
         return self.interval.half_width is not None and self.other.slack is not None
 
+    @property
+    def verdict(self) -> str:
+        """What the tests say of the other, in words."""
+        return "behind" if self.told_apart else "not told apart" if self.tested else "not tested"
+
 
 class Contest(NamedTuple):
     """Entries that are compared with each other: on one data set, at one budget and setting.

@@ -54,7 +54,7 @@ def difference_table(differences: list[Difference]) -> Table:
     places = place_headings([(pair.rung, pair.setting) for pair in differences])
     for pair in differences:
         rung, setting, best, other, interval, told_apart = pair
-        verdict = "behind" if told_apart else "not told apart" if pair.tested else "not tested: a loose bound"
+        verdict = pair.verdict
         if interval.half_width is None:
             verdict = "one seed" if interval.n < 2 else "no interval"
         names = [TableCell(best.data, best.data), *place_cells(rung, setting, places)]

@@ -87,7 +87,11 @@ def test_jobs_are_ended_by_their_ids_and_only_those_of_the_bench(script: Script,
     assert not cancelled([Job(tmp_path, "12_0", "running")])
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"orders": 3}', '{"orders": [3]}', '{"orders": [{"seed": 1}]}'])
+ORDER = '{"setting": {"config": 1, "place": {}, "content": [], "evaluation": 2}, "seed": 0, "number": 0, "command": ""}'
+TASKS = ["", "[]", "{}", '{"orders": 3}', '{"orders": [3]}', '{"orders": [{"seed": 1}]}', f'{{"orders": [{ORDER}]}}']
+
+
+@pytest.mark.parametrize("text", TASKS)
 def test_a_task_that_is_none_names_no_run(text: str, tmp_path: Path) -> None:
     (tmp_path / TASK).write_text(text)
     assert Job(tmp_path, "12_0", "running").runs() == set()

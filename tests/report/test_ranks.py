@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary, finals
 from bench.report.plots_palette import styles
-from bench.report.plots_ranks import ranks
+from bench.report.plots_ranks import cell_words, gaps_of, ranks, shade
 from bench.report.ranks import critical_difference, places, ranks_of
 
 
@@ -55,6 +55,15 @@ def test_only_entries_measured_everywhere_have_ranks() -> None:
     found = ranks_of([*over(3), cell("d0", "d", 0.5)])
     assert found is not None
     assert list(found.means) == ["a", "b", "c"]
+
+
+def test_colours_of_the_map_are_those_of_its_numbers() -> None:
+    gaps = gaps_of([cell("d", "a", 2.0), cell("d", "b", 2.1), cell("e", "a", 9.0), cell("e", "b", 8.0)])
+    assert gaps == {("a", "d"): 0.0, ("b", "d"): pytest.approx(0.1), ("a", "e"): 1.0, ("b", "e"): 0.0}
+    assert [shade(gap, 100.0) for gap in (0.0, 0.001, 0.01, 1.0, 100.0)] == pytest.approx([0, 0, 0, 0.5, 1])
+    assert math.isnan(shade(None, 100.0))
+    words = [cell_words(cell("d", "a", 2.0), gap) for gap in (0.0, 0.0149, 0.16, 2.346, 1234.4)]
+    assert words == ["0", "0.015", "0.16", "2.35", "1,234"]
 
 
 def test_the_cell_that_stands_for_a_model_is_tuned_and_of_the_largest_budget() -> None:
