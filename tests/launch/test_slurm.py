@@ -108,6 +108,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "REFRESH", 1.0)
 
 
+def accounted(columns: str, *words: str) -> list[str]:
+    """A line a job of today; the accounts hear of a job some time after it has ended."""
+    return said("sacct", "-n", "-X", "-P", "-o", columns, *words).splitlines()
+
+
 def wait_for(done: Callable[[], object], what: str, seconds: float = 120.0) -> None:
     over = time.monotonic() + seconds
     while not done():
@@ -125,8 +130,8 @@ def test_a_study_on_slurm_is_the_study_here(
     assert answer.code == 1, answer
     assert numbers(tmp_path / "there/scratch") == numbers(tmp_path / "here/scratch")
     assert not (tmp_path / "there/scratch/launch").exists()
-    jobs = said("sacct", "-n", "-X", "-P", "-o", "JobID").split()
-    assert len({job.split("_")[0] for job in jobs}) == 1, "one array"
+    wait_for(lambda: accounted("JobID"), "the accounts name no job")
+    assert len({job.split("_")[0] for job in accounted("JobID")}) == 1, "one array"
     logs = [path.name for path in (tmp_path / "there/scratch/logs").iterdir()]
     assert len(logs) <= 4, f"those of jobs that ended well are gone, but for what submitit writes last: {logs}"
 
@@ -144,13 +149,12 @@ def test_a_named_node_times_the_steps_of_a_study_that_ran_anywhere(
 ) -> None:
     assert bench_call("run", *TINY, "model=affine", "--config-dir", own_conf, *OPTIONS).code == 0
     command = [sys.executable, "-m", "bench.cli", "retime", "scratch", "--busy"]
-    srun = ["srun", "--exclusive", "--nodelist=n2", "--mem=1500M", *command]
+    srun = ["srun", "--job-name=retime", "--exclusive", "--nodelist=n2", "--mem=1500M", *command]
     answer = subprocess.run(srun, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer
     (step,) = read_steps(tmp_path / "results/scratch" / STEPS).values()
     assert step.milliseconds > 0
-    nodes = said("sacct", "-n", "-X", "-P", "-o", "JobName,NodeList").splitlines()
-    assert any(line.endswith("|n2") and "python" in line for line in nodes), nodes
+    wait_for(lambda: "retime|n2" in accounted("JobName,NodeList"), "the accounts name another node")
 
 
 @pytest.mark.cluster
@@ -227,7 +231,7 @@ def test_a_job_that_is_told_to_stop_goes_on_from_its_checkpoint(
         subprocess.run(["scancel", "--signal=USR2", job], check=True)
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
-    assert "REQUEUED" in said("sacct", "-D", "-n", "-X", "-P", "-o", "State", "-j", job)
+    wait_for(lambda: "REQUEUED" in accounted("State", "-D", "-j", job), "the accounts do not say that it was put back")
     assert bench_call("run", *words, f"model.seconds={seconds}").code == 0
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
 
