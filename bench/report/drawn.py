@@ -4,16 +4,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 
 from bench.record.writing import write_atomically
-from bench.report.plots import OVER_ALL, Sheet
+from bench.report.plot import Plot
+from bench.report.sheet import OVER_ALL, Sheet
 from bench.report.study import Array
-from bench.report.style import Plot
 
 NAME, PLOTS = ".drawn.json", "plots"
 WORDS = tuple(name for name in Plot._fields if name != "files")
@@ -32,7 +32,7 @@ def hashes(sheets: Mapping[str, Sheet]) -> dict[str, str]:
 def code() -> str:
     """A hash of the code that draws, and of the library that it draws with."""
     sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return _hash(sources, matplotlib.__version__, np.__version__)
+    return _hash(sources, version("matplotlib"), np.__version__)
 
 
 def _hash(*parts: object) -> str:

@@ -13,7 +13,11 @@ from bench.record.steps import StepTime
 from bench.record.store import divided
 from bench.report.model_summary import ModelSummary, comparable
 from bench.report.notes import marked
+from bench.report.plot import Plot
 from bench.report.study import Run
+
+NO_SECONDS = "Seconds are left out"
+"""What the caption of a plot says where step times are missing."""
 
 
 class Cost(NamedTuple):
@@ -133,3 +137,8 @@ def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
         if not front or y < front[-1][1]:
             front.append((x, y))
     return front
+
+
+def lacks_seconds(plots: Sequence[Plot]) -> bool:
+    """True where a plot of these has no seconds, for want of step times."""
+    return any(NO_SECONDS in plot.caption for plot in plots if plot.name.startswith("frontier-"))

@@ -14,11 +14,11 @@ from bench.report.inert import slug
 from bench.report.model_summary import ModelSummary, count_words
 from bench.report.page_ranks import RankedRow, ranked
 from bench.report.page_tables import PageTable, details, ranked_table, run_table
+from bench.report.plot import COLUMN, DPI, Plot
 from bench.report.ranking import Difference
 from bench.report.run_settings import at
 from bench.report.strips import Strip, mosaics
 from bench.report.study import Run, Study, label
-from bench.report.style import COLUMN, DPI, Plot
 from bench.report.tables import place_cells, place_headings
 from bench.report.templating import environment
 from bench.report.terms import meanings

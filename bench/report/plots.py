@@ -1,17 +1,9 @@
 """Every plot of a study: data set by data set, then over all of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
 
 from matplotlib import style
 
-from bench.machine.cores import cores
-from bench.record.store import divided
 from bench.report import (
     plots_cost,
     plots_curves,
@@ -27,99 +19,10 @@ from bench.report import (
     plots_tuning,
 )
 from bench.report.model_summary import ModelSummary, finals
-from bench.report.plots_palette import families_of, model_of, styles
-from bench.report.ranking import Difference
-from bench.report.study import Study
-from bench.report.style import FORMATS, RC, Drawing, Plot, rendered
-
-OVER_ALL = ""
-"""In place of a data set: the plots over all of them."""
-NONE: Mapping[str, list[Plot]] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """All that the plots of one data set are drawn from.
-
-    Attributes:
-        study: what it holds of the data set: histories, curves, pictures, step times and trials.
-        cells: its models, summarised.
-        pairs: how far entries are behind the best.
-        families: model -> family, of all models of the study: colours and markers hang of it.
-        formats: of `bench.report.style.ALL_FORMATS`, beside PNG.
-    """
-
-    study: Study
-    cells: list[ModelSummary]
-    pairs: list[Difference]
-    families: dict[str, str]
-    formats: list[str]
-
-
-def sheets_of(
-    study: Study, cells: list[ModelSummary], pairs: Iterable[Difference] = (), formats: Iterable[str] = FORMATS
-) -> dict[str, Sheet]:
-    """Data set -> what its plots are drawn from; arguments as the attributes of `Sheet`, of all data sets."""
-    families = families_of(study.runs, [(cell.model, model_of(cell.model)) for cell in cells if not cell.oracle])
-    by_data: dict[str, list[ModelSummary]] = {}
-    for cell in cells:
-        by_data.setdefault(cell.data, []).append(cell)
-    behind: dict[str, list[Difference]] = {data: [] for data in by_data}
-    for pair in pairs:
-        behind[pair.best.data].append(pair)
-    sheets = {}
-    for data, own in by_data.items():
-        ids = {name for cell in own for run in cell.runs for name in (run["run_id"], divided(run["run_id"])[0])}
-        sheets[data] = Sheet(study.of_data(data, ids), own, behind[data], families, list(formats))
-    return sheets
-
-
-@contextmanager
-def begun(
-    sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE
-) -> Iterator[Callable[[], dict[str, list[Plot]]]]:
-    """Begins to draw in processes beside this one, which goes on; what it is given waits for the plots.
-
-    They are those that a study has something to show in, by data set; those over all of them last, under `OVER_ALL`.
-    Equal records give equal bytes, on any number of cores.
-
-    Args:
-        sheets: of each data set.
-        kept: those that need not be drawn again.
-    """
-    shares = cores()
-    missing = [data for data in sheets if data not in kept]
-    cells = finals([cell for sheet in sheets.values() for cell in sheet.cells])
-    any_sheet = next(iter(sheets.values()))
-    over_all = cells, any_sheet.families, any_sheet.formats
-    with drawers(shares if missing else 1) as submit:
-        general = None if OVER_ALL in kept else submit(plots_over_all, *over_all)
-        parts = {data: [submit(share_of_plots, sheets[data], n, shares) for n in range(shares)] for data in missing}
-
-        def plots() -> dict[str, list[Plot]]:
-            new = {OVER_ALL: general()} if general is not None else {}
-            for data, own in parts.items():
-                places = {place: plot for part in own for place, plot in part().items()}
-                new[data] = [places[place] for place in sorted(places)]
-            return {data: kept[data] if data in kept else new[data] for data in (*sheets, OVER_ALL)}
-
-        yield plots
-
-
-@contextmanager
-def drawers(processes: int) -> Iterator[Callable[..., Callable[[], Any]]]:
-    """A function that has others called in so many processes, or here where that is one; what it gives waits."""
-    if processes == 1:
-        yield lambda call, *words: partial(call, *words)
-        return
-    with ProcessPoolExecutor(processes) as pool:
-        yield lambda call, *words: pool.submit(call, *words).result
-
-
-def draw(sheets: Mapping[str, Sheet], kept: Mapping[str, list[Plot]] = NONE) -> dict[str, list[Plot]]:
-    """The plots of `begun`."""
-    with begun(sheets, kept) as plots:
-        return plots()
+from bench.report.plot import Plot
+from bench.report.plots_palette import styles
+from bench.report.sheet import Sheet
+from bench.report.style import RC, Drawing, rendered
 
 
 def share_of_plots(sheet: Sheet, share: int, shares: int) -> dict[int, Plot]:

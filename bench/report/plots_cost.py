@@ -12,11 +12,12 @@ from bench.report.marks import DAGGER
 from bench.report.model_summary import ModelSummary, comparable
 from bench.report.notes import NOTES, is_single
 from bench.report.numbers import plain, quantity
+from bench.report.plot import COLUMN, PAGE
 from bench.report.plots_labels import Label, beside_points, plane
 from bench.report.plots_likelihood import INTERVAL_WORDS, NLL, ORACLE_LINE, entries
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, positive_ends, shown_part
-from bench.report.style import COLUMN, PAGE, Drawing, log_axis, titled
+from bench.report.style import Drawing, log_axis, titled
 
 ROOM = 0.06
 """Of an axis of cost, what is added at either end."""

@@ -12,6 +12,7 @@ from bench.record.steps import StepTime
 from bench.record.store import divided
 from bench.report.frontier import (
     COSTS,
+    NO_SECONDS,
     Cost,
     Curve,
     broken,
@@ -32,7 +33,7 @@ from bench.report.plots_likelihood import KL, ORACLE_LINE
 from bench.report.plots_palette import Look, Style
 from bench.report.plots_range import positive_ends
 from bench.report.study import Study
-from bench.report.style import Drawing, Plot, log_axis, titled
+from bench.report.style import Drawing, log_axis, titled
 from bench.report.tables import share
 
 PANEL = 1.75
@@ -43,7 +44,6 @@ FLOOR_LINE: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "l
 RING: dict[str, Any] = {"marker": "o", "ms": 8.5, "mfc": "none", "mec": "black", "mew": 0.8, "ls": "", "zorder": 4}
 FLOOR_COLOUR = "#555555"
 HOLLOW = "hollow: as it comes; filled: tuned"
-NO_SECONDS = "Seconds are left out"
 HEADROOM = 1.0
 """How far beyond the worst of the curves' best points the axis may reach, as a share of their range."""
 FAR = 2.0
@@ -277,11 +277,6 @@ def caption(
         "FLOPs count matrix products and convolutions, forward and backward.",
     ]
     return " ".join(filter(None, sentences))
-
-
-def lacks_seconds(plots: Sequence[Plot]) -> bool:
-    """True where a plot of these has no seconds, for want of step times."""
-    return any(NO_SECONDS in plot.caption for plot in plots if plot.name.startswith("frontier-"))
 
 
 def ids_of(cell: ModelSummary) -> list[str]:

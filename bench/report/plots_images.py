@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ModelSummary
+from bench.report.plot import DPI, PAGE
 from bench.report.plots_rows import in_lines
 from bench.report.study import Array, Study
-from bench.report.style import CHARACTER, DPI, PAGE, TITLE, Drawing, figure, titled
+from bench.report.style import CHARACTER, TITLE, Drawing, figure, titled
 
 UNCHOSEN = (
     "Not chosen: the first samples drawn. A latent-variable model with a likelihood draws each pixel with the noise of "

@@ -12,7 +12,8 @@ from scipy.optimize import isotonic_regression
 
 from bench.report.inert import plot_label
 from bench.report.numbers import plain
-from bench.report.style import CHARACTER, COLUMN, PAGE, TITLE, figure, short
+from bench.report.plot import COLUMN, PAGE
+from bench.report.style import CHARACTER, TITLE, figure, short
 
 LONGEST = 34
 """Characters of a name in a plot."""

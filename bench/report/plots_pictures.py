@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from bench.report.inert import plot_label, slug
 from bench.report.model_summary import ModelSummary
 from bench.report.picture_archive import SHOWN_NATS
+from bench.report.plot import PAGE
 from bench.report.plots_images import FIRST_SEED
 from bench.report.plots_palette import Look
 from bench.report.study import Array, Study
-from bench.report.style import PAGE, TITLE, Drawing, figure, short, titled
+from bench.report.style import TITLE, Drawing, figure, short, titled
 
 COLUMNS = 5
 """Panels side by side at most: a panel is as wide as a thumb in print."""

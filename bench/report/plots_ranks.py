@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 
 from bench.report.inert import plot_label
 from bench.report.model_summary import ModelSummary
+from bench.report.plot import COLUMN, PAGE
 from bench.report.plots_labels import LINE
 from bench.report.plots_palette import Look
 from bench.report.ranks import FEWEST_BLOCKS, Ranks, ranks_of
-from bench.report.style import CHARACTER, COLUMN, PAGE, TITLE, Drawing, figure, short, titled
+from bench.report.style import CHARACTER, TITLE, Drawing, figure, short, titled
 
 ALL_DATA = "all data sets"
 """The section of plots that are about more than one data set."""

@@ -11,8 +11,9 @@ from matplotlib.markers import CARETLEFT, CARETRIGHT
 from bench.report.inert import plot_label
 from bench.report.model_summary import ModelSummary
 from bench.report.notes import marked
+from bench.report.plot import COLUMN, PAGE
 from bench.report.plots_range import Shown
-from bench.report.style import CHARACTER, COLUMN, PAGE, TITLE, figure
+from bench.report.style import CHARACTER, TITLE, figure
 
 NAME_WIDTH, LONGEST_LINE = 26, 34  # characters of a name on one line, of one without a space
 ROW, SECOND_LINE = 0.2, 0.11

@@ -10,19 +10,21 @@ from bench.record.reading import as_it_lies, table_text
 from bench.record.store import TABLE, has_table
 from bench.record.study_folder import study_folder
 from bench.record.writing import write_atomically, write_table
-from bench.report import drawn, plots_frontier
+from bench.report import drawn
 from bench.report.collect import collect
 from bench.report.data_warnings import data_warnings
+from bench.report.drawers import begin, drawers
+from bench.report.frontier import lacks_seconds
 from bench.report.inert import markdown_cell
 from bench.report.markup import markdown, tex
-from bench.report.model_summary import count_words
+from bench.report.model_summary import ModelSummary, count_words
 from bench.report.notes import NOTES, is_untuned
 from bench.report.page import FILES, render
-from bench.report.plots import begun, sheets_of
+from bench.report.plot import ALL_FORMATS, FORMATS, Plot
 from bench.report.ranked import above_note, ranked_tables
-from bench.report.ranking import differences, differences_csv
-from bench.report.study import load
-from bench.report.style import ALL_FORMATS, FORMATS, Plot
+from bench.report.ranking import Difference, differences, differences_csv
+from bench.report.sheet import sheets_of
+from bench.report.study import Study, load
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, study_tables
 from bench.report.tuning import tuning_tables
@@ -53,60 +55,76 @@ def report(
         BenchError: there is no such study, nothing in it has finished, or its folder cannot be written.
     """
     folder = study_folder(study, results_dir)
-    collected = collect(folder)
-    for warning in collected.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    if not has_table(folder):
-        raise BenchError(f"no finished run in {folder / 'runs'}; make some with `bench run study={shlex.quote(study)}`")
-    stored = load(folder)
-    if not stored.runs:
-        raise BenchError(f"{folder / TABLE} has no rows; make some with `bench run study={shlex.quote(study)}`")
-
-    cells = summarise(stored.runs, stored.test_sets)
-    pairs = differences(cells, stored.test_sets)
-    untuned = is_untuned(cells)
-    sheets = sheets_of(stored, cells, pairs, formats)
-    wanted = drawn.hashes(sheets)
-    ready = drawn.kept(folder, wanted)
-    with begun(sheets, ready) as drawings:
-        heads = [*([NOTES["untuned"]] if untuned else []), *older_rows(study, stored.runs)]
+    with drawers() as call:
+        stored, unfinished = _gathered(study, folder)
+        cells = summarise(stored.runs, stored.test_sets)
+        pairs = differences(cells, stored.test_sets)
+        sheets = sheets_of(stored, cells, pairs, formats)
+        wanted = drawn.hashes(sheets)
+        ready = drawn.kept(folder, wanted)
+        drawings = begin(call, sheets, ready)
+        heads = [*([NOTES["untuned"]] if is_untuned(cells) else []), *older_rows(study, stored.runs)]
         notices = [*heads, *data_warnings(stored.runs)]
-        answers = verdicts(cells, pairs)
-        behind = [] if untuned and not pairs else [difference_table(pairs)]
-        likelihood, *others = study_tables(cells)
-        tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
-        texts = {
-            "summary.csv": summary_csv(cells),
-            "summary.tex": tex(tables, study),
-            "differences.csv": differences_csv(pairs),
-        }
-        for name, content in texts.items():
-            write_table(folder / name, content)
+        texts = _write_tables(folder, stored, cells, pairs, notices)
         by_data = drawings()
     plots = [plot for own in by_data.values() for plot in own]
-    packed = [name for name in FILES if not (folder / name).exists()]
-    write_atomically(
-        folder / "summary.md", "".join(f"{markdown_cell(notice)}\n\n" for notice in notices) + markdown(tables)
-    )
     _write_plots(folder / "plots", plots, {plot.name for data in ready for plot in ready[data]})
     drawn.keep(folder, wanted, by_data)
+    packed = [name for name in FILES if not (folder / name).exists()]
     within = texts | {TABLE: table_text(as_it_lies(folder / TABLE))} if single_file else None
     write_atomically(folder / "report.html", render(stored, cells, pairs, plots, heads, within, packed))
 
     ranks, more = ranked_tables(cells, pairs, {cell.place for cell in cells}, width)
-    unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
+    counts = f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}"
     return [
         *ranks,
-        *answers,
+        *verdicts(cells, pairs),
         *above_note(cells),
         *notices,
         *more,
         "",
-        f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}{unfinished}",
+        counts + (f", {unfinished} unfinished" if unfinished else ""),
         f"table: {folder / 'summary.md'}",
         f"page:  {folder / 'report.html'}",
-        *(["seconds of the ladder: bench retime " + shlex.quote(study)] if plots_frontier.lacks_seconds(plots) else []),
+        *(["seconds of the ladder: bench retime " + shlex.quote(study)] if lacks_seconds(plots) else []),
     ]
+
+
+def _gathered(study: str, folder: Path) -> tuple[Study, int]:
+    """What a study's files hold, its finished runs collected into them first; and how many runs have not finished.
+
+    Raises:
+        BenchError: nothing in it has finished.
+    """
+    collected = collect(folder)
+    for warning in collected.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    advice = f"make some with `bench run study={shlex.quote(study)}`"
+    if not has_table(folder):
+        raise BenchError(f"no finished run in {folder / 'runs'}; {advice}")
+    stored = load(folder)
+    if not stored.runs:
+        raise BenchError(f"{folder / TABLE} has no rows; {advice}")
+    return stored, collected.unfinished
+
+
+def _write_tables(
+    folder: Path, stored: Study, cells: list[ModelSummary], pairs: list[Difference], notices: list[str]
+) -> dict[str, str]:
+    """Writes the tables of a report; those that its page offers, by name."""
+    behind = [] if is_untuned(cells) and not pairs else [difference_table(pairs)]
+    likelihood, *others = study_tables(cells)
+    tables = [likelihood, *behind, *others, *tuning_tables(stored.trials)]
+    texts = {
+        "summary.csv": summary_csv(cells),
+        "summary.tex": tex(tables, stored.name),
+        "differences.csv": differences_csv(pairs),
+    }
+    for name, content in texts.items():
+        write_table(folder / name, content)
+    paragraphs = "".join(f"{markdown_cell(notice)}\n\n" for notice in notices)
+    write_atomically(folder / "summary.md", paragraphs + markdown(tables))
+    return texts
 
 
 def _write_plots(folder: Path, plots: list[Plot], ready: Set[str]) -> None:

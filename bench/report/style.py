@@ -12,14 +12,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.report.inert import plot_label
 from bench.report.pixels import palette_png
+from bench.report.plot import COLUMN, DPI, Plot
 
-DPI = 240
-COLUMN, PAGE = 3.35, 6.9
-"""Inches of one column of a paper, and of both."""
 WIDTH = COLUMN
-FORMATS = ("png", "svg")
-"""Those that are written where none are asked for."""
-ALL_FORMATS = ("png", "svg", "pdf")
 CHARACTER = 0.058
 """Inches of a character of a label, on average."""
 TITLE = 0.24
@@ -82,26 +77,6 @@ class Drawing(NamedTuple):
     alt: str
     caption: str
     figure: Figure
-
-
-class Plot(NamedTuple):
-    """A finished figure: as `Drawing`, with its files.
-
-    Attributes:
-        files: format -> bytes; `png` is always there.
-    """
-
-    name: str
-    data: str
-    title: str
-    alt: str
-    caption: str
-    files: dict[str, bytes]
-
-    @property
-    def png(self) -> bytes:
-        """Its bytes as pixels."""
-        return self.files["png"]
 
 
 def rendered(drawing: Drawing, formats: Sequence[str]) -> Plot:

@@ -25,11 +25,12 @@ from bench.report import style
 from bench.report.collect import Collected, collect
 from bench.report.markup import markdown, tex
 from bench.report.page import render
-from bench.report.plots import share_of_plots, sheets_of
+from bench.report.plots import share_of_plots
 from bench.report.published import Counterpart
 from bench.report.ranked import ranked_tables
 from bench.report.ranking import differences, differences_csv
 from bench.report.reproduce import obtained
+from bench.report.sheet import sheets_of
 from bench.report.study import Study, load, table_text
 from bench.report.summary import summarise, summary_csv
 from bench.report.tables import difference_table, study_tables

@@ -8,8 +8,9 @@ import numpy as np
 
 from bench.record.runs import run_path
 from bench.record.store import Record, RunFolder
-from bench.report.plots import draw, sheets_of
-from bench.report.style import Plot
+from bench.report.drawers import begin, drawers
+from bench.report.plot import Plot
+from bench.report.sheet import sheets_of
 
 CENTRES = 2 * np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], 1)
 MODELS: dict[str, dict[str, Any]] = {
@@ -29,7 +30,9 @@ ORACLE_NLL = 2.5
 
 def drawn(*study: Any, **formats: Any) -> list[Plot]:
     """The plots of a study, its models and their differences, as a report has them."""
-    return [plot for own in draw(sheets_of(*study, **formats)).values() for plot in own]
+    with drawers() as call:
+        by_data = begin(call, sheets_of(*study, **formats))()
+    return [plot for own in by_data.values() for plot in own]
 
 
 def record(data: str, model: str, seed: int, **changes: Any) -> Record:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import plots
+from bench.report import drawers, plots
 from bench.report.drawn import NAME
 from bench.report.report import report
 from tests.report.synthetic import record, write_run, write_study
@@ -22,7 +22,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return original(sheet)
 
     monkeypatch.setattr(plots, "plots_of", seeing)
-    monkeypatch.setattr(plots, "cores", lambda: 1)
+    monkeypatch.setattr(drawers, "cores", lambda: 1)
     return seen
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from bench.record.columns import COLUMNS
 from bench.report.page import FILES, TRUTH, is_tall, render, scales_of
+from bench.report.plot import Plot
 from bench.report.ranking import differences
 from bench.report.study import Run, Study, load, validated
-from bench.report.style import Plot
 from bench.report.summary import summarise
 from tests.report.synthetic import drawn, record
 

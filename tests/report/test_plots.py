@@ -6,10 +6,10 @@ from bench.record.store import Record
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
 from bench.report.picture_archive import upright
+from bench.report.plot import Plot
 from bench.report.plots_training import Line, axis_of, band
 from bench.report.ranking import Difference
 from bench.report.study import Study, load, validated
-from bench.report.style import Plot
 from bench.report.summary import summarise
 from tests.report.synthetic import drawn, record
 

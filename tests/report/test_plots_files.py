@@ -7,7 +7,8 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bench.report.style import COLUMN, DPI, PAGE, RC, Drawing, figure, png, rendered, titled
+from bench.report.plot import COLUMN, DPI, PAGE
+from bench.report.style import RC, Drawing, figure, png, rendered, titled
 
 
 def drawn() -> Figure:

@@ -3,10 +3,10 @@
 from matplotlib.figure import Figure
 
 from bench.record.steps import StepTime
-from bench.report.frontier import curves_of
-from bench.report.plots_frontier import above, as_log, axis_of, lacks_seconds
+from bench.report.frontier import curves_of, lacks_seconds
+from bench.report.plot import Plot
+from bench.report.plots_frontier import above, as_log, axis_of
 from bench.report.study import Run, Study
-from bench.report.style import Plot
 from bench.report.summary import summarise
 from tests.report.ladder_runs import RUNS, TIMES, cells_of, floor, rung, timed
 from tests.report.synthetic import drawn
