@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -136,9 +137,9 @@ def _write_plots(folder: Path, plots: list[Plot], ready: Set[str]) -> None:
     if folder.is_symlink():
         raise BenchError(f"{folder} is a link, which is not followed; remove it")
     written = {folder / f"{plot.name}.{form}": content for plot in plots for form, content in plot.files.items()}
-    for path, content in written.items():
-        if path.stem not in ready:
-            write_atomically(path, content)
+    new = {path: content for path, content in written.items() if path.stem not in ready}
+    with ThreadPoolExecutor(8) as threads:  # each waits for the disk
+        list(threads.map(write_atomically, new.keys(), new.values()))
     for stale in {path for form in ALL_FORMATS for path in folder.glob(f"*.{form}")} - written.keys():
         if stale.is_symlink() or stale.is_file():
             stale.unlink()
