@@ -197,7 +197,9 @@ def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[Mod
             axes.axhline(level, **FLOOR_LINE)
         labels.append(Label(floor.model, right, level, FLOOR_COLOUR))
     for cell in oracle:
-        axes.axhline(cell.intervals["nll_nats"].mean, zorder=1, **ORACLE_LINE)
+        level = cell.intervals["nll_nats"].mean
+        axes.axhline(level, zorder=1, **ORACLE_LINE)
+        labels.append(Label(cell.model, right, level, "black"))
     return labels
 
 

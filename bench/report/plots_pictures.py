@@ -19,7 +19,7 @@ COLUMNS = 5
 """Panels side by side at most: a panel is as wide as a thumb in print."""
 MAP, STEPS = "viridis", 16
 """Even in lightness, safe for colour-blind eyes; in steps of half a nat: contours to read, and small files."""
-BAR = 0.42
+BAR = 0.46
 """Inches that the scale of colours takes below panels."""
 TRUTH = "truth"
 
@@ -55,7 +55,7 @@ def densities(study: Study, cells: list[ModelSummary]) -> Drawing | None:
         )
         bare(axes, name)
     height = fig.get_size_inches()[1]
-    bar = fig.colorbar(image, cax=fig.add_axes((0.3, 0.29 / height, 0.4, 0.08 / height)), orientation="horizontal")
+    bar = fig.colorbar(image, cax=fig.add_axes((0.3, 0.33 / height, 0.4, 0.08 / height)), orientation="horizontal")
     bar.set_label("log-density, nats", labelpad=0)
     bar.outline.set_visible(False)  # type: ignore[operator]
     titled(fig, data, "log-density over the plane")

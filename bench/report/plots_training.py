@@ -8,7 +8,7 @@ import numpy as np
 from bench.record.store import divided
 from bench.report.inert import slug
 from bench.report.marks import DAGGER
-from bench.report.model_summary import ModelSummary, count_words
+from bench.report.model_summary import ORACLE, ModelSummary, count_words
 from bench.report.numbers import plain
 from bench.report.plots_labels import Label, beside_lines, plane, with_room
 from bench.report.plots_likelihood import NLL, ORACLE_LINE
@@ -46,7 +46,8 @@ def training(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | N
     data = cells[0].data
     truths = [cell.intervals[NLL].mean for cell in cells if cell.oracle]
     low, high = axis_of(lines, truths)
-    fig, (axes,) = plane([with_room(line.name, end_of(line)[1], high) for line in lines])
+    names = [with_room(line.name, end_of(line)[1], high) for line in lines]
+    fig, (axes,) = plane([*names, *(ORACLE for _ in truths)])
     labels = []
     for line in lines:
         style = look[line.name]
@@ -58,11 +59,12 @@ def training(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | N
             axes.plot(*curve.T, color=style.colour, ls=style.line, lw=0.8, alpha=0.7)
             axes.plot(curve[-1, 0], min(curve[-1, 1], high), "x", color=style.colour, ms=5, mew=1.4, clip_on=False)
         labels.append(Label(line.name, *end_of(line), style.colour))
-    for truth in truths:
-        axes.axhline(truth, zorder=1, **ORACLE_LINE)
     curves = [curve for line in lines for _, curve in line.runs]
     log_axis(axes, "x", [x for curve in curves for x in (curve[0, 0], curve[-1, 0])])
     axes.set(xlabel="training time, s", ylabel="validation NLL, nats (lower is better)", ylim=(low, high))
+    for truth in truths:
+        axes.axhline(truth, zorder=1, **ORACLE_LINE)
+        labels.append(Label(ORACLE, axes.get_xlim()[1], truth, "black"))
     beside_lines(axes, labels)
     titled(fig, data, "validation NLL while training")
     bad = [run for line in lines for run, _ in line.runs if run["status"] != "ok"]
