@@ -166,9 +166,10 @@ def await_quiet() -> None:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs of this machine that a process may see, by number or name; none where there is no driver."""
+    """The GPUs that a process here may use, by number or name; none where CUDA finds none, whatever is asked for."""
+    from torch import cuda  # a second that a command without GPUs need not wait
+
+    found = cuda.device_count()
     asked = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if asked is not None:
-        return [name for name in asked.split(",") if name]
-    folder = Path("/proc/driver/nvidia/gpus")
-    return [str(number) for number in range(len(list(folder.iterdir())))] if folder.is_dir() else []
+    names = range(found) if asked is None else asked.split(",")[:found]
+    return [str(name).strip() for name in names]

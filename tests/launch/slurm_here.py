@@ -34,6 +34,7 @@ ReturnToService=2
 SlurmdTimeout=20
 KillWait=5
 SchedulerParameters=sched_interval=5
+AuthInfo=cred_expire=20
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort=17101

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.cells import supervise
 from bench.cells.lock import Lock
@@ -193,6 +194,7 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         return object()
 
     monkeypatch.setattr(Pool, "start", start)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     pool = Workers(processes=4, gpus=0.5).pool(tmp_path, 1, Pool())
     assert isinstance(pool, DealtPool)
@@ -205,7 +207,18 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert seen[-1] == seen[0]
     with pytest.raises(BenchError, match=r"launch\.processes=5: the GPUs here \(2\) have room for 4; ask for 4"):
         Workers(processes=5, gpus=0.5).pool(tmp_path, 1, Pool())
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("asked", [None, "", "-1", "0,1,2,3"])
+def test_gpus_that_are_not_there_are_not_dealt_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str | None
+) -> None:
+    """Whatever the variable says: cells would train on the CPU without a word."""
+    if asked is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", asked)
     with pytest.raises(BenchError, match="no GPU is visible here"):
         Workers(gpus=1).pool(tmp_path, 1, Pool())
 
@@ -213,7 +226,7 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_more_processes_than_gpus_have_room_for_begin_nothing(
     bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     answer = bench_call(
         "run", "-m", *TINY, "model=gaussian", "seed=0,1,2", "launch=workers", "launch.processes=3", "launch.gpus=0.5"
     )
