@@ -67,9 +67,12 @@ def shares_originals(pictures: dict[str, Array], own: dict[str, Array], data: st
     return name not in own or np.array_equal(pictures[name], own[name])
 
 
-def before_final(run: Run) -> tuple[float, bool]:
-    """The place of a run's budget and setting, the largest and tuned first."""
-    return -(run.get("rung") or 1.0), not is_tuned(run.get("setting"))
+def before_final(run: Run) -> tuple[float, bool, int]:
+    """The place of a run's budget, setting and seed: the largest, tuned and first seed first.
+
+    The originals are those of the first run, so that most entries have a run on the same test examples.
+    """
+    return -(run.get("rung") or 1.0), not is_tuned(run.get("setting")), int(run["seed"])
 
 
 def drawable(read: Reader, arrays: dict[str, Array], cell: str, data: str) -> dict[str, Array]:
