@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from bench.report.families import Cost, Gap, Standing, cost_of, family_of, gap, standings
+from bench.record.sample_metrics import SAMPLE_METRICS
+from bench.report.families import Cost, Gap, Standing, cost_of, family_of, gap, not_told, standings, untested
 from bench.report.marks import marks
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
@@ -14,6 +15,25 @@ from bench.report.tables import share
 from bench.report.verdict import at_top, groups_alike, in_several_settings, members
 
 State = Literal["sure", "family sure", "undecided", "open"]
+
+
+DISTANCES = ("feature_frechet", "sliced_w2")
+"""Metrics of samples of which the first that was measured stands on a card: lower is nearer to the data."""
+
+
+class Nearest(NamedTuple):
+    """Whose samples are nearest to test examples.
+
+    Attributes:
+        metric: of samples, lower is nearer.
+        model, value: the entry of the lowest mean.
+        own: the value of the entry that is first by likelihood.
+    """
+
+    metric: str
+    model: str
+    value: str
+    own: str
 
 
 class Card(NamedTuple):
@@ -31,8 +51,10 @@ class Card(NamedTuple):
         next_family: the first trained entry of another family than the first one's, where that is not the second.
         others: number of entries compared with the first.
         apart: number of entries that were measured otherwise, and are compared with each other alone.
-        near: entries that are not told apart from the first.
+        near: entries that are tested and not told apart from the first.
+        untested: entries that cannot be tested against it.
         without: trained entries of the same budget and setting that have no likelihood.
+        samples: whose samples are nearest to the data; None where no metric was measured of several.
         cost: of the first.
         families: the best entry of each family, that of the first one first.
         commands: that make the runs of the first again.
@@ -52,7 +74,9 @@ class Card(NamedTuple):
     others: int = 0
     apart: int = 0
     near: Sequence[str] = ()
+    untested: Sequence[str] = ()
     without: Sequence[str] = ()
+    samples: Nearest | None = None
     cost: Cost = Cost("", "", "")
     families: Sequence[Standing] = ()
     commands: Sequence[str] = ()
@@ -104,9 +128,11 @@ def card(study: Study, data: str, cells: list[ModelSummary], pairs: list[Differe
         next_family=gap(abroad) if abroad in later else None,
         others=len(pairs),
         apart=sum(len(members(group)) for group in others),
-        near=[pair.other.model for pair in ordered if not pair.told_apart],
-        cost=cost_of(best),
-        families=standings(best, pairs),
+        near=not_told(ordered),
+        untested=untested(ordered),
+        samples=nearest(best, [pair.other for pair in ordered]),
+        cost=cost_of(best, study.steps),
+        families=standings(best, pairs, study.steps),
         commands=[str(run["command"]) for run in best.runs if run["command"]],
         strips=strips(study, data, best.model),
     )
@@ -122,6 +148,18 @@ def state_of(best: ModelSummary, pairs: list[Difference], cells: list[ModelSumma
     families = {family_of(pair.other) for pair in pairs}
     near = {family_of(pair.other) for pair in pairs if not pair.told_apart}
     return "family sure" if near == {family_of(best)} != families else "undecided"
+
+
+def nearest(best: ModelSummary, others: list[ModelSummary]) -> Nearest | None:
+    """Whose samples have the lowest mean distance to test examples, of trained entries and the first."""
+    compared = [best, *(cell for cell in others if not cell.is_floor)]
+    for metric in DISTANCES:
+        measured = [cell for cell in compared if metric in cell.intervals]
+        if best in measured and len(measured) > 1:
+            first = min(measured, key=lambda cell: cell.intervals[metric].mean)
+            own, lowest = (quantity(cell.intervals[metric]) for cell in (best, first))
+            return Nearest(SAMPLE_METRICS[metric].heading, first.model, lowest, own)
+    return None
 
 
 def without_likelihood(pair: Difference, cells: list[ModelSummary]) -> list[ModelSummary]:

@@ -1,8 +1,13 @@
 """How far entries and families of them are behind the first of a data set, and at which cost."""
 
-from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import NamedTuple
 
+from bench.record.steps import StepTime
+from bench.record.store import divided
+from bench.report.frontier import seconds_of
+from bench.report.intervals import Interval
 from bench.report.marks import DAGGER, LOZENGE, marks
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import quantity
@@ -30,14 +35,16 @@ class Cost(NamedTuple):
     """What an entry costs; empty where it was not measured.
 
     Attributes:
-        training: seconds of one run.
+        training: seconds of one run: of its steps alone on the machine, where these were timed.
         tuning: seconds of the trials that chose its settings.
         sampling: seconds of 1,000 samples.
+        seconds: those of training.
     """
 
     training: str
     tuning: str
     sampling: str
+    seconds: float | None = None
 
 
 class Standing(NamedTuple):
@@ -48,6 +55,7 @@ class Standing(NamedTuple):
         model: the one of its models that has the lowest test NLL.
         gap: how far that is behind the first; None for the first's family.
         near: others of its models, that are not told apart from the first.
+        untested: others of its models, that could not be.
         is_floor: whether that model is fitted in one go.
         cost: of that model.
     """
@@ -56,32 +64,44 @@ class Standing(NamedTuple):
     model: str
     gap: Gap | None
     near: list[str]
+    untested: list[str]
     is_floor: bool
     cost: Cost
 
     @property
     def told_apart(self) -> bool:
         """Whether each of its models is told apart from the first."""
-        return self.gap is not None and self.gap.told_apart and not self.near
+        return self.gap is not None and self.gap.told_apart and not (self.near or self.untested)
 
 
-def standings(best: ModelSummary, pairs: list[Difference]) -> list[Standing]:
+def standings(best: ModelSummary, pairs: list[Difference], steps: Mapping[str, StepTime]) -> list[Standing]:
     """The families of a data set by the lowest test NLL of each, that of the best model first.
 
     Args:
         best: the entry of the lowest NLL.
         pairs: every other one behind it, at the largest budget.
+        steps: run_id -> step time.
     """
-    near: dict[str, list[str]] = defaultdict(list)
-    for pair in pairs:
-        near[family_of(pair.other)] += [] if pair.told_apart else [pair.other.model]
-    own = family_of(best)
-    found = {own: Standing(own, best.model, None, near[own], best.is_floor, cost_of(best))}
-    for pair in sorted(pairs, key=lambda pair: pair.interval.mean):
-        other, family = pair.other, family_of(pair.other)
-        others = [name for name in near[family] if name != other.model]
-        found.setdefault(family, Standing(family, other.model, gap(pair), others, other.is_floor, cost_of(other)))
+    ordered = sorted(pairs, key=lambda pair: pair.interval.mean)
+    found = {}
+    for cell, ahead in ((best, None), *((pair.other, gap(pair)) for pair in ordered)):
+        family = family_of(cell)
+        if family not in found:
+            others = [pair for pair in ordered if family_of(pair.other) == family and pair.other is not cell]
+            found[family] = Standing(
+                family, cell.model, ahead, not_told(others), untested(others), cell.is_floor, cost_of(cell, steps)
+            )
     return list(found.values())
+
+
+def not_told(pairs: Iterable[Difference]) -> list[str]:
+    """The models that are tested and not told apart from the best."""
+    return [pair.other.model for pair in pairs if pair.tested and not pair.told_apart]
+
+
+def untested(pairs: Iterable[Difference]) -> list[str]:
+    """The models that cannot be tested against the best: see `Difference.tested`."""
+    return [pair.other.model for pair in pairs if not (pair.tested or pair.told_apart)]
 
 
 def gap(pair: Difference) -> Gap:
@@ -101,11 +121,25 @@ def family_of(cell: ModelSummary) -> str:
     return cell.named("family") or next((str(run["family"]) for run in cell.runs if run.get("family")), cell.model)
 
 
-def cost_of(cell: ModelSummary) -> Cost:
+def cost_of(cell: ModelSummary, steps: Mapping[str, StepTime]) -> Cost:
     """Seconds of one run, of its trials and of samples, marked where others used the machine or it was another one."""
     marked = f" {DAGGER}" * cell.shared_machine + f" {LOZENGE}" * cell.elsewhere
-    columns = ("train_seconds", "tuning_seconds", "sample_seconds_per_1k")
-    found = [cell.intervals.get(column) for column in columns]
-    texts = ["" if one is None else f"{quantity(one._replace(half_width=None), digits=2)} s" for one in found]
-    training, tuning, sampling = texts
-    return Cost(training and training + marked, tuning, sampling and sampling + marked)
+    timed = [steps.get(divided(run["run_id"])[0]) for run in cell.finished]
+    alone = [seconds_of(run, step) for run, step in zip(cell.finished, timed, strict=True)]
+    known = [one for one in alone if one is not None]
+    seconds, busy = None, ""
+    if known and len(known) == len(alone):
+        seconds, busy = fmean(known), f" {DAGGER}" * any(step is not None and step.shared_machine for step in timed)
+    elif swept := cell.intervals.get("train_seconds"):
+        seconds, busy = swept.mean, marked
+    tuning, sampling = (
+        in_seconds(found.mean) if (found := cell.intervals.get(column)) else ""
+        for column in ("tuning_seconds", "sample_seconds_per_1k")
+    )
+    training = "" if seconds is None else in_seconds(seconds) + busy
+    return Cost(training, tuning, sampling and sampling + marked, seconds)
+
+
+def in_seconds(seconds: float) -> str:
+    """Seconds by two digits."""
+    return f"{quantity(Interval(seconds, None, 1), digits=2)} s"

@@ -89,6 +89,7 @@ def render(
     notices: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
     packed: Collection[str] = (),
+    asks: str = "",
 ) -> str:
     """report.html; equal input gives equal text. What all rows of a data set warn of is folded, behind the cards.
 
@@ -101,6 +102,7 @@ def render(
         files: contents of `FILES`: they and the plots are then within the page, which can be sent on its own. By
             default it links to those beside it.
         packed: those of `FILES` that lie beside it compressed.
+        asks: the question of the study.
     """
     single = files is not None
     templates = environment()
@@ -111,6 +113,7 @@ def render(
     places = place_headings([at(run) for run in study.runs])
     return templates.get_template("report.html").render(
         study=study.name,
+        asks=asks,
         single_file=single,
         counts=count_words(study.runs),
         scales=scales_of(study.runs),

@@ -20,6 +20,7 @@ from bench.report.inert import markdown_cell
 from bench.report.markup import markdown, tex
 from bench.report.model_summary import ModelSummary, count_words
 from bench.report.notes import NOTES, is_untuned
+from bench.report.overview import question
 from bench.report.page import FILES, render
 from bench.report.plot import ALL_FORMATS, FORMATS, Plot
 from bench.report.ranked import above_note, ranked_tables
@@ -73,7 +74,8 @@ def report(
     drawn.keep(folder, wanted, by_data)
     packed = [name for name in FILES if not (folder / name).exists()]
     within = texts | {TABLE: table_text(as_it_lies(folder / TABLE))} if single_file else None
-    write_atomically(folder / "report.html", render(stored, cells, pairs, plots, heads, within, packed))
+    page = render(stored, cells, pairs, plots, heads, within, packed, question(folder))
+    write_atomically(folder / "report.html", page)
 
     ranks, more = ranked_tables(cells, pairs, {cell.place for cell in cells}, width)
     counts = f"{len(stored.runs)} run{'s' * (len(stored.runs) > 1)}: {count_words(stored.runs)}"

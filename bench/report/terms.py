@@ -13,7 +13,8 @@ OWN = {
     "not told apart": "The simultaneous tests at 5 % over seeds and test examples do not tell it from the first.",
     "not tested": "Nothing is known of the error of the difference, as of a single seed, or of how loose the model's "
     "bound is: its likelihood may be that of the first.",
-    "cost": "Seconds of one run's training, of the trials that chose its settings, and of drawing 1,000 samples.",
+    "cost": "Seconds of one run's training, of the trials that chose its settings, and of drawing 1,000 samples. Those "
+    "of training are of its steps alone on the machine, where `bench retime` has timed them.",
     "rank": "Place by test NLL among trained models that are compared with each other. References fitted in one go, "
     "the true density and controls have none. = marks models that are not told apart from the first.",
     "behind the best, nats": "NLL less that of the best, with its own 95 % interval. Bold: told apart, by simultaneous "

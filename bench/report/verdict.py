@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from bench.config import TUNED
+from bench.report.families import not_told, untested
 from bench.report.model_summary import ModelSummary, examples_of
 from bench.report.numbers import quantity
 from bench.report.ranking import Difference
@@ -74,11 +75,12 @@ def of_group(group: list[Difference], cells: list[ModelSummary]) -> str:
     """Who is first of models that compare, who is not told apart from it, who is above the floor."""
     best = group[0].best
     number = quantity(best.intervals["nll_nats"])
-    near = [pair.other.model for pair in group if not pair.told_apart]
+    near, unknown = not_told(group), untested(group)
     tuned = " of those tuned" if group[0].setting == TUNED else ""
     first = f"{best.model} has the lowest test NLL{tuned}, {'≤ ' * best.is_bound}{number} nats"
     apart = ", told apart from every other model" if best.best else ", not compared with all others"
-    told = f"; not told apart from it: {first_names(near)}" if near else apart
+    told = f"; not told apart from it: {first_names(near)}" if near else "" if unknown else apart
+    told += f"; not tested against it: {first_names(unknown)}" if unknown else ""
     above = [cell.model for cell in cells if cell.above_floor and cell.place in members(group)]
     floor = f" Not shown to be better than the floor: {first_names(above)}." if above else ""
     return f"{first}{told}.{floor}"

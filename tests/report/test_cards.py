@@ -1,5 +1,8 @@
 """The card of a data set: who is first, how sure that is, and what it says where nobody is."""
 
+import pytest
+
+from bench.record.steps import StepTime
 from bench.record.warnings import UNBOUNDED
 from bench.report.cards import Card, cards
 from bench.report.ranking import differences
@@ -7,6 +10,17 @@ from bench.report.study import Study
 from tests.report.test_ranking import runs_of, summarised
 
 FLOW, ODE, REFERENCE = {"family": "flow"}, {"family": "ODE flow"}, {"family": "reference", "matched_to": None}
+
+
+SWEPT = "train_seconds"
+
+
+def step(run, milliseconds: float) -> StepTime:
+    """The step time of a run, measured alone."""
+    return StepTime(
+        run["run_id"], run["data"], run["model"], 8, milliseconds, milliseconds, milliseconds, None, 300, "CPU", 1,
+        False, "2026-01-01", None,
+    )  # fmt: skip
 
 
 def made(*groups, pictures=None) -> Card:
@@ -51,6 +65,37 @@ def test_a_reference_that_is_first_is_said_to_be_one_with_the_first_trained() ->
     card = made(runs_of("gmm", 2.5, **REFERENCE), runs_of("gaussian", 2.8, **REFERENCE), runs_of("maf", 3.5, **FLOW))
     assert (card.first, card.is_floor, card.next.model) == ("gmm", True, "gaussian")
     assert card.next_family.model == "maf"
+
+
+def test_a_loose_bound_is_not_tested_and_not_said_to_be_near() -> None:
+    """However far behind its bound is, its likelihood may be that of the first."""
+    loose = {"nll_is_bound": True, "nll_slack_nats": None, "family": "VAE"}
+    card = made(runs_of("maf", 2.5, **FLOW), runs_of("cnf", 3.5, **ODE), runs_of("vae", 9.0, **loose))
+    assert (card.state, card.near, card.untested) == ("undecided", [], ["vae"])
+    flow, ode, vae = card.families
+    assert (flow.untested, vae.gap.tested, ode.told_apart, vae.told_apart) == ([], False, True, False)
+
+
+def test_training_costs_the_seconds_of_its_steps_alone_where_they_were_timed() -> None:
+    cells, test_sets = summarised(runs_of("maf", 2.5, **FLOW), runs_of("cnf", 3.5, **ODE))
+    (maf,) = [cell for cell in cells if cell.model == "maf"]
+    timed = {run["run_id"]: step(run, milliseconds=4.0) for run in maf.runs}
+    study = Study("made", [], {}, {}, {}, test_sets, steps=timed)
+    (card,) = cards(study, cells, differences(cells, test_sets))
+    seconds = 4.0 * maf.runs[0]["steps"] / 1000
+    assert (card.cost.training, card.cost.seconds) == (f"{seconds:g} s", pytest.approx(seconds))
+    swept = card.families[1].cost
+    assert swept.seconds == pytest.approx(next(cell for cell in cells if cell.model == "cnf").intervals[SWEPT].mean)
+
+
+def test_the_nearest_samples_are_those_of_the_lowest_mean_distance() -> None:
+    near, far = {"sliced_w2": 0.1}, {"sliced_w2": 0.3}
+    card = made(runs_of("maf", 2.5, **FLOW, **far), runs_of("cnf", 3.5, **ODE, **near))
+    assert (card.samples.metric, card.samples.model) == ("sliced W2", "cnf")
+    both = made(runs_of("maf", 2.5, **FLOW, **near, feature_frechet=2.0),
+                runs_of("cnf", 3.5, **ODE, **far, feature_frechet=1.0))  # fmt: skip
+    assert (both.samples.metric, both.samples.model) == ("feature Fréchet", "cnf")
+    assert made(runs_of("maf", 2.5, sliced_w2=None), runs_of("cnf", 3.5, sliced_w2=None)).samples is None
 
 
 def test_a_family_of_references_is_not_the_next_family() -> None:
