@@ -30,6 +30,20 @@ OWN = {
     "copycat": "A control: training examples returned as samples.",
     "oracle": "The true density.",
     "command": COLUMNS["command"].meaning,
+    "tuning, s": COLUMNS["tuning_seconds"].meaning,
+    "best step": COLUMNS["best_step"].meaning,
+    "shared machine": COLUMNS["shared_machine"].meaning,
+    "commit": COLUMNS["git_commit"].meaning,
+    "run": COLUMNS["run_id"].meaning,
+    "best": "The model of the lowest mean test NLL that the row's model is compared with.",
+    "NLL behind the best, nats": "NLL less that of the best, with its own 95 % interval.",
+    "verdict": "Whether the simultaneous tests at 5 % tell the model from the best; not tested: nothing is known of an "
+    "error, or of how loose its bound is.",
+    "entry": "A model with its options and data, for which trials choose the learning rate and a further option.",
+    "at the best": "Validation of the trials at the best learning rate, by the value of the further option.",
+    "chosen": "The values that the entry is trained with where it is tuned.",
+    "trials": "Trainings that the values were chosen by: as many for each entry.",
+    "seconds": "Of all of the entry's trials together.",
 }
 """Words that no column has."""
 

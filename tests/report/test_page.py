@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from bench.record.columns import COLUMNS
 from bench.report.page import FILES, TRUTH, is_tall, render, scales_of
 from bench.report.plot import Plot
 from bench.report.ranking import differences
+from bench.report.report import report
 from bench.report.study import Run, Study, load, validated
 from bench.report.summary import summarise
+from tests.helpers import ROOT
 from tests.report.synthetic import drawn, record
 
 
@@ -103,6 +106,16 @@ def test_every_heading_of_a_column_has_the_words_of_the_glossary(page: str) -> N
     head = page.partition('id="ranked-digits"')[2].partition("</thead>")[0]
     assert head.count("<th ") == head.count("data-tip=") > 8
     assert f'data-tip="{escape(COLUMNS["nll_nats"].meaning)}">NLL, nats<' in head
+
+
+def test_every_heading_but_values_of_a_grid_has_its_meaning(tmp_path: Path) -> None:
+    """Of a page with tuning, on which learning rates and rungs are headings too."""
+    shutil.copytree(ROOT / "results" / "quick", tmp_path / "quick", ignore=shutil.ignore_patterns("plots", "best"))
+    report("quick", tmp_path)
+    heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', (tmp_path / "quick/report.html").read_text(), re.DOTALL)
+    plain = {re.sub(r"<[^>]+>", "", head).strip() for head in heads if "data-tip" not in head}
+    assert len(heads) > 50
+    assert {head for head in plain if not re.fullmatch(r"(rung )?[\d.]+", head)} == set()
 
 
 def test_messages_are_escaped(page: str) -> None:
