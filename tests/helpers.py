@@ -1,5 +1,6 @@
 """A run of a second, and the command, called in this process or in one of its own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,16 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from bench.cells.lock import started
 from bench.config import Config
 from bench.record.columns import COLUMNS
 from bench.record.store import Record
+from bench.report.study import load
 from bench.setup.cell import Cell, resolve
 from bench.setup.compose import compose
 
@@ -103,6 +105,32 @@ def repeatable(record: Record) -> Record:
     return {name: value for name, value in record.items() if name not in others}
 
 
+def rows_without_clocks(study: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a study's table.csv as the report reads them, by run, without what may differ between two tables."""
+    others = CLOCKS | {"command", "git_commit", "threads"}
+    return {
+        row["run_id"]: {name: value for name, value in row.items() if name not in others} for row in load(study).runs
+    }
+
+
+def processes_in(folder: Path) -> set[int]:
+    """The numbers of the processes that work in a folder, as commands and cells do in that of their command."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if place.joinpath("cwd").readlink() == folder and started(int(place.name)) is not None:
+                found.add(int(place.name))
+    return found
+
+
+def assert_none_left(folder: Path) -> None:
+    """No process works in a folder, ten seconds after the last command has ended there."""
+    end = time.monotonic() + 10
+    while left := processes_in(folder):
+        assert time.monotonic() < end, f"processes are left: {left}"
+        time.sleep(0.05)
+
+
 class Answer(NamedTuple):
     """What a command came to."""
 
@@ -154,7 +182,7 @@ def files_of_run(folder: Path) -> set[str]:
     return {name for name in files_under(folder) if not name.startswith("sources")}
 
 
-@contextmanager
+@contextlib.contextmanager
 def small_file_system(folder: Path, size: str, files: int = 0) -> Iterator[Path]:
     """A file system of so many bytes (`16k`, `14m`) and files, 0 for no limit, mounted on `folder`.
 

@@ -16,7 +16,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.launch.launcher import launcher_of
-from tests.helpers import TINY, locks_at_work, records, start
+from tests.helpers import TINY, assert_none_left, locks_at_work, records, start
 from tests.launch.alike import hold_trials_and_packs
 from tests.launch.test_files import numbers
 
@@ -137,6 +137,7 @@ def test_a_node_that_dies_loses_no_run(ray: Any, cluster: Any, own_conf: Path, b
     assert bench_call("run", "-m", *words).code == 0
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
     assert not list(runs.rglob(".*")), "locks, or pieces of files"
+    assert_none_left(there)
 
 
 @pytest.mark.cluster
@@ -212,3 +213,4 @@ def test_what_runs_on_ray_killed_at_random_makes_the_undisturbed_study(
     assert last.returncode == 0, out + err
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
     assert not list(runs.rglob(".*")), "locks, or pieces of files"
+    assert_none_left(there)

@@ -18,7 +18,7 @@ from bench.launch import slurm as launcher
 from bench.launch.launcher import launcher_of
 from bench.record.steps import STEPS, read_steps
 from tests.cells.test_kills import parent_of
-from tests.helpers import TINY, environment, records, start
+from tests.helpers import TINY, assert_none_left, environment, records, start
 from tests.launch.alike import hold_trials_and_packs
 from tests.launch.slurm_here import Here, missing, said, slurm
 from tests.launch.test_files import numbers
@@ -263,6 +263,7 @@ def test_jobs_put_back_at_random_moments_make_the_undisturbed_study(
     assert bench_call("run", *words).code == 0
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
     assert not list(runs.rglob(".*")), "locks, or pieces of files"
+    assert_none_left(there)
 
 
 @pytest.mark.cluster
