@@ -162,6 +162,12 @@ def check_numbers(spec: DataSpec, width: int) -> None:
     """
     if width < 1 or not spec.event_shape or min(spec.event_shape) < 1:
         raise Unreadable(f"{WORDS}: events of {shown(spec.event_shape)} and the width {width} are none of a run")
+    counts = {"context_size": spec.context_size, "classes": spec.classes, "examples": spec.examples or 0}
+    for name, count in counts.items():
+        if type(count) is not int or count < 0:
+            raise Unreadable(f"{WORDS}: {name} is {shown(count)}, no count")
+    if spec.alpha is not None and type(spec.alpha) not in {int, float}:
+        raise Unreadable(f"{WORDS}: alpha is {shown(spec.alpha)}, no number")
     if spec.kind == "discrete" and not (type(spec.levels) is int and spec.levels >= 2):
         raise Unreadable(f"{WORDS}: {spec.kind} data of {shown(spec.levels)} levels")
     if spec.alpha is not None and not (type(spec.alpha) is float and 0 < spec.alpha < 0.5):

@@ -134,7 +134,8 @@ def check_space(stored: StoredSpace) -> None:
     """
     try:
         x = torch.zeros(1, *stored.spec.event_shape)
-        fits = the_space(stored).log_det(x).shape == (1,) and len(to_columns(stored, x)) >= 1
+        log_det = the_space(stored).log_det(x)
+        fits = log_det.shape == (1,) and log_det.is_floating_point() and len(to_columns(stored, x)) >= 1
     except Exception as error:  # whatever a space raises on tensors of another run's shapes
         raise Unreadable(f"{TENSORS}: not of events of shape {stored.spec.event_shape} ({one_line(error)})") from error
     if not fits:
@@ -161,6 +162,8 @@ def take_weights(entry: Entry, folder: Path) -> None:
         if tensor.shape != weights[name].shape:
             there, here = tuple(weights[name].shape), tuple(tensor.shape)
             raise Unreadable(f"{WEIGHTS}: {name} has the shape {there}, the entry's has {here}: weights of another run")
+        if tensor.dtype != weights[name].dtype:
+            raise Unreadable(f"{WEIGHTS}: {name} is {weights[name].dtype}, the entry's is {tensor.dtype}: restore it")
     entry.load_state_dict(weights)
 
 
@@ -224,7 +227,8 @@ def from_stored_rows(run: LoadedRun) -> tuple[Rows, Rows] | None:
     before = run.stored.reference
     if not before:
         return None
-    if before.keys() != {"x", "log_prob", "error"} or before["x"].shape[1:] != run.stored.spec.event_shape:
+    named = before.keys() == {"x", "log_prob", "error"} and all(rows.is_floating_point() for rows in before.values())
+    if not named or before["x"].shape[1:] != run.stored.spec.event_shape:
         raise Unreadable("space.safetensors: its rows are not as the bench writes them")
     now = reference_of(run.entry, before["x"].to(run.device), run.config.eval)
     if not now:
