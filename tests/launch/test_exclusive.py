@@ -89,6 +89,7 @@ def test_a_quiet_machine_is_taken(bench_call: Callable, tmp_path: Path, monkeypa
     assert len(records(tmp_path / "results/scratch")) == 1
 
 
+@pytest.mark.cluster
 def test_on_slurm_a_cell_has_a_machine_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     submitit = pytest.importorskip("submitit")
     monkeypatch.setattr(submitit.SlurmExecutor, "affinity", classmethod(lambda cls: 2))

@@ -133,6 +133,7 @@ def test_clean_removes_tasks_that_nobody_waits_for(study: Path, script: Script, 
     assert sorted(path.name for path in (study / FOLDER).iterdir()) == ["a", "c"]
 
 
+@pytest.mark.cluster
 def test_trials_are_not_left_to_a_cluster(bench_call: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     submitit = pytest.importorskip("submitit")
     monkeypatch.setattr(submitit.SlurmExecutor, "affinity", classmethod(lambda cls: 2))

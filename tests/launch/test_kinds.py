@@ -41,6 +41,7 @@ def test_an_option_of_a_wrong_kind_is_one_line(launcher: str, option: str, value
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.cluster
 def test_what_fits_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     submitit = pytest.importorskip("submitit")
     monkeypatch.setattr(submitit.SlurmExecutor, "affinity", classmethod(lambda cls: 2))

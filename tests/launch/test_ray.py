@@ -84,6 +84,7 @@ def test_what_no_node_could_run_is_refused_at_once(ray: Any, bench_call: Callabl
     assert not (tmp_path / "results").exists() or not records(tmp_path / "results/scratch")
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     ("address", "said"),
     [
