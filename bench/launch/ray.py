@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.cells.pool import Pool
-from bench.errors import BenchError
+from bench.errors import MOST_SHOWN, BenchError
 from bench.launch.files import FilePool, State
+from bench.record.typed import cut
 
 PRIVATE = "local"
 OF_RAY = {PRIVATE, "auto"}
@@ -41,7 +42,8 @@ class Ray:
             cpus: of each cell; null takes as many as it has threads.
             gpus: of each cell, or a fraction of one.
             retries: how often a cell is begun again whose worker or machine died.
-            exclusive: gives each cell all CPUs that a machine of the cluster has, so that no two share one.
+            exclusive: gives each cell all CPUs that a machine of the cluster has, of those with the GPUs, so that no
+                two share one.
             processes: cells that are handed to the cluster at a time.
 
         Raises:
@@ -76,28 +78,34 @@ class Ray:
             reason = str(error).strip().splitlines()[0]
             raise BenchError(f"launch.address={self.address}: no Ray cluster there: {reason}") from error
         try:
-            cpus = self.most("CPU") if self.exclusive else self.cpus if self.cpus is not None else float(threads)
-            self.check(cpus)
+            asked = float(threads) if self.cpus is None else self.cpus
+            cpus = cpus_of_a_cell(self.ray.nodes(), None if self.exclusive else asked, self.gpus)
         except BenchError:
             self.ray.shutdown()
             raise
         return FilePool(RayCluster(self.ray, cpus, self.gpus, self.retries), study)
 
-    def most(self, kind: str) -> float:
-        """Of CPUs or GPUs, how many the machine of the cluster has that has the most."""
-        return max((node["Resources"].get(kind, 0.0) for node in self.ray.nodes() if node["Alive"]), default=0.0)
 
-    def check(self, cpus: float) -> None:
-        """Refuses at once what would wait for ever.
+def cpus_of_a_cell(nodes: list[dict[str, Any]], asked: float | None, gpus: float) -> float:
+    """CPUs that each cell takes: as many as asked for, where one machine has these and the GPUs too.
 
-        Raises:
-            BenchError: no machine has so many CPUs or GPUs.
-        """
-        for name, key, asked in (("cpus", "CPU", cpus), ("gpus", "GPU", self.gpus)):
-            if asked > (most := self.most(key)):
-                raise BenchError(
-                    f"launch.{name}={asked:g}: no machine of the cluster has more than {most:g}; ask for less"
-                )
+    Args:
+        nodes: as `ray.nodes()` lists them.
+        asked: CPUs; None takes all that a machine has, of those with the GPUs the one with most.
+        gpus: of each cell.
+
+    Raises:
+        BenchError: no living machine has both, so that a cell would wait for ever.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    machines = sorted({(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive})
+    least = 1.0 if asked is None else asked
+    fit = [cpus for cpus, there in machines if cpus >= least and there >= gpus]
+    if not fit:
+        what = "launch.exclusive=true" if asked is None else f"launch.cpus={asked:g}"
+        kinds = cut("; ".join(f"{cpus:g} CPUs and {there:g} GPUs" for cpus, there in machines), MOST_SHOWN)
+        raise BenchError(f"{what} launch.gpus={gpus:g}: no machine of the cluster has both, only {kinds}; ask for less")
+    return max(fit) if asked is None else asked
 
 
 def check_listens(address: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.launch.launcher import launcher_of
+from bench.launch.ray import cpus_of_a_cell
 from tests.helpers import TINY, assert_none_left, locks_at_work, records, start
 from tests.launch.alike import hold_trials_and_packs
 from tests.launch.test_files import numbers
@@ -73,12 +74,42 @@ def test_trials_and_packed_seeds_on_a_cluster_are_those_here(
     hold_trials_and_packs(bench_call, tmp_path, own_conf, ["launch=ray"])
 
 
+def node(cpus: float, gpus: float | None = None, alive: bool = True) -> dict[str, Any]:
+    """As `ray.nodes()` has it, without what no launcher reads."""
+    return {"Alive": alive, "Resources": {"CPU": cpus} if gpus is None else {"CPU": cpus, "GPU": gpus}}
+
+
+MACHINES = [node(8.0), node(2.0, 1.0), node(16.0, 4.0, alive=False)]
+
+
+def test_one_machine_has_all_that_a_cell_asks_for() -> None:
+    for asked, gpus, cpus in ((8.0, 0.0, 8.0), (2.0, 1.0, 2.0), (0.5, 0.25, 0.5), (None, 0.0, 8.0), (None, 1.0, 2.0)):
+        assert cpus_of_a_cell(MACHINES, asked, gpus) == cpus, (asked, gpus)
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "said"),
+    [
+        (8.0, 1.0, "launch.cpus=8 launch.gpus=1: "),
+        (9.0, 0.0, "launch.cpus=9 launch.gpus=0: "),
+        (1.0, 1.5, "launch.cpus=1 launch.gpus=1.5: "),
+        (None, 2.0, "launch.exclusive=true launch.gpus=2: "),
+    ],
+)
+def test_what_no_one_machine_has_would_wait_for_ever(asked: float | None, gpus: float, said: str) -> None:
+    """The CPUs of one machine and the GPUs of another are no place for a cell."""
+    with pytest.raises(BenchError) as caught:
+        cpus_of_a_cell(MACHINES, asked, gpus)
+    rest = "no machine of the cluster has both, only 2 CPUs and 1 GPUs; 8 CPUs and 0 GPUs; ask for less"
+    assert str(caught.value) == said + rest
+
+
 @pytest.mark.cluster
 def test_what_no_node_could_run_is_refused_at_once(ray: Any, bench_call: Callable, tmp_path: Path) -> None:
     began = time.monotonic()
     answer = bench_call("run", *TINY, "model=gaussian", "launch=ray", "launch.gpus=0.5")
     assert answer.code == 2
-    assert answer.err == "bench: launch.gpus=0.5: no machine of the cluster has more than 0; ask for less\n"
+    assert answer.err.startswith("bench: launch.cpus=1 launch.gpus=0.5: no machine of the cluster has both, only ")
     assert "launch.cpus=9999" in bench_call("run", *TINY, "model=gaussian", "launch=ray", "launch.cpus=9999").err
     assert time.monotonic() - began < 60
     assert not (tmp_path / "results").exists() or not records(tmp_path / "results/scratch")
