@@ -16,7 +16,11 @@ PRIVATE = "local"
 OF_RAY = {PRIVATE, "auto"}
 """Addresses that Ray itself knows what to do with."""
 CONNECT = 3.0
-"""Seconds in which a cluster takes a connection; Ray itself tries for minutes."""
+"""Seconds in which a cluster takes a connection, and in which it answers; Ray itself tries for minutes."""
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""What a client of gRPC sends first: the preface of HTTP/2 and an empty frame of settings."""
+SETTINGS = 4
+"""Kind of the frame that a server of gRPC answers with; it is the fourth byte."""
 IN_FLIGHT = 1_000
 """Cells that are handed to the cluster at a time; the rest wait here."""
 
@@ -109,10 +113,12 @@ def cpus_of_a_cell(nodes: list[dict[str, Any]], asked: float | None, gpus: float
 
 
 def check_listens(address: str) -> None:
-    """Refuses an address of a cluster, `host:port` or `ray://host:port`, where nobody takes a connection.
+    """Refuses an address of a cluster, `host:port` or `ray://host:port`, where nobody takes a connection and answers.
+
+    Under `RAY_USE_TLS` the answer is not looked at: it is encrypted.
 
     Raises:
-        BenchError: it is no such address, or nobody listens there.
+        BenchError: it is no such address, nobody listens there, or what listens is no server of gRPC, as Ray's are.
     """
     if address in OF_RAY:
         return
@@ -124,9 +130,23 @@ def check_listens(address: str) -> None:
     if not all(where):
         raise BenchError(f"launch.address={address}: no address of a cluster; give host:port, auto or local")
     try:
-        socket.create_connection(where, timeout=CONNECT).close()
+        with socket.create_connection(where, timeout=CONNECT) as connection:
+            answered = bool(os.environ.get("RAY_USE_TLS")) or answers(connection)
     except (OSError, UnicodeError) as error:
         raise BenchError(f"launch.address={address}: no Ray cluster there: {error}; start it, or give auto") from error
+    if not answered:
+        raise BenchError(f"launch.address={address}: no Ray cluster there, another program; give that of its head")
+
+
+def answers(connection: socket.socket) -> bool:
+    """True where the other side is a server of gRPC.
+
+    Raises:
+        OSError: it says nothing in time, or goes.
+    """
+    connection.sendall(HELLO)
+    with connection.makefile("rb") as stream:
+        return stream.read(4)[3:] == bytes([SETTINGS])
 
 
 def do(folder: str) -> int:

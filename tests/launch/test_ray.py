@@ -7,8 +7,10 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.launch.launcher import launcher_of
-from bench.launch.ray import cpus_of_a_cell
+from bench.launch.ray import check_listens, cpus_of_a_cell
 from tests.helpers import TINY, assert_none_left, locks_at_work, records, start
 from tests.launch.alike import hold_trials_and_packs
 from tests.launch.test_files import numbers
@@ -138,6 +140,58 @@ def test_an_address_where_nobody_listens_is_refused_at_once(
     assert answer.code == 2
     assert answer.err.startswith(f"bench: launch.address={address}: {said}")
     assert answer.err.count("\n") == 1
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (None, ": timed out; start it"),
+        (b"", ", another program; give that of its head"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", ", another program;"),
+    ],
+)
+def test_what_listens_and_is_no_cluster_is_refused_at_once(words: bytes | None, said: str) -> None:
+    """Ray itself tries for two minutes. None takes the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+
+        def say_and_go() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(words or b"")
+                connection.recv(100)
+
+        if words is not None:
+            threading.Thread(target=say_and_go, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(BenchError) as caught:
+            check_listens(address)
+    assert str(caught.value).startswith(f"launch.address={address}: no Ray cluster there{said}")
+    assert time.monotonic() - began < 10
+
+
+def test_a_server_of_grpc_is_let_pass() -> None:
+    """As Ray's are. What it serves is Ray's to say."""
+    grpc = pytest.importorskip("grpc", reason="gRPC comes with TensorBoard, an extra: pip install -e '.[dev]'")
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+            check_listens(address)
+    finally:
+        server.stop(None)
+
+
+@pytest.mark.cluster
+def test_a_command_for_what_listens_and_says_nothing_ends_soon(ray: Any, bench_call: Callable) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        answer = bench_call("run", *TINY, "model=gaussian", "launch=ray", f"launch.address={address}")
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert answer.err.startswith(f"bench: launch.address={address}: no Ray cluster there: timed out")
     assert time.monotonic() - began < 20
 
 
