@@ -3,7 +3,7 @@
 import os
 import secrets
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from bench.cells.lock import locked
 from bench.cells.verify import numbers
 from bench.errors import BenchError, CannotWrite
+from bench.record.key import short
 from bench.record.reading import Unreadable
 from bench.record.runs import FOLDER, listed, run_path, run_paths, runs_above, stranger
 from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
@@ -27,6 +28,12 @@ AD_HOC = "scratch"
 LENGTH = 160
 """Characters of the names of data sets that an error says."""
 
+HASHES = ("data_hash", "test_hash")
+UNKNOWN = short(None)
+"""The `data_hash` of a run that ended before its data were known."""
+BY_SEED = "fold"
+"""What `varies` of a run says whose seed chooses the fold."""
+
 Outcome = Literal["brought", "equal", "conflict", "left"]
 
 
@@ -37,7 +44,7 @@ def merge_command(into: Path, source: Path, say: Callable[[str], None]) -> int:
     place, and what was there is moved to `aside/`. A run with a link, a pipe or a device in its folder is left.
 
     Raises:
-        BenchError: `source` has no runs, both folders are one, or they have no data set in common.
+        BenchError: `source` has no runs, both folders are one, or their data are not of one study.
         CannotWrite: `into` cannot be written.
     """
     if into.resolve() == source.resolve():
@@ -85,50 +92,66 @@ def merged(into: Path, source: Path, name: str) -> tuple[Outcome, str]:
 
 
 class Data(NamedTuple):
-    """The data of a run, as its record names them; the hashes are of their content and of their test examples."""
+    """The data of a run, as its record names them.
+
+    Attributes:
+        fold: of the test examples; `BY_SEED` where the seed chooses it, and all folds have one content.
+        hashes: of their content and of their test examples, those that are known.
+    """
 
     study: str
     name: str
-    fold: int | None
-    content: str | None
-    test: str | None
-
-    def alike(self, other: "Data") -> bool:
-        """True where both may be of one study: of one content, or with the same test examples, or of two folds.
-
-        A study with a name may be made on several machines, a data set on each.
-        """
-        if self.name != other.name:
-            return self.study == other.study != AD_HOC
-        same = self.content == other.content or (self.test is not None and self.test == other.test)
-        return same or self.fold != other.fold
+    fold: int | str | None
+    hashes: frozenset[tuple[str, str]]
 
 
 def check_data(into: Path, source: Path) -> None:
-    """Refuses two folders that both have runs, and none of data that may be of one study.
+    """Refuses two folders that have data of one name and other content, or no data that may be of one study.
+
+    A study with a name may be made on several machines, a data set on each.
 
     Raises:
-        BenchError: they are such; both lists of data sets are named.
+        BenchError: they are such; the data sets are named.
     """
     ours, theirs = data_of(into), data_of(source)
-    if ours and theirs and not any(one.alike(other) for one in ours for other in theirs):
-        named = [", ".join(sorted({one.name for one in data})) for data in (ours, theirs)]
-        own, others = (printable(cut(names, LENGTH)) for names in named)
-        content = " of other content" if own == others else ""
-        raise BenchError(
-            f"{into} has runs of {own}, {source} of {others}{content}: two studies; nothing was brought, name two "
-            "folders of one study"
-        )
+    own, others = ({one.name for one in data} for data in (ours, theirs))
+    studies = {one.study for one in ours} & {one.study for one in theirs} - {AD_HOC}
+    changed = other_content(ours, theirs)
+    if not changed and (not ours or not theirs or own & others or studies):
+        return
+    names, their_names = (printable(cut(", ".join(sorted(changed or each)), LENGTH)) for each in (own, others))
+    content = " of other content" if changed else ""
+    raise BenchError(
+        f"{into} has runs of {names}, {source} of {their_names}{content}: two studies; nothing was brought, name two "
+        "folders of one study"
+    )
+
+
+def other_content(ours: set[Data], theirs: set[Data]) -> set[str]:
+    """Names of data sets of which both have a fold, and in it neither a content nor test examples in common."""
+    own, others = places(ours), places(theirs)
+    return {place[0] for place in own.keys() & others.keys() if not own[place] & others[place]}
+
+
+def places(data: set[Data]) -> dict[tuple[str, int | str | None], set[tuple[str, str]]]:
+    """Name and fold of data that are known -> their hashes."""
+    found: defaultdict[tuple[str, int | str | None], set[tuple[str, str]]] = defaultdict(set)
+    for one in data:
+        if one.hashes:
+            found[one.name, one.fold] |= one.hashes
+    return found
 
 
 def data_of(study: Path) -> set[Data]:
     """The data of all runs and trials of a study that have a record."""
     paths = [path for part in ("", TRIALS) for path in run_paths(study / part / FOLDER)]
     records = [record for path in paths if (record := ended(path)) is not None and record.get("data")]
-    return {
-        Data(str(one.get("study")), one["data"], one.get("fold"), one.get("data_hash"), one.get("test_hash"))
-        for one in records
-    }
+    found = set()
+    for one in records:
+        hashes = {(column, one[column]) for column in HASHES if one.get(column) not in (None, UNKNOWN)}
+        fold = BY_SEED if one.get("varies") == BY_SEED else one.get("fold")
+        found.add(Data(str(one.get("study")), one["data"], fold, frozenset(hashes)))
+    return found
 
 
 def ended(folder: Path) -> Record | None:

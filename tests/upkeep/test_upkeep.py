@@ -202,35 +202,6 @@ def test_merge_brings_what_is_missing_and_names_conflicts(study: Path, tmp_path:
     assert bench_call("merge", study, study).code == 2
 
 
-@pytest.mark.parametrize(
-    ("data", "changes", "alike"),
-    [
-        ("circles", {"data": "circles"}, False),
-        ("circles", {"data": "circles", "study": "wide"}, True),
-        ("moons", {"data_hash": "other", "test_hash": "other"}, False),
-        ("moons", {"data_hash": "other"}, True),
-        ("moons", {"data_hash": "other", "test_hash": "other", "fold": 1}, True),
-    ],
-)
-def test_merge_refuses_a_study_of_other_data(
-    data: str, changes: dict[str, object], alike: bool, tmp_path: Path, bench_call: Callable
-) -> None:
-    """Of other names, or of the same with other content; other rows to train on, and other folds, are of one study."""
-    into, source = tmp_path / "results" / "scratch", tmp_path / "elsewhere" / "scratch"
-    ours = {"status": "ok", "data": "moons", "data_hash": "own", "test_hash": "own", "fold": 0}
-    ours["study"] = changes.get("study", "scratch")
-    names = {into: "moons-affine-s0-00000000", source: f"{data}-affine-s1-00000001"}
-    for study, record in ((into, ours), (source, {**ours, **changes})):
-        folder = RunFolder(run_path(study / "runs", names[study]))
-        folder.write_record({**record, "run_id": names[study]})
-    answer = bench_call("merge", into, source)
-    brought = set(records(into)) == set(names.values())
-    assert (answer.code, brought) == ((0, True) if alike else (2, False)), answer
-    assert alike or answer.err.count("\n") == 1
-    assert alike or f"{into} has runs of moons, {source} of {data}" in answer.err
-    assert bench_call("merge", tmp_path / "empty", source).code == 0
-
-
 def test_merge_waits_for_nobody(study: Path, tmp_path: Path) -> None:
     other, said = tmp_path / "elsewhere" / "scratch", list[str]()
     shutil.copytree(study, other)
