@@ -35,7 +35,7 @@ class ModelSummary:
             another was measured on other test examples or by another version, or a likelihood grows without bound; None
             where nothing was compared with it.
         estimated: whether its interval takes standard errors for want of per-example likelihoods.
-        elsewhere: whether a run of it was timed on another device, or by other threads, than most of its data set.
+        elsewhere: whether a run of it was timed on another device, or by other threads, than most of its study.
         above_floor: whether it is trained and not shown to be better than the floor, see `bench.report.floor`.
     """
 

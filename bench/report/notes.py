@@ -45,7 +45,7 @@ NOTES = {
     "above that, or the two are not told apart. A bound counts as it stands.",
     "untuned": "untuned: every entry as it comes. No winner is named: who is first hangs on whom the default rate "
     "suits. The same command with tune=yes makes the trials.",
-    "elsewhere": f"{LOZENGE} timed on another device, or by other threads, than most of its data set: not seconds to "
+    "elsewhere": f"{LOZENGE} timed on another device, or by other threads, than most of the study: not seconds to "
     "compare.",
     "packed": f"{DOUBLE_DAGGER} trained as one batched model with other runs: a share of their common time.",
 }

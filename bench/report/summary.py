@@ -36,14 +36,16 @@ def summarise(runs: list[Run], test_sets: Mapping[str, TestSet] = NONE) -> list[
     cells: list[ModelSummary] = []
     for data, models in groups.items():
         in_both(models)
-        entries = with_machines([_cell(data, place, group) for place, group in models.items()])
-        cells += with_likelihoods(entries, test_sets)
+        cells += with_likelihoods([_cell(data, place, group) for place, group in models.items()], test_sets)
         cells += _oracle(data, [run for group in models.values() for run in group])
-    return cells
+    return with_machines(cells)
 
 
 def with_machines(cells: list[ModelSummary]) -> list[ModelSummary]:
-    """The models of one data set; those are told that ran on another device, or by other threads, than most runs."""
+    """All cells; those are told that ran on another device, or by other threads, than most runs of all data sets.
+
+    Data sets share a table, and its columns of times.
+    """
     of = [Counter((run.get("device"), run.get("threads")) for run in cell.finished) for cell in cells]
     most = max(total, key=lambda machine: total[machine]) if (total := sum(of, Counter())) else None
     return [

@@ -54,6 +54,15 @@ def test_times_of_another_machine_than_most_rows_are_marked(change: dict[str, ob
     assert r"$^\diamond$" in tex([cost])
 
 
+def test_the_machine_of_most_rows_is_that_of_all_data_sets() -> None:
+    """They share the columns of a table: a data set that ran elsewhere alone is not seconds to compare with."""
+    elsewhere = [validated(record("other", model, 0, threads=64)) for model in ("cnf", "vae")]
+    cost = study_tables(summarise([*RUNS, *elsewhere]))[2]
+    column = cost.headings.index("training, s")
+    marked = {(line[0].text, "◊" in line[column].text) for line in cost.rows}
+    assert marked == {("toy", False), ("other", True)}
+
+
 def test_empty_columns_are_left_out_and_empty_cells_sort_last() -> None:
     likelihood, _, cost, _ = study_tables(summarise(RUNS))
     assert "bits/dim" not in likelihood.headings
