@@ -21,7 +21,7 @@ ORDER = (*STATUSES, BROKEN, RUNNING, WAITING)
 UNFINISHED = frozenset({"failed", "timeout", BROKEN, WAITING})
 """States that the same command would work on."""
 FAILED = frozenset({"failed", "timeout", "diverged"})
-SHOWN, LENGTH, NAMED = 20, 160, 3
+SHOWN, LENGTH, NAMED = 20, 160, 10
 """Kinds of failure that are said, characters of each, and runs of each that are named."""
 EVERY = 2.0
 """Seconds between two looks of `--watch`."""
@@ -29,10 +29,10 @@ EVERY = 2.0
 
 @dataclass(frozen=True)
 class Failures:
-    """Runs of one data set and model that ended with one error.
+    """Runs that ended with one error.
 
     Attributes:
-        status, error: of their records, which keep the first line of an error.
+        status, error: of their records; of an error of several lines the last, which says what went wrong.
         runs: their ids.
     """
 
@@ -109,19 +109,14 @@ def counted(cells: Cells) -> dict[str, int]:
 
 
 def grouped(cells: Cells) -> list[Failures]:
-    """The failures, those of one status, error, data set and model together."""
-    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    """The failures, those of one status and error together, whatever their data set and model."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for run_id, state in cells.states.items():
         if state in FAILED:
-            first = cells.errors.get(run_id, "").strip().partition("\n")[0]
-            groups[state, printable(cut(first, LENGTH)), pair_of(run_id)].append(run_id)
-    found = [Failures(status, error, sorted(runs)) for (status, error, _), runs in groups.items()]
+            last = cells.errors.get(run_id, "").strip().rpartition("\n")[2]
+            groups[state, printable(cut(last, LENGTH))].append(run_id)
+    found = [Failures(status, error, sorted(runs)) for (status, error), runs in groups.items()]
     return sorted(found, key=lambda one: (-len(one.runs), one.runs))
-
-
-def pair_of(run_id: str) -> str:
-    """Data set and model of a run's id, `<data>-<model>-s<seed>-<hash8>`."""
-    return run_id.rsplit("-", 2)[0]
 
 
 def commands(parts: Iterable[tuple[list[Plan], Cells]]) -> list[tuple[str, int]]:
@@ -153,7 +148,8 @@ def lines(status: Status) -> Iterator[str]:
     if status.failures:
         yield "did not end well:"
     for group in status.failures[:SHOWN]:
-        named = ", ".join(group.runs[:NAMED]) + ", ..." * (len(group.runs) > NAMED)
+        more = f" and {len(group.runs) - NAMED} more" if len(group.runs) > NAMED else ""
+        named = ", ".join(group.runs[:NAMED]) + more
         yield f"  {len(group.runs)} {group.status}: {group.error}  ({named})"
     if len(status.failures) > SHOWN:
         yield f"  and {len(status.failures) - SHOWN} kinds more"

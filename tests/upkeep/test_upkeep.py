@@ -42,7 +42,7 @@ def test_status_counts_and_groups_and_says_how_to_go_on(study: Path, bench_call:
     assert status.counts == {"ok": 2, "failed": 2}
     (group,) = status.failures
     assert (group.status, len(group.runs)) == ("failed", 2)
-    assert group.error == "RuntimeError: the entry broke", "the first line of two"
+    assert group.error == "RuntimeError: the entry broke", "all that a record keeps of two lines"
     ((command, left),) = status.commands
     assert left == 2
     assert command.startswith("bench run -m --config-dir")
@@ -51,6 +51,29 @@ def test_status_counts_and_groups_and_says_how_to_go_on(study: Path, bench_call:
     assert "scratch: 2 ok, 2 failed" in answer.out
     assert f"{command}    # 2 left" in answer.out
     assert json.loads(bench_call("status", "scratch", "--json").out) == json.loads(json.dumps(status.plain()))
+
+
+def test_failures_are_grouped_by_the_last_line_of_their_error(tmp_path: Path) -> None:
+    """An error that all models meet is one kind of failure, and names its runs."""
+    cause = "data=table: the file has no rows; give another"
+    traceback = f"Traceback (most recent call last):\n  File ...\n{cause}\n"
+    runs = {
+        "moons-vae-s0-00000000": ("failed", cause),
+        "moons-nsf-s0-00000001": ("failed", traceback),
+        "digits-vae-s0-00000002": ("failed", cause),
+        "moons-vae-s1-00000003": ("failed", "Traceback (most recent call last):\n  File ...\nMemoryError"),
+        "moons-vae-s2-00000004": ("timeout", cause),
+    }
+    for name, (status, error) in runs.items():
+        RunFolder(run_path(tmp_path / "runs", name)).write_record({"status": status, "error": error, "run_id": name})
+    names = list(runs)
+    status = status_of(tmp_path)
+    assert [(one.status, one.error, one.runs) for one in status.failures] == [
+        ("failed", cause, sorted(names[:3])),
+        ("failed", "MemoryError", names[3:4]),
+        ("timeout", cause, names[4:]),
+    ]
+    assert f"  3 failed: {cause}  ({', '.join(sorted(names[:3]))})" in list(lines(status))
 
 
 def test_a_study_by_data_is_found_by_its_name(tmp_path: Path, bench_call: Callable) -> None:
