@@ -21,7 +21,7 @@ from bench.cells.terminal import Once, say, waiting
 from bench.cells.verify import chosen_rows, comparisons
 from bench.config import TUNED
 from bench.errors import BenchError, unknown
-from bench.launch.launched import launched
+from bench.launch.launched import launched, launcher_for
 from bench.launch.launcher import launcher_of
 from bench.machine.cores import cores
 from bench.paths import group_choices
@@ -63,6 +63,8 @@ def run_command(
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
         paged = not orders.refusals and asks_page(orders)
         config = first_config(orders) if orders.cells or orders.untuned else {}
+        if config:
+            launcher_for(config, orders.cells)  # a dry run refuses wrong options too
         seconds = told_beforehand(orders, task, pool, told) if paged else 0.0
         if too_long := above(config.get("hours"), seconds, config):
             if not dry:
@@ -230,6 +232,7 @@ def tune_command(study: str, overrides: list[str], every_rung: bool, dry: bool, 
             return Tuned(refuse(orders))
         if not orders.untuned:
             raise BenchError("the grid of this study is empty; give it at least one list of cells")
+        launcher_for(first_config(orders), orders.cells)
         called = ["tune", study, *["--every-rung"] * every_rung]
         keep = partial(write_plan, called, overrides, False, config_dir)
         trials = trials_of(orders, task, pool, told, keep, dry)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.cells.closing import Swept
 from bench.cells.finished import Finished
@@ -13,7 +14,7 @@ from bench.cells.sweep import sweep
 from bench.cells.terminal import Once, say
 from bench.errors import BenchError
 from bench.launch.jobs import ENDED, jobs_of
-from bench.launch.launcher import launcher_of
+from bench.launch.launcher import Launcher, launcher_of
 from bench.record.runs import FOLDER
 from bench.record.writing import await_folder, make_folder
 
@@ -35,9 +36,7 @@ def launched(
         BenchError: a cluster cannot be reached, or could never run such cells.
     """
     config = cells[0].setting.config
-    launcher = launcher_of(config["launch"])
-    if config["launch"].get("exclusive") and any(order.setting.pack for order in cells):
-        raise BenchError("launch.exclusive=true: packed runs share their clock; leave out pack=")
+    launcher = launcher_for(config, cells)
     threads = launcher.threads(config["threads"])
     finished = Finished()
     pool = launcher.pool(cells[0].study_folder, threads or 1, local)
@@ -60,6 +59,18 @@ def launched(
     finally:
         if pool is not local:
             pool.end()
+
+
+def launcher_for(config: dict[str, Any], cells: list[Order]) -> Launcher:
+    """The launcher that a configuration names, for the cells of a command; no cluster is asked.
+
+    Raises:
+        BenchError: a mistake in its options, or packed cells shall have a machine to themselves.
+    """
+    launcher = launcher_of(config["launch"])
+    if config["launch"].get("exclusive") and any(order.setting.pack for order in cells):
+        raise BenchError("launch.exclusive=true: packed runs share their clock; leave out pack=")
+    return launcher
 
 
 def make_or_await(folders: set[Path], begun: set[Path]) -> None:

@@ -1,7 +1,11 @@
 """`bench run --dry-run`: what would run, what is finished, what is refused, and hours from earlier rows."""
 
+import pytest
+
 from bench.cells.dry_run import clock
 from tests.helpers import TINY
+
+SIZED = [*TINY, "model=realnvp", "budget.parameters=null", "model.width=8"]
 
 
 def words(conf, *overrides: str) -> list[str]:
@@ -34,6 +38,31 @@ def test_what_is_refused_is_named_and_is_a_failure(own_conf, bench_call) -> None
     assert answer.code == 2
     assert "1 refused: model=unbuildable cannot be built" in answer.out
     assert "2 runs: 1 to run, 1 refused" in answer.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("launch", "said"),
+    [
+        (["launch=workers", "launch.processes=0"], "launch.processes=0: give at least 1"),
+        (["launch=workers", "launch.gpus=2"], "launch.gpus=2: give 1, or a whole part of one such as 0.5 or 0.25"),
+        (["launch=here", "+launch.proceses=2"], "unknown option 'proceses' in launch; did you mean processes?"),
+        (["launch=slurm", "launch.minutes=0"], "launch.minutes=0: give more than 0"),
+        (["launch=ray", "launch.retries=x"], "launch.retries=x: give a whole number"),
+        (["launch=here", "launch.exclusive=true", "pack=seeds"], "packed runs share their clock; leave out pack="),
+    ],
+)
+def test_a_mistake_in_the_options_of_a_launcher_is_refused(launch: list[str], said: str, bench_call, tmp_path) -> None:
+    """As it is where the cells are made; no cluster is asked."""
+    answer = bench_call("run", "-m", *SIZED, "seed=0,1", *launch, "--dry-run")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1), answer
+    assert said in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trials_of_a_dry_run_have_a_launcher_too(bench_call) -> None:
+    answer = bench_call("tune", "scratch", *SIZED, "launch=workers", "launch.gpus=2", "--dry-run")
+    said = "bench: launch.gpus=2: give 1, or a whole part of one such as 0.5 or 0.25\n"
+    assert (answer.code, answer.out, answer.err) == (2, "", said)
 
 
 def test_lengths_of_time_are_in_a_unit_that_a_person_reads() -> None:
