@@ -1,4 +1,4 @@
-"""Options of a launcher, held against the kinds of its constructor."""
+"""Words of a command that no launcher could do, and options held against the kinds of a constructor."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -54,3 +54,29 @@ def test_a_command_with_such_an_option_begins_nothing(bench_call: Callable, tmp_
     answer = bench_call("run", *TINY, "model=gaussian", "launch=workers", "launch.processes=two")
     assert (answer.code, answer.err) == (2, f"bench: launch.processes=two: {WHOLE}\n")
     assert not records(tmp_path / "results/scratch")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["workers=0"], "workers=0: must be more than zero"),
+        (["launch=wrkers"], "unknown launch 'wrkers' in conf/launch; did you mean workers or here?"),
+        (["launch=workers", "launch.proceses=2"], "unknown option 'proceses' in launch; did you mean processes?"),
+    ],
+)
+def test_a_command_that_no_launcher_could_do_is_one_line(words: list[str], said: str, bench_call: Callable) -> None:
+    answer = bench_call("run", *TINY, "model=gaussian", *words)
+    assert (answer.code, answer.err, answer.out) == (2, f"bench: {said}\n", "")
+    assert not Path("results").exists()
+
+
+@pytest.mark.cluster
+def test_a_machine_without_slurm_is_one_line(
+    bench_call: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("submitit", reason="submitit is an extra: pip install -e '.[slurm]'")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    answer = bench_call("run", *TINY, "model=gaussian", "launch=slurm")
+    said = "bench: launch=slurm: there is no srun on this machine; run the command on a login node\n"
+    assert (answer.code, answer.err) == (2, said)
+    assert not (tmp_path / "results").exists()

@@ -158,11 +158,13 @@ def test_a_named_node_times_the_steps_of_a_study_that_ran_anywhere(
 
 
 @pytest.mark.cluster
-def test_what_slurm_refuses_is_one_line(here: Here, bench_call: Callable) -> None:
-    answer = bench_call("run", *TINY, "model=gaussian", *OPTIONS, "launch.partition=nowhere")
+@pytest.mark.parametrize(("option", "said"), [("launch.partition=nowhere", "partition"), ("launch.gpus=9", "gres")])
+def test_what_slurm_refuses_is_one_line(option: str, said: str, here: Here, bench_call: Callable) -> None:
+    """No node has a GPU: none is configured as a generic resource (gres)."""
+    answer = bench_call("run", *TINY, "model=gaussian", *OPTIONS, option)
     assert answer.code == 2
     assert answer.err.startswith("bench: launch=slurm: ")
-    assert "partition" in answer.err
+    assert said in answer.err
     assert answer.err.count("\n") == 1
 
 
