@@ -30,6 +30,15 @@ WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SUSPENDED", "C
 RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT"}
 
 
+OWN = {
+    **dict.fromkeys(("array", "error", "job_name", "nodes", "ntasks", "ntasks_per_node", "output"), "leave it out"),
+    **dict.fromkeys(("no_requeue", "requeue"), "a job goes on when it is put back, so leave it out"),
+    "signal": "give launch.signal_seconds",
+    "time": "give launch.minutes",
+}
+"""Options of sbatch that the launcher sets itself and whose other values break it, with what to do."""
+
+
 class Slurm:
     """Cells through SLURM: one job of an array each. A job that is pre-empted, or whose node fails, is begun again."""
 
@@ -65,7 +74,8 @@ class Slurm:
                 than `parallel` are left of them.
 
         Raises:
-            BenchError: submitit or SLURM is not installed, or a number is out of range.
+            BenchError: submitit or SLURM is not installed, a number is out of range, or an option of sbatch is one
+                that the launcher sets itself.
         """
         numbers = {"minutes": minutes, "memory_gb": memory_gb, "parallel": parallel, "processes": processes}
         for name, value in {**numbers, "signal_seconds": signal_seconds}.items():
@@ -74,6 +84,9 @@ class Slurm:
         for name, value in {"cpus": 0 if cpus is None else cpus, "gpus": gpus, "timeouts": timeouts}.items():
             if value < 0:
                 raise BenchError(f"launch.{name}={value}: give 0 or more")
+        for name in map(str, options or {}):
+            if instead := OWN.get(name.replace("-", "_")):
+                raise BenchError(f"launch.options: {name} is set by the launcher itself; {instead}")
         try:
             import submitit
         except ImportError as error:

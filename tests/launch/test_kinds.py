@@ -41,6 +41,24 @@ def test_an_option_of_a_wrong_kind_is_one_line(launcher: str, option: str, value
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("job_name", "leave it out"),
+        ("job-name", "leave it out"),
+        ("array", "leave it out"),
+        ("no_requeue", "a job goes on when it is put back, so leave it out"),
+        ("signal", "give launch.signal_seconds"),
+        ("time", "give launch.minutes"),
+    ],
+)
+def test_an_option_of_sbatch_that_the_launcher_sets_is_refused(name: str, instead: str) -> None:
+    """`bench cancel` ends jobs by their name, and says that they have ended."""
+    with pytest.raises(BenchError) as caught:
+        launcher_of({"_target_": "bench.launch.slurm.Slurm", "options": {"qos": "low", name: "x"}})
+    assert str(caught.value) == f"launch.options: {name} is set by the launcher itself; {instead}"
+
+
 @pytest.mark.cluster
 def test_what_fits_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     submitit = pytest.importorskip("submitit")
