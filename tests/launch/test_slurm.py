@@ -238,6 +238,30 @@ def test_a_job_that_is_told_to_stop_goes_on_from_its_checkpoint(
     assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
 
 
+@pytest.mark.cluster
+@pytest.mark.long
+def test_a_killed_driver_begun_again_loses_no_run(
+    here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    """Its jobs go on without it; the same words wait for what they are at, and make the rest."""
+    words = [*SLOW, "-m", "seed=0,1,2", "model.seconds=0.1", "--config-dir", str(own_conf)]
+    there = tmp_path / "there"
+    there.mkdir()
+    process = start(there, "run", *words, *OPTIONS)
+    runs = there / "results/scratch/runs"
+    wait_for(lambda: list(runs.glob("*/*/checkpoint.safetensors")), "no cell began")
+    process.kill()
+    process.communicate()
+    again = start(there, "run", *words, *OPTIONS)
+    out, err = again.communicate(timeout=400)
+    assert again.returncode == 0, out + err
+    assert bench_call("run", *words).code == 0
+    assert numbers(there / "results/scratch") == numbers(tmp_path / "results/scratch")
+    wait_for(lambda: not said("squeue", "-h"), "jobs are left")
+    assert not list(runs.rglob(".*")), "locks, or pieces of files"
+    assert_none_left(there)
+
+
 KILLS = int(os.environ.get("SLURM_KILLS", "0"))
 
 
