@@ -8,9 +8,9 @@ from bench.config import TUNED
 from bench.record.store import divided
 from bench.report.collect import read_only
 from bench.report.data_warnings import data_warnings
+from bench.report.families import behind
 from bench.report.model_summary import ModelSummary
 from bench.report.notes import NOTES, is_untuned
-from bench.report.numbers import quantity
 from bench.report.ranking import Contest, Difference, differences, groups_of, meetings
 from bench.report.summary import summarise
 from bench.report.tables import Table, TableCell, share, summary_table
@@ -47,7 +47,7 @@ def ranked(study: str, results_dir: Path, data_of: Mapping[str, str], width: int
     pairs = differences(cells, test_sets)
     lines, more = ranked_tables(cells, pairs, asked, width)
     untuned = [NOTES["untuned"]] if is_untuned(cells) else []
-    return [*lines, *verdicts(cells, pairs), *above_note(cells), *untuned, *data_warnings(runs), *more]
+    return [*lines, *verdicts(cells, pairs), *mark_notes(cells), *untuned, *data_warnings(runs), *more]
 
 
 def ranked_tables(
@@ -72,9 +72,17 @@ def ranked_tables(
     return lines, [f"{left_out} tables of other budgets and settings are on the page."] if left_out else []
 
 
-def above_note(cells: Iterable[ModelSummary]) -> list[str]:
-    """What the mark of a model above the floor means, where there is one."""
-    return [NOTES["above"]] if any(cell.above_floor for cell in cells) else []
+def mark_notes(cells: Iterable[ModelSummary]) -> list[str]:
+    """What the marks that stand in the tables of a terminal mean."""
+    shown = [cell for cell in cells if cell.finished]
+    stand = {
+        "bound": any(cell.is_bound for cell in shown),
+        "loose": any(cell.loose for cell in shown),
+        "above": any(cell.above_floor for cell in shown),
+        "shared": any(cell.shared_machine for cell in shown),
+        "elsewhere": any(cell.elsewhere for cell in shown),
+    }
+    return [NOTES[name] for name, stands in stand.items() if stands]
 
 
 def meetings_of(cells: list[ModelSummary], asked: set[tuple[Any, ...]]) -> list[Contest]:
@@ -106,7 +114,7 @@ def table_of(meeting: Contest, pairs: Iterable[Difference]) -> Table:
     """The models of one meeting from the first to the last, those without a likelihood behind them."""
     cells = sorted(meeting.cells.values(), key=nll)
     table = summary_table(cells)
-    behind = {
+    others = {
         pair.other.model: pair
         for pair in pairs
         if (pair.best.data, pair.rung, pair.setting) == (cells[0].data, meeting.rung, meeting.setting)
@@ -116,7 +124,7 @@ def table_of(meeting: Contest, pairs: Iterable[Difference]) -> Table:
     for cell, row in zip(cells, table.rows, strict=True):
         own = by_heading(table, row, NAMED)
         number = TableCell(str(places.get(cell.model, "")), None, cell.best is True)
-        rows.append([number, *own, TableCell(distance(behind.get(cell.model)), None)])
+        rows.append([number, *own, TableCell(distance(others.get(cell.model)), None)])
     headings = ["rank", *(name for name in table.headings if name not in NAMED), BEHIND]
     if not any(row[-1].text for row in rows):
         headings, rows = headings[:-1], [row[:-1] for row in rows]
@@ -146,5 +154,5 @@ def distance(pair: Difference | None) -> str:
     """How far a model is behind the first of its contest, and whether that is sure."""
     if pair is None:
         return ""
-    told = quantity(pair.interval)
+    told = behind(pair)
     return told if pair.interval.half_width is None else f"{told}  {pair.verdict}"

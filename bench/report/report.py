@@ -23,7 +23,7 @@ from bench.report.notes import NOTES, is_untuned
 from bench.report.overview import question
 from bench.report.page import FILES, render
 from bench.report.plot import ALL_FORMATS, FORMATS, Plot
-from bench.report.ranked import above_note, ranked_tables
+from bench.report.ranked import mark_notes, ranked_tables
 from bench.report.ranking import Difference, differences, differences_csv
 from bench.report.sheet import sheets_of
 from bench.report.study import Study, load
@@ -82,7 +82,7 @@ def report(
     return [
         *ranks,
         *verdicts(cells, pairs),
-        *above_note(cells),
+        *mark_notes(cells),
         *notices,
         *more,
         "",
