@@ -21,7 +21,8 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.data.spaces import Space
 from bench.errors import BenchError
-from bench.record.reading import CONFIG_BYTES, Unreadable, json_object, opened, shown, text_of
+from bench.record.reading import CONFIG_BYTES, SHOWN, Unreadable, json_object, opened, shown, text_of
+from bench.record.typed import cut, in_one_line
 from bench.record.writing import write_atomically
 from bench.spec import DataSpec, Kind
 
@@ -112,7 +113,8 @@ def read_space(folder: Path) -> StoredSpace | None:
     except Unreadable:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, BenchError) as error:
-        raise Unreadable(f"{WORDS}: not what the bench writes ({type(error).__name__}: {error})") from error
+        why = cut(in_one_line(str(error)), SHOWN)
+        raise Unreadable(f"{WORDS}: not what the bench writes ({type(error).__name__}: {why})") from error
 
 
 def stored(content: dict[str, Any], tensors: dict[str, Tensor]) -> StoredSpace:

@@ -216,6 +216,7 @@ def hold_against(run: LoadedRun, dataset: Dataset | None, say: Callable[[str], N
 
 
 Rows = dict[str, Tensor]
+REAL = {torch.float32, torch.float64}
 
 
 def from_stored_rows(run: LoadedRun) -> tuple[Rows, Rows] | None:
@@ -227,8 +228,11 @@ def from_stored_rows(run: LoadedRun) -> tuple[Rows, Rows] | None:
     before = run.stored.reference
     if not before:
         return None
-    named = before.keys() == {"x", "log_prob", "error"} and all(rows.is_floating_point() for rows in before.values())
-    if not named or before["x"].shape[1:] != run.stored.spec.event_shape:
+    named = before.keys() == {"x", "log_prob", "error"} and all(rows.dtype in REAL for rows in before.values())
+    shapes = {name: tuple(rows.shape) for name, rows in before.items()}
+    rows = len(before["x"]) if named and before["x"].ndim else 0
+    event = tuple(run.stored.spec.event_shape)
+    if not rows or shapes != {"x": (rows, *event), "log_prob": (rows,), "error": (rows,)}:
         raise Unreadable("space.safetensors: its rows are not as the bench writes them")
     now = reference_of(run.entry, before["x"].to(run.device), run.config.eval)
     if not now:

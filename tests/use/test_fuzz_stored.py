@@ -44,6 +44,16 @@ def test_complex_numbers_are_refused(name: str, made: Path) -> None:
         bench.load(made)
 
 
+@pytest.mark.parametrize("name", ["x", "log_prob", "error"])
+@pytest.mark.parametrize("rows", [torch.zeros(0), torch.zeros(3, 1), torch.zeros(16, 2).to(torch.float8_e4m3fn)])
+def test_rows_of_other_shapes_are_refused(name: str, rows: torch.Tensor, made: Path) -> None:
+    tensors = load((made / "space.safetensors").read_bytes())
+    tensors[f"reference.{name}"] = rows
+    (made / "space.safetensors").write_bytes(save(tensors))
+    with pytest.raises(BenchError, match=r"space\.safetensors: its rows are not as the bench writes them"):
+        bench.load(made)
+
+
 @pytest.mark.parametrize(("name", "value"), [("context_size", "\ud800"), ("classes", -1), ("examples", 1.5)])
 def test_sizes_that_are_no_counts_are_refused(name: str, value: object, made: Path) -> None:
     words = json.loads((made / "space.json").read_text())
