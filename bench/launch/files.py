@@ -15,10 +15,11 @@ from typing import Any, Literal, Protocol
 from bench.cells.process import Event, Process
 from bench.errors import BenchError
 from bench.launch.remote import ENDED, OUTPUT, TASK, messages_of
+from bench.record.runs import SHARD, listed
 from bench.record.writing import write_atomically
 
 FOLDER = "launch"
-"""In a study's folder: a folder for each process, gone when it has ended."""
+"""In a study's folder: `launch/59/59340f21...`, a folder for each process, gone when it has ended."""
 
 State = Literal["waiting", "running", "ended"]
 LOOK = 0.2
@@ -128,7 +129,8 @@ class FilePool:
 
     def start(self, task: dict[str, Any]) -> Process:
         """A process for the task; the cluster gets it with the next look at what happens."""
-        folder = self.place / secrets.token_hex(4)
+        name = secrets.token_hex(8)
+        folder = self.place / name[:2] / name
         surroundings = {"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
         words = json.dumps({**task, "surroundings": surroundings})
         write_atomically(folder / TASK, words, within=self.place.parent, private=True)  # an environment has secrets
@@ -242,9 +244,17 @@ class FilePool:
             process.kill()
             shutil.rmtree(process.folder, ignore_errors=True)
         self.running = []
-        with contextlib.suppress(OSError):
-            self.place.rmdir()
+        remove_empty(self.place)
         self.cluster.close()
+
+
+def remove_empty(place: Path) -> None:
+    """Removes those of the 256 folders of `launch/` in which nothing is left, and it; no link is followed."""
+    if place.is_symlink():
+        return
+    for folder in (*(place / name for name in listed(place) if SHARD.fullmatch(name)), place):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def how_ended(folder: Path) -> int | None:

@@ -11,7 +11,7 @@ from bench.launch.files import FOLDER
 from bench.launch.remote import JOB, TASK
 from bench.launch.slurm import NAME
 from bench.record.reading import RECORD_BYTES, Unreadable, json_object, text_of
-from bench.record.runs import listed
+from bench.record.runs import entries
 
 HANDLE = re.compile(r"\d{1,20}(_\d{1,10})?")
 ENDED, UNKNOWN = "ended", "unknown"
@@ -49,7 +49,7 @@ def jobs_of(study: Path) -> list[Job]:
     """The jobs that a study's folder, or that of its trials, names; none where that leads elsewhere by a link."""
     if (study / FOLDER).is_symlink():
         return []
-    handles = dict(named(study / FOLDER / name) for name in listed(study / FOLDER))
+    handles = dict(map(named, entries(study / FOLDER)))
     known = {folder: handle for folder, handle in handles.items() if handle}
     states = in_queue({handle.partition("_")[0] for handle in known.values()}) if known else {}
     return [

@@ -24,6 +24,7 @@ from bench.cells.order import from_plain
 from bench.cells.pool import interpreter
 from bench.cells.process import Process
 from bench.launch.detached import close
+from bench.record.runs import runs_above
 from bench.record.writing import write_atomically
 
 TASK, OUTPUT, ENDED, JOB = "task.json", "output", "ended", "job"
@@ -112,11 +113,12 @@ def leave_rows(folder: Path, words: dict[str, Any], process: Process) -> None:
 
 
 def remove(folder: Path, words: dict[str, Any]) -> None:
-    """Removes the folder of a detached task, which nobody reads."""
+    """Removes the folder of a detached task, which nobody reads, and those above it where it was the last."""
     if words.get("detached"):
         shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # others may lie there
             folder.parent.rmdir()
+            runs_above(folder).rmdir()
 
 
 def becomes(true: Callable[[], bool], seconds: float) -> bool:

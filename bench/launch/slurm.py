@@ -15,12 +15,15 @@ from bench.cells.pool import Pool
 from bench.errors import BenchError
 from bench.launch.files import FilePool, State
 from bench.launch.remote import JOB
+from bench.record.runs import listed
 from bench.record.writing import make_folder
 
 NAME = "bench"
 """Of all jobs."""
 LOGS = "logs"
-"""In a study's folder: what submitit and SLURM write of each job; of jobs that ended well it goes."""
+"""In a study's folder: `logs/0000`, ..., what submitit and SLURM write of each job; of jobs that ended well it goes."""
+GROUP = 1_000
+"""Jobs whose logs lie in one folder."""
 IN_FLIGHT = 1_000
 """Cells that are handed to SLURM at a time; the rest wait here."""
 REFRESH = 5.0
@@ -142,24 +145,29 @@ class SlurmCluster:
 
     Attributes:
         logs: folder of what submitit and SLURM write.
+        group, room: the folder in it for the next jobs, and how many more it takes.
+        places: job id -> its folder.
         states: job id -> state, as the accounting said last.
-        over: jobs that ended well, with the time, whose logs are still there.
+        over: jobs that ended well, with the time and their folder, whose logs are still there.
     """
 
     def __init__(self, executor: Any, logs: Path) -> None:
         self.executor, self.logs = executor, logs
+        self.group, self.room = logs, 0
+        self.places: dict[str, Path] = {}
         self.handles: set[str] = set()
         self.states: dict[str, str] = {}
         self.asked = 0.0
         self.unanswered = False
-        self.over: list[tuple[float, str]] = []
+        self.over: list[tuple[float, Path, str]] = []
 
     def submit(self, folders: list[Path]) -> list[str]:
         """One array of a job for each folder.
 
         Raises:
-            BenchError: SLURM refuses it.
+            BenchError: SLURM refuses it, or its logs have no place.
         """
+        group = self.executor.folder = self.group_for(len(folders))
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # what sbatch says stands in the error too
                 jobs = self.executor.map_array(Cell(), [str(folder) for folder in folders])
@@ -168,15 +176,31 @@ class SlurmCluster:
             raise BenchError(f"launch=slurm: {said[0].strip()}") from error
         handles = [str(job.job_id) for job in jobs]
         for array in {handle.split("_")[0] for handle in handles}:  # SLURM has a copy of their scripts
-            (self.logs / f"{array}_submission.sh").unlink(missing_ok=True)
-        for link in self.logs.glob(".submission_file_*"):
+            (group / f"{array}_submission.sh").unlink(missing_ok=True)
+        for link in group.glob(".submission_file_*"):
             if not link.exists():
                 link.unlink(missing_ok=True)
         for folder, handle in zip(folders, handles, strict=True):
             with contextlib.suppress(OSError):  # a short job has ended by now, and its folder is gone
                 (folder / JOB).write_text(handle)
         self.handles |= set(handles)
+        self.places |= dict.fromkeys(handles, group)
         return handles
+
+    def group_for(self, jobs: int) -> Path:
+        """A folder for the logs of so many jobs: that of the last ones while it has room, else the last by number where
+        that is empty, or the next.
+
+        Raises:
+            CannotWrite: it cannot be made.
+        """
+        if self.room < jobs:
+            number = max((int(name) for name in listed(self.logs) if name.isdecimal()), default=0)
+            taken = listed(self.logs / f"{number:04}")
+            self.group, self.room = self.logs / f"{number + bool(taken):04}", GROUP
+            make_folder(self.group)
+        self.room -= jobs
+        return self.group
 
     def state(self, handle: str) -> tuple[State, str]:
         """Of a job, by the accounting; one that it does not know yet waits."""
@@ -211,14 +235,15 @@ class SlurmCluster:
         """Asks for a job no longer. Of one that ended well the logs go, when submitit has written its last."""
         self.handles.discard(handle)
         self.states.pop(handle, None)
+        place = self.places.pop(handle)
         if status == 0:
-            self.over.append((time.monotonic(), handle))
+            self.over.append((time.monotonic(), place, handle))
 
     def tidy(self, since: float) -> None:
         """Removes the logs of jobs that ended well before then: of ten thousand jobs they would be a long folder."""
-        old = [handle for ended, handle in self.over if ended <= since]
+        old = [(place, handle) for ended, place, handle in self.over if ended <= since]
         self.over = [each for each in self.over if each[0] > since]
-        for path in (path for handle in old for path in self.logs.glob(f"{handle}_*")):
+        for path in (path for place, handle in old for path in place.glob(f"{handle}_*")):
             path.unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Where the folders of a study's runs lie: `runs/59/moons-realnvp-s0-59340f21`, by two digits of the hash.
 
 No folder gets long: of 100,000 runs each of 256 folders holds some 400. Runs of earlier versions lie in `runs/` itself,
-and stay there.
+and stay there. Processes on a cluster have their folders in `launch/` so too, by two digits of their names.
 """
 
 import os

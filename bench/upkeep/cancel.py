@@ -13,7 +13,9 @@ from pathlib import Path
 from bench.cells.lock import started
 from bench.cells.plans import Plan, plans_of
 from bench.errors import BenchError
+from bench.launch.files import remove_empty
 from bench.launch.jobs import ENDED, Job, cancelled, jobs_of
+from bench.record.runs import runs_above
 from bench.record.store import FINISHED
 from bench.upkeep.cells import TRIALS, cells_of
 
@@ -70,6 +72,8 @@ def all_ended(jobs: list[Job], say: Callable[[str], None]) -> bool:
         return False
     for job in jobs:
         shutil.rmtree(job.folder, ignore_errors=True)
+    for place in {runs_above(job.folder) for job in jobs}:
+        remove_empty(place)
     say(f"ended: {len(jobs)} jobs of SLURM, such as {jobs[0].handle}")
     return True
 

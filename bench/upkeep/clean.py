@@ -12,6 +12,7 @@ from bench.cells.plans import plans_of
 from bench.cells.progress import FILE as PROGRESS
 from bench.errors import BenchError
 from bench.launch.files import FOLDER as HANDED
+from bench.launch.files import remove_empty
 from bench.launch.jobs import ENDED, jobs_of
 from bench.record.reading import RECORD_BYTES, Unreadable, text_of
 from bench.record.runs import FOLDER, entries, listed
@@ -145,6 +146,8 @@ def clean_command(study: Path, remove: bool, versions: Versions, say: Callable[[
         say("nothing to clean")
     elif remove:
         taken_away(found)
+        for folder in (study, study / TRIALS):
+            remove_empty(folder / HANDED)
         say(f"removed {total}")
     else:
         say(f"{total}; remove them: bench clean {study.name} --yes")

@@ -8,6 +8,7 @@ import pytest
 from bench.errors import BenchError
 from bench.launch import files
 from bench.launch.files import FOLDER, FilePool, State
+from bench.record.runs import entries
 from tests.helpers import TINY, records
 from tests.launch.processes_here import OnProcesses, Processes
 
@@ -78,7 +79,20 @@ def test_a_detached_command_hands_all_over_in_arrays(tmp_path: Path, monkeypatch
         pool.start({})
     pool.leave()
     assert queue.arrays == [4, 4, 1]
-    assert len(list((tmp_path / FOLDER).iterdir())) == 9
+    assert len(entries(tmp_path / FOLDER)) == 9
+
+
+def test_folders_of_processes_lie_in_256_folders(tmp_path: Path) -> None:
+    """A detached command of 10,000 cells leaves as many; what an end leaves empty goes."""
+    pool = FilePool(Queue(), tmp_path)
+    folders = [pool.start({}).folder for _ in range(40)]  # type: ignore[attr-defined]
+    assert len(set(folders)) == 40
+    assert {folder.relative_to(tmp_path / FOLDER).parts for folder in folders} == {
+        (folder.name[:2], folder.name) for folder in folders
+    }
+    assert entries(tmp_path / FOLDER) == sorted(folders, key=lambda folder: folder.name)
+    pool.end()
+    assert not (tmp_path / FOLDER).exists()
 
 
 def test_what_a_detached_command_could_not_hand_over_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +103,7 @@ def test_what_a_detached_command_could_not_hand_over_goes(tmp_path: Path, monkey
         pool.start({})
     with pytest.raises(BenchError, match="try again later"):
         pool.leave()
-    assert len(list((tmp_path / FOLDER).iterdir())) == 4, "those that it took stay"
+    assert len(entries(tmp_path / FOLDER)) == 4, "those that it took stay"
     assert queue.cancelled == []
 
 

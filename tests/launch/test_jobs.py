@@ -10,6 +10,7 @@ import pytest
 from bench.launch.files import FOLDER
 from bench.launch.jobs import ENDED, UNKNOWN, Job, cancelled, jobs_of
 from bench.launch.remote import JOB, TASK
+from bench.record.runs import entries
 from bench.upkeep import status
 from bench.upkeep.clean import leftovers
 from tests.helpers import TINY
@@ -34,10 +35,10 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    """Of four processes: three with a job, one of which is over, and one without."""
+    """Of four processes: three with a job, one of which is over, and one without, of a version before 256 folders."""
     folder = tmp_path / "results/scratch"
     (folder / "runs").mkdir(parents=True)
-    for name, handle in (("a", "12_0"), ("b", "12_1"), ("c", "12_2"), ("d", None)):
+    for name, handle in (("0a/a", "12_0"), ("0a/b", "12_1"), ("0c/c", "12_2"), ("d", None)):
         (folder / FOLDER / name).mkdir(parents=True)
         if handle is not None:
             (folder / FOLDER / name / JOB).write_text(handle)
@@ -62,13 +63,13 @@ def test_jobs_that_slurm_has_forgotten_are_over(study: Path, script: Script) -> 
 def test_where_slurm_gives_no_answer_nothing_is_known(study: Path, script: Script) -> None:
     script("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
     assert set(states(study).values()) == {UNKNOWN}
-    assert not any(leftover.path.parent.name == FOLDER for leftover in leftovers(study, lambda name: None)[1:])
+    assert [leftover.path.name for leftover in leftovers(study, lambda name: None)] == ["d"]
 
 
 @pytest.mark.parametrize("text", ["", "12; rm -rf /", "--user=root", "12_0\n13", "1" * 101])
 def test_what_is_no_id_names_no_job(text: str, study: Path, script: Script) -> None:
     script("squeue", QUEUE)
-    (study / FOLDER / "a" / JOB).write_text(text)
+    (study / FOLDER / "0a" / "a" / JOB).write_text(text)
     assert "12_0" not in states(study)
 
 
@@ -123,14 +124,18 @@ def test_cancel_ends_what_a_detached_command_has_left(study: Path, script: Scrip
     script("scancel", "")
     answer = bench_call("cancel", "scratch")
     assert (answer.code, answer.out) == (0, "ended: 2 jobs of SLURM, such as 12_0\n")
-    assert sorted(path.name for path in (study / FOLDER).iterdir()) == ["b", "d"]
+    assert [path.name for path in entries(study / FOLDER)] == ["b", "d"]
+    assert not (study / FOLDER / "0c").exists(), "nothing is left in it"
     assert "no command drives scratch now" in bench_call("cancel", "scratch").err
 
 
 def test_clean_removes_tasks_that_nobody_waits_for(study: Path, script: Script, bench_call: Callable) -> None:
     script("squeue", QUEUE)
     assert bench_call("clean", "scratch", "--yes").code == 0
-    assert sorted(path.name for path in (study / FOLDER).iterdir()) == ["a", "c"]
+    assert [path.name for path in entries(study / FOLDER)] == ["a", "c"]
+    script("squeue", "")
+    assert bench_call("clean", "scratch", "--yes").code == 0
+    assert not (study / FOLDER).exists()
 
 
 @pytest.mark.cluster

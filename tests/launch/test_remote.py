@@ -34,7 +34,7 @@ def test_a_task_with_its_environment_is_for_its_user_alone(tmp_path: Path, monke
 
 
 def test_the_folder_of_a_detached_cell_goes_where_its_process_cannot_start(tmp_path: Path) -> None:
-    folder = tmp_path / FOLDER / "0"
+    folder = tmp_path / FOLDER / "0f" / "0f00"
     folder.mkdir(parents=True)
     gone = {"environment": {}, "folder": str(tmp_path / "gone"), "path": []}
     (folder / TASK).write_text(json.dumps({"do": "run", "orders": [], "detached": True, "surroundings": gone}))
