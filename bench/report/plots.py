@@ -64,5 +64,10 @@ def plots_of(sheet: Sheet) -> list[Callable[[], Drawing | None]]:
 def plots_over_all(cells: list[ModelSummary], families: dict[str, str], formats: list[str]) -> list[Plot]:
     """The plots over all data sets."""
     with style.context(["default", RC]):
-        drawn = [plots_ranks.ranks(cells, styles(families)), plots_ranks.heat_map(cells)]
-        return [rendered(drawing, formats) for drawing in drawn if drawing is not None]
+        return [rendered(drawing, formats) for drawing in drawings_over_all(cells, families)]
+
+
+def drawings_over_all(cells: list[ModelSummary], families: dict[str, str]) -> list[Drawing]:
+    """The figures over all data sets: ranks and the map."""
+    drawn = [plots_ranks.ranks(cells, styles(families)), plots_ranks.heat_map(cells)]
+    return [drawing for drawing in drawn if drawing is not None]

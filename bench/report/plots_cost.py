@@ -13,7 +13,7 @@ from bench.report.model_summary import ModelSummary, comparable
 from bench.report.notes import NOTES, is_single
 from bench.report.numbers import plain, quantity
 from bench.report.plot import COLUMN, PAGE
-from bench.report.plots_labels import Label, beside_points, plane
+from bench.report.plots_labels import FEW, Label, beside_points, plane
 from bench.report.plots_likelihood import INTERVAL_WORDS, NLL, ORACLE_LINE, entries
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, positive_ends, shown_part
@@ -21,8 +21,6 @@ from bench.report.style import Drawing, log_axis, titled
 
 ROOM = 0.06
 """Of an axis of cost, what is added at either end."""
-FEW = 7
-"""Entries beyond which their names need the width of both columns."""
 
 
 class Cost(NamedTuple):

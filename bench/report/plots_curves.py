@@ -10,7 +10,7 @@ from bench.report.inert import slug
 from bench.report.intervals import Interval, t_interval
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import plain, quantity
-from bench.report.plots_labels import Label, beside_lines, plane
+from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
 from bench.report.plots_palette import Look, Style
 from bench.report.plots_range import positive_ends
 from bench.report.study import Array, Study
@@ -37,12 +37,14 @@ def reconstruction(study: Study, cells: list[ModelSummary], look: Look) -> Drawi
     banded = exact if len(exact) >= FEW else []
     lines = {name: curve for name, curve in curves.items() if name not in banded}
     family = f"{len(banded)} exact inverses"
-    fig, (axes,) = plane([*lines, *([family] if banded else [])])
     values = [interval.mean for curve in curves.values() for interval in curve.values() if interval.mean > 0]
+    others = [v.mean for name, curve in curves.items() if name not in exact for v in curve.values() if v.mean > 0]
+    lowest = min(others) / 3 if len(curves) - len(exact) >= FEW else min(values, default=1.0) / 1.5
+    low, high = max(lowest, max(values) * 10**-DECADES), max(values) * 1.6
+    names = [beyond_axes(name, curve[max(curve)].mean, low, high) for name, curve in lines.items()]
+    fig, (axes,) = plane([*names, *([family] if banded else [])])
     if log_axis(axes, "y", values):
-        others = [v.mean for name, curve in curves.items() if name not in exact for v in curve.values() if v.mean > 0]
-        lowest = min(others) / 3 if len(curves) - len(exact) >= FEW else min(values) / 1.5
-        axes.set_ylim(max(lowest, max(values) * 10**-DECADES), max(values) * 1.6)
+        axes.set_ylim(low, high)
     labels = []
     if banded:
         labels.append(draw_band(axes, [curves[name] for name in banded], family))
@@ -100,7 +102,7 @@ def k_curve(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | No
         draw_seeds(axes, study, cell, look[name])
         last = max(curve)
         labels.append(Label(name, last, max(curve[last].mean, SMALLEST_GAP), look[name].colour))
-    axes.set(xlabel="importance samples K", ylabel="above bound at largest K, nats (lower is tighter)")
+    axes.set(xlabel="importance samples K", ylabel="above bound at largest K,\nnats (lower is tighter)")
     beside_lines(axes, labels)
     titled(fig, data, "how the bound falls with K")
     steps = " ".join(filter(None, (last_step(study, cell) for cell in without_repeats(cells_with_k))))

@@ -8,7 +8,7 @@ from bench.report.inert import slug
 from bench.report.numbers import quantity
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, shown_part
-from bench.report.plots_rows import far_row, interval_row, row_names, rows_of_names
+from bench.report.plots_rows import BELOW, far_row, interval_row, row_names, rows_of_names
 from bench.report.ranking import Difference
 from bench.report.style import Drawing, titled
 
@@ -19,14 +19,14 @@ def forest(pairs: Sequence[Difference], look: Look) -> Drawing | None:
     if not shown:
         return None
     best, data = shown[0].best, shown[0].best.data
-    fig, (axes,) = rows_of_names(row_names([pair.other for pair in shown]))
+    hollow = "" if all(pair.told_apart for pair in shown) else "\n(hollow: not told apart)"
+    fig, (axes,) = rows_of_names(row_names([pair.other for pair in shown]), below=BELOW + 0.13 * bool(hollow))
     part = shown_part([(pair.interval.mean, pair.interval.half_width or 0.0) for pair in shown], [0.0])
     axes.set_xlim(part.low, part.high)
     axes.axvline(0.0, color="black", lw=0.9, zorder=1)
     for row, pair in enumerate(shown):
         draw(axes, row, pair, part, look)
-    hollow = "" if all(pair.told_apart for pair in shown) else "; hollow: not told apart"
-    axes.set_xlabel(f"nats worse than {best.model[:30]}{hollow}")
+    axes.set_xlabel(f"nats worse{hollow}")
     titled(fig, data, f"behind {best.model[:24]}, the lowest mean")
     words = "; ".join(
         f"{pair.other.model} {quantity(pair.interval)}{'' if pair.told_apart else ', not told apart'}"

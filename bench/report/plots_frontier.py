@@ -28,7 +28,7 @@ from bench.report.marks import DAGGER, SECTION
 from bench.report.model_summary import ModelSummary
 from bench.report.notes import NOTES
 from bench.report.numbers import plain
-from bench.report.plots_labels import Label, beside_lines, plane, with_room
+from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
 from bench.report.plots_likelihood import KL, ORACLE_LINE
 from bench.report.plots_palette import Look, Style
 from bench.report.plots_range import positive_ends
@@ -89,7 +89,7 @@ def frontiers(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | 
     axis = axis_of(curves, [*floors.values()])
     oracle = [] if axis.logarithmic else [cell for cell in cells if cell.oracle]
     levels = [(curve.name, curve.cells[-1]) for curve in curves if not curve.hollow] + [*floors.items()]
-    names = [with_room(name, cell.intervals[axis.column].mean, axis.high) for name, cell in levels]
+    names = [beyond_axes(name, cell.intervals[axis.column].mean, axis.low, axis.high) for name, cell in levels]
     fig, panels = plane(names, PANEL, len(costs))
     for axes, cost in zip(panels, costs, strict=True):
         on_front = front(curves, cost, study.steps, axis.column)

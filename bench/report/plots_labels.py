@@ -20,12 +20,16 @@ LONGEST = 34
 LINE = 0.125
 """Inches from one name to the next."""
 LEFT, RIGHT, BELOW = 0.52, 0.12, 0.42
+EDGE = 0.02
+"""Inches that words keep from the edge of a figure."""
 WIDEST_MARGIN = 1.15
 """Inches of names right of the axes from which on a figure takes both columns of a paper."""
 SIZE = 7
 ANGLES = (1, 3, 7, 5, 2, 6, 0, 4)
 """Eighths of a turn, between the bars of an interval first."""
-RADII = (0.1, 0.19, 0.3, 0.42, 0.58, 0.8, 1.05)
+RADII = (0.1, 0.19, 0.3, 0.42, 0.58, 0.8, 1.05, 1.35, 1.7)
+FEW = 7
+"""Points beyond which the names beside them need the width of both columns."""
 Box = tuple[float, float, float, float]
 
 
@@ -45,7 +49,7 @@ def plane(
 
     Long names take the width of both columns.
     """
-    margin = 0.22 + CHARACTER * max(map(len, (short(name, LONGEST + 8) for name in names)), default=0)
+    margin = 0.22 + CHARACTER * max(map(len, (short(name, LONGEST + 12) for name in names)), default=0)
     width = width if margin <= WIDEST_MARGIN else PAGE
     height = max(height * (1.25 if width == PAGE else 1), LINE * len(names))
     top, between = TITLE + 0.1, BELOW + 0.1
@@ -56,22 +60,32 @@ def plane(
     return fig, [fig.add_axes((LEFT / width, bottom / total, across, height / total)) for bottom in bottoms]
 
 
+def room_left(fig: Figure) -> None:
+    """Moves the left edge of a figure's panels to where their ticks and the words at their axes have room."""
+    drawn = [axes.yaxis.get_tightbbox(fig.canvas.get_renderer()) for axes in fig.axes]  # type: ignore[attr-defined]
+    lacking = max([0.0, *(EDGE - box.x0 / fig.dpi for box in drawn if box is not None)]) / fig.get_size_inches()[0]
+    for axes in fig.axes:
+        left, bottom, across, up = axes.get_position().bounds
+        axes.set_position((left + lacking, bottom, across - lacking, up))
+
+
 def beside_lines(axes: Axes, labels: Sequence[Label]) -> None:
     """Each name in the margin right of the axes, at the height of its line's end or next to it, joined by a thin line.
 
-    To be called when the limits of the axes are set.
+    To be called when the limits and the words of the axes are set.
     """
     if not labels:
         return
     fig = axes.get_figure(root=True)
     assert fig is not None
+    room_left(fig)
     height = axes.get_position().height * fig.get_size_inches()[1]
     beyond = 1 + 0.12 / (axes.get_position().width * fig.get_size_inches()[0])
     low, high = axes.get_ylim()
     ends = [(label.x, min(max(label.y, low), high)) for label in labels]
     to_axes = axes.transData + axes.transAxes.inverted()
     wanted = [float(to_axes.transform(end)[1]) * height for end in ends]
-    names = [beyond_axes(label, low, high) for label in labels]
+    names = [beyond_axes(label.name, label.y, low, high) for label in labels]
     for label, name, end, at in zip(labels, names, ends, spread(wanted, LINE, 0.0, height), strict=True):
         axes.annotate(
             name,
@@ -97,17 +111,10 @@ def beside_lines(axes: Axes, labels: Sequence[Label]) -> None:
         )
 
 
-def beyond_axes(label: Label, low: float, high: float) -> str:
+def beyond_axes(name: str, y: float, low: float, high: float) -> str:
     """The name as it is printed, with an arrow and the number where the axes end before it."""
-    name = plot_label(short(label.name, LONGEST))
-    if low <= label.y <= high:
-        return name
-    return f"{name} {'↑' if label.y > high else '↓'} {plain(label.y)}"
-
-
-def with_room(name: str, y: float, high: float) -> str:
-    """The name, with room behind it for its number where that lies above the axes."""
-    return short(name, LONGEST) + (" ↑ 100.0" if y > high else "")
+    printed = plot_label(short(name, LONGEST))
+    return printed if low <= y <= high else f"{printed} {'↑' if y > high else '↓'} {plain(y)}"
 
 
 def spread(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:
@@ -124,20 +131,23 @@ def spread(wanted: Sequence[float], apart: float, low: float, high: float) -> li
 
 
 def beside_points(axes: Axes, labels: Sequence[Label], taken: Sequence[tuple[float, float]] = ()) -> None:
-    """Each name beside its point, where it covers no other name and as few points as can be.
+    """Each name beside its point, where it covers no other name or number and as few points as can be.
 
     Args:
-        axes: whose limits and scales are set.
+        axes: whose limits, scales and words are set.
         labels: to be placed.
         taken: other points that are better left uncovered.
     """
     fig = axes.get_figure(root=True)
     assert fig is not None
+    room_left(fig)
     inches = axes.transData + fig.dpi_scale_trans.inverted()
     at = [tuple(inches.transform((label.x, label.y))) for label in labels]
     points = np.array([*at, *(tuple(inches.transform(point)) for point in taken)]).reshape(-1, 2)
     frame = axes.get_window_extent().transformed(fig.dpi_scale_trans.inverted()).extents
-    placed: list[Box] = []
+    placed: list[Box] = [
+        text.get_window_extent().transformed(fig.dpi_scale_trans.inverted()).extents for text in axes.texts
+    ]
     for label, place in sorted(zip(labels, at, strict=True), key=lambda pair: (-pair[1][1], pair[1][0])):
         name = short(label.name, LONGEST)
         boxes = [box_at(place, len(name), angle, radius) for radius, angle in itertools.product(RADII, ANGLES)]
@@ -186,4 +196,4 @@ def cost_of(box: Box, placed: Sequence[Box], points: Any, frame: Any) -> float:
     out = (
         max(0.0, frame[0] - left) + max(0.0, right - frame[2]) + max(0.0, frame[1] - bottom) + max(0.0, top - frame[3])
     )
-    return float(40 * covered + 0.3 * hit.sum() + 6 * out)
+    return float(40 * covered + (covered > 0) + 0.3 * hit.sum() + 6 * out + 10 * (out > 0))

@@ -14,16 +14,19 @@ from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
 from bench.report.notes import NOTES
 from bench.report.numbers import plain
+from bench.report.plot import COLUMN, PAGE
 from bench.report.plots_curves import without_repeats
-from bench.report.plots_labels import Label, beside_lines, beside_points, plane
+from bench.report.plots_labels import FEW, Label, beside_lines, beside_points, plane
 from bench.report.plots_likelihood import NLL
 from bench.report.plots_palette import Look, model_of
 from bench.report.plots_range import shown_part
 from bench.report.published import Counterpart, counterparts
-from bench.report.style import Drawing, short, titled
+from bench.report.style import Drawing, titled
 
 SIZE = re.compile(r"latent_size=(\d{1,6})")
 OPTION = re.compile(r"model\.latent_size=(\d{1,6})")
+ALONG = tuple(np.linspace(-1, 1, 13).tolist())
+"""Parts of a half-width where names should not cover a bar."""
 FEWEST = 3
 """Sizes from which on a curve over them is drawn."""
 
@@ -53,7 +56,7 @@ def rate_distortion(cells: list[ModelSummary], look: Look) -> Drawing | None:
     if len(shown) < 2:
         return None
     data = cells[0].data
-    fig, (axes,) = plane([], height=2.4)
+    fig, (axes,) = plane([], height=2.4, width=PAGE if len(shown) > FEW else COLUMN)
     sums = [(c.intervals["rate_nats"].mean + c.intervals["distortion_nats"].mean, 0.0) for c in shown]
     edge = shown_part(sums).edge
     near = [cell for cell, (total, _) in zip(shown, sums, strict=True) if total <= edge]
@@ -61,17 +64,18 @@ def rate_distortion(cells: list[ModelSummary], look: Look) -> Drawing | None:
         values = [cell.intervals[column].mean for cell in near]
         room = 0.14 * (max(values) - min(values)) or 1.0
         getattr(axes, f"set_{axis}lim")(min(values) - room, max(values) + room)
-    labels = []
+    labels, bars = [], []
     for cell in near:
         (x, dx, _), (y, dy, _) = cell.intervals["distortion_nats"], cell.intervals["rate_nats"]
         style = look[cell.model]
         axes.errorbar(x, y, dy, dx, color=style.colour, marker=style.marker, ms=5, lw=0.8, ls="", capsize=1.5)
         labels.append(Label(cell.model, x, y, style.colour))
+        bars += [(x + part * (dx or 0.0), y) for part in ALONG] + [(x, y + part * (dy or 0.0)) for part in ALONG]
     far = [cell for cell in shown if cell not in near]
     labels += [draw_beyond(axes, cell, look[cell.model].colour) for cell in far]
     equal_bounds(axes)
     axes.set(xlabel="distortion, nats", ylabel="rate, nats")
-    beside_points(axes, labels)
+    beside_points(axes, labels, bars)
     titled(fig, data, "rate against distortion")
     measured = {
         c.model: f"rate {plain(c.intervals['rate_nats'].mean)}, distortion {plain(c.intervals['distortion_nats'].mean)}"
@@ -93,13 +97,13 @@ def rate_distortion(cells: list[ModelSummary], look: Look) -> Drawing | None:
 
 
 def draw_beyond(axes: Axes, cell: ModelSummary, colour: str) -> Label:
-    """An arrow at the edge nearest to a point beyond the axes, and its name with its numbers."""
+    """An arrow at the edge nearest to a point beyond the axes, and its name."""
     x, y = cell.intervals["distortion_nats"].mean, cell.intervals["rate_nats"].mean
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     at = min(max(x, left), right), min(max(y, bottom), top)
     marker: Any = CARETRIGHT if x > right else CARETLEFT if x < left else CARETUP if y > top else CARETDOWN
     axes.plot(*at, marker=marker, color=colour, ms=6, clip_on=False, zorder=3)
-    return Label(f"{short(cell.model, 20)} {plain(x)}, {plain(y)}", *at, colour)
+    return Label(cell.model, *at, colour)
 
 
 def equal_bounds(axes: Axes) -> None:

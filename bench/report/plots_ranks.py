@@ -164,7 +164,7 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
     axes.tick_params(length=0, labelcolor="black")
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    titled(fig, ALL_DATA, "nats behind the lowest mean (lower is better)")
+    titled(fig, ALL_DATA, "nats behind the lowest mean")
     firsts = "; ".join(
         f"{one}: {min((c for c in shown if c.data == one), key=lambda c: c.intervals['nll_nats'].mean).model}"
         for one in data

@@ -10,7 +10,7 @@ from bench.report.inert import slug
 from bench.report.marks import DAGGER
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
 from bench.report.numbers import plain
-from bench.report.plots_labels import Label, beside_lines, plane, with_room
+from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
 from bench.report.plots_likelihood import NLL, ORACLE_LINE
 from bench.report.plots_palette import Look
 from bench.report.plots_range import PAD, top_of
@@ -46,7 +46,7 @@ def training(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | N
     data = cells[0].data
     truths = [cell.intervals[NLL].mean for cell in cells if cell.oracle]
     low, high = axis_of(lines, truths)
-    names = [with_room(line.name, end_of(line)[1], high) for line in lines]
+    names = [beyond_axes(line.name, end_of(line)[1], low, high) for line in lines]
     fig, (axes,) = plane([*names, *(ORACLE for _ in truths)])
     labels = []
     for line in lines:

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.report.inert import slug
 from bench.report.numbers import plain
-from bench.report.plots_labels import Label, beside_lines, plane, with_room
+from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
 from bench.report.plots_palette import model_of, styles
 from bench.report.plots_range import top_of
 from bench.report.study import Study
@@ -39,7 +39,9 @@ def expected(study: Study, data: str, families: Mapping[str, str]) -> Drawing | 
     lasts = sorted(curve[max(curve)] for curve in curves.values())
     low, high = min(map(min, shown)), max(top_of(shown), lasts[-1 - len(lasts) // ABOVE])
     room = 0.08 * (high - low) or 0.1
-    fig, (axes,) = plane([with_room(name, curve[max(curve)], high + room) for name, curve in curves.items()])
+    fig, (axes,) = plane(
+        [beyond_axes(name, curve[max(curve)], low - room, high + room) for name, curve in curves.items()]
+    )
     labels = []
     for name, curve in curves.items():
         style = look[name]

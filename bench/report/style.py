@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.report.inert import plot_label
@@ -19,6 +20,8 @@ CHARACTER = 0.058
 """Inches of a character of a label, on average."""
 TITLE = 0.24
 """Inches above the axes that a title takes."""
+TITLE_SIZE, GAP = 8.0, 0.08
+"""Points of a title, and inches between its two parts."""
 RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 7.5,
@@ -113,13 +116,25 @@ def vector(fig: Figure, form: str) -> bytes:
 
 
 def titled(fig: Figure, data: str, words: str, left: float = 0.06) -> None:
-    """The title of a figure: the data set in bold, then what is shown; `left` inches from its edge."""
+    """The title of a figure: the data set in bold, then what is shown; `left` inches from its edge.
+
+    One too long for the figure is printed smaller.
+    """
     width, height = fig.get_size_inches()
-    name = fig.text(
-        left / width, 1 - 0.06 / height, plot_label(short(data, 24)), ha="left", va="top", fontsize=8, fontweight="bold"
-    )
-    end = name.get_window_extent(fig.canvas.get_renderer()).x1 / fig.dpi  # type: ignore[attr-defined]
-    fig.text((end + 0.08) / width, 1 - 0.06 / height, words, ha="left", va="top", fontsize=8)
+    at, top = left / width, 1 - 0.06 / height
+    name = fig.text(at, top, plot_label(short(data, 24)), ha="left", va="top", fontweight="bold")
+    rest = fig.text(at, top, words, ha="left", va="top")
+    lengths = [length_of(text, fig, TITLE_SIZE) for text in (name, rest)]
+    smaller = min(1.0, (width - 2 * left) / (sum(lengths) + GAP))
+    name.set_fontsize(smaller * TITLE_SIZE)
+    rest.set(fontsize=smaller * TITLE_SIZE, x=at + smaller * (lengths[0] + GAP) / width)
+
+
+def length_of(text: Text, fig: Figure, size: float) -> float:
+    """Inches that a text takes at a size."""
+    text.set_fontsize(size)
+    extent = text.get_window_extent(fig.canvas.get_renderer())  # type: ignore[attr-defined]
+    return float(extent.width / fig.dpi)
 
 
 def short(name: str, length: int) -> str:

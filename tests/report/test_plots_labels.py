@@ -59,3 +59,14 @@ def test_points_that_crowd_have_names_apart() -> None:
     found = [box.shrunk(0.9, 0.7) for box in boxes(axes)]  # type: ignore[attr-defined]
     assert len(found) == 9
     assert sum(a.overlaps(b) for a, b in combinations(found, 2)) == 0
+
+
+def test_wide_ticks_push_the_axes_to_the_right_and_nothing_is_cut() -> None:
+    fig, (axes,) = plane(["a"])
+    axes.set(xlim=(0, 1), ylim=(3.28001, 3.28002), ylabel="one line,\nand another")
+    beside_lines(axes, [Label("a", 1.0, 3.28001, "black")])
+    assert axes.yaxis.get_tightbbox(fig.canvas.get_renderer()).x0 >= 0  # type: ignore[attr-defined]
+    _, (other,) = plane(["a"])
+    beside_lines(other, [Label("a", 1.0, 0.5, "black")])
+    assert other.get_position().x0 < axes.get_position().x0
+    assert other.get_position().x1 == axes.get_position().x1
