@@ -1,8 +1,9 @@
 """The plot of test NLL against what training cost, at one budget: seconds above, FLOPs below."""
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.markers import CARETUP
 
@@ -17,10 +18,11 @@ from bench.report.plots_labels import FEW, Label, beside_points, plane
 from bench.report.plots_likelihood import INTERVAL_WORDS, NLL, ORACLE_LINE, entries
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, positive_ends, shown_part
+from bench.report.plots_rows import bar
 from bench.report.style import Drawing, log_axis, titled
 
-ROOM = 0.06
-"""Of an axis of cost, what is added at either end."""
+ROOM, LEAST_ROOM = 0.06, 1.2
+"""Of a logarithmic axis of cost, what is added at either end: a share of its length, and a factor at least."""
 
 
 class Cost(NamedTuple):
@@ -88,8 +90,10 @@ def draw_panel(
     axes: Axes, own: list[ModelSummary], compared: list[ModelSummary], cost: Cost, part: Shown, look: Look
 ) -> None:
     """One cost: points with their intervals and names, seeds faint, the front as a line."""
-    log_axis(axes, "x", [value for cell in own for value in cell.by_seed(cost.column).values()])
-    axes.set(xlabel=f"{cost.words}, {cost.unit}", ylabel="test NLL, nats (lower is better)", ylim=(part.low, part.high))
+    across = shown_costs([value for cell in own for value in cell.by_seed(cost.column).values()])
+    log_axis(axes, "x", across[:2], always=True)
+    axes.set(xlabel=f"{cost.words}, {cost.unit}", ylabel="test NLL, nats (lower is better)")
+    axes.set(xlim=across[:2], ylim=(part.low, part.high))
     labels, taken = [], []
     for cell in own:
         name = f"{'≤ ' if cell.is_bound else ''}{cell.model}"
@@ -103,21 +107,21 @@ def draw_panel(
         axes.plot(
             [spent[s] for s in both], [nll[s] for s in both], style.marker, color=style.colour, alpha=0.3, mew=0, ms=3
         )
-        left, right = positive_ends(cell.intervals[cost.column])
-        across = np.array([[x - left], [right - x]])
-        axes.errorbar(x, y, dy, across, color=style.colour, marker=style.marker, ms=5.5, lw=0.9, ls="", capsize=1.5)
+        bar(axes, y, positive_ends(cell.intervals[cost.column]), across, style.colour, width=0.9)
+        axes.errorbar(x, y, dy, color=style.colour, marker=style.marker, ms=5.5, lw=0.9, ls="", capsize=1.5)
         labels.append(Label(name, x, y, style.colour))
         taken += [(spent[s], nll[s]) for s in both]
-    low, high = axes.get_xlim()
-    if axes.get_xscale() == "log":
-        room = (high / low) ** ROOM
-        axes.set_xlim(low / room, high * room)
-    else:
-        axes.set_xlim(low - ROOM * (high - low), high + ROOM * (high - low))
     front = frontier([(c.intervals[cost.column].mean, c.intervals[NLL].mean) for c in compared])
     if len(front) > 1:
         axes.step(*zip(*front, strict=True), where="post", color="#999999", lw=1, zorder=0)
     beside_points(axes, labels, taken)
+
+
+def shown_costs(values: Sequence[float]) -> Shown:
+    """The part of an axis of cost that is shown: what single seeds took, with some room; intervals may be wider."""
+    positive = [value for value in values if value > 0] or [1.0]
+    room = max((max(positive) / min(positive)) ** ROOM, LEAST_ROOM)
+    return Shown(min(positive) / room, max(positive) * room, math.inf)
 
 
 def point_words(cell: ModelSummary) -> str:

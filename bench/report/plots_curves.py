@@ -10,9 +10,9 @@ from bench.report.inert import slug
 from bench.report.intervals import Interval, t_interval
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import plain, quantity
-from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
+from bench.report.plots_labels import ABOVE, Label, beside_lines, beyond_axes, plane
 from bench.report.plots_palette import Look, Style
-from bench.report.plots_range import positive_ends
+from bench.report.plots_range import log_edge, positive_ends
 from bench.report.study import Array, Study
 from bench.report.style import Drawing, log_axis, titled
 
@@ -34,13 +34,16 @@ def reconstruction(study: Study, cells: list[ModelSummary], look: Look) -> Drawi
         return None
     data = cells[0].data
     exact = [name for name, curve in curves.items() if curve[min(curve)].mean < EXACT]
-    banded = exact if len(exact) >= FEW else []
+    edge = log_edge([highest(curve) for curve in curves.values()])
+    near = [name for name in exact if highest(curves[name]) <= edge]
+    banded = near if len(near) >= FEW else []
     lines = {name: curve for name, curve in curves.items() if name not in banded}
     family = f"{len(banded)} exact inverses"
     values = [interval.mean for curve in curves.values() for interval in curve.values() if interval.mean > 0]
     others = [v.mean for name, curve in curves.items() if name not in exact for v in curve.values() if v.mean > 0]
     lowest = min(others) / 3 if len(curves) - len(exact) >= FEW else min(values, default=1.0) / 1.5
-    low, high = max(lowest, max(values) * 10**-DECADES), max(values) * 1.6
+    top = max((value for value in values if value <= edge), default=1.0)
+    low, high = max(lowest, top * 10**-DECADES), top * 1.6
     names = [beyond_axes(name, curve[max(curve)].mean, low, high) for name, curve in lines.items()]
     fig, (axes,) = plane([*names, *([family] if banded else [])])
     if log_axis(axes, "y", values):
@@ -62,6 +65,7 @@ def reconstruction(study: Study, cells: list[ModelSummary], look: Look) -> Drawi
         f"for a flow and a VAE; lower is better. {SPREAD_WORDS}",
         f"The band holds the means of {', '.join(banded)}." if banded else "",
         "Errors below the axis are those of an exact inverse." if below else "",
+        ABOVE if max(values, default=0.0) > high else "",
     ]
     return Drawing(
         f"reconstruction-{slug(data)}",
@@ -71,6 +75,11 @@ def reconstruction(study: Study, cells: list[ModelSummary], look: Look) -> Drawi
         " ".join(filter(None, sentences)),
         fig,
     )
+
+
+def highest(curve: Curve) -> float:
+    """The highest mean of a curve."""
+    return max(interval.mean for interval in curve.values())
 
 
 def draw_band(axes: Axes, curves: Sequence[Curve], name: str) -> Label:
@@ -90,22 +99,25 @@ def k_curve(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | No
     if not curves:
         return None
     data = cells[0].data
-    fig, (axes,) = plane(list(curves))
     values = [max(interval.mean, SMALLEST_GAP) for curve in curves.values() for interval in curve.values()]
+    edge = log_edge([max(highest(curve), SMALLEST_GAP) for curve in curves.values()])
+    low, high = min(values) / 1.5, max(value for value in values if value <= edge) * 1.6
+    ends = {name: max(curve[max(curve)].mean, SMALLEST_GAP) for name, curve in curves.items()}
+    fig, (axes,) = plane([beyond_axes(name, end, low, high) for name, end in ends.items()])
     log_axis(axes, "x", [k for curve in curves.values() for k in curve])
     log_axis(axes, "y", values, always=True)
-    axes.set_ylim(min(values) / 1.5, max(values) * 1.6)
+    axes.set_ylim(low, high)
     labels = []
     for cell in without_repeats(cells_with_k):
         name, curve = cell.model, curves[cell.model]
         draw_line(axes, {k: interval._replace(half_width=None) for k, interval in curve.items()}, look[name])
         draw_seeds(axes, study, cell, look[name])
-        last = max(curve)
-        labels.append(Label(name, last, max(curve[last].mean, SMALLEST_GAP), look[name].colour))
+        labels.append(Label(name, max(curve), ends[name], look[name].colour))
     axes.set(xlabel="importance samples K", ylabel="above bound at largest K,\nnats (lower is tighter)")
     beside_lines(axes, labels)
     titled(fig, data, "how the bound falls with K")
-    steps = " ".join(filter(None, (last_step(study, cell) for cell in without_repeats(cells_with_k))))
+    cut = [ABOVE] if max(values) > high else []
+    steps = " ".join(filter(None, [*cut, *(last_step(study, cell) for cell in without_repeats(cells_with_k))]))
     return Drawing(
         f"k-curve-{slug(data)}",
         data,
@@ -183,12 +195,14 @@ def means(study: Study, cells: list[ModelSummary], kind: str) -> dict[str, Curve
 
 
 def draw_line(axes: Axes, curve: Curve, style: Style) -> None:
-    """Means with the intervals of their logarithms."""
+    """Means with the intervals of their logarithms, but for those above a logarithmic axis."""
     x, y = np.array(list(curve)), np.array([interval.mean for interval in curve.values()])
+    inside = np.ones(len(y), bool)
     if axes.get_yscale() == "log":
         y = np.maximum(y, np.finfo(float).tiny)
+        inside = y <= axes.get_ylim()[1]
     ends = np.array([positive_ends(interval) for interval in curve.values()])
-    bars = np.maximum(np.stack([y - ends[:, 0], ends[:, 1] - y]), 0.0)
+    bars = np.maximum(np.stack([y - ends[:, 0], ends[:, 1] - y]), 0.0) * inside
     axes.errorbar(
         x, y, bars, color=style.colour, ls=style.line, marker=style.marker, ms=3.5, lw=1.1, capsize=1.5, elinewidth=0.7
     )

@@ -8,7 +8,7 @@ from bench.report.inert import slug
 from bench.report.numbers import quantity
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, shown_part
-from bench.report.plots_rows import BELOW, far_row, interval_row, row_names, rows_of_names
+from bench.report.plots_rows import ARROW, BELOW, far_row, interval_row, row_names, rows_of_names
 from bench.report.ranking import Difference
 from bench.report.style import Drawing, titled
 
@@ -40,7 +40,7 @@ def forest(pairs: Sequence[Difference], look: Look) -> Drawing | None:
         f"Test NLL on {data} less that of {best.model}, in nats: {words}.",
         f"Differences of test NLL to {best.model}, {'the lowest mean' if not best.is_bound else 'the lowest bound'} at "
         "the largest budget, on the same test examples; further right is worse. Bars are 95 % intervals of each "
-        f"difference. {verdict_words(sure)}{' An arrow: beyond the edge, as written.' if cut(shown, part) else ''}",
+        f"difference. {verdict_words(sure)}{f' {ARROW}' if cut(shown, part) else ''}",
         fig,
     )
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.markers import CARETUP
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from bench.record.steps import StepTime
 from bench.record.store import divided
@@ -29,9 +29,9 @@ from bench.report.model_summary import ModelSummary
 from bench.report.notes import NOTES
 from bench.report.numbers import plain
 from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
-from bench.report.plots_likelihood import KL, ORACLE_LINE
+from bench.report.plots_likelihood import KL, NLL, ORACLE_LINE
 from bench.report.plots_palette import Look, Style
-from bench.report.plots_range import positive_ends
+from bench.report.plots_range import edge_of, log_edge, positive_ends
 from bench.report.study import Study
 from bench.report.style import Drawing, log_axis, titled
 from bench.report.tables import share
@@ -48,6 +48,8 @@ HEADROOM = 1.0
 """How far beyond the worst of the curves' best points the axis may reach, as a share of their range."""
 FAR = 2.0
 """Ranges of the curves' best points beyond which a floor is far: an arrow with its number stands for it."""
+FAR_CURVE = 4.0
+"""Spans of the nearer half of these beyond which a whole curve is far."""
 
 
 class Axis(NamedTuple):
@@ -80,7 +82,7 @@ def frontiers(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | 
         cells: of one data set, at all budgets and settings.
         look: style of each model.
     """
-    measured = [cell for cell in cells if not cell.oracle and "nll_nats" in cell.intervals]
+    measured = [cell for cell in cells if not cell.oracle and NLL in cell.intervals]
     floors = {cell.model: cell for cell in measured if cell.is_floor}
     curves = curves_of([cell for cell in measured if not cell.is_floor])
     if not any(len(curve.cells) > 1 for curve in curves):
@@ -141,27 +143,32 @@ def axis_of(curves: Sequence[Curve], floors: Sequence[ModelSummary]) -> Axis:
     cells = [*(cell for curve in curves for cell in curve.cells), *floors]
     values = [cell.intervals[KL].mean for cell in cells if KL in cell.intervals]
     if len(values) == len(cells) and min(values) > 0:
-        return Axis(KL, min(values) / 1.5, max(values) * 1.5, True)
-    return Axis("nll_nats", *shown_range(curves, floors), False)
+        edge = log_edge([interval.mean for interval in best_of(curves, KL)])
+        return Axis(KL, min(values) / 1.5, max(value for value in values if value <= edge) * 1.5, True)
+    return Axis(NLL, *shown_range(curves, floors), False)
 
 
 def shown_range(curves: Sequence[Curve], floors: Sequence[ModelSummary]) -> tuple[float, float]:
-    """Ends of the axis of NLL: it holds the curves' best points and the floors that are not far.
+    """Ends of the axis of NLL: it holds the curves' best points and the floors, but for those that are far.
 
     Of what a small budget leaves far behind it holds some way beyond them.
     """
-
-    def mean(cell: ModelSummary) -> float:
-        return cell.intervals["nll_nats"].mean
-
-    best = sorted(min(map(mean, curve.cells)) for curve in curves)
-    worst = max(mean(cell) for curve in curves for cell in curve.cells)
-    levels = [mean(floor) for floor in floors]
-    span = best[-1] - best[0] or worst - best[0] or 1.0
-    near = [*best, *(level for level in levels if level <= best[-1] + FAR * span)]
+    best = best_of(curves, NLL)
+    edge = edge_of([(interval.mean, interval.half_width or 0.0) for interval in best], FAR_CURVE)
+    inside = [interval.mean for interval in best if interval.mean <= edge]
+    reached = [[cell.intervals[NLL].mean for cell in curve.cells] for curve in curves]
+    worst = max(max(means) for means in reached if min(means) <= edge)
+    span = inside[-1] - inside[0] or worst - inside[0] or 1.0
+    levels = [floor.intervals[NLL].mean for floor in floors]
+    near = [*inside, *(level for level in levels if level <= inside[-1] + FAR * span)]
     reach = max(near) + HEADROOM * (max(near) - min(near) or span)
     high, low = min(reach, max(worst, *near)), min(near)
     return low - 0.07 * (high - low), high + 0.07 * (high - low)
+
+
+def best_of(curves: Sequence[Curve], column: str) -> list[Interval]:
+    """The lowest mean of each curve with its interval, rising."""
+    return sorted(min(cell.intervals[column] for cell in curve.cells) for curve in curves)
 
 
 def above(curve: Curve, axis: Axis) -> bool:
@@ -197,7 +204,7 @@ def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[Mod
             axes.axhline(level, **FLOOR_LINE)
         labels.append(Label(floor.model, right, level, FLOOR_COLOUR))
     for cell in oracle:
-        level = cell.intervals["nll_nats"].mean
+        level = cell.intervals[NLL].mean
         axes.axhline(level, zorder=1, **ORACLE_LINE)
         labels.append(Label(cell.model, right, level, "black"))
     return labels
@@ -205,11 +212,7 @@ def draw_levels(axes: Axes, floors: Sequence[ModelSummary], oracle: Sequence[Mod
 
 def as_log(axes: Axes, values: list[float]) -> None:
     """Makes the axis of cost logarithmic, however near the values are; a few that all share are its ticks."""
-    if not log_axis(axes, "x", values):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+    log_axis(axes, "x", values, always=True)
     distinct = sorted(set(values))
     if len(distinct) <= FEW:
         axes.xaxis.set_major_locator(FixedLocator(distinct))

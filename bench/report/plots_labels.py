@@ -24,10 +24,12 @@ EDGE = 0.02
 """Inches that words keep from the edge of a figure."""
 WIDEST_MARGIN = 1.15
 """Inches of names right of the axes from which on a figure takes both columns of a paper."""
+ABOVE = "Parts of lines lie above the axis: an arrow, and the number of an end that lies there."
+"""The caption's words where `beyond_axes` gives numbers."""
 SIZE = 7
 ANGLES = (1, 3, 7, 5, 2, 6, 0, 4)
 """Eighths of a turn, between the bars of an interval first."""
-RADII = (0.1, 0.19, 0.3, 0.42, 0.58, 0.8, 1.05, 1.35, 1.7)
+RADII = (0.1, 0.19, 0.3, 0.42, 0.58, 0.8, 1.05, 1.35, 1.7, 2.2, 2.8)
 FEW = 7
 """Points beyond which the names beside them need the width of both columns."""
 Box = tuple[float, float, float, float]
@@ -196,4 +198,4 @@ def cost_of(box: Box, placed: Sequence[Box], points: Any, frame: Any) -> float:
     out = (
         max(0.0, frame[0] - left) + max(0.0, right - frame[2]) + max(0.0, frame[1] - bottom) + max(0.0, top - frame[3])
     )
-    return float(40 * covered + (covered > 0) + 0.3 * hit.sum() + 6 * out + 10 * (out > 0))
+    return float(40 * covered + 5 * (covered > 0) + 0.3 * hit.sum() + 6 * out + 10 * (out > 0))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.markers import CARETDOWN, CARETLEFT, CARETRIGHT, CARETUP
 
 from bench.report.inert import slug
@@ -16,10 +17,10 @@ from bench.report.notes import NOTES
 from bench.report.numbers import plain
 from bench.report.plot import COLUMN, PAGE
 from bench.report.plots_curves import without_repeats
-from bench.report.plots_labels import FEW, Label, beside_lines, beside_points, plane
+from bench.report.plots_labels import ABOVE, FEW, Label, beside_lines, beside_points, beyond_axes, plane
 from bench.report.plots_likelihood import NLL
 from bench.report.plots_palette import Look, model_of
-from bench.report.plots_range import shown_part
+from bench.report.plots_range import shown_part, top_of
 from bench.report.published import Counterpart, counterparts
 from bench.report.style import Drawing, titled
 
@@ -144,20 +145,18 @@ def over_sizes(cells: list[ModelSummary], look: Look) -> Drawing | None:
         return None
     data = cells[0].data
     published = {model: published_of(data, model, [p.size for p in points]) for model, points in curves.items()}
-    names = [*curves, *(f"{model}, {one.source}" for model, own in published.items() for one in own)]
-    fig, (axes,) = plane(names, height=2.1)
-    values = [[p.interval.mean for p in points] for points in curves.values()]
-    every = [value for own in values for value in own] + [
-        value for own in published.values() for one in own for _, value, _ in one.points
-    ]
-    high = max(every)
-    pad = 0.07 * (high - min(every)) or 0.5
-    axes.set_ylim(min(every) - pad, high + pad)
+    lines = [[p.interval.mean for p in points] for points in curves.values()]
+    lines += [[value for _, value, _ in one.points] for own in published.values() for one in own]
+    low, high = min(map(min, lines)), top_of(lines)
+    pad = 0.07 * (high - low) or 0.5
+    low, high = low - pad, high + pad
+    labels = names_of(curves, published, look)
+    fig, (axes,) = plane([beyond_axes(label.name, label.y, low, high) for label in labels], height=2.1)
+    axes.set_ylim(low, high)
     sizes = sorted({p.size for points in curves.values() for p in points})
     axes.set_xscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
-    labels = []
     for model, points in curves.items():
         style = look[points[0].cell.model]
         x, y = [p.size for p in points], [p.interval.mean for p in points]
@@ -171,8 +170,7 @@ def over_sizes(cells: list[ModelSummary], look: Look) -> Drawing | None:
             lw=1.2,
             capsize=1.5,
         )
-        labels.append(Label(model, x[-1], y[-1], style.colour))
-        for source, theirs in published[model]:
+        for _, theirs in published[model]:
             px, py, half = zip(*theirs, strict=True)
             axes.errorbar(
                 px,
@@ -187,15 +185,24 @@ def over_sizes(cells: list[ModelSummary], look: Look) -> Drawing | None:
                 capsize=1.5,
                 zorder=1.5,
             )
-            labels.append(Label(f"{model}, {source}", px[-1], py[-1], style.colour))
     axes.set(xlabel="size of the latent", ylabel="test NLL, nats (lower is better)")
     beside_lines(axes, labels)
     titled(fig, data, "test NLL over the latent's size")
-    return drawing_over_sizes(data, curves, published, fig)
+    return drawing_over_sizes(data, curves, published, fig, cut=max(map(max, lines)) > high)
+
+
+def names_of(curves: dict[str, list[Point]], published: dict[str, list[Series]], look: Look) -> list[Label]:
+    """The name of each line at its end, ours and the published ones."""
+    labels = []
+    for model, points in curves.items():
+        colour = look[points[0].cell.model].colour
+        labels.append(Label(model, points[-1].size, points[-1].interval.mean, colour))
+        labels += [Label(f"{model}, {one.source}", *one.points[-1][:2], colour) for one in published[model]]
+    return labels
 
 
 def drawing_over_sizes(
-    data: str, curves: dict[str, list[Point]], published: dict[str, list[Series]], fig: object
+    data: str, curves: dict[str, list[Point]], published: dict[str, list[Series]], fig: Figure, *, cut: bool
 ) -> Drawing:
     """The figure with its words."""
     ours = "; ".join(
@@ -213,6 +220,7 @@ def drawing_over_sizes(
         "Hollow: published, with the 95 % interval of the error that was given; `bench reproduce` says what differs."
         if theirs
         else "",
+        ABOVE if cut else "",
         NOTES["bound"].replace("≤ marks an upper bound", "All of ours are upper bounds") if bound else "",
     ]
     return Drawing(
@@ -221,7 +229,7 @@ def drawing_over_sizes(
         f"Test NLL on {data} over the size of the latent",
         f"Test NLL on {data} in nats by size of the latent: {ours}.{f' Published: {theirs}.' if theirs else ''}",
         " ".join(filter(None, sentences)),
-        fig,  # type: ignore[arg-type]
+        fig,
     )
 
 

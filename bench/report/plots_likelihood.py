@@ -10,8 +10,8 @@ from bench.report.model_summary import ORACLE, ModelSummary
 from bench.report.notes import NOTES, is_single, several_sizes
 from bench.report.numbers import plain, quantity
 from bench.report.plots_palette import Look
-from bench.report.plots_range import Shown, positive_ends, shown_part
-from bench.report.plots_rows import far_row, interval_row, row_names, rows_of_names
+from bench.report.plots_range import Shown, log_edge, positive_ends, shown_part
+from bench.report.plots_rows import ARROW, far_row, interval_row, row_names, rows_of_names
 from bench.report.style import Drawing, log_axis, titled
 
 ORACLE_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.0}
@@ -73,17 +73,21 @@ def distances(shown: list[ModelSummary], look: Look) -> Drawing:
     data = shown[0].data
     fig, (axes,) = rows_of_names(row_names(shown))
     positive = [cell.intervals[KL].mean for cell in shown if cell.intervals[KL].mean > 0]
-    high = max(positive) * 2
+    edge = log_edge(positive)
+    high = max(value for value in positive if value <= edge) * 2
     low = max(min(positive) / 2.5, high * 10.0**-DECADES)
     axes.set_xscale("log")
     log_axis(axes, "x", [low, high], always=True)
     axes.set_xlim(low, high)
-    part = Shown(low, high, high)
+    part = Shown(low, high, edge)
     for row, cell in enumerate(shown):
         style, interval = look[cell.model], cell.intervals[KL]
         if interval.mean < low:
             axes.plot(low, row, marker=CARETLEFT, color=style.colour, ms=7, clip_on=False, zorder=3)
             axes.annotate(quantity(interval), (low, row), (9, 0), "data", "offset points", va="center", fontsize=7)
+            continue
+        if interval.mean > edge:
+            far_row(axes, row, quantity(interval), high, style.colour)
             continue
         draw_seeds(axes, row, cell, KL, part, style)
         ends = positive_ends(interval)
@@ -97,7 +101,7 @@ def distances(shown: list[ModelSummary], look: Look) -> Drawing:
         f"Mean KL divergence from the truth in nats on {data}, lowest first: {in_words(shown, KL)}.",
         "KL divergence from the true density in nats: the test NLL less that of the truth; lower is better. "
         f"{INTERVAL_WORDS} They are those of the logarithm, as no divergence is below 0."
-        f"{marks_in_words(shown, cut=any(cell.intervals[KL].mean < low for cell in shown))}",
+        f"{marks_in_words(shown, cut=any(not low <= cell.intervals[KL].mean <= edge for cell in shown))}",
         fig,
     )
 
@@ -135,7 +139,7 @@ def in_words(shown: list[ModelSummary], column: str) -> str:
 def marks_in_words(shown: list[ModelSummary], *, cut: bool) -> str:
     """The caption's sentences on marks: one for each mark that some model in the plot has."""
     sentences = [
-        (cut, "An arrow: beyond the edge, as written."),
+        (cut, ARROW),
         (any(model.is_bound for model in shown), NOTES["bound"]),
         (any(model.loose for model in shown), NOTES["loose"]),
         (any(model.above_floor for model in shown), NOTES["above"]),

@@ -12,8 +12,8 @@ from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
 from bench.report.numbers import plain
 from bench.report.plots_palette import Look
-from bench.report.plots_range import Shown, positive_ends, shown_part
-from bench.report.plots_rows import far_row, interval_row, rows_of_names
+from bench.report.plots_range import Shown, log_edge, positive_ends, shown_part
+from bench.report.plots_rows import ARROW, far_row, interval_row, rows_of_names
 from bench.report.style import Drawing, log_axis, titled
 
 WANTED = (("sliced_w2", "lower is better"), ("c2st", "0.5 is best"), ("coverage", "higher is better"))
@@ -44,8 +44,9 @@ def quality(cells: list[ModelSummary], look: Look) -> Drawing | None:
     missing = Interval(float("inf"), None, 0)
     shown = sorted(shown, key=lambda cell: -cell.intervals.get(first, missing).mean)
     fig, panels = rows_of_names([cell.model for cell in shown], len(metrics), below=0.55)
+    far = False
     for axes, (name, sense) in zip(panels, metrics, strict=True):
-        draw_panel(axes, shown, name, beside, look)
+        far |= draw_panel(axes, shown, name, beside, look)
         axes.set_xlabel(f"{SAMPLE_METRICS[name].heading}\n({sense})")
     copies = COPYCAT in beside and any(name in beside[COPYCAT].intervals for name, _ in metrics)
     titled(fig, data, f"samples beside real examples (grey){' and copies of them (red)' if copies else ''}")
@@ -62,6 +63,7 @@ def quality(cells: list[ModelSummary], look: Look) -> Drawing | None:
         else "",
         "Bars are 95 % t intervals over seeds, of sliced W2 on its logarithm and of shares on their logit. "
         "Controls have no rank.",
+        ARROW if far else "",
     ]
     return Drawing(
         f"quality-{slug(data)}",
@@ -76,8 +78,8 @@ def quality(cells: list[ModelSummary], look: Look) -> Drawing | None:
 
 def draw_panel(
     axes: Axes, shown: Sequence[ModelSummary], name: str, beside: dict[str, ModelSummary], look: Look
-) -> None:
-    """One metric: the floor as a band, the copycat as a line, a dot a model."""
+) -> bool:
+    """One metric: the floor as a band, the copycat as a line, a dot a model; says whether one is far."""
     floor = beside[REAL].intervals[name]
     copy = beside[COPYCAT].intervals.get(name) if COPYCAT in beside else None
     values = [cell.intervals[name] for cell in shown if name in cell.intervals]
@@ -101,15 +103,17 @@ def draw_panel(
             far_row(axes, row, plain(interval.mean), part.high, style.colour)
             continue
         interval_row(axes, row, interval.mean, ends_of(interval, name), part, color=style.colour, marker=style.marker)
+    return max(means) > part.edge
 
 
 def part_of(values: Sequence[Interval], always: Sequence[float], *, name: str, logarithmic: bool) -> Shown:
     """The part of an axis that is shown: of a share up to 1, of a distance without what is far."""
     if logarithmic:
         positive = [end for interval in values for end in positive_ends(interval)] + [v for v in always if v > 0]
-        means = [interval.mean for interval in values]
+        edge = log_edge([interval.mean for interval in values])
+        means = [interval.mean for interval in values if interval.mean <= edge]
         low, high = max(min(positive), min(means) / 3), min(max(positive), max(means) * 3)
-        return Shown(min(low, *always) / 1.3, max(high, *always) * 1.3, float("inf"))
+        return Shown(min(low, *always) / 1.3, max(high, *always) * 1.3, edge)
     part = shown_part([(interval.mean, interval.half_width or 0.0) for interval in values], always)
     if name in SHARES:
         means = [*(interval.mean for interval in values), *always]

@@ -9,6 +9,8 @@ from bench.report.intervals import Interval
 
 FAR = 2.0
 """Spans of the nearer half beyond which a value is far: an arrow with its number stands for it."""
+FAR_FACTOR = 100.0
+"""On a logarithmic axis: the factor beyond the nearer half within which none is far."""
 FEWEST = 3
 """Values below which none is far: there are no others to flatten."""
 PAD = 0.06
@@ -36,11 +38,7 @@ def shown_part(intervals: Sequence[tuple[float, float]], always: Sequence[float]
         intervals: mean and half-width of each value.
         always: other values that it has to hold.
     """
-    means = sorted(mean for mean, _ in intervals)
-    typical = median(half for _, half in intervals)
-    core = means[: max(2, math.ceil(len(means) / 2))]
-    span = core[-1] - core[0] + 2 * typical or abs(core[0]) / 10 or 1.0
-    edge = core[-1] + FAR * span if len(means) >= FEWEST else math.inf
+    edge, typical = edge_of(intervals), median(half for _, half in intervals)
     near = [(mean, half) for mean, half in intervals if mean <= edge]
     reach = max(mean for mean, _ in near) - min(mean for mean, _ in near) + 2 * typical
     ends = [end for mean, half in near for end in (mean - min(half, reach), mean + min(half, reach))]
@@ -49,14 +47,31 @@ def shown_part(intervals: Sequence[tuple[float, float]], always: Sequence[float]
     return Shown(low - pad, high + pad, edge)
 
 
+def edge_of(intervals: Sequence[tuple[float, float]], far: float = FAR) -> float:
+    """On a linear axis on which smaller is better: means above it are far, by so many spans of the nearer half."""
+    core = nearer_half([mean for mean, _ in intervals])
+    span = core[-1] - core[0] + 2 * median(half for _, half in intervals) or abs(core[0]) / 10 or 1.0
+    return core[-1] + far * span if len(intervals) >= FEWEST else math.inf
+
+
+def log_edge(values: Sequence[float]) -> float:
+    """On a logarithmic axis on which smaller is better: values above it are far."""
+    core = nearer_half([value for value in values if value > 0])
+    return core[-1] * max(FAR_FACTOR, (core[-1] / core[0]) ** FAR) if len(values) >= FEWEST and core else math.inf
+
+
+def nearer_half(values: Sequence[float]) -> list[float]:
+    """The lower half of some values, rising; two at least."""
+    return sorted(values)[: max(2, math.ceil(len(values) / 2))]
+
+
 def top_of(curves: Sequence[Sequence[float]]) -> float:
     """The highest value shown of curves on which smaller is better: what a far curve, or a far part of one, exceeds.
 
     The nearer half of the curves' best values lie well within, and of each curve some way above.
     """
-    best = sorted(min(curve) for curve in curves)
     worst = max(max(curve) for curve in curves)
-    core = best[: max(2, math.ceil(len(best) / 2))]
+    core = nearer_half([min(curve) for curve in curves])
     ways = sorted(max(curve) - min(curve) for curve in curves)
     way = ways[(len(ways) - 1) // 2]
     span = max(core[-1] - core[0], way) or abs(core[-1]) / 10 or 1.0

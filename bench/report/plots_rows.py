@@ -18,6 +18,8 @@ from bench.report.style import CHARACTER, TITLE, figure
 NAME_WIDTH, LONGEST_LINE = 26, 34  # characters of a name on one line, of one without a space
 ROW, SECOND_LINE = 0.2, 0.11
 BELOW = 0.42
+ARROW = "An arrow: beyond the edge, as written."
+"""The caption's words where there is a `far_row`."""
 
 
 def rows_of_names(
@@ -56,15 +58,19 @@ def in_lines(name: str) -> str:
 
 
 def interval_row(axes: Axes, row: int, mean: float, ends: tuple[float, float], shown: Shown, **look: object) -> None:
-    """A dot with its interval; an end beyond the axes is an arrow head there."""
+    """A dot with its interval."""
+    bar(axes, row, ends, shown, str(look["color"]))
+    axes.plot(mean, row, ms=5.5, ls="", zorder=3, **look)  # type: ignore[arg-type]
+
+
+def bar(axes: Axes, height: float, ends: tuple[float, float], shown: Shown, colour: str, *, width: float = 1.5) -> None:
+    """An interval across; an end beyond the axes is an arrow head there."""
     low, high = max(ends[0], shown.low), min(ends[1], shown.high)
-    colour = str(look["color"])
-    axes.plot([low, high], [row, row], color=colour, lw=1.5, solid_capstyle="butt", zorder=2)
+    axes.plot([low, high], [height, height], color=colour, lw=width, solid_capstyle="butt", zorder=2)
     for end, inside, head in ((ends[0], low, CARETLEFT), (ends[1], high, CARETRIGHT)):
         cut = end != inside
         marker: Any = head if cut else "|"
-        axes.plot(inside, row, marker=marker, color=colour, ms=5, mew=0 if cut else 1.3, clip_on=False, zorder=2)
-    axes.plot(mean, row, ms=5.5, ls="", zorder=3, **look)  # type: ignore[arg-type]
+        axes.plot(inside, height, marker=marker, color=colour, ms=5, mew=0 if cut else 1.3, clip_on=False, zorder=2)
 
 
 def far_row(axes: Axes, row: int, words: str, edge: float, colour: str) -> None:

@@ -10,7 +10,7 @@ from bench.report.inert import slug
 from bench.report.marks import DAGGER
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
 from bench.report.numbers import plain
-from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
+from bench.report.plots_labels import ABOVE, Label, beside_lines, beyond_axes, plane
 from bench.report.plots_likelihood import NLL, ORACLE_LINE
 from bench.report.plots_palette import Look
 from bench.report.plots_range import PAD, top_of
@@ -73,7 +73,7 @@ def training(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | N
         "A line is an entry's mean over its seeds, its band their range"
         f"{f'; a cross ends those of runs that did not finish ({count_words(bad)})' if bad else ''}.",
         "Bounds by importance sampling use fewer samples here than in the tables.",
-        "Parts of lines lie above the axis." if max(curve[:, 1].max() for curve in curves) > high else "",
+        ABOVE if max(curve[:, 1].max() for curve in curves) > high else "",
         f"{DAGGER} Others used the machine while some of these were timed: {shared}." if shared else "",
         "Dashed: the oracle, the true density on the test split." if truths else "",
     ]

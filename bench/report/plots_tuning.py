@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.report.inert import slug
 from bench.report.numbers import plain
-from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
+from bench.report.plots_labels import ABOVE, Label, beside_lines, beyond_axes, plane
 from bench.report.plots_palette import model_of, styles
 from bench.report.plots_range import top_of
 from bench.report.study import Study
@@ -18,7 +18,7 @@ from bench.tuning.file import Trial
 
 SEEN_FROM = 3
 """Trials from which on all curves lie within the axes: with fewer, the worst rates would flatten everything."""
-ABOVE = 4
+SHARE_ABOVE = 4
 """One end of so many at most lies above the axes."""
 
 
@@ -37,7 +37,7 @@ def expected(study: Study, data: str, families: Mapping[str, str]) -> Drawing | 
     last = max(max(curve) for curve in curves.values())
     shown = [[v for k, v in curve.items() if k >= min(SEEN_FROM, max(curve))] for curve in curves.values()]
     lasts = sorted(curve[max(curve)] for curve in curves.values())
-    low, high = min(map(min, shown)), max(top_of(shown), lasts[-1 - len(lasts) // ABOVE])
+    low, high = min(map(min, shown)), max(top_of(shown), lasts[-1 - len(lasts) // SHARE_ABOVE])
     room = 0.08 * (high - low) or 0.1
     fig, (axes,) = plane(
         [beyond_axes(name, curve[max(curve)], low - room, high + room) for name, curve in curves.items()]
@@ -53,6 +53,7 @@ def expected(study: Study, data: str, families: Mapping[str, str]) -> Drawing | 
     axes.set(xlabel="trials", ylabel="best validation, nats (lower is better)")
     beside_lines(axes, labels)
     titled(fig, data, "what tuning buys")
+    cut = max(max(curve.values()) for curve in curves.values()) > high + room
     ends = "; ".join(f"{name} {ends_of(curve)}" for name, curve in curves.items())
     return Drawing(
         f"tuning-{slug(data)}",
@@ -61,7 +62,7 @@ def expected(study: Study, data: str, families: Mapping[str, str]) -> Drawing | 
         f"Mean best validation on {data} by number of trials: {ends}.",
         "Mean of the best validation NLL after k trials, exact over all orders of the trials made, which are none of "
         "the final runs. A curve begins where every order has a trial that ended well; one that still falls at its end "
-        "asks for more trials. Values above the axes are not drawn.",
+        f"asks for more trials.{f' {ABOVE}' if cut else ''}",
         fig,
     )
 

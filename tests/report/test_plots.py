@@ -83,17 +83,6 @@ def test_where_the_truth_is_known_the_distance_to_it_is_drawn_on_a_logarithm() -
     assert "Mean test NLL" in plots_of(unknown)["nll-toy"].alt
 
 
-def test_one_far_model_becomes_an_arrow_with_its_number_in_each_kind_of_plot() -> None:
-    nlls = {"a": 1.0, "b": 1.1, "c": 1.2, "d": 777.0}
-    runs = [record("toy", m, 0, nll_nats=nll, kl_to_truth=None, oracle_nll_nats=None) for m, nll in nlls.items()]
-    found = plots_of(*runs)
-    for kind in ("nll", "pareto"):
-        assert "An arrow" in found[f"{kind}-toy"].caption
-        assert "777" in found[f"{kind}-toy"].files["svg"].decode()
-    near = plots_of(*runs[:3])
-    assert "An arrow" not in near["nll-toy"].caption + near["pareto-toy"].caption
-
-
 def test_models_measured_on_another_part_of_the_test_split_say_so_and_bound_no_frontier() -> None:
     few, many = record("toy", "vae", 0, nll_examples=100), record("toy", "cnf", 0, nll_examples=2000)
     found = plots_of(few, many)
