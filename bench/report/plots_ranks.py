@@ -28,7 +28,8 @@ CELL = 0.52
 
 def ranks(cells: list[ModelSummary], look: Look) -> Drawing | None:
     """Mean ranks on a line, the best at the left; a bar joins those that the critical difference does not part."""
-    found = ranks_of(cells)
+    bounded, tied = without_ties(cells)
+    found = ranks_of(bounded)
     if found is None:
         return None
     names = list(found.means)
@@ -70,7 +71,7 @@ def ranks(cells: list[ModelSummary], look: Look) -> Drawing | None:
         f"Ranks of the models that were measured on every data set, at the largest budget, tuned where they were; 1 is "
         "best. Data sets of known density count as one. Two models differ where their ranks are "
         f"{found.critical:.2f} apart (Demšar 2006); a thick bar joins models that do not. "
-        f"{'' if found.decide else f'There are {few}.'}".strip(),
+        f"{'' if found.decide else f'There are {few}. '}{left_out(tied)}".strip(),
         fig,
     )
 
@@ -121,7 +122,8 @@ def alike(found: Ranks) -> list[tuple[float, float]]:
 
 def heat_map(cells: list[ModelSummary]) -> Drawing | None:
     """How far each model is behind the lowest mean of each data set, in numbers and as colours of one scale."""
-    shown = [cell for cell in cells if not cell.oracle and "nll_nats" in cell.intervals]
+    bounded, tied = without_ties(cells)
+    shown = [cell for cell in bounded if not cell.oracle and "nll_nats" in cell.intervals]
     data = list(dict.fromkeys(cell.data for cell in shown))
     by_place = {(cell.model, cell.data): cell for cell in shown}
     models = sorted({cell.model for cell in shown}, key=lambda name: (mean_place(name, data, by_place), name))
@@ -176,9 +178,21 @@ def heat_map(cells: list[ModelSummary]) -> Drawing | None:
         f"Nats of test NLL behind the lowest mean of each data set, a row a model, {ALL_DATA}. Lowest: {firsts}.",
         "Test NLL in nats less the lowest mean of the data set, at the largest budget, tuned where it was; lower is "
         "better. Colours are those of the numbers, on a logarithmic scale that all data sets share. Rows by their mean "
-        "place. ≤ marks a bound. Means alone: who is told apart from whom stands in the tables.",
+        "place. ≤ marks a bound. Means alone: who is told apart from whom stands in the tables. "
+        f"{left_out(tied)}".strip(),
         fig,
     )
+
+
+def without_ties(cells: Sequence[ModelSummary]) -> tuple[list[ModelSummary], list[str]]:
+    """The cells of data on which a likelihood is bounded, and the names of the other data: nobody is first there."""
+    tied = sorted({cell.data for cell in cells if cell.unbounded})
+    return [cell for cell in cells if cell.data not in tied], tied
+
+
+def left_out(tied: Sequence[str]) -> str:
+    """The caption's sentence on data that are not shown."""
+    return f"Left out: {', '.join(tied)}, with ties in columns, where a likelihood grows without bound." if tied else ""
 
 
 def others_of(cell: ModelSummary, shown: Sequence[ModelSummary]) -> list[float]:
