@@ -1,5 +1,6 @@
 """Plots of what a record holds as a curve: reconstruction against latent noise, the bound against its K."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,8 +95,8 @@ def draw_band(axes: Axes, curves: Sequence[Curve], name: str) -> Label:
 
 def k_curve(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | None:
     """How far the bound at K importance samples is above that at the largest K, paired by seed."""
-    cells_with_k = [cell for cell in cells if gaps_of(study, cell)]
-    curves = {cell.model: gaps_of(study, cell) for cell in without_repeats(cells_with_k)}
+    shown = without_repeats([cell for cell in cells if gaps_of(study, cell)])
+    curves = {cell.model: gaps_of(study, cell) for cell in shown}
     if not curves:
         return None
     data = cells[0].data
@@ -108,7 +109,7 @@ def k_curve(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | No
     log_axis(axes, "y", values, always=True)
     axes.set_ylim(low, high)
     labels = []
-    for cell in without_repeats(cells_with_k):
+    for cell in shown:
         name, curve = cell.model, curves[cell.model]
         draw_line(axes, {k: interval._replace(half_width=None) for k, interval in curve.items()}, look[name])
         draw_seeds(axes, study, cell, look[name])
@@ -116,8 +117,7 @@ def k_curve(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | No
     axes.set(xlabel="importance samples K", ylabel="above bound at largest K,\nnats (lower is tighter)")
     beside_lines(axes, labels)
     titled(fig, data, "how the bound falls with K")
-    cut = [ABOVE] if max(values) > high else []
-    steps = " ".join(filter(None, [*cut, *(last_step(study, cell) for cell in without_repeats(cells_with_k))]))
+    cut = f" {ABOVE}" if max(values) > high else ""
     return Drawing(
         f"k-curve-{slug(data)}",
         data,
@@ -127,7 +127,7 @@ def k_curve(study: Study, cells: list[ModelSummary], look: Look) -> Drawing | No
         + ".",
         "How much each bound falls from K importance samples to the most that were taken. A curve that is still high "
         "at its right end, where K is next to the largest, has a bound that more samples would lower: its model is "
-        f"better than its row says. Thin lines are single seeds. {steps}".strip(),
+        f"better than its row says. Thin lines are single seeds.{cut} {last_steps(study, shown)}".strip(),
         fig,
     )
 
@@ -161,14 +161,19 @@ def gaps_of(study: Study, cell: ModelSummary) -> Curve:
     return {k: t_interval(values[k]) for k in sorted(values)}
 
 
-def last_step(study: Study, cell: ModelSummary) -> str:
-    """A sentence on the last increase of K, paired by seed."""
-    curves = [study.curves[run["run_id"], "k"] for run in cell.finished if (run["run_id"], "k") in study.curves]
-    ends = [curve[np.argsort(curve[:, 0])][-2:] for curve in curves if len(curve) > 1]
-    if not ends or len({tuple(end[:, 0]) for end in ends}) > 1:
-        return ""
-    (low, high), drop = ends[0][:, 0], t_interval([float(end[0, 1] - end[1, 1]) for end in ends])
-    return f"From K={low:g} to K={high:g} the NLL of {cell.model} falls by {quantity(drop)} nats (paired by seed)."
+def last_steps(study: Study, cells: list[ModelSummary]) -> str:
+    """What each model gains by the last increase of K, paired by seed: a sentence for all that share that step."""
+    of_step: dict[tuple[float, ...], list[str]] = defaultdict(list)
+    for cell in cells:
+        curves = [study.curves[run["run_id"], "k"] for run in cell.finished if (run["run_id"], "k") in study.curves]
+        ends = [curve[np.argsort(curve[:, 0])][-2:] for curve in curves if len(curve) > 1]
+        if len({tuple(end[:, 0]) for end in ends}) == 1:
+            drop = t_interval([float(end[0, 1] - end[1, 1]) for end in ends])
+            of_step[tuple(ends[0][:, 0].tolist())].append(f"{cell.model} {quantity(drop)}")
+    return " ".join(
+        f"From K={low:g} to K={high:g} the NLL falls, in nats and paired by seed: {'; '.join(drops)}."
+        for (low, high), drops in of_step.items()
+    )
 
 
 def without_repeats(cells: list[ModelSummary]) -> list[ModelSummary]:
