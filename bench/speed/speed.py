@@ -28,7 +28,7 @@ from bench.speed.cases.picture_cost import picture_cost
 from bench.speed.cases.realnvp_against_nflows import realnvp_against_nflows
 from bench.speed.cases.realnvp_against_normflows import realnvp_against_normflows
 from bench.speed.cases.realnvp_conv_against_nflows import realnvp_conv_against_nflows
-from bench.speed.cases.records import records
+from bench.speed.cases.records import growth, records
 from bench.speed.cases.unet_against_torchcfm import unet_against_torchcfm
 from bench.speed.cases.vae_against_pythae import conv_against_pythae, vae_against_pythae
 from bench.speed.figure import Figure, csv_text, figure_table, read_rows
@@ -68,7 +68,7 @@ CASES: dict[str, Case] = {
     "report": lambda _, __: large_report(),
     "bench": lambda _, results_dir: bench_figures(results_dir),
     "records": lambda _, __: records((1_000, 10_000)),
-    "many-records": lambda _, __: records((100_000,), case="many-records"),
+    "many-records": lambda _, results_dir: growth((1_000, 10_000, 100_000), results_dir),
     "driver": lambda _, __: driver(cells=10_000),
     "own-data": lambda _, __: own_data(csv_rows=1_000_000, streamed_rows=10_000_000),
     "ladder": lambda device, results_dir: ladder(device, results_dir, long(device)),

@@ -1,5 +1,6 @@
 """How planning, status and report grow with the runs that a study has: records alone, of 1,000 to 100,000 runs."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +11,21 @@ from bench.cells.order import Order
 from bench.cells.worker import setting_of
 from bench.record.runs import FOLDER, run_path
 from bench.record.store import record_text
+from bench.record.writing import write_atomically
 from bench.setup.cell import resolve
 from bench.setup.compose import as_yaml, compose
 from bench.speed.cases.commands import timed_process
 from bench.speed.figure import Figure, Target
 from bench.speed.generated_study import FAMILIES, measured
+from bench.speed.plot_growth import growth_plot
 
-CASE = "records"
+CASE, GROWTH = "records", "many-records"
 DATA = ("8gaussians", "checkerboard", "moons", "pinwheel", "swissroll")
 MODELS = ("vae", "realnvp", "cnf", "gaussian")
 SIZES = ("budget.parameters=null", "model.width=8")
 """No search for the width that meets a budget: twenty settings are planned in a moment."""
+LINEAR = Target(1.1)
+"""Of exponents: in proportion, but for what one call varies."""
 AT_10_000 = {"plan": Target(20.0), "status": Target(2.0), "report": Target(60.0)}
 
 
@@ -91,3 +96,22 @@ def records(counts: tuple[int, ...], case: str = CASE) -> Iterator[Figure]:
                 note = "records alone, five data sets and four entries; one call"
                 yield Figure(case, f"{name} of {runs:,} runs", "s", seconds, target=target, note=note)
                 yield Figure(case, f"{name} of {runs:,} runs: peak memory", "MiB", peak / 2**20, note=note)
+
+
+def growth(counts: tuple[int, ...], results_dir: Path) -> Iterator[Figure]:
+    """The figures of `records`, and how seconds and memory grow from the last count but one to the last.
+
+    Writes growth.png into results_dir/speed.
+    """
+    values_of: dict[str, dict[str, list[float]]] = {"s": {}, "MiB": {}}
+    for figure in records(counts, GROWTH):
+        command = figure.what.partition(" ")[0]
+        assert figure.ours is not None
+        values_of[figure.unit].setdefault(command, []).append(figure.ours)
+        yield figure
+    write_atomically(results_dir / "speed" / "growth.png", growth_plot(counts, values_of["s"], values_of["MiB"]))
+    for name, unit in (("seconds", "s"), ("memory", "MiB")):
+        for command, values in values_of[unit].items():
+            exponent = math.log(values[-1] / values[-2]) / math.log(counts[-1] / counts[-2])
+            what = f"{name} of {command}: exponent in runs, {counts[-2]:,} to {counts[-1]:,}"
+            yield Figure(GROWTH, what, "", exponent, target=LINEAR, note="1 is in proportion")

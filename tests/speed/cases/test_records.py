@@ -1,11 +1,12 @@
 """Commands over records alone, as many as are asked for."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from bench.cells.dry_run import records_of_study
-from bench.speed.cases.records import Grid, records
+from bench.speed.cases.records import Grid, growth, records
 
 
 def test_each_command_is_timed_and_finds_every_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -26,3 +27,14 @@ def test_the_runs_of_the_grid_are_those_of_its_command(tmp_path: Path, bench_cal
     answer = bench_call("run", "-m", *grid.words)
     assert answer.code == 0
     assert answer.out.count("finished before: ok") == 40
+
+
+def test_growth_has_an_exponent_of_each_command_and_a_plot(tmp_path: Path) -> None:
+    figures = {figure.what: figure for figure in growth((20, 40), tmp_path)}
+    for name in ("seconds", "memory"):
+        for command in ("plan", "status", "report"):
+            exponent = figures[f"{name} of {command}: exponent in runs, 20 to 40"]
+            what = f"{command} of {{}} runs" + (": peak memory" if name == "memory" else "")
+            ratio = figures[what.format(40)].ours / figures[what.format(20)].ours
+            assert exponent.ours == pytest.approx(math.log2(ratio))
+    assert (tmp_path / "speed/growth.png").read_bytes().startswith(b"\x89PNG")
