@@ -12,10 +12,10 @@ from bench.report.inert import slug
 from bench.report.marks import DAGGER
 from bench.report.model_summary import ModelSummary, comparable
 from bench.report.notes import NOTES, is_single
-from bench.report.numbers import plain, quantity
 from bench.report.plot import COLUMN, PAGE
 from bench.report.plots_labels import FEW, Label, beside_points, plane
 from bench.report.plots_likelihood import INTERVAL_WORDS, NLL, ORACLE_LINE, entries
+from bench.report.plots_numbers import plain, quantity
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, positive_ends, shown_part
 from bench.report.plots_rows import bar

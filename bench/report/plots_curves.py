@@ -10,8 +10,8 @@ from bench.record.store import divided
 from bench.report.inert import slug
 from bench.report.intervals import Interval, t_interval
 from bench.report.model_summary import ModelSummary
-from bench.report.numbers import plain, quantity
 from bench.report.plots_labels import ABOVE, Label, beside_lines, beyond_axes, plane
+from bench.report.plots_numbers import plain, quantity
 from bench.report.plots_palette import Look, Style
 from bench.report.plots_range import log_edge, positive_ends
 from bench.report.study import Array, Study

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from bench.report.inert import slug
-from bench.report.numbers import quantity
+from bench.report.plots_numbers import quantity
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, shown_part
 from bench.report.plots_rows import ARROW, BELOW, far_row, interval_row, row_names, rows_of_names

@@ -27,9 +27,9 @@ from bench.report.intervals import Interval
 from bench.report.marks import DAGGER, SECTION
 from bench.report.model_summary import ModelSummary
 from bench.report.notes import NOTES
-from bench.report.numbers import plain
 from bench.report.plots_labels import Label, beside_lines, beyond_axes, plane
 from bench.report.plots_likelihood import KL, NLL, ORACLE_LINE
+from bench.report.plots_numbers import plain
 from bench.report.plots_palette import Look, Style
 from bench.report.plots_range import edge_of, log_edge, positive_ends
 from bench.report.study import Study

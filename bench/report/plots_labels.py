@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
 from bench.report.inert import plot_label
-from bench.report.numbers import plain
 from bench.report.plot import COLUMN, PAGE
+from bench.report.plots_numbers import plain
 from bench.report.style import CHARACTER, TITLE, figure, short
 
 LONGEST = 34

@@ -14,11 +14,11 @@ from bench.report.inert import slug
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
 from bench.report.notes import NOTES
-from bench.report.numbers import plain
 from bench.report.plot import COLUMN, PAGE
 from bench.report.plots_curves import without_repeats
 from bench.report.plots_labels import ABOVE, FEW, Label, beside_lines, beside_points, beyond_axes, plane
 from bench.report.plots_likelihood import NLL
+from bench.report.plots_numbers import plain, true_minus
 from bench.report.plots_palette import Look, model_of
 from bench.report.plots_range import shown_part, top_of
 from bench.report.published import Counterpart, counterparts
@@ -118,7 +118,7 @@ def equal_bounds(axes: Axes) -> None:
         y = total - x
         if bottom <= y <= top - 0.03 * (top - bottom):
             axes.annotate(
-                f"{total:g}",
+                true_minus(f"{total:g}"),
                 (x, y),
                 (-2, 1),
                 "data",

@@ -8,7 +8,7 @@ from matplotlib.markers import CARETLEFT
 from bench.report.inert import slug
 from bench.report.model_summary import ORACLE, ModelSummary
 from bench.report.notes import NOTES, is_single, several_sizes
-from bench.report.numbers import plain, quantity
+from bench.report.plots_numbers import plain, quantity
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, log_edge, positive_ends, shown_part
 from bench.report.plots_rows import ARROW, far_row, interval_row, row_names, rows_of_names

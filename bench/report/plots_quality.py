@@ -10,7 +10,7 @@ from bench.report.controls import COPYCAT, REAL, controls
 from bench.report.inert import slug
 from bench.report.intervals import Interval
 from bench.report.model_summary import ModelSummary
-from bench.report.numbers import plain
+from bench.report.plots_numbers import plain
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, log_edge, positive_ends, shown_part
 from bench.report.plots_rows import ARROW, far_row, interval_row, rows_of_names

@@ -9,9 +9,9 @@ from bench.record.store import divided
 from bench.report.inert import slug
 from bench.report.marks import DAGGER
 from bench.report.model_summary import ORACLE, ModelSummary, count_words
-from bench.report.numbers import plain
 from bench.report.plots_labels import ABOVE, Label, beside_lines, beyond_axes, plane
 from bench.report.plots_likelihood import NLL, ORACLE_LINE
+from bench.report.plots_numbers import plain
 from bench.report.plots_palette import Look
 from bench.report.plots_range import PAD, top_of
 from bench.report.study import Array, Run, Study

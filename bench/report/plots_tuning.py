@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.inert import slug
-from bench.report.numbers import plain
 from bench.report.plots_labels import ABOVE, Label, beside_lines, beyond_axes, plane
+from bench.report.plots_numbers import plain
 from bench.report.plots_palette import model_of, styles
 from bench.report.plots_range import top_of
 from bench.report.study import Study
