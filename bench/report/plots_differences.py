@@ -5,12 +5,19 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from bench.report.inert import slug
+from bench.report.plots_likelihood import marks_in_words
 from bench.report.plots_numbers import quantity
 from bench.report.plots_palette import Look
 from bench.report.plots_range import Shown, shown_part
-from bench.report.plots_rows import ARROW, BELOW, far_row, interval_row, row_names, rows_of_names
+from bench.report.plots_rows import BELOW, far_row, interval_row, row_names, rows_of_names
 from bench.report.ranking import Difference
 from bench.report.style import Drawing, titled
+
+ALONE = (
+    "A hollow bar that excludes 0 is the interval of that pair alone, as it stands behind the mark ▲ too; the tests "
+    "hold for all pairs at once, and are stricter"
+)
+SLACK = "; a bound is behind only by what its slack leaves"
 
 
 def forest(pairs: Sequence[Difference], look: Look) -> Drawing | None:
@@ -32,7 +39,7 @@ def forest(pairs: Sequence[Difference], look: Look) -> Drawing | None:
         f"{pair.other.model} {quantity(pair.interval)}{'' if pair.told_apart else ', not told apart'}"
         for pair in reversed(shown)
     )
-    sure = [pair.told_apart for pair in shown]
+    marks = marks_in_words([pair.other for pair in shown], cut=cut(shown, part))
     return Drawing(
         f"differences-{slug(data)}",
         data,
@@ -40,7 +47,7 @@ def forest(pairs: Sequence[Difference], look: Look) -> Drawing | None:
         f"Test NLL on {data} less that of {best.model}, in nats: {words}.",
         f"Differences of test NLL to {best.model}, {'the lowest mean' if not best.is_bound else 'the lowest bound'} at "
         "the largest budget, on the same test examples; further right is worse. Bars are 95 % intervals of each "
-        f"difference. {verdict_words(sure)}{f' {ARROW}' if cut(shown, part) else ''}",
+        f"difference. {verdict_words(shown)}{marks}",
         fig,
     )
 
@@ -59,7 +66,7 @@ def draw(axes: Axes, row: int, pair: Difference, part: Shown, look: Look) -> Non
     """One row: filled where the two are told apart, else hollow."""
     style, (mean, half, _) = look[pair.other.model], pair.interval
     if mean > part.edge:
-        far_row(axes, row, quantity(pair.interval), part.high, style.colour)
+        far_row(axes, row, quantity(pair.interval), part.high, style.colour, hollow=not pair.told_apart)
         return
     ends = (mean - (half or 0.0), mean + (half or 0.0))
     filling = style.colour if pair.told_apart else "white"
@@ -71,11 +78,18 @@ def cut(shown: Sequence[Difference], part: Shown) -> bool:
     return any(pair.interval.mean > part.edge for pair in shown)
 
 
-def verdict_words(sure: Sequence[bool]) -> str:
-    """What filled and hollow stand for, as far as both occur."""
+def verdict_words(shown: Sequence[Difference]) -> str:
+    """What filled and hollow stand for, as far as both occur, and how a hollow bar can exclude 0."""
     tests = "by simultaneous tests at 5 % over seeds and test examples"
+    sure = [pair.told_apart for pair in shown]
     if all(sure):
         return f"All are told apart from it, {tests}."
-    if not any(sure):
-        return f"None is told apart from it, {tests}; an interval of its own may still exclude 0."
-    return f"Filled: told apart, {tests}; hollow: not."
+    words = f"Filled: told apart, {tests}; hollow: not." if any(sure) else f"None is told apart from it, {tests}."
+    alone = [pair for pair in shown if not pair.told_apart and excludes_zero(pair)]
+    bound = SLACK if any(pair.other.is_bound for pair in alone) else ""
+    return f"{words} {ALONE}{bound}." if alone else words
+
+
+def excludes_zero(pair: Difference) -> bool:
+    """True where the interval of a difference, of that pair alone, lies on one side of 0."""
+    return pair.interval.half_width is not None and abs(pair.interval.mean) > pair.interval.half_width

@@ -73,7 +73,8 @@ def bar(axes: Axes, height: float, ends: tuple[float, float], shown: Shown, colo
         axes.plot(inside, height, marker=marker, color=colour, ms=5, mew=0 if cut else 1.3, clip_on=False, zorder=2)
 
 
-def far_row(axes: Axes, row: int, words: str, edge: float, colour: str) -> None:
+def far_row(axes: Axes, row: int, words: str, edge: float, colour: str, *, hollow: bool = False) -> None:
     """An arrow at the edge for what lies beyond, its number written."""
-    axes.plot(edge, row, marker=CARETRIGHT, color=colour, ms=7, clip_on=False, zorder=3)
+    filling = "white" if hollow else colour
+    axes.plot(edge, row, marker=CARETRIGHT, color=colour, mfc=filling, ms=7, clip_on=False, zorder=3)
     axes.annotate(words, (edge, row), (-9, 0), "data", "offset points", ha="right", va="center", fontsize=7)
