@@ -20,6 +20,8 @@ MAP = "YlGnBu_r"
 """Dark is near the best; even in lightness, safe for colour-blind eyes."""
 OVER = 0.5
 """Inches between the title and the line of ranks: its numbers and the bar of the critical difference."""
+RANK = 0.16
+"""Inches from one rank to the next below which the figure takes both columns of a paper."""
 NEAR, FAR = 0.01, 1.0
 """Nats at which the scale of colours begins, and behind which it ends at the earliest."""
 CELL = 0.52
@@ -37,9 +39,9 @@ def ranks(cells: list[ModelSummary], look: Look) -> Drawing | None:
     groups = alike(found)
     above, below = 0.75 + 0.09 * len(groups), 0.1
     height = TITLE + above + LINE * 1.15 * half + below + (0 if found.decide else 0.18)
-    fig = figure(PAGE if max(map(len, names)) > 14 else COLUMN, height)
-    width = fig.get_size_inches()[0]
     margin = 0.2 + CHARACTER * min(max(map(len, names)) + 5, LONGEST)
+    width = PAGE if COLUMN - 2 * margin < RANK * len(names) else COLUMN
+    fig = figure(width, height)
     axes = fig.add_axes((margin / width, 0, 1 - 2 * margin / width, (height - TITLE - OVER) / height))
     scale_of_ranks(axes, len(names), height - TITLE - OVER)
     axes.plot([1, 1 + found.critical], [0.22, 0.22], color="black", lw=1.5, clip_on=False)

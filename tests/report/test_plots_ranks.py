@@ -1,9 +1,15 @@
 """Plots over data sets, and what they leave out."""
 
+from itertools import pairwise
+
+import pytest
+from matplotlib import style
+
 from bench.record.warnings import UNBOUNDED
 from bench.report.plots_palette import styles
 from bench.report.plots_ranks import heat_map, ranks
 from bench.report.study import validated
+from bench.report.style import RC
 from bench.report.summary import summarise
 from tests.report.synthetic import record
 
@@ -40,3 +46,15 @@ def test_data_with_ties_count_in_no_rank_and_stand_on_no_map() -> None:
 def test_one_data_set_without_ties_is_too_few() -> None:
     assert ranks(cells("d0", data=2), styles(dict.fromkeys(MODELS, "flow"))) is None
     assert heat_map(cells("d0", data=2)) is None
+
+
+@pytest.mark.parametrize("entries", [4, 12])
+def test_numbers_of_ranks_lie_apart(entries: int) -> None:
+    names = [f"name_{n:02}" for n in range(entries)]
+    runs = [record(data, model, 0, kl_to_truth=None) for data in ("d0", "d1") for model in names]
+    with style.context(["default", RC]):
+        drawing = ranks(summarise([validated(run) for run in runs]), styles(dict.fromkeys(names, "flow")))
+    assert drawing is not None
+    boxes = [label.get_window_extent() for label in drawing.figure.axes[0].get_xticklabels()]
+    assert len(boxes) == entries
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
