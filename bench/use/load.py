@@ -216,6 +216,7 @@ def hold_against(run: LoadedRun, dataset: Dataset | None, say: Callable[[str], N
 
 
 Rows = dict[str, Tensor]
+ROWS_OF = {"x", "log_prob", "error"}
 REAL = {torch.float32, torch.float64}
 
 
@@ -228,7 +229,8 @@ def from_stored_rows(run: LoadedRun) -> tuple[Rows, Rows] | None:
     before = run.stored.reference
     if not before:
         return None
-    named = before.keys() == {"x", "log_prob", "error"} and all(rows.dtype in REAL for rows in before.values())
+    kinds = {name: rows.dtype for name, rows in before.items()}
+    named = kinds.keys() == ROWS_OF and kinds["x"] == torch.float32 and set(kinds.values()) <= REAL
     shapes = {name: tuple(rows.shape) for name, rows in before.items()}
     rows = len(before["x"]) if named and before["x"].ndim else 0
     event = tuple(run.stored.spec.event_shape)

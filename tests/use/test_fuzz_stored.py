@@ -54,6 +54,14 @@ def test_rows_of_other_shapes_are_refused(name: str, rows: torch.Tensor, made: P
         bench.load(made)
 
 
+def test_rows_in_double_precision_are_refused(made: Path) -> None:
+    tensors = load((made / "space.safetensors").read_bytes())
+    tensors["reference.x"] = tensors["reference.x"].double()
+    (made / "space.safetensors").write_bytes(save(tensors))
+    with pytest.raises(BenchError, match=r"space\.safetensors: its rows are not as the bench writes them"):
+        bench.load(made)
+
+
 @pytest.mark.parametrize(("name", "value"), [("context_size", "\ud800"), ("classes", -1), ("examples", 1.5)])
 def test_sizes_that_are_no_counts_are_refused(name: str, value: object, made: Path) -> None:
     words = json.loads((made / "space.json").read_text())
