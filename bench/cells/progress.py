@@ -12,6 +12,7 @@ from typing import Any
 from bench.machine.stage import Stage
 from bench.record.reading import Unreadable, json_object, text_of
 from bench.record.typed import in_one_line
+from bench.record.writing import scratch_of
 
 FILE = "progress.json"
 EVERY = 2.0
@@ -64,7 +65,7 @@ class ProgressFile:
             self.phase, self.began, self.share_then = stage.phase, now, stage.share or 0.0
         self.said = now
         progress = Progress(**stage._asdict(), began=self.began, share_then=self.share_then, at=now)
-        scratch = self.path.with_name(f".{FILE}.{os.getpid()}")
+        scratch = scratch_of(self.path)
         try:
             scratch.write_text(json.dumps(asdict(progress)))
             os.replace(scratch, self.path)

@@ -40,7 +40,7 @@ EVALUATION = re.compile(r"[0-9a-f]{8}")
 """That hash, the name of the evaluation's folder."""
 
 SCRATCH = re.compile(r"\..+\.\d+")
-"""Names of files of a run's folder that are being written, by the process of that number."""
+"""Names of files of a run's folder that are being written: see `bench.record.writing.scratch_of`."""
 
 LEAST_FREE_BYTES = 10_000_000
 """Free space below which no run begins: weights, checkpoint and samples of a small run."""

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import gzip
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def write_once(path: Path, data: bytes, within: Path | None, private: bool) -> N
     """
     if within is not None:
         os.stat(within)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch = scratch_of(path)
     try:
         make_folders(path.parent, within)
         if private:
@@ -86,6 +87,14 @@ def write_once(path: Path, data: bytes, within: Path | None, private: bool) -> N
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)
         raise
+
+
+def scratch_of(path: Path) -> Path:
+    """Where a file or folder is written before it has its name; `bench.record.store.SCRATCH` knows such names.
+
+    Processes of two machines may have one number.
+    """
+    return path.with_name(f".{path.name}.{secrets.randbits(64)}")
 
 
 def await_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from bench.record.reading import Unreadable
 from bench.record.runs import FOLDER, listed, run_path, run_paths, runs_above, stranger
 from bench.record.store import EVALUATIONS, FINISHED, Record, RunFolder
 from bench.record.typed import cut, in_one_line, printable
-from bench.record.writing import keep, keep_name, make_folder
+from bench.record.writing import keep, keep_name, make_folder, scratch_of
 from bench.upkeep.cells import TRIALS
 
 ASIDE = "aside"
@@ -177,7 +177,7 @@ def copy(source: Path, target: Path) -> None:
     Raises:
         CannotWrite: the target cannot be written.
     """
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch = scratch_of(target)
     try:
         make_folder(target.parent)
         shutil.copytree(source, scratch, symlinks=True)

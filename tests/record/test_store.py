@@ -55,14 +55,35 @@ def test_a_real_full_disk(tmp_path: Path, monkeypatch) -> None:
     assert files_under(tmp_path) == set()
 
 
-def test_a_link_in_place_of_the_scratch_file_is_not_written_through(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_scratch_file_is_not_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.randbits", lambda bits: 7)
     target = tmp_path / "elsewhere"
     target.write_text("mine")
-    scratch = tmp_path / f".record.json.{os.getpid()}"
+    scratch = tmp_path / ".record.json.7"
     scratch.symlink_to(target)
     with pytest.raises(CannotWrite, match=r"record\.json"):
         write_atomically(tmp_path / "record.json", "new")
     assert target.read_text() == "mine"
+
+
+def test_processes_of_one_number_on_two_machines_write_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one has written its scratch file, the other writes the same path from its beginning to its end."""
+    path, replace = tmp_path / "plan.json", os.replace
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+
+    def late(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "replace", replace)
+        write_atomically(path, "second")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", late)
+    write_atomically(path, "first")
+    assert path.read_text() == "first"
+    assert files_under(tmp_path) == {"plan.json"}
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
