@@ -6,11 +6,13 @@ from bench.config import Config, from_plain
 from bench.record.reading import (
     CONFIG_BYTES,
     RECORD_BYTES,
+    SHOWN,
     Unreadable,
     text_of,
     yaml_mapping,
 )
 from bench.record.store import Record, record_in
+from bench.record.typed import cut, in_one_line
 from bench.use.places import RECORD
 
 
@@ -40,7 +42,7 @@ def config_of(folder: Path) -> Config:
     except FileNotFoundError as error:
         raise Unreadable("no config.yaml: nothing says how the run was made") from error
     except (KeyError, TypeError) as error:
-        raise Unreadable(f"config.yaml: not as this code writes it ({error})") from error
+        raise Unreadable(f"config.yaml: not as this code writes it ({cut(in_one_line(str(error)), SHOWN)})") from error
     except Unreadable as error:
         raise Unreadable(f"config.yaml: {error}") from error
     return config
