@@ -1,6 +1,7 @@
 """Processes that draw the plots of a report while it goes on: they alone load matplotlib, and at once."""
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -69,7 +70,9 @@ def begin(
 
 def share_of_plots(*words: Any) -> Any:
     """`bench.report.plots.share_of_plots`."""
-    return load().share_of_plots(*words)
+    drawn = load().share_of_plots(*words)
+    gc.collect()  # figures are full of cycles, which `bench report` has looked for seldom
+    return drawn
 
 
 def plots_over_all(*words: Any) -> Any:
