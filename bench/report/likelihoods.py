@@ -1,7 +1,7 @@
 """Log-likelihoods of some entries' runs, gathered for their comparison: on one test set, or on folds.
 
 Products come from products.npz. Where a run has none there, its standard error stands in, with what can only widen an
-interval: runs of one entry are taken to share all of the examples' error, and two entries to share none of it.
+interval: see `bench.report.variance.Squares`.
 """
 
 import math
@@ -16,7 +16,7 @@ from bench.report.folds import Folds
 from bench.report.model_summary import examples_of, measured_as
 from bench.report.products import LARGEST, TRUTH, TestSet
 from bench.report.shared_test_set import SharedTestSet
-from bench.report.variance import Products, less_truth
+from bench.report.variance import Products, Squares, Sums, less_truth
 
 Run = dict[str, Any]
 Group = Mapping[str, Sequence[Run]]
@@ -48,8 +48,8 @@ def measured(entries: Group, test_sets: Mapping[str, TestSet]) -> Measured | Non
         return on_folds(entries)
     places = rows_of(entries)
     examples = {examples_of(run) for run in runs}
-    products = products_of(entries, test_sets.get(examples.pop())) if len(examples) == 1 else None
-    return None if products is None else SharedTestSet(products, places)
+    sums = sums_of(entries, test_sets.get(examples.pop())) if len(examples) == 1 else None
+    return None if sums is None else SharedTestSet(sums, places)
 
 
 def kl_measured(entries: Group, test_sets: Mapping[str, TestSet]) -> Measured | None:
@@ -97,32 +97,32 @@ def by_error(entries: Group, column: str, error: str) -> Measured | None:
     having = {entry: runs for entry, runs in having.items() if runs}
     if not having or len({examples_of(run) for runs in having.values() for run in runs}) > 1:
         return None
-    products = products_of(having, None, column, error)
-    return None if products is None else SharedTestSet(products, rows_of(having))
+    sums = sums_of(having, None, column, error)
+    return None if sums is None else SharedTestSet(sums, rows_of(having))
 
 
-def products_of(
+def sums_of(
     entries: Group, test_set: TestSet | None, column: str = "nll_nats", error: str = "nll_standard_error"
-) -> Products | None:
-    """Products of the runs of all entries, one behind the other; None where a run has not even a standard error."""
-    runs = [(entry, run) for entry, of_entry in entries.items() for run in of_entry]
-    n = int(runs[0][1]["nll_examples"] or 0)
-    places = [None if test_set is None else test_set.place.get(run["run_id"]) for _, run in runs]
-    own = np.array([squares_of(run.get(error), n) for _, run in runs])
-    names = np.array([entry for entry, _ in runs])
+) -> Sums | None:
+    """Sums over the runs of all entries, one behind the other; None where a run has not even a standard error."""
+    runs = [run for of_entry in entries.values() for run in of_entry]
+    n = int(runs[0]["nll_examples"] or 0)
+    rows = [None if test_set is None else test_set.place.get(run["run_id"]) for run in runs]
+    known = [place for place, row in enumerate(rows) if row is not None]
+    own = np.array([squares_of(run.get(error), n) for run in runs])
+    stored = np.ix_(*2 * [[row for row in rows if row is not None]])
     if test_set is not None:
-        diagonal = test_set.products.products.diagonal()
-        own = np.array([one if row is None else diagonal[row] for one, row in zip(own, places, strict=True)])
+        own[known] = test_set.products.products.diagonal()[stored[0][:, 0]]
     if n < 2 or not (own < n * LARGEST**2).all():
         return None
-    square = np.sqrt(np.outer(own, own)) * (names[:, None] == names[None, :])
-    np.fill_diagonal(square, own)
-    if test_set is not None:
-        known = [place for place, row in enumerate(places) if row is not None]
-        rows = [row for row in places if row is not None]
-        stored = test_set.products.products[np.ix_(rows, rows)]
-        square[np.ix_(known, known)] = np.where(np.isnan(stored), square[np.ix_(known, known)], stored)
-    return Products(n, np.array([-run[column] for _, run in runs]), square)
+    entry = np.repeat(np.arange(len(entries)), [len(of_entry) for of_entry in entries.values()])
+    squares = Squares(n, np.array([-run[column] for run in runs]), own, entry)
+    if test_set is None or not known:
+        return squares
+    square, together = squares.square(), np.ix_(known, known)
+    products = test_set.products.products[stored]
+    square[together] = np.where(np.isnan(products), square[together], products)
+    return Products(n, squares.means, square)
 
 
 def squares_of(error: float | None, n: int) -> float:

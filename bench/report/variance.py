@@ -17,7 +17,7 @@ and the seeds' parts of both add up.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,31 @@ FEWEST_DEGREES = 0.5
 """Degrees of freedom below which a variance is the small difference of large ones, and no estimate."""
 
 
+class Sums(Protocol):
+    """All that intervals need of R runs on the same examples."""
+
+    @property
+    def examples(self) -> int:
+        """Their number n."""
+        ...
+
+    @property
+    def means(self) -> Floats:
+        """`(R,)` mean log-likelihood of each run, in nats."""
+        ...
+
+    def sum(self, a: Sequence[int], b: Sequence[int]) -> float:
+        """The sum, over examples and all pairs of a run of `a` and one of `b`, of the products of their deviations."""
+        ...
+
+    def squares(self, runs: Sequence[int]) -> float:
+        """The sum, over examples and runs, of squared deviations from the runs' means."""
+        ...
+
+
 @dataclass(frozen=True)
 class Products:
-    """All that intervals need of R runs on the same examples.
+    """Sums of runs whose log-likelihoods are known one by one.
 
     Attributes:
         examples: their number n.
@@ -60,9 +82,44 @@ class Products:
         """The sum of the products of all runs of `a` with all of `b`."""
         return float(self.products[np.ix_(a, b)].sum())
 
-    def mean(self, runs: Sequence[int]) -> float:
-        """Mean log-likelihood over some runs."""
-        return float(self.means[list(runs)].mean())
+    def squares(self, runs: Sequence[int]) -> float:
+        """The sum of the products of each run with itself."""
+        return float(self.products[list(runs), list(runs)].sum())
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Sums of runs of which nothing is known but each one's own squares.
+
+    They can only widen an interval: runs of one entry share all of the examples' deviations, those of two entries none.
+
+    Attributes:
+        examples: their number n.
+        means: `(R,)` mean log-likelihood of each run, in nats.
+        own: `(R,)` sum over examples of a run's squared deviations from its mean, in nats squared.
+        entry: `(R,)` number of the entry of each run.
+    """
+
+    examples: int
+    means: Floats
+    own: Floats
+    entry: NDArray[np.int64]
+
+    def sum(self, a: Sequence[int], b: Sequence[int]) -> float:
+        """The sum of the products of all runs of `a` with all of `b`."""
+        roots, count = np.sqrt(self.own), int(self.entry.max()) + 1
+        of_a, of_b = (np.bincount(self.entry[list(runs)], roots[list(runs)], count) for runs in (a, b))
+        return float(of_a @ of_b)
+
+    def squares(self, runs: Sequence[int]) -> float:
+        """The sum of the runs' own squares."""
+        return float(self.own[list(runs)].sum())
+
+    def square(self) -> Floats:
+        """`(R, R)` products of all pairs."""
+        square = np.sqrt(np.outer(self.own, self.own)) * (self.entry[:, None] == self.entry[None, :])
+        np.fill_diagonal(square, self.own)
+        return np.asarray(square)
 
 
 class Part(NamedTuple):
@@ -96,76 +153,76 @@ def total(parts: Sequence[Part]) -> Variance:
     return Variance(value, value**2 / scatter if scatter else math.inf)
 
 
-def seed_part(products: Products, runs: Sequence[int]) -> Part:
+def seed_part(sums: Sums, runs: Sequence[int]) -> Part:
     """MS_seed / (S n): the variance of run means over their number."""
-    return Part(float(products.means[list(runs)].var(ddof=1)) / len(runs), len(runs) - 1)
+    return Part(float(sums.means[list(runs)].var(ddof=1)) / len(runs), len(runs) - 1)
 
 
-def seed_parts(products: Products, entries: Sequence[Sequence[int]], pooled: Part | None) -> list[Part]:
+def seed_parts(sums: Sums, entries: Sequence[Sequence[int]], pooled: Part | None) -> list[Part]:
     """The seeds' parts of some entries; those with runs that differ take the pooled one together, where there is one.
 
     An entry whose runs are all alike has none.
     """
     if pooled is None:
-        return [seed_part(products, runs) for runs in entries]
-    varied = [runs for runs in entries if float(products.means[list(runs)].var()) > 0]
+        return [seed_part(sums, runs) for runs in entries]
+    varied = [runs for runs in entries if float(sums.means[list(runs)].var()) > 0]
     return [Part(pooled.value * math.fsum(1 / len(runs) for runs in varied), pooled.df)]
 
 
-def rest_part(products: Products, runs: Sequence[int]) -> Part:
+def rest_part(sums: Sums, runs: Sequence[int]) -> Part:
     """MS_rest / (S n): what is neither the run's nor the example's."""
-    seeds, examples = len(runs), products.examples
-    own = float(products.products[list(runs), list(runs)].sum())
+    seeds, examples = len(runs), sums.examples
+    own = sums.squares(runs)
     df = (seeds - 1) * (examples - 1)
-    return Part((own - products.sum(runs, runs) / seeds) / df / (seeds * examples), df)
+    return Part((own - sums.sum(runs, runs) / seeds) / df / (seeds * examples), df)
 
 
-def example_part(products: Products, a: Sequence[int], b: Sequence[int] = ()) -> Part:
+def example_part(sums: Sums, a: Sequence[int], b: Sequence[int] = ()) -> Part:
     """The variance over examples of their means over runs, or of the difference of two such means, over n."""
-    df = products.examples - 1
-    square = products.sum(a, a) / len(a) ** 2
+    df = sums.examples - 1
+    square = sums.sum(a, a) / len(a) ** 2
     if b:
-        square += products.sum(b, b) / len(b) ** 2 - 2 * products.sum(a, b) / (len(a) * len(b))
-    return Part(square / df / products.examples, df)
+        square += sums.sum(b, b) / len(b) ** 2 - 2 * sums.sum(a, b) / (len(a) * len(b))
+    return Part(square / df / sums.examples, df)
 
 
-def of_mean(products: Products, runs: Sequence[int], pooled: Part | None = None) -> Variance:
+def of_mean(sums: Sums, runs: Sequence[int], pooled: Part | None = None) -> Variance:
     """The variance of one entry's mean over its runs.
 
     Args:
-        products: of the data set.
+        sums: over runs of the data set.
         runs: of the entry; at least two.
         pooled: the variance of run means, pooled over entries; the entry's own by default.
     """
-    rest = rest_part(products, runs)
-    seeds = seed_parts(products, [runs], pooled)
-    return total([*seeds, example_part(products, runs), Part(-rest.value, rest.df)])
+    rest = rest_part(sums, runs)
+    seeds = seed_parts(sums, [runs], pooled)
+    return total([*seeds, example_part(sums, runs), Part(-rest.value, rest.df)])
 
 
-def of_difference(products: Products, a: Sequence[int], b: Sequence[int], pooled: Part | None = None) -> Variance:
+def of_difference(sums: Sums, a: Sequence[int], b: Sequence[int], pooled: Part | None = None) -> Variance:
     """The variance of the mean of `a` minus that of `b`, runs of two entries.
 
     Args:
-        products: of the data set.
+        sums: over runs of the data set.
         a, b: runs; at least two of each.
         pooled: the variance of run means, pooled over entries; those of both by default.
     """
-    seeds = seed_parts(products, [a, b], pooled)
-    rests = [rest_part(products, runs) for runs in (a, b)]
-    return total([*seeds, example_part(products, a, b), *(Part(-rest.value, rest.df) for rest in rests)])
+    seeds = seed_parts(sums, [a, b], pooled)
+    rests = [rest_part(sums, runs) for runs in (a, b)]
+    return total([*seeds, example_part(sums, a, b), *(Part(-rest.value, rest.df) for rest in rests)])
 
 
-def pooled_seeds(products: Products, entries: Sequence[Sequence[int]]) -> Part | None:
+def pooled_seeds(sums: Sums, entries: Sequence[Sequence[int]]) -> Part | None:
     """The variance of run means that all entries share; None where Bartlett's test (1937) says that they share none.
 
     Entries whose runs are all alike, as those that are fitted in one go, have no such variance and are left out by the
     caller.
 
     Args:
-        products: of the data set.
+        sums: over runs of the data set.
         entries: runs of each, two or more.
     """
-    samples = [products.means[list(runs)] for runs in entries]
+    samples = [sums.means[list(runs)] for runs in entries]
     if len(samples) > 1 and bartlett.p_value(samples) < EQUAL_LEVEL:
         return None
     df = sum(len(sample) - 1 for sample in samples)

@@ -33,9 +33,10 @@ def name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> No
     for group in groups.values():
         folders = [row_folder(runs_folder, run["run_id"]) for run in group]
         settings = [_settings(place / "config.yaml", warnings) for place in folders]
-        files = files_of(group)
-        for run, setting in zip(group, settings, strict=True):
-            setting |= versions(run, group)
+        each = versions(group)
+        files = files_of(group, each)
+        for own, setting in zip(each, settings, strict=True):
+            setting |= own
             if files:
                 setting["data.path"] = files[setting.pop(CONTENT)]
         without_choices(group, settings)
@@ -44,23 +45,29 @@ def name_variants(runs: list[Run], runs_folder: Path, warnings: list[str]) -> No
         _tell_apart(group)
 
 
-def versions(run: Run, group: list[Run]) -> dict[str, str]:
-    """The versions of code and data that a run was made with, that of the run started last marked as the current."""
+def versions(group: list[Run]) -> list[dict[str, str]]:
+    """The versions of code and data that each run was made with, those of the run started last marked as current."""
     latest = max(group, key=lambda one: str(one.get("started") or ""))
-    known = {name: column for column, name in VERSIONS.items() if run.get(column) is not None}
-    current = {name: run[column] == latest.get(column) for name, column in known.items()}
-    return {name: f"{run[column]}{' (current)' * current[name]}" for name, column in known.items()}
+    names = VERSIONS.items()
+    return [
+        {
+            name: f"{run[column]}{' (current)' * bool(run[column] == latest.get(column))}"
+            for column, name in names
+            if run.get(column) is not None
+        }
+        for run in group
+    ]
 
 
-def files_of(group: list[Run]) -> dict[str, str]:
+def files_of(group: list[Run], each: list[dict[str, str]]) -> dict[str, str]:
     """Content of data -> the file that commands name for it, where each content has one file of its own name.
 
     Empty for one content, or where some runs do not say: a file that changed is told by its content alone.
     """
     files: dict[str, set[str]] = defaultdict(set)
-    for run in group:
+    for run, own in zip(group, each, strict=True):
         path = next((word.partition("=")[2] for word in words_of(run) if word.startswith("data.path=")), "")
-        files[versions(run, group).get(CONTENT, "")].add(Path(path).name)
+        files[own.get(CONTENT, "")].add(Path(path).name)
     names = [name for own in files.values() for name in own]
     unknown = "" in files or "" in names
     if unknown or not 1 < len(set(names)) == len(names) == len(files):

@@ -9,7 +9,9 @@ from bench.report.comparison import Comparison, comparison, interval, mean_inter
 from bench.report.intervals import Interval, t_interval
 from bench.report.shared_test_set import SharedTestSet
 from bench.report.variance import (
+    Part,
     Products,
+    Squares,
     Variance,
     example_part,
     less_truth,
@@ -242,3 +244,17 @@ def test_less_the_truth_are_the_products_of_differences() -> None:
     less, direct = less_truth(Products.of(table), 3), Products.of(table - table[3])
     np.testing.assert_allclose(less.means, direct.means, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(less.products, direct.products, rtol=1e-9, atol=1e-9)
+
+
+def test_squares_alone_give_the_intervals_of_their_matrix() -> None:
+    rng = np.random.default_rng(11)
+    entry = np.repeat(np.arange(3), [3, 4, 2])
+    alone = Squares(200, rng.standard_normal(9), rng.uniform(50, 400, 9), entry)
+    whole = Products(200, alone.means, alone.square())
+    a, b = range(3), range(3, 7)
+    assert alone.sum(a, b) == 0
+    assert alone.sum(range(2, 5), b) == pytest.approx(whole.sum(range(2, 5), b), rel=1e-12)
+    for pooled in (None, Part(0.01, 6)):
+        for runs in (a, b, range(7, 9)):
+            assert of_mean(alone, runs, pooled) == pytest.approx(of_mean(whole, runs, pooled), rel=1e-9)
+        assert of_difference(alone, a, b, pooled) == pytest.approx(of_difference(whole, a, b, pooled), rel=1e-9)
