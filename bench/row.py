@@ -11,6 +11,7 @@ from bench.config import Config
 from bench.errors import Diverged
 from bench.machine.clock import either
 from bench.machine.heap import keep_freed_memory
+from bench.machine.threads import set_threads
 from bench.models.entry import Entry
 from bench.record.provenance import device_name, git_commit, memory_bytes, now
 from bench.record.store import Record
@@ -19,9 +20,6 @@ from bench.setup.match import parameter_count
 from bench.training.early_stopping import far_from_end
 from bench.training.history import History
 from bench.tuning.space import fold_of, knob_text
-
-OWN_THREADS = torch.get_num_threads()
-"""Threads that torch takes by itself, read before any configuration sets them."""
 
 
 def early_warning(record: Record) -> Record:
@@ -60,8 +58,8 @@ def matched_to(config: Config) -> str:
 
 
 def compute_environment(config: Config, device: torch.device) -> Record:
-    """Device, threads, precision and versions of the run; sets torch's thread count and the heap's thresholds."""
-    torch.set_num_threads(config.threads or OWN_THREADS)
+    """Device, threads, precision and versions of the run; sets the number of threads and the heap's thresholds."""
+    set_threads(config.threads)
     keep_freed_memory()
     return {
         "device": device_name(device),

@@ -3,15 +3,13 @@
 import time
 from dataclasses import replace
 
-import torch
-
 from bench.config import Config
 from bench.data.dataset import Dataset
 from bench.errors import BenchError, Diverged, NotApplicable
 from bench.evaluate import evaluate
 from bench.machine.deadline import Deadline
+from bench.machine.threads import set_threads
 from bench.models.entry import Entry
-from bench.row import OWN_THREADS
 from bench.run import prepared
 from bench.setup.cell import Cell
 from bench.training.history import History
@@ -38,7 +36,7 @@ def price_of(cell: Cell) -> dict[str, float]:
     Raises:
         BenchError: the cell cannot be made.
     """
-    torch.set_num_threads(cell.config.threads or OWN_THREADS)
+    set_threads(cell.config.threads)
     started = time.perf_counter()
     try:
         entry, dataset = prepared(cell)

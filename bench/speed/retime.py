@@ -26,13 +26,13 @@ from bench.machine.clock import Neighbours
 from bench.machine.deadline import Deadline
 from bench.machine.device import chosen_device
 from bench.machine.heap import keep_freed_memory
+from bench.machine.threads import set_threads
 from bench.record.provenance import device_name, git_commit, now
 from bench.record.reading import Unreadable
 from bench.record.runs import FOLDER, run_paths
 from bench.record.steps import STEPS, StepTime, steps_csv
 from bench.record.store import RunFolder, check_writable, divided, table_rows
 from bench.record.writing import write_atomically
-from bench.row import OWN_THREADS
 from bench.setup import build
 from bench.setup.compose import Composer
 from bench.speed.interleave import Block, Effort, Spread, interleave, smoothed_mean
@@ -254,7 +254,7 @@ RATE = 1e-3
 def take_turns(group: list[Timed]) -> bool | None:
     """Times the entries of a group in turn; whether others used the machine meanwhile, None where none can tell."""
     config = group[0].config
-    torch.set_num_threads(config.threads or OWN_THREADS)
+    set_threads(config.threads)
     keep_freed_memory()
     device = chosen_device(config.device)
     dataset = build.dataset(config).of_seed(config.seed)

@@ -9,6 +9,7 @@ import torch
 from bench.errors import BenchError, unknown
 from bench.machine.clock import Neighbours
 from bench.machine.heap import keep_freed_memory
+from bench.machine.threads import set_threads
 from bench.record.provenance import device_name, git_commit
 from bench.record.store import check_writable
 from bench.record.writing import write_atomically
@@ -111,7 +112,7 @@ def speed(cases: list[str], device: str, results_dir: Path, threads: int | None 
     if threads is not None:
         if threads < 1:
             raise BenchError(f"--threads {threads}: give at least 1")
-        torch.set_num_threads(threads)
+        set_threads(threads)
     keep_freed_memory()
     path = results_dir / "speed" / f"{device}.csv"
     check_writable(path.parent)
