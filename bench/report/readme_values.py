@@ -168,8 +168,9 @@ class StudyValues:
         return {str(seed): float(value) for seed, value in zip(own["seed"], own[column], strict=True)}
 
     def _alone(self, data: str, model: str) -> Quantity:
-        """Milliseconds of a step timed alone, each run's in proportion to its evaluations of the field."""
-        times, runs = read_steps(self.folder / STEPS), self._runs[self._runs["data"] == data]
+        """Milliseconds of a step timed alone, of runs that ended ok, each in proportion to its field evaluations."""
+        times, runs = read_steps(self.folder / STEPS), self._runs
+        runs = runs[(runs["data"] == data) & (runs["status"] == "ok")]
         here = _at_place(runs.assign(model=runs["label"], rung=pd.to_numeric(runs["rung"])), model)
         alone = [
             1000 * times[run_id].seconds(1, float(nfe) if nfe else None)

@@ -150,8 +150,8 @@ def test_a_step_timed_alone_is_the_mean_over_runs_at_their_evaluations(tmp_path:
     columns = ",".join(StepTime._fields)
     rows = "".join(f"{run},digits,flow,8,{ms},1,9,{nfe},100,cpu,1,False,2026,abc\n" for run, ms, nfe in STEPS)
     (tmp_path / "steps.csv").write_text(f"{columns}\n{rows}")
-    runs = "".join(f"{run},digits,flow,,{rung},tuned,{nfe},x\n" for run, rung, nfe in RUNS)
-    (tmp_path / "table.csv").write_text(f"run_id,data,model,variant,rung,setting,train_nfe,nll_nats\n{runs}")
+    runs = "".join(f"{run},digits,flow,,{rung},tuned,{nfe},{status},x\n" for run, rung, nfe, status in RUNS)
+    (tmp_path / "table.csv").write_text(f"run_id,data,model,variant,rung,setting,train_nfe,status,nll_nats\n{runs}")
     values = StudyValues(tmp_path)
     # Of the two runs at the whole budget one took half of the evaluations that were timed: 10 and 30 ms.
     assert values.at("digits", "flow", "milliseconds_alone") == Quantity(20.0)
@@ -161,7 +161,7 @@ def test_a_step_timed_alone_is_the_mean_over_runs_at_their_evaluations(tmp_path:
 
 
 STEPS = [("a", 20, 8), ("b", 30, 8), ("c", 40, 8)]
-RUNS = [("a", 1, 4), ("b", 1, 8), ("c", 0.25, 8)]
+RUNS = [("a", 1, 4, "ok"), ("b", 1, 8, "ok"), ("d", 1, 8, "diverged"), ("c", 0.25, 8, "ok")]
 
 
 def test_two_columns_of_a_model_are_paired_by_seed() -> None:
