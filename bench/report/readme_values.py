@@ -7,6 +7,7 @@ it, in proportion to each run's evaluations of a field, the mean over runs. Of a
 it is the one at the largest budget, tuned; `vae [1/4, default]` names another. The data set `mean` is the mean of all.
 """
 
+import math
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from bench.record.reading import as_it_lies
 from bench.record.steps import STEPS, read_steps
 from bench.record.store import TABLE
 from bench.report.intervals import Interval, t_interval
+from bench.report.likelihoods import FOLD
 from bench.report.marks import DAGGER, SECTION, TRIANGLE, is_time
 from bench.report.model_summary import LOOSE
 from bench.report.numbers import quantity
@@ -150,14 +152,19 @@ class StudyValues:
         raise BenchError(f"{self.folder / 'differences.csv'} has no difference of {a} and {b} on {data}")
 
     def _paired(self, data: str, models: list[str], columns: list[str]) -> Quantity:
-        """The difference of two models in a column, or of two columns of a model, over their common seeds."""
+        """The difference of two models in a column, or of two columns of a model, over their common seeds.
+
+        Where a seed stands for a test fold, training sets overlap: see `bench.report.folds`.
+        """
         runs = self._runs[self._runs["data"] == data]
         values = [self._by_seed(runs, model, column) for model in models for column in columns]
         if len(values) != 2 or not values[0].keys() & values[1].keys():
             raise BenchError(f"{self.folder / TABLE} has no difference of {models} in {columns} on {data}")
         first, second = values
-        interval = t_interval([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())])
-        return Quantity(interval.mean, interval.half_width)
+        gaps = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
+        mean, half_width, folds = t_interval(gaps)
+        wider = math.sqrt(1 + folds * fold_ratio(runs))
+        return Quantity(mean, None if half_width is None else wider * half_width)
 
     def _by_seed(self, runs: pd.DataFrame, model: str, column: str) -> dict[str, float]:
         if column not in runs:
@@ -186,6 +193,14 @@ class StudyValues:
         if len(names) != 2:
             raise BenchError(f"{models}: a difference is of two models, as in realnvp - vae")
         return names
+
+
+def fold_ratio(runs: pd.DataFrame) -> float:
+    """n_test / n_train of runs whose seeds stand for test folds; 0 of others."""
+    if "varies" not in runs or not (runs["varies"] == FOLD).any():
+        return 0.0
+    test, train = (pd.to_numeric(runs.loc[runs["varies"] == FOLD, name]) for name in ("nll_examples", "train_examples"))
+    return float((test / train).max())
 
 
 def widened(rows: pd.DataFrame) -> pd.DataFrame:
@@ -219,14 +234,17 @@ def _at_place(rows: pd.DataFrame, address: str) -> pd.DataFrame:
     if "rung" not in rows:
         return rows
     settings = rows["setting"].fillna("")
+    named = False
     for word in (word.strip() for word in place.rstrip("]").split(",") if word):
         if word[0].isdigit():
             rows = rows[abs(rows["rung"] - float(Fraction(word))) < 1e-9]
         else:
             own = settings.loc[rows.index].map(lambda setting, word=word: word in setting.split("="))
             rows = rows[own.astype(bool)]  # of no rows too, where a list would choose columns
+            named = True
     # Floors have no rung; a tuned setting may be the default one too.
-    order = 2 * rows["rung"].fillna(0).rank(method="dense") + settings.loc[rows.index].str.contains("tuned")
+    tuned = settings.loc[rows.index].str.contains("tuned") & (not named)
+    order = 2 * rows["rung"].fillna(0).rank(method="dense") + tuned
     return rows[order == order.groupby(rows["data"]).transform("max")]
 
 

@@ -165,6 +165,7 @@ RUNS = [("a", 1, 4, "ok"), ("b", 1, 8, "ok"), ("d", 1, 8, "diverged"), ("c", 0.2
 
 
 def test_two_columns_of_a_model_are_paired_by_seed() -> None:
+    """Seeds are test folds here: the interval is wider by what overlapping training sets share."""
     runs = pd.read_csv(as_it_lies(ROOT / "results" / "latent" / "table.csv"), low_memory=False)
     runs = runs[(runs["model"] == "m2") & (runs["rung"] == 1) & (runs["setting"] == "tuned")]
     assert len(runs) == 5
@@ -172,4 +173,16 @@ def test_two_columns_of_a_model_are_paired_by_seed() -> None:
     gain = values_of(ROOT / "results")["latent"].at("digits", "m2", "accuracy - accuracy_supervised")
     assert gain is not None
     assert gain.mean == pytest.approx(gains.mean())
-    assert gain.half_width == pytest.approx(2.776445 * gains.std() / 5**0.5, rel=1e-6)
+    ratio = (runs["nll_examples"] / runs["train_examples"]).max()
+    assert 0.3 < ratio < 0.35
+    assert gain.half_width == pytest.approx(2.776445 * gains.std() * (1 / 5 + ratio) ** 0.5, rel=1e-6)
+
+
+def test_tuned_and_as_it_comes_are_paired_where_some_folds_chose_what_it_comes_with(tmp_path: Path) -> None:
+    rows = [("default", 0, 4.0), ("default=tuned", 1, 5.0), ("tuned", 0, 3.0), ("default", 2, 7.0), ("tuned", 2, 5.0)]
+    table = "".join(f"{setting}{seed},digits,flow,,1,{setting},{seed},ok,{nll}\n" for setting, seed, nll in rows)
+    (tmp_path / "table.csv").write_text(f"run_id,data,model,variant,rung,setting,seed,status,nll_nats\n{table}")
+    gain = StudyValues(tmp_path).at("digits", "flow [1, default] - flow", "nll_nats")
+    assert gain is not None
+    assert gain.mean == 1.0  # of 1, 0 and 2
+    assert gain.half_width == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
