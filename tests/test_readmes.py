@@ -172,3 +172,11 @@ def test_the_data_set_of_the_reference_works() -> None:
     exec(example[1], names)
     data = names["mine"]("mine", scale=2.0)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [2_000, 500, 500]
+
+
+def test_committed_results_stay_small() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z", "results"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("no checkout")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert sum(path.stat().st_size for path in files) < 15_000_000

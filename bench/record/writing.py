@@ -20,7 +20,7 @@ LOOK = 0.5
 GONE = {errno.ENOENT, errno.ESTALE, errno.EIO, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT}
 """Errors of a folder that may come back."""
 
-LARGE = 400_000
+LARGE = 300_000
 """Bytes from which on a table is compressed: results are committed, and such a one shrinks to a fifth."""
 
 

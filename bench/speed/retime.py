@@ -32,7 +32,7 @@ from bench.record.reading import Unreadable
 from bench.record.runs import FOLDER, run_paths
 from bench.record.steps import STEPS, StepTime, steps_csv
 from bench.record.store import RunFolder, check_writable, divided, table_rows
-from bench.record.writing import write_atomically
+from bench.record.writing import write_table
 from bench.setup import build
 from bench.setup.compose import Composer
 from bench.speed.interleave import Block, Effort, Spread, interleave, smoothed_mean
@@ -165,8 +165,8 @@ def retime(study: str, results_dir: Path, *, busy: bool, say: Callable[[str], No
             times += of_entry
     if not times:
         raise BenchError(f"{folder}: none of its entries could be timed")
-    write_atomically(folder / STEPS, steps_csv(sorted(times)))
-    say(f"{folder / STEPS}: {len(times)} runs; bench report {shlex.quote(study)}")
+    path = write_table(folder / STEPS, steps_csv(sorted(times)))
+    say(f"{path}: {len(times)} runs; bench report {shlex.quote(study)}")
     return 1 if failed else 0
 
 
