@@ -149,7 +149,7 @@ def write_table(path: Path, text: str) -> Path:
     """
     data, packed = text.encode(errors="backslashreplace"), packed_name(path)
     small = len(data) < LARGE
-    write_atomically(path if small else packed, data if small else gzip.compress(data, mtime=0))
+    write_atomically(path if small else packed, data if small else gzip.compress(data, 6, mtime=0))
     (packed if small else path).unlink(missing_ok=True)
     return path if small else packed
 

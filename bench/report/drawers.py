@@ -15,6 +15,8 @@ from bench.report.plot import Plot
 from bench.report.sheet import OVER_ALL, Sheet
 
 NONE: Mapping[str, list[Plot]] = MappingProxyType({})
+SHARES = 4
+"""Of the plots of one data set, for each core: some plots take ten times as long as others."""
 Call = Callable[..., Callable[[], Any]]
 """Begins a call of a function, given with its arguments; what it returns waits for the answer."""
 
@@ -25,9 +27,15 @@ def drawers() -> Iterator[Call]:
     if cores() == 1:
         yield lambda function, *words: partial(function, *words)
         return
-    with ProcessPoolExecutor(cores(), initializer=load) as pool:
+    with ProcessPoolExecutor(cores(), initializer=make_ready) as pool:
         pool.submit(bool)  # the first call begins the processes
         yield lambda function, *words: pool.submit(function, *words).result
+
+
+def make_ready() -> None:
+    """Loads what draws, and leaves it out of every later search for figures that nobody holds."""
+    load()
+    gc.freeze()
 
 
 def load() -> ModuleType:
@@ -51,7 +59,7 @@ def begin(
         sheets: of each data set.
         kept: those that need not be drawn again.
     """
-    shares = cores()
+    shares = SHARES * cores()
     missing = [data for data in sheets if data not in kept]
     cells = finals([cell for sheet in sheets.values() for cell in sheet.cells])
     any_sheet = next(iter(sheets.values()))
