@@ -59,7 +59,7 @@ def begin(
         sheets: of each data set.
         kept: those that need not be drawn again.
     """
-    shares = SHARES * cores()
+    shares = 1 if cores() == 1 else SHARES * cores()
     missing = [data for data in sheets if data not in kept]
     cells = finals([cell for sheet in sheets.values() for cell in sheet.cells])
     any_sheet = next(iter(sheets.values()))
