@@ -197,6 +197,23 @@ def test_a_detached_command_leaves_and_its_cells_go_on(
 
 
 @pytest.mark.cluster
+def test_an_array_runs_no_more_jobs_at_a_time_than_it_may(
+    here: Here, quick: None, own_conf: Path, bench_call: Callable, tmp_path: Path
+) -> None:
+    """Two nodes are free for three cells, of which one may run."""
+    words = ["run", "-m", *SLOW, "model.seconds=0.05", "seed=0,1,2", "--config-dir", str(own_conf), *OPTIONS]
+    process = start(tmp_path, *words, "launch.parallel=1")
+    counts = []
+    while process.poll() is None:
+        counts.append(len(said("squeue", "-h", "-t", "R", "-o", "%i").split()))
+        time.sleep(0.2)
+    assert process.returncode == 0, process.communicate()
+    assert max(counts) == 1
+    assert {row["status"] for row in records(tmp_path / "results/scratch").values()} == {"ok"}
+    assert len(records(tmp_path / "results/scratch")) == 3
+
+
+@pytest.mark.cluster
 def test_what_a_detached_command_has_left_can_be_cancelled(
     here: Here, own_conf: Path, bench_call: Callable, tmp_path: Path
 ) -> None:
