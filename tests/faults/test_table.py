@@ -10,7 +10,8 @@ from tests.helpers import ROOT
 def rows() -> list[tuple[str, list[str]]]:
     """Each fault and what stands in its column of tests."""
     text = (ROOT / "bench/README.md").read_text().partition("## What no fault loses")[2].partition("\n## ")[0]
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    table = text[text.index("| fault |") :].partition("\n\n")[0]
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
     return [(line[0], line[-1].split(", ")) for line in lines[2:]]
 
 
