@@ -22,6 +22,10 @@ ARROW = "An arrow: beyond the edge, as written."
 """The caption's words where there is a `far_row`."""
 
 
+RIGHT = 0.19
+"""Inches at the right: half of the label of a tick that stands at the end."""
+
+
 def rows_of_names(
     names: Sequence[str], panels: int = 1, below: float = BELOW, above: float = 0.06
 ) -> tuple[Figure, list[Axes]]:
@@ -33,7 +37,7 @@ def rows_of_names(
     total = TITLE + above + row * len(names) + below
     fig = figure(width, total)
     between = 0.14
-    across = (width - left - 0.12 - between * (panels - 1)) / panels
+    across = (width - left - RIGHT - between * (panels - 1)) / panels
     places = [(left + panel * (across + between)) / width for panel in range(panels)]
     drawn = [fig.add_axes((at, below / total, across / width, row * len(names) / total)) for at in places]
     for place, axes in enumerate(drawn):
