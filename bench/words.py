@@ -3,7 +3,7 @@
 import argparse
 import re
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import bench
 from bench import calls
@@ -20,9 +20,17 @@ EPILOG = """examples:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+class Parser(argparse.ArgumentParser):
+    """One that says what is wrong in one line, and where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with code 2."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command and its options."""
-    top = argparse.ArgumentParser(
+    top: argparse.ArgumentParser = Parser(
         prog="bench",
         description="One fair, repeatable comparison of VAEs, normalizing flows and continuous flows.",
         epilog=EPILOG,

@@ -128,7 +128,7 @@ class Lock:
                     return holder
                 remove_stale(self.path)
         except OSError as error:
-            raise CannotWrite(f"cannot write {self.path.parent}: {error.strerror}; {hint(None)}") from error
+            raise CannotWrite(f"cannot write {self.path.parent}: {error.strerror}; {hint(error, None)}") from error
         return None
 
     def release(self, pid: int | None = None) -> None:

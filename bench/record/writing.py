@@ -44,14 +44,16 @@ def write_atomically(path: Path, content: str | bytes, within: Path | None = Non
             return
         except OSError as error:
             if within is None or error.errno not in GONE or time.monotonic() > end:
-                raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint(within)}") from error
+                raise CannotWrite(f"cannot write {path}: {error.strerror}; {hint(error, within)}") from error
         time.sleep(LOOK)
 
 
-def hint(within: Path | None) -> str:
+def hint(error: OSError, within: Path | None) -> str:
     """What to do where a file cannot be written."""
     if within is not None and not there(within):
         return f"{within} is gone: bring it back and give the command again"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return "make it writable or choose another results_dir="
     return "free some space or choose another results_dir="
 
 
@@ -110,7 +112,7 @@ def await_folder(folder: Path) -> None:
             return
         except OSError as error:
             if error.errno not in GONE or time.monotonic() > end:
-                raise CannotWrite(f"cannot write {folder}: {error.strerror}; {hint(folder)}") from error
+                raise CannotWrite(f"cannot write {folder}: {error.strerror}; {hint(error, folder)}") from error
         time.sleep(LOOK)
 
 
@@ -123,7 +125,7 @@ def make_folder(folder: Path) -> None:
     try:
         make_folders(folder)
     except OSError as error:
-        raise CannotWrite(f"cannot write {folder}: {error.strerror}; {hint(None)}") from error
+        raise CannotWrite(f"cannot write {folder}: {error.strerror}; {hint(error, None)}") from error
 
 
 def make_folders(folder: Path, within: Path | None = None) -> None:
