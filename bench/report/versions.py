@@ -4,6 +4,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable
 
+from bench.record.key import EVALUATION_VERSION, TRAINING_VERSION
 from bench.record.typed import printable
 from bench.report.model_summary import version_of
 from bench.report.study import Run, label
@@ -15,14 +16,15 @@ FEW = 3
 def older_rows(study: str, runs: list[Run]) -> list[str]:
     """Lines on the rows of an older version that stand beside newer ones of their data.
 
-    The first is of versions of training and evaluation: such rows have no common rank. One more is of each entry that
-    has rows of several versions of its own; these are compared, as different variants of it.
+    The first is of versions of training and evaluation: such rows have no common rank. The second is of data sets all
+    of whose rows are older than what a run makes today. One more is of each entry that has rows of several versions of
+    its own; these are compared, as different variants of it.
     """
     by_data: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         if run["status"] == "ok" and run["nll_nats"] is not None:
             by_data[run["data"]].append(run)
-    return [*of_bench(study, by_data), *of_entries(by_data.values())]
+    return [*of_bench(study, by_data), *before_today(study, by_data), *of_entries(by_data.values())]
 
 
 def of_bench(study: str, by_data: dict[str, list[Run]]) -> list[str]:
@@ -41,6 +43,21 @@ def of_bench(study: str, by_data: dict[str, list[Run]]) -> list[str]:
         f"{len(apart)} rows of {names(apart)} are of an older version ({said(before)}) than those of {names(new)} "
         f"({said(now)}): the two are not compared, and stand beside each other without a common rank. Make the older "
         f"anew: bench run study={shlex.quote(study)}"
+    ]
+
+
+def before_today(study: str, by_data: dict[str, list[Run]]) -> list[str]:
+    """A line on data sets that have rows of an older training or evaluation alone."""
+    today = TRAINING_VERSION, EVALUATION_VERSION
+    groups = [own for own in by_data.values() if max(map(version_of, own)) < today]
+    if not groups:
+        return []
+    rows = [run for own in groups for run in own]
+    newest = said(max(map(version_of, rows)))
+    return [
+        f"all rows of {names(rows, 'data')} are of an older version ({newest}) than what a run makes today "
+        f"({said(today)}), with which they do not compare. Make them anew: "
+        f"bench run study={shlex.quote(study)}"
     ]
 
 
@@ -70,7 +87,7 @@ def said(version: tuple[int, int]) -> str:
     return f"training {version[0]}, evaluation {version[1]}"
 
 
-def names(runs: list[Run]) -> str:
-    """The models of some rows, of many the first."""
-    models = sorted({label(run) for run in runs})
-    return ", ".join(map(printable, models[:FEW])) + (f" and {len(models) - FEW} more" if len(models) > FEW else "")
+def names(runs: list[Run], column: str = "") -> str:
+    """The models of some rows, or another column of theirs, of many the first."""
+    found = sorted({run[column] if column else label(run) for run in runs})
+    return ", ".join(map(printable, found[:FEW])) + (f" and {len(found) - FEW} more" if len(found) > FEW else "")

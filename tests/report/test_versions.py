@@ -1,5 +1,6 @@
 """Rows of an older version are named in a line and have no common rank with newer ones."""
 
+from bench.record.key import EVALUATION_VERSION, TRAINING_VERSION
 from bench.report.ranking import differences
 from bench.report.report import report
 from bench.report.study import validated
@@ -7,7 +8,7 @@ from bench.report.summary import summarise
 from bench.report.versions import older_rows
 from tests.report.synthetic import record, write_run
 
-NEW = {"training_version": 2, "evaluation_version": 5, "test_hash": "0123abcd"}
+NEW = {"training_version": TRAINING_VERSION, "evaluation_version": EVALUATION_VERSION, "test_hash": "0123abcd"}
 OLD = {"training_version": 1, "evaluation_version": 1, "test_hash": None}
 
 
@@ -17,7 +18,10 @@ def made(*pairs) -> list:
 
 def test_older_rows_of_other_examples_are_named() -> None:
     runs = made(("toy", "vae", OLD), ("toy", "cnf", OLD), ("toy", "mine", NEW), ("digits", "maf", OLD))
-    (line,) = older_rows("flows", runs)
+    line, alone = older_rows("flows", runs)
+    assert alone.startswith(
+        "all rows of digits are of an older version (training 1, evaluation 1) than what a run makes "
+    )
     assert line.startswith("2 rows of cnf, vae are of an older version (training 1, evaluation 1) than those of mine ")
     assert line.endswith("bench run study=flows")
 
@@ -41,9 +45,15 @@ def test_rows_of_several_versions_of_an_entry_are_named() -> None:
     ]
 
 
+def test_data_with_older_rows_alone_are_named() -> None:
+    (line,) = older_rows("flows", made(("toy", "vae", OLD), ("digits", "mine", NEW)))
+    assert line.startswith(
+        "all rows of toy are of an older version (training 1, evaluation 1) than what a run makes today"
+    )
+
+
 def test_rows_of_one_version_say_nothing() -> None:
-    assert older_rows("flows", made(("toy", "vae", OLD), ("toy", "cnf", OLD))) == []
-    assert older_rows("flows", made(("toy", "vae", OLD), ("digits", "mine", NEW))) == []
+    assert older_rows("flows", made(("toy", "vae", NEW), ("toy", "cnf", NEW))) == []
     assert older_rows("flows", []) == []
 
 
