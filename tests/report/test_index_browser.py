@@ -152,3 +152,24 @@ def test_the_console_is_empty_and_the_network_untouched(driver: Any) -> None:
     urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     assert {url.split(":")[0] for url in urls if not url.startswith("chrome")} <= {"file", "data"}
     assert len({url for url in urls if url.startswith("file")}) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_printed_black_on_white_with_its_commands(driver: Any, scheme: str) -> None:
+    wide(driver, 1032)  # A4, landscape
+    shown = "return [...document.querySelectorAll('.printed')].filter((e) => e.getClientRects().length).length"
+    scheme_of = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": scheme_of})
+    driver.execute_script(UNFOLD)
+    assert driver.execute_script(shown) == 0
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": scheme_of})
+    try:
+        assert (
+            driver.execute_script(shown)
+            == driver.execute_script("return document.querySelectorAll('.printed').length")
+            > 10
+        )
+        assert driver.execute_script(CONTRAST) == []
+        assert driver.execute_script("return getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": []})
