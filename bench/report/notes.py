@@ -42,7 +42,7 @@ NOTES = {
     "lowest NLL may only be who finds them. The warning of a row says in which columns and what to do: noise on them "
     "gives a density.",
     "above": f"{TRIANGLE} not shown to be better than the floor, what is fitted in one go to the same data: its NLL is "
-    "above that, or the two are not told apart. A bound counts as it stands.",
+    "above that, or the 95 % interval of their difference holds 0. A bound counts as it stands.",
     "untuned": "untuned: every entry as it comes. No winner is named: who is first hangs on whom the default rate "
     "suits. The same command with tune=yes makes the trials.",
     "elsewhere": f"{LOZENGE} timed on another device, or by other threads, than most of the study: not seconds to "
